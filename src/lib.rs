@@ -1,0 +1,12 @@
+//! Peer-to-peer document sharing.
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::as_conversions,
+        reason = "a test that fails here fails loudly, which is what it is for"
+    )
+)]
+pub mod wire;

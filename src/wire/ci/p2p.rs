@@ -1,0 +1,314 @@
+//! Peer to peer: GET, and the head of the response that carries a file (section 4).
+
+use std::io::Write;
+use std::time::SystemTime;
+
+use chrono::{DateTime, NaiveDateTime, Utc};
+
+use super::{Reject, Status, VERSION, fields, request_line, status_code, unknown_method};
+use crate::wire::{Head, Host, RfcNumber};
+
+/// RFC 1123 dates in GMT, two-digit day.
+const DATE: &str = "%a, %d %b %Y %H:%M:%S GMT";
+
+/// Asks a peer for an RFC.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Get {
+    /// Which one.
+    pub number: RfcNumber,
+    /// The host of the peer asked.
+    pub host: Host,
+    /// The operating system of the asking host; expected but not required.
+    pub os: Option<String>,
+}
+
+impl Get {
+    /// Reads a request.
+    ///
+    /// # Errors
+    /// [`Reject`], by the order of checks of section 3.
+    pub fn parse(head: &Head) -> Result<Self, Reject> {
+        let words = request_line(head)?;
+        let ["GET", "RFC", number] = words.as_slice() else {
+            return Err(unknown_method(&words));
+        };
+        let number = number.parse()?;
+        let host = fields(head)?;
+        Ok(Self {
+            number,
+            host,
+            os: head.field("OS")?.map(str::to_owned),
+        })
+    }
+
+    /// The request as it goes over the wire.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let Self { number, host, os } = self;
+        let mut out = format!("GET RFC {number} {VERSION}\r\nHost: {host}\r\n").into_bytes();
+        if let Some(os) = os {
+            // Writing to memory does not fail.
+            let _ = write!(out, "OS: {os}\r\n");
+        }
+        out.extend_from_slice(b"\r\n");
+        out
+    }
+}
+
+/// The head of a response without a file: a status line and one empty line.
+#[must_use]
+pub fn refusal(status: Status) -> Vec<u8> {
+    format!("{status}\r\n\r\n").into_bytes()
+}
+
+/// The head of the response that carries a file.
+#[derive(Debug, Clone)]
+pub struct Delivery<'a> {
+    /// When the response was made.
+    pub date: SystemTime,
+    /// The operating system of the host that answers.
+    pub os: &'a str,
+    /// When the file was last modified.
+    pub last_modified: SystemTime,
+    /// The length of the file, in bytes.
+    pub length: u64,
+}
+
+impl Delivery<'_> {
+    /// The head as it goes over the wire.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut head = Vec::with_capacity(256);
+        // Writing to memory does not fail.
+        let _ = write!(
+            head,
+            "{}\r\nDate: {}\r\nOS: {}\r\nLast-Modified: {}\r\nContent-Length: {}\r\n\
+             Content-Type: text/plain\r\n\r\n",
+            Status::Ok,
+            date(self.date),
+            self.os,
+            date(self.last_modified),
+            self.length,
+        );
+        head
+    }
+}
+
+/// A time that the calendar can't show (a damaged file system has some) is shown as 1970.
+fn date(time: SystemTime) -> impl std::fmt::Display {
+    let seconds = match time.duration_since(SystemTime::UNIX_EPOCH) {
+        Ok(after) => i64::try_from(after.as_secs()).unwrap_or_default(),
+        Err(before) => i64::try_from(before.duration().as_secs()).map_or(0, i64::wrapping_neg),
+    };
+    let shown = DateTime::<Utc>::from_timestamp(seconds, 0).unwrap_or_default();
+    shown.format(DATE)
+}
+
+/// The head of a response to GET, as it was received: read liberally (section 5), for any header
+/// but the status line may be missing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The code of the status line.
+    pub code: u16,
+    /// The length of the body; without it the body goes on up to the close.
+    pub length: Option<u64>,
+    /// When the file was last modified, where the answer says so in a way that can be read.
+    pub last_modified: Option<SystemTime>,
+}
+
+/// Why a response to GET can't be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AnswerError {
+    /// The first line is no status line of this protocol.
+    #[error("it answers {0:?}, which is no {VERSION} status line")]
+    NoStatusLine(String),
+    /// Content-Length is no length.
+    #[error("its Content-Length is {0:?}")]
+    Length(String),
+}
+
+impl Answer {
+    /// Reads the head of a response.
+    ///
+    /// # Errors
+    /// [`AnswerError`] where there is no status line, or where the length of the body can't be
+    /// told: it is repeated, negative, or no number below 2^63.
+    pub fn parse(head: &Head) -> Result<Self, AnswerError> {
+        let line = head.start_line();
+        let code =
+            status_code(line).ok_or_else(|| AnswerError::NoStatusLine(super::printable(line)))?;
+        let length = head
+            .field("Content-Length")
+            .map_err(|error| AnswerError::Length(error.to_string()))?
+            .map(content_length)
+            .transpose()?;
+        let last_modified = ["Last-Modified", "Last Modified"]
+            .iter()
+            .find_map(|name| head.field(name).ok().flatten().and_then(time));
+        Ok(Self {
+            code,
+            length,
+            last_modified,
+        })
+    }
+}
+
+fn content_length(value: &str) -> Result<u64, AnswerError> {
+    let digits = value.bytes().all(|b| b.is_ascii_digit());
+    let length = if digits {
+        value.parse::<i64>().ok()
+    } else {
+        None
+    };
+    length
+        .and_then(|length| u64::try_from(length).ok())
+        .ok_or_else(|| AnswerError::Length(value.chars().take(40).collect()))
+}
+
+fn time(value: &str) -> Option<SystemTime> {
+    // The weekday is left out: it says nothing new, and some programs get it wrong.
+    let (_, date) = value.split_once(", ")?;
+    let time = NaiveDateTime::parse_from_str(date, "%d %b %Y %H:%M:%S GMT").ok()?;
+    let seconds = u64::try_from(time.and_utc().timestamp()).ok()?;
+    SystemTime::UNIX_EPOCH.checked_add(std::time::Duration::from_secs(seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::head;
+    use super::*;
+    use std::time::Duration;
+
+    fn refused(text: &str) -> u16 {
+        Get::parse(&head(text))
+            .map_err(|reject| reject.status.code())
+            .unwrap_err()
+    }
+
+    #[test]
+    fn get_is_read_and_written() {
+        let text = "GET RFC 3457 P2P-CI/1.0\r\nHost: Mac.lan\r\nOS: Linux 6.1.0\r\n\r\n";
+        let get = Get::parse(&head(text)).unwrap();
+        assert_eq!(get.number.get(), 3457);
+        assert_eq!(get.to_bytes(), text.as_bytes());
+        assert!(
+            Get::parse(&head("GET RFC 1 P2P-CI/1.0\nhost:x\n\n"))
+                .unwrap()
+                .os
+                .is_none()
+        );
+    }
+
+    #[test]
+    fn every_wrong_get_is_refused() {
+        let rest = "Host: localhost\r\nOS: Mac\r\n\r\n";
+        for line in [
+            "BLAH RFC 123 P2P-CI/1.0",
+            "get RFC 123 P2P-CI/1.0",
+            "GET RFC 123",
+            "GET RFC P2P-CI/1.0",
+            "GET 123 P2P-CI/1.0",
+            "GET RFC 0 P2P-CI/1.0",
+            "GET RFC 4294967296 P2P-CI/1.0",
+            "GET RFC -1 P2P-CI/1.0",
+            "GET RFC ../../etc/passwd P2P-CI/1.0",
+            "GET FYI 123 P2P-CI/1.0",
+        ] {
+            assert_eq!(refused(&format!("{line}\r\n{rest}")), 400, "{line:?}");
+        }
+        assert_eq!(refused(&format!("GET RFC 123 P2P-CI/2.0\r\n{rest}")), 505);
+        assert_eq!(refused("GET RFC 123 P2P-CI/1.0\r\nOS: Mac\r\n\r\n"), 400);
+        assert_eq!(refused("GET RFC 123 P2P-CI/1.0\r\nHost: a b\r\n\r\n"), 400);
+        assert_eq!(
+            refused("GET RFC 123 P2P-CI/1.0\r\nHost: a\r\nHost: a\r\n\r\n"),
+            400
+        );
+        assert_eq!(
+            refused("GET RFC 123 P2P-CI/1.0\r\nHost: a\r\nnonsense\r\n\r\n"),
+            400
+        );
+    }
+
+    #[test]
+    fn a_delivery_has_five_headers() {
+        let delivery = Delivery {
+            date: SystemTime::UNIX_EPOCH + Duration::from_secs(1_777_239_016),
+            os: "Linux 6.1.0",
+            last_modified: SystemTime::UNIX_EPOCH + Duration::from_secs(1_776_442_098),
+            length: 1839,
+        };
+        let text = "P2P-CI/1.0 200 OK\r\n\
+            Date: Sun, 26 Apr 2026 21:30:16 GMT\r\n\
+            OS: Linux 6.1.0\r\n\
+            Last-Modified: Fri, 17 Apr 2026 16:08:18 GMT\r\n\
+            Content-Length: 1839\r\n\
+            Content-Type: text/plain\r\n\r\n";
+        assert_eq!(String::from_utf8(delivery.to_bytes()).unwrap(), text);
+        let answer = Answer::parse(&head(text)).unwrap();
+        let last_modified = Some(delivery.last_modified);
+        assert_eq!(
+            answer,
+            Answer {
+                code: 200,
+                length: Some(1839),
+                last_modified
+            }
+        );
+    }
+
+    #[test]
+    fn a_day_of_one_digit_has_a_zero_before_it() {
+        let time = SystemTime::UNIX_EPOCH + Duration::from_hours(72);
+        assert_eq!(date(time).to_string(), "Sun, 04 Jan 1970 00:00:00 GMT");
+    }
+
+    #[test]
+    fn times_beyond_the_calendar_are_shown_as_1970() {
+        for far in [u64::MAX, 1 << 60] {
+            if let Some(time) = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(far)) {
+                assert_eq!(date(time).to_string(), "Thu, 01 Jan 1970 00:00:00 GMT");
+            }
+        }
+    }
+
+    #[test]
+    fn answers_are_read_liberally() {
+        let bare = Answer::parse(&head("P2P-CI/1.0 404 NOT FOUND\n\n")).unwrap();
+        assert_eq!(
+            bare,
+            Answer {
+                code: 404,
+                length: None,
+                last_modified: None
+            }
+        );
+        let old = "P2P-CI/1.0 200 OK\nLast Modified: Sat, 17 Apr 2026 16:08:18 GMT\n\n";
+        assert!(Answer::parse(&head(old)).unwrap().last_modified.is_some());
+        let odd = "P2P-CI/1.0 200 OK\nLast-Modified: yesterday\ncontent-length:5\n\n";
+        assert_eq!(Answer::parse(&head(odd)).unwrap().length, Some(5));
+    }
+
+    #[test]
+    fn lying_lengths_are_refused() {
+        for length in ["-1", "9223372036854775808", "1e3", "", "5, 5", "+5", "0x10"] {
+            let text = format!("P2P-CI/1.0 200 OK\r\nContent-Length: {length}\r\n\r\n");
+            assert!(
+                matches!(Answer::parse(&head(&text)), Err(AnswerError::Length(_))),
+                "{length:?}"
+            );
+        }
+        let twice = "P2P-CI/1.0 200 OK\nContent-Length: 5\nContent-Length: 6\n\n";
+        assert!(Answer::parse(&head(twice)).is_err());
+    }
+
+    #[test]
+    fn garbage_is_no_answer() {
+        for line in ["HTTP/1.1 200 OK", "\u{1}\u{2}", "P2P-CI/1.0 OK"] {
+            let answer = Answer::parse(&head(&format!("{line}\r\n\r\n")));
+            assert!(
+                matches!(answer, Err(AnswerError::NoStatusLine(_))),
+                "{line:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,387 @@
+//! Peer to server: ADD, LOOKUP, LIST and their responses (sections 2 and 3).
+
+use std::io::Write;
+
+use super::{Reject, Status, VERSION, fields, request_line, required, unknown_method};
+use crate::wire::{Endpoint, Head, Host, Port, RfcNumber, Title};
+
+/// Who asks: the name under which the peer is reached, where it says so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sender {
+    /// The host that others reach the peer at.
+    pub host: Host,
+    /// The peer's upload port; some peers leave it out when they only ask.
+    pub port: Option<Port>,
+}
+
+impl Sender {
+    /// The whole name, where it was given.
+    #[must_use]
+    pub fn endpoint(&self) -> Option<Endpoint> {
+        self.port.map(|port| Endpoint {
+            host: self.host.clone(),
+            port,
+        })
+    }
+}
+
+impl From<Endpoint> for Sender {
+    fn from(Endpoint { host, port }: Endpoint) -> Self {
+        Self {
+            host,
+            port: Some(port),
+        }
+    }
+}
+
+/// What a peer asks of the index server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Request {
+    /// This peer has an RFC.
+    Add(Record),
+    /// Who has an RFC?
+    Lookup {
+        /// Which one.
+        number: RfcNumber,
+        /// Sent along, but it takes no part in the search.
+        title: Title,
+        /// Who asks.
+        sender: Sender,
+    },
+    /// Which RFCs does anybody have?
+    List {
+        /// Who asks.
+        sender: Sender,
+    },
+}
+
+impl Request {
+    /// Reads a request.
+    ///
+    /// # Errors
+    /// [`Reject`], by the order of checks of section 3.
+    pub fn parse(head: &Head) -> Result<Self, Reject> {
+        let words = request_line(head)?;
+        match words.as_slice() {
+            ["ADD", "RFC", number] => {
+                let number = number.parse()?;
+                let host = fields(head)?;
+                let port = required(head, "Port")?.parse()?;
+                let title = required(head, "Title")?.parse()?;
+                Ok(Self::Add(Record {
+                    number,
+                    title,
+                    holder: Endpoint { host, port },
+                }))
+            }
+            ["LOOKUP", "RFC", number] => {
+                let number = number.parse()?;
+                let sender = sender(head)?;
+                let title = head.field("Title")?.unwrap_or_default().parse()?;
+                Ok(Self::Lookup {
+                    number,
+                    title,
+                    sender,
+                })
+            }
+            ["LIST", "ALL"] => Ok(Self::List {
+                sender: sender(head)?,
+            }),
+            words => Err(unknown_method(words)),
+        }
+    }
+
+    /// The request as it goes over the wire.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let (line, host, port, title) = match self {
+            Self::Add(Record {
+                number,
+                title,
+                holder,
+            }) => (
+                format!("ADD RFC {number}"),
+                &holder.host,
+                Some(holder.port),
+                Some(title),
+            ),
+            Self::Lookup {
+                number,
+                title,
+                sender,
+            } => (
+                format!("LOOKUP RFC {number}"),
+                &sender.host,
+                sender.port,
+                Some(title),
+            ),
+            Self::List { sender } => ("LIST ALL".to_owned(), &sender.host, sender.port, None),
+        };
+        let mut out = format!("{line} {VERSION}\r\nHost: {host}\r\n").into_bytes();
+        // Writing to memory does not fail.
+        if let Some(port) = port {
+            let _ = write!(out, "Port: {port}\r\n");
+        }
+        if let Some(title) = title {
+            let _ = write!(out, "Title: {title}\r\n");
+        }
+        out.extend_from_slice(b"\r\n");
+        out
+    }
+}
+
+fn sender(head: &Head) -> Result<Sender, Reject> {
+    let host = fields(head)?;
+    // Title says nothing in LIST, yet twice is an error there as well.
+    head.field("Title")?;
+    let port = head.field("Port")?.map(str::parse).transpose()?;
+    Ok(Sender { host, port })
+}
+
+/// One peer has one RFC: a line of a response.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Which RFC.
+    pub number: RfcNumber,
+    /// Its title, as the holder gave it; possibly empty.
+    pub title: Title,
+    /// Where the holder's upload server listens.
+    pub holder: Endpoint,
+}
+
+impl Record {
+    /// Appends the record as a line of a response.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        let Self {
+            number,
+            title,
+            holder: Endpoint { host, port },
+        } = self;
+        // Writing to memory does not fail.
+        let _ = write!(out, "RFC {number} {title} {host} {port}\r\n");
+    }
+
+    /// Reads a line of a response, from both ends: the title may hold spaces, or be empty.
+    #[must_use]
+    pub fn parse(line: &str) -> Option<Self> {
+        let (number, rest) = line
+            .trim_ascii()
+            .strip_prefix("RFC ")?
+            .trim_start()
+            .split_once(' ')?;
+        let (rest, port) = rest.rsplit_once(' ')?;
+        let rest = rest.trim_ascii_end();
+        let (title, host) = rest.rsplit_once(' ').unwrap_or(("", rest));
+        Some(Self {
+            number: number.parse().ok()?,
+            title: title.parse().ok()?,
+            holder: Endpoint {
+                host: host.parse().ok()?,
+                port: port.parse().ok()?,
+            },
+        })
+    }
+}
+
+/// Appends the beginning of a response: the status line and an empty line.
+pub fn begin_response(status: Status, out: &mut Vec<u8>) {
+    // Writing to memory does not fail.
+    let _ = write!(out, "{status}\r\n\r\n");
+}
+
+/// Appends the end of a response, after its records.
+pub fn end_response(out: &mut Vec<u8>) {
+    out.extend_from_slice(b"\r\n");
+}
+
+/// A response without records.
+#[must_use]
+pub fn refusal(status: Status) -> Vec<u8> {
+    let mut out = Vec::with_capacity(64);
+    begin_response(status, &mut out);
+    end_response(&mut out);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::head;
+    use super::*;
+    use proptest::prelude::*;
+
+    fn refused(text: &str) -> u16 {
+        Request::parse(&head(text))
+            .map_err(|reject| reject.status.code())
+            .unwrap_err()
+    }
+
+    fn written(text: &str) -> String {
+        String::from_utf8(Request::parse(&head(text)).unwrap().to_bytes()).unwrap()
+    }
+
+    #[test]
+    fn requests_are_read_and_written() {
+        for text in [
+            "ADD RFC 2345 P2P-CI/1.0\r\nHost: Mac.lan\r\nPort: 63235\r\nTitle: Domain Names\r\n\r\n",
+            "ADD RFC 1 P2P-CI/1.0\r\nHost: ::1\r\nPort: 1\r\nTitle: \r\n\r\n",
+            "LOOKUP RFC 3457 P2P-CI/1.0\r\nHost: vm\r\nPort: 5\r\nTitle: A Title\r\n\r\n",
+            "LIST ALL P2P-CI/1.0\r\nHost: vm\r\nPort: 5\r\n\r\n",
+        ] {
+            assert_eq!(written(text), text);
+        }
+    }
+
+    #[test]
+    fn requests_are_read_liberally() {
+        assert_eq!(
+            written(
+                "\r\n\nADD RFC 7 P2P-CI/1.0 \nTITLE:  A \t title  \nport:9\nX-New: 1\nhOST: vm \n\n"
+            ),
+            "ADD RFC 7 P2P-CI/1.0\r\nHost: vm\r\nPort: 9\r\nTitle: A title\r\n\r\n"
+        );
+        assert_eq!(
+            written("LOOKUP RFC 7 P2P-CI/1.0\nHost: vm\n\n"),
+            "LOOKUP RFC 7 P2P-CI/1.0\r\nHost: vm\r\nTitle: \r\n\r\n"
+        );
+        assert_eq!(
+            written("LIST ALL P2P-CI/1.0\nHost: vm\n\n"),
+            "LIST ALL P2P-CI/1.0\r\nHost: vm\r\n\r\n"
+        );
+    }
+
+    #[test]
+    fn every_wrong_request_line_is_refused() {
+        let rest = "Host: vm\r\nPort: 5\r\nTitle: t\r\n\r\n";
+        for line in [
+            "BLAH RFC 123 P2P-CI/1.0",
+            "add RFC 1 P2P-CI/1.0",
+            "Add RFC 1 P2P-CI/1.0",
+            "ADD rfc 1 P2P-CI/1.0",
+            "ADD RFC P2P-CI/1.0",
+            "ADD RFC 1",
+            "ADD RFC 0 P2P-CI/1.0",
+            "ADD RFC -1 P2P-CI/1.0",
+            "ADD RFC 4294967296 P2P-CI/1.0",
+            "ADD RFC 1x P2P-CI/1.0",
+            "ADD  RFC 1 P2P-CI/1.0",
+            "LOOKUP ALL P2P-CI/1.0",
+            "LIST RFC 1 P2P-CI/1.0",
+            "LIST P2P-CI/1.0",
+            "LIST ALL 1 P2P-CI/1.0",
+            "GET RFC 1 P2P-CI/1.0",
+        ] {
+            assert_eq!(refused(&format!("{line}\r\n{rest}")), 400, "{line:?}");
+        }
+        for line in [
+            "ADD RFC 1 P2P-CI/2.0",
+            "BLAH P2P-CI/1.1",
+            "LIST ALL P2P-CI/0.9",
+        ] {
+            assert_eq!(refused(&format!("{line}\r\n{rest}")), 505, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn every_wrong_header_is_refused() {
+        let add = "ADD RFC 1 P2P-CI/1.0\r\n";
+        for headers in [
+            "",
+            "Host: vm\r\nPort: 5\r\n",
+            "Host: vm\r\nTitle: t\r\n",
+            "Port: 5\r\nTitle: t\r\n",
+            "Host: vm\r\nPort: 0\r\nTitle: t\r\n",
+            "Host: vm\r\nPort: 65536\r\nTitle: t\r\n",
+            "Host: vm\r\nPort: x\r\nTitle: t\r\n",
+            "Host: \r\nPort: 5\r\nTitle: t\r\n",
+            "Host: a b\r\nPort: 5\r\nTitle: t\r\n",
+            "Host: vm\r\nPort: 5\r\nTitle: a\u{7}b\r\n",
+            "Host: vm\r\nHost: vm\r\nPort: 5\r\nTitle: t\r\n",
+            "Host: vm\r\nPort: 5\r\nport: 5\r\nTitle: t\r\n",
+            "Host: vm\r\nPort: 5\r\nTitle: t\r\nTitle: t\r\n",
+            "Host: vm\r\nPort: 5\r\nTitle: t\r\nno field\r\n",
+            " Host: vm\r\nPort: 5\r\nTitle: t\r\n",
+        ] {
+            assert_eq!(refused(&format!("{add}{headers}\r\n")), 400, "{headers:?}");
+        }
+        for line in ["LOOKUP RFC 1 P2P-CI/1.0", "LIST ALL P2P-CI/1.0"] {
+            for headers in [
+                "",
+                "Port: 5\r\n",
+                "Host: vm\r\nPort: x\r\n",
+                "Host: vm\r\nTitle: a\r\nTitle: b\r\n",
+            ] {
+                assert_eq!(
+                    refused(&format!("{line}\r\n{headers}\r\n")),
+                    400,
+                    "{line} {headers:?}"
+                );
+            }
+        }
+        let long = format!("Host: vm\r\nPort: 5\r\nTitle: {}\r\n", "x".repeat(1025));
+        assert_eq!(refused(&format!("{add}{long}\r\n")), 400);
+    }
+
+    #[test]
+    fn records_are_read_from_both_ends() {
+        for (line, title) in [
+            (
+                "RFC 2345 Domain Names and more vm 63235",
+                "Domain Names and more",
+            ),
+            ("RFC 2345  vm 63235", ""),
+            ("RFC 2345 vm 63235", ""),
+            ("RFC 1 RFC 4148 and 5 vm 1 ", "RFC 4148 and 5"),
+        ] {
+            let record = Record::parse(line).unwrap();
+            assert_eq!(record.title.as_str(), title, "{line:?}");
+            assert_eq!(record.holder.host.as_str(), "vm");
+        }
+        for wrong in [
+            "",
+            "RFC",
+            "RFC 1",
+            "RFC 1 vm",
+            "RFC x t vm 1",
+            "RFC 1 t vm 0",
+            "FYI 1 t vm 1",
+        ] {
+            assert_eq!(Record::parse(wrong), None, "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_ends_with_two_empty_lines() {
+        assert_eq!(
+            refusal(Status::NotFound),
+            b"P2P-CI/1.0 404 Not Found\r\n\r\n\r\n"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_again(
+            number in 1_u32.., port in 1_u16.., host in "[a-z][a-z0-9.-]{0,20}[a-z]", title in "\\PC{0,60}",
+        ) {
+            prop_assume!(!host.contains(".."));
+            let Ok(title) = title.parse::<Title>() else { return Ok(()) };
+            let record = Record {
+                number: number.to_string().parse().unwrap(),
+                title,
+                holder: Endpoint { host: host.parse().unwrap(), port: Port::new(port).unwrap() },
+            };
+            let mut line = Vec::new();
+            record.write(&mut line);
+            let line = String::from_utf8(line).unwrap();
+            prop_assert_eq!(Record::parse(&line), Some(record.clone()));
+            let request = Request::Add(record);
+            let text = String::from_utf8(request.to_bytes()).unwrap();
+            prop_assert_eq!(Request::parse(&head(&text)), Ok(request));
+        }
+
+        #[test]
+        fn arbitrary_lines_never_panic(line in "\\PC*", headers in "(\\PC*\n){0,4}") {
+            let _ = Record::parse(&line);
+            let _ = Request::parse(&head(&format!("x{line}\n{headers}\n")));
+        }
+    }
+}

@@ -1,0 +1,388 @@
+//! The responses of an index server, as a peer reads them.
+//!
+//! Servers in the wild disagree about the empty lines of a response, and it carries no length. So
+//! reading is liberal (section 5), and silence ends what nothing else does.
+
+use std::io;
+use std::time::Duration;
+
+use super::p2s::Record;
+use super::{PROTOCOL, printable, status_code};
+use crate::wire::{Source, read_line};
+
+/// The longest wait for a line of a response.
+pub const ANSWER_TIME: Duration = Duration::from_secs(30);
+/// The silence that ends a response which may be complete, though its end was not sent.
+pub const SHORT_WHILE: Duration = Duration::from_millis(250);
+/// The same in the middle of a line: some servers leave out the end of the last one.
+const CUT_LINE_WHILE: Duration = Duration::from_secs(1);
+/// The longest line, in bytes.
+const MAX_LINE: usize = 8 * 1024;
+/// The longest response, in bytes: a LIST of three million records.
+const MAX_RESPONSE: usize = 256 * 1024 * 1024;
+
+/// What was asked: it decides where a response ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// ADD: one record is the end.
+    Add,
+    /// LOOKUP or LIST: any number of records.
+    Search,
+}
+
+/// A response of the index server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Response {
+    /// The code of the status line.
+    pub code: u16,
+    /// The records, in the order of the server.
+    pub records: Vec<Record>,
+    /// The response as it stood on the wire.
+    pub text: Vec<u8>,
+}
+
+/// Why no response could be read. The connection is of no use after any of these.
+#[derive(Debug, thiserror::Error)]
+pub enum ResponseError {
+    /// The server closed the connection.
+    #[error("it closed the connection")]
+    Closed,
+    /// The server did not answer in time.
+    #[error("it did not answer within {} seconds", ANSWER_TIME.as_secs())]
+    TimedOut,
+    /// What came is no response.
+    #[error("it answered {0:?}, which is no P2P-CI/1.0 response")]
+    Malformed(String),
+    /// The response does not end.
+    #[error("its response is longer than {} MiB", MAX_RESPONSE / 1024 / 1024)]
+    TooLong,
+    /// The connection failed.
+    #[error("the connection failed: {0}")]
+    Io(io::Error),
+}
+
+impl From<io::Error> for ResponseError {
+    fn from(error: io::Error) -> Self {
+        if is_silence(&error) {
+            Self::TimedOut
+        } else {
+            Self::Io(error)
+        }
+    }
+}
+
+fn is_silence(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock
+    )
+}
+
+/// Reads one response after another from one connection.
+#[derive(Debug, Default)]
+pub struct Responses {
+    /// The status line of the next response, met where a record could have been.
+    ahead: Option<Vec<u8>>,
+    /// This server has shown that it ends its records with an empty line. A pause in them is
+    /// then a slow line and not their end.
+    ends_records: bool,
+}
+
+/// What comes where a line is read.
+enum Line {
+    Text(Vec<u8>),
+    Empty(Vec<u8>),
+    Silence,
+    Close,
+}
+
+impl Responses {
+    /// Reads the next response.
+    ///
+    /// # Errors
+    /// [`ResponseError`], after at most [`ANSWER_TIME`] for a line.
+    pub fn read(
+        &mut self,
+        source: &mut impl Source,
+        asked: Asked,
+    ) -> Result<Response, ResponseError> {
+        let (code, text) = self.status_line(source)?;
+        let mut response = Response {
+            code,
+            records: Vec::new(),
+            text,
+        };
+        let mut empty_lines = 0;
+        loop {
+            let has_records = !response.records.is_empty();
+            if has_records && asked == Asked::Add && !source.buffered().contains(&b'\n') {
+                break;
+            }
+            let patience = if has_records && self.ends_records {
+                ANSWER_TIME
+            } else {
+                SHORT_WHILE
+            };
+            match next_line(source, patience)? {
+                Line::Silence if patience == ANSWER_TIME => return Err(ResponseError::TimedOut),
+                Line::Silence | Line::Close => break,
+                Line::Empty(line) => {
+                    response.text.extend(line);
+                    empty_lines += 1;
+                    self.ends_records |= has_records;
+                    if has_records || empty_lines == 2 {
+                        break;
+                    }
+                }
+                Line::Text(line) if line.starts_with(PROTOCOL.as_bytes()) => {
+                    self.ahead = Some(line);
+                    break;
+                }
+                Line::Text(line) => {
+                    response
+                        .records
+                        .push(record(&line).ok_or_else(|| malformed(&line))?);
+                    response.text.extend(line);
+                    if response.text.len() > MAX_RESPONSE {
+                        return Err(ResponseError::TooLong);
+                    }
+                }
+            }
+        }
+        Ok(response)
+    }
+
+    fn status_line(&mut self, source: &mut impl Source) -> Result<(u16, Vec<u8>), ResponseError> {
+        if let Some(line) = self.ahead.take() {
+            let code = status_code(&line).ok_or_else(|| malformed(&line))?;
+            return Ok((code, line));
+        }
+        let mut skipped = 0;
+        loop {
+            match next_line(source, ANSWER_TIME)? {
+                Line::Silence => return Err(ResponseError::TimedOut),
+                Line::Close => return Err(ResponseError::Closed),
+                Line::Empty(line) => skipped += line.len(),
+                // A record of the response before, which silence had ended too early.
+                Line::Text(line) if record(&line).is_some() => skipped += line.len(),
+                Line::Text(line) => {
+                    let code = status_code(&line).ok_or_else(|| malformed(&line))?;
+                    return Ok((code, line));
+                }
+            }
+            if skipped > MAX_RESPONSE {
+                return Err(ResponseError::TooLong);
+            }
+        }
+    }
+}
+
+/// Reads a line, after waiting at most `patience` for its first byte.
+fn next_line(source: &mut impl Source, patience: Duration) -> Result<Line, ResponseError> {
+    source.allow(Some(patience));
+    match source.fill_buf() {
+        Ok([]) => return Ok(Line::Close),
+        Ok(_) => {}
+        Err(e)
+            if matches!(
+                e.kind(),
+                io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock
+            ) =>
+        {
+            return Ok(Line::Silence);
+        }
+        Err(e) => return Err(e.into()),
+    }
+    source.allow(Some(patience.max(CUT_LINE_WHILE)));
+    let mut line = Vec::new();
+    match read_line(source, MAX_LINE, &mut line) {
+        Ok(_) if line.len() == MAX_LINE && !line.ends_with(b"\n") => return Err(malformed(&line)),
+        Ok(_) => {}
+        Err(e) if is_silence(&e) => {}
+        Err(e) => return Err(e.into()),
+    }
+    let is_empty = line.trim_ascii_end().is_empty();
+    Ok(if is_empty {
+        Line::Empty(line)
+    } else {
+        Line::Text(line)
+    })
+}
+
+fn record(line: &[u8]) -> Option<Record> {
+    Record::parse(str::from_utf8(line).ok()?)
+}
+
+fn malformed(line: &[u8]) -> ResponseError {
+    ResponseError::Malformed(printable(line.trim_ascii_end()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::testing::Script;
+    use proptest::prelude::*;
+
+    /// What one response gives: its code, and number and title of its records.
+    fn told(response: &Response) -> (u16, Vec<String>) {
+        let records = response
+            .records
+            .iter()
+            .map(|r| format!("{} {}", r.number, r.title));
+        (response.code, records.collect())
+    }
+
+    fn read(asked: Asked, text: &str) -> (u16, Vec<String>) {
+        let response = Responses::default()
+            .read(&mut Script::then_silence(text), asked)
+            .unwrap();
+        told(&response)
+    }
+
+    fn records(expected: &[&str]) -> (u16, Vec<String>) {
+        (200, expected.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn the_strict_form_is_read_to_its_last_byte() {
+        for text in [
+            "P2P-CI/1.0 200 OK\r\n\r\nRFC 1 A b vm 5\r\nRFC 2  vm 5\r\n\r\n",
+            "P2P-CI/1.0 200 OK\r\n\r\n\r\n",
+            "P2P-CI/1.0 404 Not Found\r\n\r\n\r\n",
+        ] {
+            let mut source = Script::then_silence(text);
+            let response = Responses::default()
+                .read(&mut source, Asked::Search)
+                .unwrap();
+            assert_eq!(response.text, text.as_bytes());
+            assert_eq!(source.read_so_far(), text.len());
+        }
+    }
+
+    #[test]
+    fn every_form_seen_in_the_wild_is_read() {
+        use Asked::{Add, Search};
+        let two = records(&["1 A", "2 B c"]);
+        assert_eq!(
+            read(
+                Search,
+                "P2P-CI/1.0 200 OK\r\n\r\nRFC 1 A vm 5\r\nRFC 2 B c vm 6\r\n\r\n"
+            ),
+            two
+        );
+        assert_eq!(
+            read(
+                Search,
+                "P2P-CI/1.0 200 OK\nRFC 1 A vm 5\nRFC 2 B c vm 6\n\n"
+            ),
+            two
+        );
+        assert_eq!(
+            read(
+                Search,
+                "P2P-CI/1.0 200 OK\n\nRFC 1 A vm 5\nRFC 2 B c vm 6\n"
+            ),
+            two
+        );
+        assert_eq!(
+            read(
+                Search,
+                "\r\n\r\nP2P-CI/1.0 200 ok\r\nRFC 1 A vm 5\r\nRFC 2 B c vm 6"
+            ),
+            two
+        );
+        assert_eq!(
+            read(Add, "P2P-CI/1.0 200 OK\r\nRFC 1 A vm 5\r\n"),
+            records(&["1 A"])
+        );
+        for text in [
+            "P2P-CI/1.0 200 OK\r\n",
+            "P2P-CI/1.0 200 OK\r\n\r\n",
+            "P2P-CI/1.0 200 OK\n\n\n",
+        ] {
+            assert_eq!(read(Search, text), records(&[]));
+            assert_eq!(read(Add, text), records(&[]));
+        }
+        for text in [
+            "P2P-CI/1.0 404 NOT FOUND\n",
+            "P2P-CI/1.0 404 x\n\n",
+            "P2P-CI/1.0 404 x\n\n\n\n",
+        ] {
+            assert_eq!(read(Search, text), (404, vec![]));
+        }
+    }
+
+    #[test]
+    fn a_close_ends_a_response() {
+        let mut source = Script::of("P2P-CI/1.0 200 OK\r\n\r\nRFC 1 A vm 5\r\n");
+        let mut responses = Responses::default();
+        assert_eq!(
+            told(&responses.read(&mut source, Asked::Search).unwrap()),
+            records(&["1 A"])
+        );
+        assert!(matches!(
+            responses.read(&mut source, Asked::Search),
+            Err(ResponseError::Closed)
+        ));
+    }
+
+    #[test]
+    fn responses_in_a_row_are_told_apart_in_any_form() {
+        let mut source = Script::of(
+            "P2P-CI/1.0 200 OK\nRFC 1 A vm 5\nP2P-CI/1.0 404 x\n\n\n\nP2P-CI/1.0 200 OK\n\n\
+             RFC 2 B vm 5\n\nRFC 3 late vm 5\nP2P-CI/1.0 200 OK\n\n\n",
+        );
+        let mut responses = Responses::default();
+        let mut next = || told(&responses.read(&mut source, Asked::Search).unwrap());
+        assert_eq!(next(), records(&["1 A"]));
+        assert_eq!(next(), (404, vec![]));
+        assert_eq!(next(), records(&["2 B"]));
+        assert_eq!(next(), records(&[]));
+    }
+
+    #[test]
+    fn a_pause_in_the_records_of_a_server_that_ends_them_is_no_end() {
+        let text = "P2P-CI/1.0 200 OK\n\nRFC 1 A vm 5\n\nP2P-CI/1.0 200 OK\n\nRFC 1 A vm 5\n";
+        let mut source = Script::then_silence(text);
+        let mut responses = Responses::default();
+        assert!(responses.read(&mut source, Asked::Search).is_ok());
+        let paused = responses.read(&mut source, Asked::Search);
+        assert!(matches!(paused, Err(ResponseError::TimedOut)));
+    }
+
+    #[test]
+    fn what_is_no_response_is_refused() {
+        for text in [
+            "HTTP/1.1 200 OK\r\n\r\n",
+            "P2P-CI/1.0 OK\n",
+            "P2P-CI/1.0 200 OK\n\nnonsense\n",
+            "RFC\n",
+        ] {
+            let read = Responses::default().read(&mut Script::of(text), Asked::Search);
+            assert!(matches!(read, Err(ResponseError::Malformed(_))), "{text:?}");
+        }
+        let endless = "x".repeat(20_000);
+        let read = Responses::default().read(&mut Script::of(endless), Asked::Search);
+        assert!(matches!(read, Err(ResponseError::Malformed(_))));
+    }
+
+    proptest! {
+        #[test]
+        fn any_split_gives_the_same_responses(cuts in prop::collection::vec(1_usize..30, 1..40)) {
+            let text = "P2P-CI/1.0 200 OK\r\n\r\nRFC 1 A b vm 5\r\nRFC 2  vm 5\r\n\r\n\
+                        P2P-CI/1.0 404 Not Found\r\n\r\n\r\nP2P-CI/1.0 200 OK\r\n\r\n\r\n";
+            let all = |mut source: Script| {
+                let mut responses = Responses::default();
+                let mut next = || responses.read(&mut source, Asked::Search).unwrap();
+                [next(), next(), next()]
+            };
+            prop_assert_eq!(all(Script::of(text)), all(Script::in_pieces(text, &cuts)));
+        }
+
+        #[test]
+        fn arbitrary_bytes_never_panic(bytes: Vec<u8>) {
+            let mut source = Script::of(bytes);
+            let _ = Responses::default().read(&mut source, Asked::Add);
+        }
+    }
+}

@@ -1,0 +1,426 @@
+//! The words of the protocols: each is checked once, where it enters, and trusted from then on.
+//!
+//! Every type here has one fallible constructor (`FromStr`) and prints itself as it stands on the
+//! wire. P2P-CI/1.0, section 2, gives the rules.
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::net::IpAddr;
+use std::num::{NonZeroU16, NonZeroU32};
+use std::str::FromStr;
+use std::sync::Arc;
+
+/// A word that is not what the protocol allows in its place.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TermError {
+    /// An RFC number that is not decimal, or not from 1 to 4294967295.
+    #[error("an RFC number is a whole number from 1 to 4294967295, not {0:?}")]
+    Number(String),
+    /// A port that is not decimal, or not from 1 to 65535.
+    #[error("a port is a whole number from 1 to 65535, not {0:?}")]
+    Port(String),
+    /// A host that is neither a DNS name nor an IP address.
+    #[error("a host is a DNS name or an IP address of at most 255 bytes, not {0:?}")]
+    Host(String),
+    /// A title that is longer than [`Title::MAX_BYTES`].
+    #[error("a title has at most {max} bytes, this one has {0}", max = Title::MAX_BYTES)]
+    LongTitle(usize),
+    /// A title with a control character in it.
+    #[error("a title holds no control characters, this one does: {0:?}")]
+    TitleControl(String),
+}
+
+/// How much of a refused word an error message quotes, in characters.
+const QUOTED: usize = 40;
+
+fn quoted(word: &str) -> String {
+    word.chars().take(QUOTED).collect()
+}
+
+/// Whether `word` is ASCII digits only: `parse` alone would also take `+5`.
+fn is_decimal(word: &str) -> bool {
+    !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// The number of an RFC, from 1 to 4294967295.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RfcNumber(NonZeroU32);
+
+impl RfcNumber {
+    /// The smallest number.
+    pub const MIN: Self = Self(NonZeroU32::MIN);
+
+    /// The number as an integer.
+    #[must_use]
+    pub const fn get(self) -> u32 {
+        self.0.get()
+    }
+}
+
+impl FromStr for RfcNumber {
+    type Err = TermError;
+
+    fn from_str(word: &str) -> Result<Self, TermError> {
+        let number = if is_decimal(word) {
+            word.parse().ok()
+        } else {
+            None
+        };
+        number
+            .map(Self)
+            .ok_or_else(|| TermError::Number(quoted(word)))
+    }
+}
+
+impl fmt::Display for RfcNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A TCP port that can be connected to, from 1 to 65535.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Port(NonZeroU16);
+
+impl Port {
+    /// The port as an integer; `None` for 0, which names no port.
+    #[must_use]
+    pub fn new(port: u16) -> Option<Self> {
+        NonZeroU16::new(port).map(Self)
+    }
+
+    /// The port as an integer.
+    #[must_use]
+    pub const fn get(self) -> u16 {
+        self.0.get()
+    }
+}
+
+impl FromStr for Port {
+    type Err = TermError;
+
+    fn from_str(word: &str) -> Result<Self, TermError> {
+        let port = if is_decimal(word) {
+            word.parse().ok()
+        } else {
+            None
+        };
+        port.map(Self).ok_or_else(|| TermError::Port(quoted(word)))
+    }
+}
+
+impl fmt::Display for Port {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The title of an RFC: UTF-8, at most [`Title::MAX_BYTES`], no control characters, words parted
+/// by one space. It may be empty.
+#[derive(Clone, PartialEq, Eq, Hash, Default)]
+pub struct Title(Arc<str>);
+
+impl Title {
+    /// The longest title, in bytes, after its white space is folded.
+    pub const MAX_BYTES: usize = 1024;
+
+    /// The title as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether there is no title.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The title that stands for a document that prints none: `RFC N`.
+    #[must_use]
+    pub fn fallback(number: RfcNumber) -> Self {
+        Self(format!("RFC {number}").into())
+    }
+}
+
+impl FromStr for Title {
+    type Err = TermError;
+
+    fn from_str(text: &str) -> Result<Self, TermError> {
+        // A tab is white space; any other control character is refused, also those that
+        // Unicode counts as white space.
+        if text.chars().any(|c| c.is_control() && c != '\t') {
+            return Err(TermError::TitleControl(quoted(text)));
+        }
+        let folded = if is_folded(text) {
+            Arc::from(text)
+        } else {
+            text.split_whitespace().collect::<Vec<_>>().join(" ").into()
+        };
+        let title = Self(folded);
+        match title.as_str().len() {
+            length if length > Self::MAX_BYTES => Err(TermError::LongTitle(length)),
+            _ => Ok(title),
+        }
+    }
+}
+
+/// Whether `text` has nothing to fold: the common case, found without building a copy.
+fn is_folded(text: &str) -> bool {
+    let mut after_space = true;
+    for c in text.chars() {
+        if c.is_whitespace() && (c != ' ' || after_space) {
+            return false;
+        }
+        after_space = c == ' ';
+    }
+    text.is_empty() || !after_space
+}
+
+impl fmt::Display for Title {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Title {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The name under which others reach a host: a DNS name or an IP address, at most
+/// [`Host::MAX_BYTES`]. It keeps its letter case and is compared without it, as DNS does.
+#[derive(Clone)]
+pub struct Host(Arc<str>);
+
+impl Host {
+    /// The longest name, in bytes.
+    pub const MAX_BYTES: usize = 255;
+
+    /// The name as text; an IPv6 address has no brackets here.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<IpAddr> for Host {
+    fn from(address: IpAddr) -> Self {
+        Self(address.to_canonical().to_string().into())
+    }
+}
+
+impl FromStr for Host {
+    type Err = TermError;
+
+    fn from_str(word: &str) -> Result<Self, TermError> {
+        if word.len() <= Self::MAX_BYTES && (is_dns_name(word) || word.parse::<IpAddr>().is_ok()) {
+            Ok(Self(word.into()))
+        } else {
+            Err(TermError::Host(quoted(word)))
+        }
+    }
+}
+
+/// Labels of letters, digits, `-` and `_` (which hosts have, whatever the standard says), with
+/// dots between them and perhaps one at the end.
+fn is_dns_name(word: &str) -> bool {
+    word.strip_suffix('.')
+        .unwrap_or(word)
+        .split('.')
+        .all(|label| {
+            !label.is_empty()
+                && label
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
+        })
+}
+
+impl PartialEq for Host {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.eq_ignore_ascii_case(&other.0)
+    }
+}
+
+impl Eq for Host {}
+
+impl Hash for Host {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        for byte in self.0.bytes() {
+            state.write_u8(byte.to_ascii_lowercase());
+        }
+        // The end of the name, so that names in a row can't run together.
+        state.write_u8(0xff);
+    }
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Where something listens: `host:port`, with brackets around an IPv6 address.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Endpoint {
+    /// The host.
+    pub host: Host,
+    /// The port on that host.
+    pub port: Port,
+}
+
+impl Endpoint {
+    /// Reads `host`, `host:port`, an IPv6 address alone, or `[IPv6 address]:port`.
+    ///
+    /// # Errors
+    /// [`TermError`] where the host or the port is not one.
+    pub fn parse(text: &str, default_port: Port) -> Result<Self, TermError> {
+        if let Some((host, rest)) = text.strip_prefix('[').and_then(|t| t.split_once(']')) {
+            let port = match rest.strip_prefix(':') {
+                Some(port) => port.parse()?,
+                None if rest.is_empty() => default_port,
+                None => return Err(TermError::Port(quoted(rest))),
+            };
+            return Ok(Self {
+                host: host.parse()?,
+                port,
+            });
+        }
+        match text.split_once(':') {
+            Some((host, port)) if !port.contains(':') => Ok(Self {
+                host: host.parse()?,
+                port: port.parse()?,
+            }),
+            _ => Ok(Self {
+                host: text.parse()?,
+                port: default_port,
+            }),
+        }
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { host, port } = self;
+        if host.as_str().contains(':') {
+            write!(f, "[{host}]:{port}")
+        } else {
+            write!(f, "{host}:{port}")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    fn number(word: &str) -> Option<u32> {
+        word.parse::<RfcNumber>().ok().map(RfcNumber::get)
+    }
+
+    #[test]
+    fn numbers_run_from_1_to_4294967295() {
+        assert_eq!(number("1"), Some(1));
+        assert_eq!(number("0060"), Some(60));
+        assert_eq!(number("4294967295"), Some(4_294_967_295));
+        for wrong in [
+            "",
+            "0",
+            "4294967296",
+            "-1",
+            "+5",
+            "1.0",
+            "abc",
+            " 5",
+            "٣",
+            &"9".repeat(4000),
+        ] {
+            assert_eq!(number(wrong), None, "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn ports_run_from_1_to_65535() {
+        assert_eq!("65535".parse::<Port>().map(Port::get), Ok(65535));
+        for wrong in ["", "0", "65536", "-1", "+80", "http"] {
+            assert!(wrong.parse::<Port>().is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn white_space_in_a_title_is_folded() {
+        let title: Title = "  A\t Proferred   Official\u{a0}ICP ".parse().unwrap();
+        assert_eq!(title.as_str(), "A Proferred Official ICP");
+        assert!("".parse::<Title>().unwrap().is_empty());
+        assert!(" \t ".parse::<Title>().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_title_has_no_control_characters_and_an_end() {
+        for wrong in ["a\rb", "a\u{1b}[2J", "a\0", "a\u{85}b", "a\u{7f}"] {
+            assert!(wrong.parse::<Title>().is_err(), "{wrong:?}");
+        }
+        assert!("x".repeat(1024).parse::<Title>().is_ok());
+        assert!("x".repeat(1025).parse::<Title>().is_err());
+        assert!("é".repeat(512).parse::<Title>().is_ok());
+        assert!("é".repeat(513).parse::<Title>().is_err());
+    }
+
+    #[test]
+    fn a_host_is_a_name_or_an_address() {
+        for right in [
+            "Mac.lan",
+            "localhost",
+            "a_b",
+            "x.",
+            "127.0.0.1",
+            "::1",
+            "fe80::1",
+            "1234",
+        ] {
+            assert!(right.parse::<Host>().is_ok(), "{right:?}");
+        }
+        let long = "x".repeat(256);
+        for wrong in [
+            "", ".", "a..b", "a b", "a/b", "[::1]", "münchen", "a\u{1b}", ":::1", &long,
+        ] {
+            assert!(wrong.parse::<Host>().is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn hosts_are_compared_without_their_case() {
+        let names: HashSet<Host> = ["VM", "vm", "other"]
+            .iter()
+            .map(|n| n.parse().unwrap())
+            .collect();
+        assert_eq!(names.len(), 2);
+    }
+
+    #[test]
+    fn endpoints_are_read_with_and_without_a_port() {
+        let default = Port::new(7734).unwrap();
+        for (text, shown) in [
+            ("localhost", "localhost:7734"),
+            ("localhost:99", "localhost:99"),
+            ("::1", "[::1]:7734"),
+            ("[::1]", "[::1]:7734"),
+            ("[::1]:99", "[::1]:99"),
+        ] {
+            assert_eq!(Endpoint::parse(text, default).unwrap().to_string(), shown);
+        }
+        for wrong in [
+            "", ":", "a:", ":1", "a:0", "[::1", "[::1]x", "[::1]:", "a:b:c",
+        ] {
+            assert!(Endpoint::parse(wrong, default).is_err(), "{wrong:?}");
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! A stream for tests, which arrives in the pieces that the test says.
+
+use std::collections::VecDeque;
+use std::io::{self, BufRead, Read};
+use std::time::Duration;
+
+use super::Source;
+
+/// Pieces of a stream. A read never crosses the border of two pieces, as with a socket.
+#[derive(Debug)]
+pub(crate) struct Script {
+    pieces: VecDeque<Piece>,
+    position: usize,
+    consumed: usize,
+}
+
+#[derive(Debug)]
+enum Piece {
+    Bytes(Vec<u8>),
+    /// The other side sends nothing for longer than anyone waits.
+    Silence,
+}
+
+impl Script {
+    pub(crate) fn of(bytes: impl Into<Vec<u8>>) -> Self {
+        Self {
+            pieces: VecDeque::from([Piece::Bytes(bytes.into())]),
+            position: 0,
+            consumed: 0,
+        }
+    }
+
+    /// `bytes`, then silence instead of a close.
+    pub(crate) fn then_silence(bytes: impl Into<Vec<u8>>) -> Self {
+        let mut script = Self::of(bytes);
+        script.pieces.push_back(Piece::Silence);
+        script
+    }
+
+    /// `text` in pieces of the lengths `cuts`, over and over.
+    pub(crate) fn in_pieces(text: &str, cuts: &[usize]) -> Self {
+        let mut script = Self::of("");
+        let mut rest = text.as_bytes();
+        for &cut in cuts.iter().cycle() {
+            if rest.is_empty() {
+                break;
+            }
+            let (piece, after) = rest.split_at(cut.min(rest.len()));
+            script.pieces.push_back(Piece::Bytes(piece.to_vec()));
+            rest = after;
+        }
+        script
+    }
+
+    pub(crate) fn read_so_far(&self) -> usize {
+        self.consumed
+    }
+}
+
+impl Read for Script {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let count = self.fill_buf()?.read(into)?;
+        self.consume(count);
+        Ok(count)
+    }
+}
+
+impl BufRead for Script {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        while let Some(Piece::Bytes(bytes)) = self.pieces.front() {
+            if self.position < bytes.len() {
+                break;
+            }
+            self.pieces.pop_front();
+            self.position = 0;
+        }
+        match self.pieces.front() {
+            Some(Piece::Bytes(bytes)) => Ok(&bytes[self.position..]),
+            Some(Piece::Silence) => Err(io::ErrorKind::TimedOut.into()),
+            None => Ok(&[]),
+        }
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.position += count;
+        self.consumed += count;
+    }
+}
+
+impl Source for Script {
+    fn allow(&mut self, _: Option<Duration>) {}
+
+    fn buffered(&self) -> &[u8] {
+        match self.pieces.front() {
+            Some(Piece::Bytes(bytes)) => &bytes[self.position..],
+            _ => &[],
+        }
+    }
+}
