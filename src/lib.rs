@@ -9,4 +9,6 @@
         reason = "a test that fails here fails loudly, which is what it is for"
     )
 )]
+pub mod net;
+pub mod transcript;
 pub mod wire;

@@ -1,0 +1,109 @@
+//! Connecting to somebody else, with one deadline for the name and all its addresses.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs, UdpSocket};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::listener::prepare;
+use super::{Connection, Sockets};
+use crate::wire::Endpoint;
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The host's name has no address.
+    #[error("the host {host} is not known: {source}")]
+    Unknown {
+        /// The name.
+        host: String,
+        /// What the resolver says.
+        source: io::Error,
+    },
+    /// No address of the host answers.
+    #[error("cannot connect to {endpoint}: {source}")]
+    Unreachable {
+        /// Who.
+        endpoint: Endpoint,
+        /// What the last address tried says.
+        source: io::Error,
+    },
+}
+
+/// The addresses of a host, within `time`.
+///
+/// # Errors
+/// Those of the resolver; [`io::ErrorKind::TimedOut`] where it takes longer.
+pub fn resolve(endpoint: &Endpoint, time: Duration) -> io::Result<Vec<SocketAddr>> {
+    let (host, port) = (endpoint.host.as_str().to_owned(), endpoint.port.get());
+    if let Ok(address) = host.parse::<IpAddr>() {
+        return Ok(vec![SocketAddr::new(address, port)]);
+    }
+    // The system's resolver has no deadline, so it works in a thread that can be left alone.
+    let (send, receive) = mpsc::channel();
+    thread::Builder::new()
+        .name(format!("resolve {host}"))
+        .spawn(move || {
+            // Nobody listens any more where it took too long.
+            let _ = send.send((host.as_str(), port).to_socket_addrs().map(Vec::from_iter));
+        })?;
+    receive
+        .recv_timeout(time)
+        .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
+}
+
+/// Connects to `endpoint`: to each of its addresses in turn, all within `time`.
+///
+/// # Errors
+/// [`ConnectError`], which names the endpoint.
+pub fn connect(
+    sockets: &Sockets,
+    endpoint: &Endpoint,
+    time: Duration,
+) -> Result<Connection, ConnectError> {
+    let deadline = Instant::now() + time;
+    let unknown = |source| ConnectError::Unknown {
+        host: endpoint.host.to_string(),
+        source,
+    };
+    let addresses = resolve(endpoint, time).map_err(unknown)?;
+    let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
+    for (tried, address) in addresses.iter().enumerate() {
+        // An address that swallows packets leaves time for those after it.
+        let rest = u32::try_from(addresses.len() - tried).unwrap_or(u32::MAX);
+        let share = deadline.saturating_duration_since(Instant::now()) / rest;
+        if share.is_zero() {
+            last = io::ErrorKind::TimedOut.into();
+            break;
+        }
+        let admitted = TcpStream::connect_timeout(address, share).and_then(|stream| {
+            prepare(&stream)?;
+            sockets
+                .admit(stream)
+                .ok_or_else(|| io::ErrorKind::Interrupted.into())
+        });
+        match admitted {
+            Ok(connection) => return Ok(connection),
+            Err(error) => last = error,
+        }
+    }
+    Err(ConnectError::Unreachable {
+        endpoint: endpoint.clone(),
+        source: last,
+    })
+}
+
+/// The local address from which this machine would connect to `remote`. Nothing is sent.
+///
+/// # Errors
+/// Those of the system where there is no way to `remote`.
+pub fn local_address_towards(remote: SocketAddr) -> io::Result<IpAddr> {
+    let any = match remote {
+        SocketAddr::V4(_) => IpAddr::from(Ipv4Addr::UNSPECIFIED),
+        SocketAddr::V6(_) => IpAddr::from(Ipv6Addr::UNSPECIFIED),
+    };
+    let socket = UdpSocket::bind((any, 0))?;
+    socket.connect(remote)?;
+    Ok(socket.local_addr()?.ip().to_canonical())
+}

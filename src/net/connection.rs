@@ -1,0 +1,251 @@
+//! One TCP connection, buffered both ways, with a deadline for whole messages.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::sockets::Admission;
+use crate::wire::Source;
+
+/// How much is read at once. It is held by every connection, ten thousand silent ones as well.
+const INPUT: usize = 4 * 1024;
+/// How much is written at once.
+const OUTPUT: usize = 64 * 1024;
+/// An output buffer that has grown beyond this is given back when it is empty.
+const KEPT_OUTPUT: usize = 4 * 1024;
+/// How long the other side may take nothing of what we send before it is given up.
+pub(super) const SEND_TIME: Duration = Duration::from_secs(30);
+/// The longest that a closed connection waits for the other side to take the last bytes,
+const LINGER_TIME: Duration = Duration::from_secs(2);
+/// and the most that it reads and throws away meanwhile.
+const LINGER_BYTES: u64 = 1024 * 1024;
+
+/// A TCP connection.
+///
+/// What is written is collected and goes out at the latest when the other side is waited for, so
+/// that a message leaves in one piece and the answers to pipelined requests leave together.
+#[derive(Debug)]
+pub struct Connection {
+    reader: BufReader<Socket>,
+    peer: SocketAddr,
+    admission: Admission,
+}
+
+#[derive(Debug)]
+struct Socket {
+    stream: Arc<TcpStream>,
+    output: Vec<u8>,
+    /// Until when reads may wait.
+    deadline: Option<Instant>,
+    /// The read timeout that the socket has now: it is set only when it must change.
+    timeout: Option<Duration>,
+}
+
+impl Connection {
+    pub(super) fn new(stream: Arc<TcpStream>, admission: Admission) -> Self {
+        let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
+        let peer = stream.peer_addr().map_or(unknown, canonical);
+        let socket = Socket {
+            stream,
+            output: Vec::new(),
+            deadline: None,
+            timeout: None,
+        };
+        Self {
+            reader: BufReader::with_capacity(INPUT, socket),
+            peer,
+            admission,
+        }
+    }
+
+    /// The number of this connection among those of the program.
+    #[must_use]
+    pub fn id(&self) -> u64 {
+        self.admission.id()
+    }
+
+    /// The address of the other side; an IPv4 address is shown as one, also on an IPv6 socket.
+    #[must_use]
+    pub fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
+    /// Sends the next `length` bytes of `file`, after what was written before.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::UnexpectedEof`] where the file ends earlier; otherwise those of the file
+    /// and of the connection.
+    pub fn send_file(&mut self, file: &File, length: u64) -> io::Result<()> {
+        let socket = self.reader.get_mut();
+        // The first bytes leave together with the head of the message.
+        let room = OUTPUT.saturating_sub(socket.output.len());
+        let first = length.min(u64::try_from(room).unwrap_or_default());
+        if io::copy(&mut file.take(first), &mut socket.output)? < first {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        socket.send()?;
+        send_rest(&socket.stream, file, length - first)
+    }
+
+    /// Ends the connection so that the other side can still read what was sent last: closing a
+    /// socket with unread input would reset the connection and destroy it.
+    pub fn finish(mut self) {
+        let stream = Arc::clone(&self.reader.get_ref().stream);
+        if self.flush().is_ok() && stream.shutdown(Shutdown::Write).is_ok() {
+            self.allow(Some(LINGER_TIME));
+            let _ = io::copy(&mut self.take(LINGER_BYTES), &mut io::sink());
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn send_rest(stream: &TcpStream, file: &File, mut left: u64) -> io::Result<()> {
+    use rustix::io::Errno;
+    while left > 0 {
+        let most = usize::try_from(left).unwrap_or(usize::MAX);
+        match rustix::fs::sendfile(stream, file, None, most) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(sent) => left -= u64::try_from(sent).unwrap_or(left),
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => return Err(not_read()),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn send_rest(mut stream: &TcpStream, mut file: &File, mut left: u64) -> io::Result<()> {
+    let mut buffer = vec![0; 256 * 1024];
+    while left > 0 {
+        let read = file.read(&mut buffer)?;
+        let piece = buffer.get(..read).unwrap_or_default();
+        let piece = piece
+            .get(..usize::try_from(left).unwrap_or(read).min(read))
+            .unwrap_or(piece);
+        if piece.is_empty() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        stream
+            .write_all(piece)
+            .map_err(|error| as_not_read(error))?;
+        left -= u64::try_from(piece.len()).unwrap_or(left);
+    }
+    Ok(())
+}
+
+impl Socket {
+    /// Sends what was collected.
+    fn send(&mut self) -> io::Result<()> {
+        if self.output.is_empty() {
+            return Ok(());
+        }
+        let sent = (&*self.stream).write_all(&self.output);
+        if self.output.capacity() > KEPT_OUTPUT {
+            self.output = Vec::new();
+        } else {
+            self.output.clear();
+        }
+        sent.map_err(as_not_read)
+    }
+
+    /// Sets the socket's timeout to what is left until the deadline.
+    fn prepare_wait(&mut self) -> io::Result<()> {
+        let left = match self
+            .deadline
+            .map(|deadline| deadline.duration_since(Instant::now()))
+        {
+            // An Instant that has passed is zero away, and zero is no timeout that can be set.
+            Some(Duration::ZERO) => return Err(io::ErrorKind::TimedOut.into()),
+            left => left,
+        };
+        if left != self.timeout {
+            self.stream.set_read_timeout(left)?;
+            self.timeout = left;
+        }
+        Ok(())
+    }
+}
+
+/// A send timeout is an end, unlike the read timeout that ends a wait.
+fn as_not_read(error: io::Error) -> io::Error {
+    if error.kind() == io::ErrorKind::WouldBlock {
+        not_read()
+    } else {
+        error
+    }
+}
+
+fn not_read() -> io::Error {
+    let reason = format!(
+        "nothing of what was sent was read for {} seconds",
+        SEND_TIME.as_secs()
+    );
+    io::Error::new(io::ErrorKind::ConnectionAborted, reason)
+}
+
+impl Read for Socket {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.send()?;
+        loop {
+            self.prepare_wait()?;
+            match (&*self.stream).read(into) {
+                // The timeout ran out a little early, or a signal came: look at the clock again.
+                Err(e)
+                    if matches!(
+                        e.kind(),
+                        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+                    ) => {}
+                read => return read,
+            }
+        }
+    }
+}
+
+impl Source for Connection {
+    fn allow(&mut self, time: Option<Duration>) {
+        // A time beyond the clock is as good as for ever.
+        self.reader.get_mut().deadline = time.and_then(|time| Instant::now().checked_add(time));
+    }
+
+    fn buffered(&self) -> &[u8] {
+        self.reader.buffer()
+    }
+}
+
+impl Read for Connection {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.reader.read(into)
+    }
+}
+
+impl BufRead for Connection {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.reader.fill_buf()
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.reader.consume(count);
+    }
+}
+
+impl Write for Connection {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let socket = self.reader.get_mut();
+        if socket.output.len() + bytes.len() > OUTPUT {
+            socket.send()?;
+        }
+        socket.output.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.reader.get_mut().send()
+    }
+}
+
+fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}

@@ -1,0 +1,178 @@
+//! Listening, and a thread for each connection.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tracing::{debug, warn};
+
+use super::connection::SEND_TIME;
+use super::{Connection, Sockets};
+
+/// How many connections may wait to be accepted. The system lowers it where it knows better.
+const BACKLOG: i32 = 4096;
+/// How long accepting pauses when there are no descriptors or threads left.
+const PAUSE: Duration = Duration::from_millis(100);
+/// The stack of a session's thread, in bytes. A quarter of it is in use at the deepest.
+const STACK: usize = 128 * 1024;
+
+/// A port that could not be listened on.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {address}: {}", why(.source))]
+pub struct ListenError {
+    address: SocketAddr,
+    source: io::Error,
+}
+
+fn why(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "the port is in use by another program; stop that one, or choose another port"
+                .to_owned()
+        }
+        io::ErrorKind::AddrNotAvailable => "this machine does not have that address".to_owned(),
+        io::ErrorKind::PermissionDenied => {
+            "no permission for that port; choose one from 1024 up".to_owned()
+        }
+        _ => error.to_string(),
+    }
+}
+
+/// A TCP port that is listened on.
+#[derive(Debug)]
+pub struct Listener {
+    socket: Arc<TcpListener>,
+    address: SocketAddr,
+}
+
+impl Listener {
+    /// Listens on `port` of the local address `bind`, or of every IPv6 and IPv4 address (of
+    /// every IPv4 address where the machine has no IPv6). Port 0 is any free port.
+    ///
+    /// # Errors
+    /// [`ListenError`], which says what to do about it.
+    pub fn bind(bind: Option<IpAddr>, port: u16) -> Result<Self, ListenError> {
+        let any_v4 = SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
+        let any_v6 = SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
+        let first = bind.map_or(any_v6, |ip| SocketAddr::new(ip, port));
+        let bound = match listen(first) {
+            Err(error) if bind.is_none() && is_without_ipv6(&error) => {
+                debug!(%error, "no IPv6 here, listening on IPv4 only");
+                listen(any_v4).map_err(|source| ListenError {
+                    address: any_v4,
+                    source,
+                })
+            }
+            bound => bound.map_err(|source| ListenError {
+                address: first,
+                source,
+            }),
+        };
+        let socket = bound?;
+        let address = socket.local_addr().map_err(|source| ListenError {
+            address: first,
+            source,
+        })?;
+        Ok(Self {
+            socket: Arc::new(socket),
+            address,
+        })
+    }
+
+    /// The port that is listened on.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// Accepts connections, at most `most` at a time, and runs `session` for each in a thread of
+    /// its own, named after the other side. Returns once `sockets` are closed.
+    pub fn serve(
+        self,
+        sockets: &Sockets,
+        most: usize,
+        session: impl Fn(Connection) + Clone + Send + 'static,
+    ) {
+        sockets.admit_listener(Arc::clone(&self.socket));
+        while !sockets.is_closing() {
+            let accepted = self.socket.accept();
+            let stream = match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    if !sockets.is_closing() {
+                        rest_after(&error);
+                    }
+                    continue;
+                }
+            };
+            if sockets.count() >= most {
+                warn!(most, "too many connections: one more is closed unanswered");
+                continue;
+            }
+            if let Err(error) = prepare(&stream) {
+                debug!(%error, "a connection was gone before it began");
+                continue;
+            }
+            let Some(connection) = sockets.admit(stream) else {
+                return;
+            };
+            let session = session.clone();
+            let thread = thread::Builder::new()
+                .name(connection.peer().to_string())
+                .stack_size(STACK)
+                .spawn(move || session(connection));
+            if let Err(error) = thread {
+                warn!(%error, "no thread for one more connection: it is closed");
+                thread::sleep(PAUSE);
+            }
+        }
+    }
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
+    // A restart must not wait for connections of the run before; only elsewhere than on Unix
+    // would this let two programs share the port.
+    #[cfg(unix)]
+    socket.set_reuse_address(true)?;
+    if address.is_ipv6() && address.ip().is_unspecified() {
+        socket.set_only_v6(false)?;
+    }
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+fn is_without_ipv6(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::Unsupported | io::ErrorKind::AddrNotAvailable
+    ) || error.raw_os_error() == Some(rustix::io::Errno::AFNOSUPPORT.raw_os_error())
+}
+
+/// Some errors concern one connection that is gone again. Others last, as when descriptors
+/// have run out, and trying at once would only burn the processor.
+fn rest_after(error: &io::Error) {
+    match error.kind() {
+        io::ErrorKind::ConnectionAborted
+        | io::ErrorKind::ConnectionReset
+        | io::ErrorKind::Interrupted => {}
+        _ => {
+            warn!(%error, "accepting pauses");
+            thread::sleep(PAUSE);
+        }
+    }
+}
+
+/// Messages are small and complete: they leave at once. A reader that takes nothing is given up.
+pub(super) fn prepare(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    stream.set_write_timeout(Some(SEND_TIME))
+}

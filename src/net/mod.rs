@@ -1,0 +1,15 @@
+//! Sockets with limits: every wait has a deadline, every buffer a size, every socket an end.
+//!
+//! Nothing here knows a protocol. A [`Connection`] is what sessions read from and write to; a
+//! [`Listener`] accepts connections and gives each a thread; [`connect`] makes one to somebody
+//! else; [`Sockets`] knows all that are open, so that a program can close them and end.
+
+mod connect;
+mod connection;
+mod listener;
+mod sockets;
+
+pub use connect::{ConnectError, connect, local_address_towards, resolve};
+pub use connection::Connection;
+pub use listener::{ListenError, Listener};
+pub use sockets::Sockets;
