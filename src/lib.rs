@@ -9,6 +9,11 @@
         reason = "a test that fails here fails loudly, which is what it is for"
     )
 )]
+pub mod index;
 pub mod net;
+pub mod peer;
+pub mod program;
+pub mod server;
+pub mod signals;
 pub mod transcript;
 pub mod wire;

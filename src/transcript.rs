@@ -6,7 +6,7 @@
 //! begins a line of a message, for that is how our own lines begin.
 
 use std::fmt::{Display, Write as _};
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tracing::warn;
@@ -17,8 +17,12 @@ pub struct Transcript(Arc<Mutex<Printout>>, bool);
 
 struct Printout {
     out: Box<dyn Write + Send>,
-    /// A question that waits for its answer: the cursor stands behind it.
+    /// The question that waits for its answer, or nothing.
     question: String,
+    /// Whether the cursor stands behind the question.
+    is_asking: bool,
+    /// Whether somebody watches who must see the question again when it has scrolled away.
+    is_watched: bool,
     broken: bool,
 }
 
@@ -31,11 +35,13 @@ impl std::fmt::Debug for Transcript {
 }
 
 impl Transcript {
-    /// A printout to `out`, with the messages or without.
-    pub fn new(out: impl Write + Send + 'static, shows_messages: bool) -> Self {
+    /// A printout to `out`, with the messages or without. On a terminal somebody watches it.
+    pub fn new(out: impl Write + Send + 'static, shows_messages: bool, is_terminal: bool) -> Self {
         let printout = Printout {
             out: Box::new(out),
             question: String::new(),
+            is_asking: false,
+            is_watched: is_terminal,
             broken: false,
         };
         Self(Arc::new(Mutex::new(printout)), shows_messages)
@@ -44,7 +50,9 @@ impl Transcript {
     /// A printout to standard output.
     #[must_use]
     pub fn to_stdout(shows_messages: bool) -> Self {
-        Self::new(io::stdout(), shows_messages)
+        let stdout = io::stdout();
+        let is_terminal = stdout.is_terminal();
+        Self::new(stdout, shows_messages, is_terminal)
     }
 
     /// Whether messages are printed: [`Transcript::message`] and [`Transcript::detail`] do
@@ -82,23 +90,30 @@ impl Transcript {
         self.lock().print(&text);
     }
 
-    /// Prints a question, with the cursor behind it. What is printed before the answer comes
-    /// stands above the question, which is then printed again.
+    /// Prints a question, with the cursor behind it. Where something else is printed before the
+    /// answer comes, the last line of the question is printed again after it: at once for a
+    /// person, and with the answer elsewhere.
     pub fn ask(&self, question: &str) {
         let mut printout = self.lock();
         printout.write(question);
-        question.clone_into(&mut printout.question);
+        question
+            .rsplit('\n')
+            .next()
+            .unwrap_or_default()
+            .clone_into(&mut printout.question);
+        printout.is_asking = true;
     }
 
     /// The question was answered: by a person, whose terminal has shown the answer and the end of
     /// the line, or with `echo` by something that has not.
     pub fn answered(&self, echo: Option<&str>) {
         let mut printout = self.lock();
-        printout.question.clear();
+        let question = std::mem::take(&mut printout.question);
+        let was_asking = std::mem::take(&mut printout.is_asking);
         if let Some(answer) = echo {
-            let mut answer = escaped(answer.as_bytes(), false);
-            answer.push('\n');
-            printout.write(&answer);
+            let question = if was_asking { "" } else { &question };
+            let answer = escaped(answer.as_bytes(), false);
+            printout.write(&format!("{question}{answer}\n"));
         }
     }
 
@@ -110,11 +125,17 @@ impl Transcript {
 impl Printout {
     fn print(&mut self, text: &str) {
         if self.question.is_empty() {
-            self.write(text);
-        } else {
-            let around = format!("\n{text}{}", self.question);
-            self.write(&around);
+            return self.write(text);
         }
+        let before = if self.is_asking { "\n" } else { "" };
+        let after = if self.is_watched {
+            self.question.as_str()
+        } else {
+            ""
+        };
+        let around = format!("{before}{text}{after}");
+        self.is_asking = self.is_watched;
+        self.write(&around);
     }
 
     /// Everything goes out in one write. A reader that has gone away (`server | head`) is no
@@ -177,7 +198,7 @@ pub(crate) mod testing {
 
     impl Paper {
         pub(crate) fn transcript(&self, shows_messages: bool) -> Transcript {
-            Transcript::new(self.clone(), shows_messages)
+            Transcript::new(self.clone(), shows_messages, false)
         }
 
         pub(crate) fn text(&self) -> String {
@@ -227,15 +248,27 @@ mod tests {
         assert_eq!(printed(|t| t.line("a\nb\r")), "a\\u{a}b\\u{d}\n");
     }
 
+    fn asked(is_terminal: bool, echo: Option<&str>) -> String {
+        let paper = Paper::default();
+        let transcript = Transcript::new(paper.clone(), true, is_terminal);
+        transcript.ask("1. ADD\nChoice: ");
+        transcript.line("[UPLOAD] Request");
+        transcript.line("[UPLOAD] Sent");
+        transcript.answered(echo);
+        transcript.line("done");
+        paper.text()
+    }
+
     #[test]
-    fn a_question_stays_below_what_is_printed_meanwhile() {
-        let shown = printed(|t| {
-            t.ask("Choice: ");
-            t.line("[UPLOAD] Sent");
-            t.answered(None);
-            t.line("done");
-        });
-        assert_eq!(shown, "Choice: \n[UPLOAD] Sent\nChoice: done\n");
+    fn a_person_sees_the_question_below_what_is_printed_meanwhile() {
+        let shown = "1. ADD\nChoice: \n[UPLOAD] Request\nChoice: \n[UPLOAD] Sent\nChoice: done\n";
+        assert_eq!(asked(true, None), shown);
+    }
+
+    #[test]
+    fn elsewhere_the_question_comes_again_with_its_answer() {
+        let shown = "1. ADD\nChoice: \n[UPLOAD] Request\n[UPLOAD] Sent\nChoice: 3\ndone\n";
+        assert_eq!(asked(false, Some("3")), shown);
     }
 
     #[test]

@@ -83,6 +83,9 @@ impl fmt::Display for RfcNumber {
 pub struct Port(NonZeroU16);
 
 impl Port {
+    /// The smallest port.
+    pub const MIN: Self = Self(NonZeroU16::MIN);
+
     /// The port as an integer; `None` for 0, which names no port.
     #[must_use]
     pub fn new(port: u16) -> Option<Self> {

@@ -1,5 +1,6 @@
 //! Peer to server: ADD, LOOKUP, LIST and their responses (sections 2 and 3).
 
+use std::fmt;
 use std::io::Write;
 
 use super::{Reject, Status, VERSION, fields, request_line, required, unknown_method};
@@ -12,17 +13,6 @@ pub struct Sender {
     pub host: Host,
     /// The peer's upload port; some peers leave it out when they only ask.
     pub port: Option<Port>,
-}
-
-impl Sender {
-    /// The whole name, where it was given.
-    #[must_use]
-    pub fn endpoint(&self) -> Option<Endpoint> {
-        self.port.map(|port| Endpoint {
-            host: self.host.clone(),
-            port,
-        })
-    }
 }
 
 impl From<Endpoint> for Sender {
@@ -88,6 +78,24 @@ impl Request {
                 sender: sender(head)?,
             }),
             words => Err(unknown_method(words)),
+        }
+    }
+
+    /// The name of the peer that asks, where the request gives the whole of it.
+    #[must_use]
+    pub fn name(&self) -> Option<Endpoint> {
+        match self {
+            Self::Add(record) => Some(record.holder.clone()),
+            Self::Lookup {
+                sender: Sender { host, port },
+                ..
+            }
+            | Self::List {
+                sender: Sender { host, port },
+            } => port.map(|port| Endpoint {
+                host: host.clone(),
+                port,
+            }),
         }
     }
 
@@ -180,6 +188,18 @@ impl Record {
                 port: port.parse().ok()?,
             },
         })
+    }
+}
+
+/// The record as a line of a response, without its end.
+impl fmt::Display for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            number,
+            title,
+            holder: Endpoint { host, port },
+        } = self;
+        write!(f, "RFC {number} {title} {host} {port}")
     }
 }
 

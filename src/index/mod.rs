@@ -1,0 +1,69 @@
+//! The peer's view of who has what, however it is found out.
+
+mod central;
+
+pub use central::Central;
+
+use crate::net::ConnectError;
+use crate::wire::ci::p2s::Record;
+use crate::wire::ci::responses::ResponseError;
+use crate::wire::{Endpoint, RfcNumber, Title};
+
+/// A document as an index knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rfc {
+    /// Its number, which is its key.
+    pub number: RfcNumber,
+    /// Its title: several documents may have the same.
+    pub title: Title,
+}
+
+/// Where a peer says what it has and asks who else has what.
+pub trait Index {
+    /// Says that this peer has these documents, and returns how many were taken.
+    ///
+    /// It takes many at once, for some indexes announce a batch in the time of one.
+    ///
+    /// # Errors
+    /// [`IndexError`] where the index was lost on the way; a document that is refused is
+    /// printed and counted, and does not stop the others.
+    fn publish(&self, documents: &[Rfc]) -> Result<usize, IndexError>;
+
+    /// Who has an RFC? Nobody is an empty answer and no error. `title` is sent along where the
+    /// protocol has a place for it.
+    ///
+    /// # Errors
+    /// [`IndexError`].
+    fn lookup(&self, number: RfcNumber, title: &Title) -> Result<Vec<Record>, IndexError>;
+
+    /// All that anybody has.
+    ///
+    /// # Errors
+    /// [`IndexError`].
+    fn list(&self) -> Result<Vec<Record>, IndexError>;
+
+    /// Leaves the index, with all that this peer has published.
+    fn leave(&self);
+}
+
+/// Why the index gave no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum IndexError {
+    /// There is no connection to the index server, and none could be made.
+    #[error(transparent)]
+    Unreachable(#[from] ConnectError),
+    /// The connection to the index server was lost before.
+    #[error("the connection to the index server {0} is lost; start the peer again to rejoin")]
+    Away(Endpoint),
+    /// The index server gave no usable answer.
+    #[error("the index server {server} is lost: {source}")]
+    Lost {
+        /// Which server.
+        server: Endpoint,
+        /// What happened.
+        source: ResponseError,
+    },
+    /// The index server refused the request.
+    #[error("the index server refused it with code {0}")]
+    Refused(u16),
+}

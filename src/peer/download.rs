@@ -1,0 +1,146 @@
+//! Downloading: GET from another peer into the library.
+
+use std::io::{self, Read, Write};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::library::{Incoming, Library, LibraryError};
+use crate::net::{ConnectError, Connection, Sockets, connect};
+use crate::transcript::Transcript;
+use crate::wire::ci::Status;
+use crate::wire::ci::p2p::{Answer, AnswerError, Get};
+use crate::wire::{Endpoint, Head, HeadError, RfcNumber, Source, Waits};
+
+/// How long connecting to a holder may take.
+const CONNECT_TIME: Duration = Duration::from_secs(10);
+/// How long a holder may take to answer, and how long it may pause in the file.
+const ANSWER_TIME: Duration = Duration::from_secs(30);
+const WAITS: Waits = Waits {
+    first: Some(ANSWER_TIME),
+    whole: ANSWER_TIME,
+};
+/// The longest file that is taken, in bytes: no holder can fill the disk with one answer.
+const MAX_LENGTH: u64 = 1024 * 1024 * 1024;
+/// How much of a file is read at once.
+const PIECE: usize = 256 * 1024;
+
+/// Gets documents from other peers.
+#[derive(Debug)]
+pub struct Downloader {
+    /// Where they are kept.
+    pub library: Arc<Library>,
+    /// Where requests and responses are printed.
+    pub transcript: Transcript,
+    /// The connections of downloads, so that they can be cut off.
+    pub sockets: Sockets,
+    /// The `OS` header of our requests.
+    pub os: Arc<str>,
+}
+
+/// Why a holder did not deliver. The file that was there before, if any, is untouched.
+#[derive(Debug, thiserror::Error)]
+pub enum DownloadError {
+    /// There is no way to the holder.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// The holder answered that it does not deliver.
+    #[error("it answers with code {0}")]
+    Refused(u16),
+    /// The holder closed the connection without an answer: it does not have the RFC.
+    #[error("it closed the connection without an answer")]
+    NoAnswer,
+    /// The answer is none of this protocol.
+    #[error(transparent)]
+    Answer(#[from] AnswerError),
+    /// The head of the answer can't be read.
+    #[error(transparent)]
+    Head(#[from] HeadError),
+    /// The file is longer than we take.
+    #[error("the file is longer than {} MiB", MAX_LENGTH / 1024 / 1024)]
+    TooLong,
+    /// The connection ended before the file did.
+    #[error("it sent {got} of {length} bytes")]
+    CutOff {
+        /// How many bytes came.
+        got: u64,
+        /// How many were announced.
+        length: u64,
+    },
+    /// The connection failed in the middle of the file.
+    #[error("the connection failed after {got} bytes: {source}")]
+    Lost {
+        /// How many bytes came.
+        got: u64,
+        /// How it failed.
+        source: io::Error,
+    },
+    /// Our own folder is at fault: another holder would not help.
+    #[error(transparent)]
+    Library(#[from] LibraryError),
+}
+
+impl Downloader {
+    /// Gets one document from one holder and keeps it in the library.
+    ///
+    /// # Errors
+    /// [`DownloadError`], and then the library is as it was before.
+    pub fn download(&self, number: RfcNumber, holder: &Endpoint) -> Result<(), DownloadError> {
+        let line = format_args!("[DOWNLOAD] Connecting to {holder} for RFC {number}...");
+        self.transcript.line(line);
+        let mut connection = connect(&self.sockets, holder, CONNECT_TIME)?;
+        let os = Some(self.os.to_string());
+        let request = Get {
+            number,
+            host: holder.host.clone(),
+            os,
+        }
+        .to_bytes();
+        self.transcript.message("[DOWNLOAD] Sending:", &request);
+        connection.write_all(&request).map_err(HeadError::Io)?;
+
+        let head = Head::read_response(&mut connection, WAITS)?.ok_or(DownloadError::NoAnswer)?;
+        self.transcript.message("[DOWNLOAD] Response:", head.text());
+        let answer = Answer::parse(&head)?;
+        if answer.code != Status::Ok.code() {
+            return Err(DownloadError::Refused(answer.code));
+        }
+        if answer.length.is_some_and(|length| length > MAX_LENGTH) {
+            return Err(DownloadError::TooLong);
+        }
+        let mut incoming = self.library.receive(number)?;
+        let got = receive(&mut connection, answer.length, &mut incoming)?;
+        let path = incoming.keep(answer.last_modified)?;
+        let line = format_args!("[DOWNLOAD] Saved to {} ({got} bytes)", path.display());
+        self.transcript.line(line);
+        Ok(())
+    }
+}
+
+/// Takes exactly `length` bytes, or all up to the close where no length was announced.
+fn receive(
+    connection: &mut Connection,
+    length: Option<u64>,
+    incoming: &mut Incoming,
+) -> Result<u64, DownloadError> {
+    let mut buffer = vec![0; PIECE];
+    let mut got = 0;
+    while length.is_none_or(|length| got < length) {
+        connection.allow(Some(ANSWER_TIME));
+        let left = length.map_or(u64::MAX, |length| length - got);
+        let piece = usize::try_from(left).unwrap_or(PIECE).min(PIECE);
+        let read = connection.read(buffer.get_mut(..piece).unwrap_or_default());
+        let read = read.map_err(|source| DownloadError::Lost { got, source })?;
+        if read == 0 {
+            return match length {
+                Some(length) => Err(DownloadError::CutOff { got, length }),
+                None => Ok(got),
+            };
+        }
+        incoming.write(buffer.get(..read).unwrap_or_default())?;
+        got += u64::try_from(read).unwrap_or_default();
+        if got > MAX_LENGTH {
+            return Err(DownloadError::TooLong);
+        }
+    }
+    Ok(got)
+}

@@ -1,0 +1,138 @@
+//! The peer: a folder that is shared, and what its user can do.
+//!
+//! [`library`] is the folder, [`upload`] serves it to others, [`Peer`] does what the [`menu`]
+//! offers: it asks the index, [`download`]s from other peers, and adds what it got. The peer
+//! never imports the server's side.
+
+mod console;
+mod download;
+pub mod library;
+pub mod menu;
+pub mod name;
+mod title;
+mod upload;
+
+pub use console::Console;
+pub use download::{DownloadError, Downloader};
+pub use library::Library;
+pub use upload::Uploads;
+
+use std::path::Path;
+
+use crate::index::{Index, IndexError, Rfc};
+use crate::transcript::Transcript;
+use crate::wire::ci::p2s::Record;
+use crate::wire::{Endpoint, RfcNumber, Title};
+use library::LibraryError;
+
+/// A peer that takes part: what its user can do.
+#[derive(Debug)]
+pub struct Peer<I> {
+    /// The name under which others reach this peer.
+    pub me: Endpoint,
+    /// Who has what.
+    pub index: I,
+    /// How documents come from others.
+    pub downloader: Downloader,
+    /// Where all is printed.
+    pub transcript: Transcript,
+}
+
+/// Why a document could not be got.
+#[derive(Debug, thiserror::Error)]
+pub enum GetError {
+    /// The index gave no answer.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// The folder is at fault, so that no other holder would help.
+    #[error(transparent)]
+    Library(#[from] LibraryError),
+    /// No holder delivered it.
+    #[error("none of {holders} holder(s) of RFC {number} could deliver it")]
+    NoHolder {
+        /// Which RFC.
+        number: RfcNumber,
+        /// How many were tried.
+        holders: usize,
+    },
+    /// This peer is the only one that says it has it.
+    #[error("only this peer says that it has RFC {0}")]
+    OnlyOurselves(RfcNumber),
+}
+
+impl<I: Index> Peer<I> {
+    fn library(&self) -> &Library {
+        &self.downloader.library
+    }
+
+    /// Registers every document of the folder.
+    ///
+    /// # Errors
+    /// [`GetError`] of the index or of the folder.
+    pub fn register_all(&self) -> Result<(), GetError> {
+        self.index.publish(&self.library().documents()?)?;
+        Ok(())
+    }
+
+    /// Registers one document, under the title in its file where none is given. Others will get
+    /// 404 for one without a file, and a warning says so.
+    ///
+    /// # Errors
+    /// [`IndexError`].
+    pub fn add(&self, number: RfcNumber, title: Option<Title>) -> Result<(), IndexError> {
+        let in_file = self.library().offer(number);
+        if in_file.is_none() {
+            let folder = self.library().folder().display();
+            self.transcript.line(format_args!(
+                "[PEER] Warning: {folder} has no file for RFC {number}; others will get 404 Not Found."
+            ));
+        }
+        let title = title.or(in_file).unwrap_or_else(|| Title::fallback(number));
+        self.index.publish(&[Rfc { number, title }]).map(drop)
+    }
+
+    /// Gets a document from whoever has it and registers it: LOOKUP, GET, ADD. Each holder but
+    /// ourselves is tried in turn until one delivers. `may_replace` is asked before a file that
+    /// we have is replaced. `Ok(false)`: nobody has it, or it was not to be replaced.
+    ///
+    /// # Errors
+    /// [`GetError`].
+    pub fn get(
+        &self,
+        number: RfcNumber,
+        title: &Title,
+        may_replace: impl FnOnce(&Path) -> bool,
+    ) -> Result<bool, GetError> {
+        let found = self.index.lookup(number, title)?;
+        if found.is_empty() {
+            return Ok(false);
+        }
+        let holders: Vec<&Record> = found.iter().filter(|r| r.holder != self.me).collect();
+        if holders.is_empty() {
+            return Err(GetError::OnlyOurselves(number));
+        }
+        if let Some(path) = self.library().path_of(number)
+            && !may_replace(&path)
+        {
+            return Ok(false);
+        }
+        for record in &holders {
+            match self.downloader.download(number, &record.holder) {
+                Ok(()) => {
+                    let title = Some(record.title.clone()).filter(|title| !title.is_empty());
+                    self.add(number, title)?;
+                    return Ok(true);
+                }
+                Err(DownloadError::Library(error)) => return Err(error.into()),
+                Err(error) => {
+                    let line = format_args!("[DOWNLOAD] Failed from {}: {error}", record.holder);
+                    self.transcript.line(line);
+                }
+            }
+        }
+        Err(GetError::NoHolder {
+            number,
+            holders: holders.len(),
+        })
+    }
+}

@@ -1,0 +1,84 @@
+//! What both programs do around their work: the log, and how they end.
+
+use std::io::{self, IsTerminal};
+use std::process::ExitCode;
+
+use tracing_subscriber::EnvFilter;
+
+/// Sends the log to standard error. `RUST_LOG` says what is in it; without it, warnings, and more
+/// with each `-v`.
+pub fn log_to_stderr(verbose: u8) {
+    let level = match verbose {
+        0 => "warn",
+        1 => "info",
+        2 => "debug",
+        _ => "trace",
+    };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_target(false);
+    log.with_ansi(colours).with_writer(io::stderr).init();
+}
+
+/// A failure with an exit code of its own. It stands in the chain of the error that caused it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// Exit code 3: what was named is not there.
+    #[error("not found")]
+    NotFound,
+    /// Exit code 4: the index server can't be reached.
+    #[error("the index server can't be reached")]
+    IndexUnreachable,
+}
+
+impl Failure {
+    const fn exit_code(self) -> u8 {
+        match self {
+            Self::NotFound => 3,
+            Self::IndexUnreachable => 4,
+        }
+    }
+}
+
+/// Prints the error, where there is one, with everything that caused it, and gives the exit code:
+/// that of its [`Failure`], else 1. Wrong options have ended the program with 2 before.
+#[must_use]
+pub fn exit_code(ended: anyhow::Result<()>) -> ExitCode {
+    let Err(error) = ended else {
+        return ExitCode::SUCCESS;
+    };
+    report(&error);
+    error
+        .downcast_ref::<Failure>()
+        .map_or(1, |failure| failure.exit_code())
+        .into()
+}
+
+#[expect(
+    clippy::print_stderr,
+    reason = "the one place where an error reaches its user"
+)]
+fn report(error: &anyhow::Error) {
+    eprintln!("error: {error:#}");
+}
+
+/// The system's name and kernel release, as the `OS` header gives them: `Linux 6.1.0`.
+#[must_use]
+pub fn operating_system() -> String {
+    #[cfg(unix)]
+    {
+        let system = rustix::system::uname();
+        let (name, release) = (
+            system.sysname().to_string_lossy(),
+            system.release().to_string_lossy(),
+        );
+        format!("{name} {release}")
+    }
+    #[cfg(not(unix))]
+    {
+        let system = os_info::get();
+        format!("{} {}", system.os_type(), system.version())
+    }
+}

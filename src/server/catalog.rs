@@ -1,0 +1,580 @@
+//! Who is here and who has what: the peer list and the RFC index behind one lock.
+//!
+//! Every record has a sequence number that only grows, so newest first is the index read
+//! backwards, and a reader that goes through it in pages meets every record that was there
+//! throughout exactly once. The lock is held for one page or one chunk at a time, never during
+//! input or output, and what leaves it is owned.
+//!
+//! With n records in the index: adding and re-adding cost O(log n), a page O(log n + its
+//! records), leaving O(log n) for each record of that peer. A record costs about 200 bytes.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::wire::ci::p2s::Record;
+use crate::wire::{Endpoint, RfcNumber, Title};
+
+/// The most records in one page: the lock is held for about 50 µs.
+pub const PAGE: usize = 256;
+
+/// The peer list and the RFC index. Clones are handles to the same ones.
+#[derive(Debug, Clone, Default)]
+pub struct Catalog(Arc<Mutex<State>>);
+
+/// The place of a record in the order of adding.
+type Sequence = u64;
+/// The connection that a peer came on.
+type ConnectionId = u64;
+
+#[derive(Debug, Default)]
+struct State {
+    next: Sequence,
+    records: BTreeMap<Sequence, Record>,
+    by_number: BTreeSet<(RfcNumber, Sequence)>,
+    /// Every connection, also before it has said a name.
+    peers: HashMap<ConnectionId, Peer>,
+    by_name: HashMap<Endpoint, ConnectionId>,
+}
+
+#[derive(Debug)]
+struct Peer {
+    address: IpAddr,
+    name: Option<Endpoint>,
+    records: HashMap<RfcNumber, Sequence>,
+}
+
+/// Which records are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// Those of one RFC.
+    Of(RfcNumber),
+    /// All.
+    All,
+}
+
+/// Where the next page begins. The default is the newest record.
+#[derive(Debug, Clone, Copy)]
+pub struct Cursor {
+    before: Sequence,
+}
+
+impl Default for Cursor {
+    fn default() -> Self {
+        Self {
+            before: Sequence::MAX,
+        }
+    }
+}
+
+/// How a request that names its peer changed the peer list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Entrance {
+    /// The peer was in the list.
+    Known,
+    /// The peer entered the list.
+    New,
+    /// The peer entered the list in place of another connection from the same address, which
+    /// has to be closed.
+    Replaced {
+        /// The connection that had the name.
+        connection: ConnectionId,
+        /// What went with it.
+        left: Left,
+    },
+}
+
+/// Why a name can't be taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NameError {
+    /// The connection has records under another name.
+    #[error("this connection has registered as {0}, and a connection has one name")]
+    Other(Endpoint),
+    /// A peer at another address has the name.
+    #[error("{0} is registered from another address")]
+    Taken(Endpoint),
+    /// Another connection has taken the name over: this one is being closed.
+    #[error("another connection has taken the name of this one over")]
+    Replaced,
+}
+
+/// What went with a peer that left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Left {
+    /// The name of the peer.
+    pub name: Endpoint,
+    /// How many records it had.
+    pub records: usize,
+}
+
+impl Catalog {
+    /// Takes in a connection from `address`. It is forgotten, with all that it adds, when the
+    /// returned presence ends.
+    #[must_use]
+    pub fn join(&self, connection: ConnectionId, address: IpAddr) -> Presence {
+        let peer = Peer {
+            address,
+            name: None,
+            records: HashMap::new(),
+        };
+        self.lock().peers.insert(connection, peer);
+        Presence {
+            catalog: self.clone(),
+            connection,
+        }
+    }
+
+    /// Fills `page` with the next records, newest first, and returns where the page after it
+    /// begins, or `None` at the end.
+    pub fn page(&self, scope: Scope, from: Cursor, page: &mut Vec<Record>) -> Option<Cursor> {
+        page.clear();
+        let mut last = from.before;
+        let mut take = |(&sequence, record): (&Sequence, &Record)| {
+            page.push(record.clone());
+            last = sequence;
+        };
+        let state = self.lock();
+        match scope {
+            Scope::All => {
+                let older = state.records.range(..from.before).rev();
+                older.take(PAGE).for_each(take);
+            }
+            Scope::Of(number) => {
+                let older = state
+                    .by_number
+                    .range((number, 0)..(number, from.before))
+                    .rev();
+                let found = older.filter_map(|(_, s)| state.records.get_key_value(s));
+                found.take(PAGE).for_each(&mut take);
+            }
+        }
+        drop(state);
+        (page.len() == PAGE).then_some(Cursor { before: last })
+    }
+
+    /// How many records there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.lock().records.len()
+    }
+
+    /// Whether there is no record.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Removes a connection, and says what went if it had a name. The name is free at once.
+    fn remove(&self, connection: ConnectionId) -> Option<Left> {
+        let mut state = self.lock();
+        let peer = state.peers.remove(&connection)?;
+        if let Some(name) = &peer.name {
+            state.by_name.remove(name);
+        }
+        drop(state);
+        self.remove_records(&peer);
+        peer.left()
+    }
+
+    /// Removes the records of a peer that has left the list, in chunks, so that a large peer does
+    /// not hold up the others.
+    fn remove_records(&self, peer: &Peer) {
+        let mut records = peer.records.iter().peekable();
+        while records.peek().is_some() {
+            let mut removed = Vec::with_capacity(PAGE);
+            let mut state = self.lock();
+            for (&number, sequence) in records.by_ref().take(PAGE) {
+                removed.extend(state.records.remove(sequence));
+                state.by_number.remove(&(number, *sequence));
+            }
+            drop(state);
+            // The memory is given back outside the lock.
+            drop(removed);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic of one session must not end the others. No step below leaves the state half
+        // changed, for nothing in them can panic but a failed allocation, which aborts.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A connection in the catalog. Dropping it removes the peer and all its records, in whatever
+/// way its thread ends.
+#[derive(Debug)]
+pub struct Presence {
+    catalog: Catalog,
+    connection: ConnectionId,
+}
+
+impl Presence {
+    /// Enters the peer list under `name`, with the first request that gives one. Later requests
+    /// that only ask change nothing, whatever name they give.
+    ///
+    /// # Errors
+    /// [`NameError::Taken`] and [`NameError::Replaced`].
+    pub fn introduce(&self, name: &Endpoint) -> Result<Entrance, NameError> {
+        let mut state = self.catalog.lock();
+        if state.peer(self.connection)?.name.is_some() {
+            return Ok(Entrance::Known);
+        }
+        let replaced = state.claim(self.connection, name)?;
+        drop(state);
+        Ok(self.entrance(replaced))
+    }
+
+    /// Adds a record under the name of its holder. The same RFC again takes the new title and
+    /// keeps its place.
+    ///
+    /// # Errors
+    /// [`NameError`], and then nothing has changed.
+    pub fn add(&self, record: &Record) -> Result<Entrance, NameError> {
+        let Record {
+            number,
+            title,
+            holder,
+        } = record;
+        let mut state = self.catalog.lock();
+        let peer = state.peer(self.connection)?;
+        if peer.name.as_ref() == Some(holder) {
+            state.insert(self.connection, *number, title)?;
+            return Ok(Entrance::Known);
+        }
+        if let Some(name) = peer.name.as_ref().filter(|_| !peer.records.is_empty()) {
+            return Err(NameError::Other(name.clone()));
+        }
+        let replaced = state.claim(self.connection, holder)?;
+        drop(state);
+        // The records of the connection before are gone before the first one of this appears.
+        let entrance = self.entrance(replaced);
+        self.catalog
+            .lock()
+            .insert(self.connection, *number, title)?;
+        Ok(entrance)
+    }
+
+    /// Leaves, and says what went: `None` where the connection never had a name, or had lost it.
+    #[must_use]
+    pub fn leave(&self) -> Option<Left> {
+        self.catalog.remove(self.connection)
+    }
+
+    fn entrance(&self, replaced: Option<(ConnectionId, Peer)>) -> Entrance {
+        let Some((connection, peer)) = replaced else {
+            return Entrance::New;
+        };
+        self.catalog.remove_records(&peer);
+        match peer.left() {
+            Some(left) => Entrance::Replaced { connection, left },
+            None => Entrance::New,
+        }
+    }
+}
+
+impl Drop for Presence {
+    fn drop(&mut self) {
+        let _ = self.leave();
+    }
+}
+
+impl Peer {
+    fn left(self) -> Option<Left> {
+        let records = self.records.len();
+        self.name.map(|name| Left { name, records })
+    }
+}
+
+impl State {
+    fn peer(&mut self, connection: ConnectionId) -> Result<&mut Peer, NameError> {
+        self.peers.get_mut(&connection).ok_or(NameError::Replaced)
+    }
+
+    /// Gives `name` to a connection, in place of the one that it had. Two live connections can't
+    /// hold one name: the second takes it over from the same address (a peer that crashed and
+    /// came back), and from no other. The connection that it was taken from is returned; it is
+    /// out of the list, but its records are still to be removed.
+    fn claim(
+        &mut self,
+        connection: ConnectionId,
+        name: &Endpoint,
+    ) -> Result<Option<(ConnectionId, Peer)>, NameError> {
+        let address = self.peer(connection)?.address;
+        let holder = self.by_name.get(name).copied();
+        if let Some(peer) = holder.and_then(|id| self.peers.get(&id))
+            && peer.address != address
+        {
+            return Err(NameError::Taken(name.clone()));
+        }
+        if let Some(former) = self.peer(connection)?.name.replace(name.clone()) {
+            self.by_name.remove(&former);
+        }
+        self.by_name.insert(name.clone(), connection);
+        Ok(holder.and_then(|id| self.peers.remove_entry(&id)))
+    }
+
+    fn insert(
+        &mut self,
+        connection: ConnectionId,
+        number: RfcNumber,
+        title: &Title,
+    ) -> Result<(), NameError> {
+        let next = self.next;
+        let peer = self.peer(connection)?;
+        let Some(holder) = peer.name.clone() else {
+            return Ok(());
+        };
+        let sequence = *peer.records.entry(number).or_insert(next);
+        if sequence == next {
+            self.next += 1;
+            self.by_number.insert((number, sequence));
+        }
+        self.records.insert(
+            sequence,
+            Record {
+                number,
+                title: title.clone(),
+                holder,
+            },
+        );
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::Port;
+    use proptest::prelude::*;
+
+    fn address(last: u8) -> IpAddr {
+        IpAddr::from([10, 0, 0, last])
+    }
+
+    fn name(port: u16) -> Endpoint {
+        Endpoint {
+            host: "vm".parse().unwrap(),
+            port: Port::new(port).unwrap(),
+        }
+    }
+
+    fn record(number: u32, title: &str, port: u16) -> Record {
+        let number = number.to_string().parse().unwrap();
+        Record {
+            number,
+            title: title.parse().unwrap(),
+            holder: name(port),
+        }
+    }
+
+    /// Everything in the scope, as (number, title, port), read page by page.
+    fn all(catalog: &Catalog, scope: Scope) -> Vec<(u32, String, u16)> {
+        let (mut found, mut page, mut from) = (Vec::new(), Vec::new(), Some(Cursor::default()));
+        while let Some(cursor) = from {
+            from = catalog.page(scope, cursor, &mut page);
+            found.extend(
+                page.iter()
+                    .map(|r| (r.number.get(), r.title.to_string(), r.holder.port.get())),
+            );
+        }
+        found
+    }
+
+    fn numbers(catalog: &Catalog) -> Vec<u32> {
+        all(catalog, Scope::All)
+            .into_iter()
+            .map(|(number, ..)| number)
+            .collect()
+    }
+
+    #[test]
+    fn the_newest_record_comes_first() {
+        let catalog = Catalog::default();
+        let (a, b) = (catalog.join(1, address(1)), catalog.join(2, address(1)));
+        a.add(&record(1, "one", 1)).unwrap();
+        b.add(&record(2, "two", 2)).unwrap();
+        b.add(&record(1, "one too", 2)).unwrap();
+        assert_eq!(numbers(&catalog), [1, 2, 1]);
+        let of_1 = all(&catalog, Scope::Of("1".parse().unwrap()));
+        assert_eq!(of_1, [(1, "one too".into(), 2), (1, "one".into(), 1)]);
+        assert_eq!(all(&catalog, Scope::Of("3".parse().unwrap())), []);
+    }
+
+    #[test]
+    fn a_record_added_again_takes_the_title_and_keeps_its_place() {
+        let catalog = Catalog::default();
+        let peer = catalog.join(1, address(1));
+        assert_eq!(peer.add(&record(1, "old", 1)), Ok(Entrance::New));
+        assert_eq!(peer.add(&record(2, "two", 1)), Ok(Entrance::Known));
+        assert_eq!(peer.add(&record(1, "new", 1)), Ok(Entrance::Known));
+        let expected = [(2, "two".to_owned(), 1), (1, "new".to_owned(), 1)];
+        assert_eq!(all(&catalog, Scope::All), expected);
+    }
+
+    #[test]
+    fn leaving_takes_all_that_the_peer_had_and_nothing_else() {
+        let catalog = Catalog::default();
+        let (a, b) = (catalog.join(1, address(1)), catalog.join(2, address(1)));
+        for number in 1..=600 {
+            a.add(&record(number, "", 1)).unwrap();
+        }
+        b.add(&record(1, "", 2)).unwrap();
+        assert_eq!(
+            a.leave(),
+            Some(Left {
+                name: name(1),
+                records: 600
+            })
+        );
+        assert_eq!(a.leave(), None);
+        assert_eq!(numbers(&catalog), [1]);
+        drop(b);
+        assert!(catalog.is_empty());
+    }
+
+    #[test]
+    fn a_panic_takes_the_records_along_and_the_lock_stays_usable() {
+        let catalog = Catalog::default();
+        let inside = catalog.clone();
+        let session = std::thread::spawn(move || {
+            let peer = inside.join(1, address(1));
+            peer.add(&record(1, "", 1)).unwrap();
+            let _lock = inside.0.lock().unwrap();
+            panic!("a session that panics under the lock");
+        });
+        assert!(session.join().is_err());
+        assert!(catalog.is_empty());
+        assert!(catalog.join(2, address(1)).add(&record(1, "", 1)).is_ok());
+    }
+
+    #[test]
+    fn a_connection_has_one_name() {
+        let catalog = Catalog::default();
+        let peer = catalog.join(1, address(1));
+        peer.add(&record(1, "", 1)).unwrap();
+        assert_eq!(peer.add(&record(2, "", 2)), Err(NameError::Other(name(1))));
+        assert_eq!(peer.introduce(&name(2)), Ok(Entrance::Known));
+        assert_eq!(numbers(&catalog), [1]);
+    }
+
+    #[test]
+    fn a_name_said_in_a_question_gives_way_to_that_of_the_first_add() {
+        let catalog = Catalog::default();
+        let (peer, other) = (catalog.join(1, address(1)), catalog.join(2, address(2)));
+        assert_eq!(peer.introduce(&name(1)), Ok(Entrance::New));
+        assert_eq!(peer.add(&record(1, "", 2)), Ok(Entrance::New));
+        assert_eq!(other.introduce(&name(1)), Ok(Entrance::New));
+    }
+
+    #[test]
+    fn takeover_from_the_same_address_replaces_the_first() {
+        let catalog = Catalog::default();
+        let (first, second) = (catalog.join(1, address(1)), catalog.join(2, address(1)));
+        first.add(&record(1, "", 1)).unwrap();
+        first.add(&record(2, "", 1)).unwrap();
+        let left = Left {
+            name: name(1),
+            records: 2,
+        };
+        assert_eq!(
+            second.add(&record(3, "", 1)),
+            Ok(Entrance::Replaced {
+                connection: 1,
+                left
+            })
+        );
+        assert_eq!(first.add(&record(4, "", 1)), Err(NameError::Replaced));
+        assert_eq!(first.leave(), None);
+        assert_eq!(numbers(&catalog), [3]);
+    }
+
+    #[test]
+    fn takeover_from_another_address_is_refused_and_changes_nothing() {
+        let catalog = Catalog::default();
+        let (victim, thief) = (catalog.join(1, address(1)), catalog.join(2, address(2)));
+        victim.add(&record(1, "mine", 1)).unwrap();
+        thief.introduce(&name(3)).unwrap();
+        assert_eq!(
+            thief.add(&record(1, "stolen", 1)),
+            Err(NameError::Taken(name(1)))
+        );
+        let other = catalog.join(3, address(2));
+        assert_eq!(other.introduce(&name(1)), Err(NameError::Taken(name(1))));
+        assert_eq!(all(&catalog, Scope::All), [(1, "mine".to_owned(), 1)]);
+        assert_eq!(thief.leave().map(|left| left.name), Some(name(3)));
+    }
+
+    #[test]
+    fn a_listing_in_pages_meets_what_was_there_throughout_once() {
+        let catalog = Catalog::default();
+        let (stays, goes) = (catalog.join(1, address(1)), catalog.join(2, address(1)));
+        for number in 1..=1000 {
+            stays.add(&record(number, "", 1)).unwrap();
+            goes.add(&record(number, "", 2)).unwrap();
+        }
+        let (mut found, mut page) = (Vec::new(), Vec::new());
+        let mut from = catalog.page(Scope::All, Cursor::default(), &mut page);
+        found.append(&mut page);
+        drop(goes);
+        stays.add(&record(1001, "", 1)).unwrap();
+        while let Some(cursor) = from {
+            from = catalog.page(Scope::All, cursor, &mut page);
+            found.append(&mut page);
+        }
+        let stayed = found
+            .iter()
+            .filter(|r| r.holder == name(1))
+            .map(|r| r.number.get());
+        assert!(stayed.eq((1..=1000).rev()));
+    }
+
+    /// What a peer may do to the catalog.
+    #[derive(Debug, Clone)]
+    enum Step {
+        Add { peer: u16, number: u32, title: u8 },
+        Leave { peer: u16 },
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let add = (1..6_u16, 1..12_u32, any::<u8>()).prop_map(|(peer, number, title)| Step::Add {
+            peer,
+            number,
+            title,
+        });
+        prop_oneof![4 => add, 1 => (1..6_u16).prop_map(|peer| Step::Leave { peer })]
+    }
+
+    proptest! {
+        #[test]
+        fn the_catalog_agrees_with_a_naive_list(steps in prop::collection::vec(step(), 0..200)) {
+            let catalog = Catalog::default();
+            let mut present: HashMap<u16, Presence> = HashMap::new();
+            let mut naive: Vec<(u32, String, u16)> = Vec::new();
+            for (id, step) in (0..).zip(steps) {
+                match step {
+                    Step::Add { peer, number, title } => {
+                        let title = format!("t{title}");
+                        let presence = present
+                            .entry(peer)
+                            .or_insert_with(|| catalog.join(id, address(1)));
+                        presence.add(&record(number, &title, peer)).unwrap();
+                        match naive.iter_mut().find(|(n, _, p)| (*n, *p) == (number, peer)) {
+                            Some(held) => held.1 = title,
+                            None => naive.insert(0, (number, title, peer)),
+                        }
+                    }
+                    Step::Leave { peer } => {
+                        present.remove(&peer);
+                        naive.retain(|(_, _, holder)| *holder != peer);
+                    }
+                }
+                prop_assert_eq!(&all(&catalog, Scope::All), &naive);
+                for number in 1..12 {
+                    let of = naive.iter().filter(|(n, ..)| *n == number).cloned();
+                    let scope = Scope::Of(number.to_string().parse().unwrap());
+                    prop_assert_eq!(all(&catalog, scope), of.collect::<Vec<_>>());
+                }
+            }
+        }
+    }
+}

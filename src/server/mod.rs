@@ -1,0 +1,10 @@
+//! The index server of P2P-CI/1.0.
+//!
+//! [`catalog`] is what it knows, [`session`] how one peer talks to it. It never imports the
+//! peer's side.
+
+pub mod catalog;
+pub mod session;
+
+pub use catalog::Catalog;
+pub use session::Server;

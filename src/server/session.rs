@@ -1,0 +1,252 @@
+//! One peer's connection to the index server: read a request, answer it, print both.
+//!
+//! The session sees a stream and a printout, no socket, so it runs in memory in the tests below.
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tracing::{debug, warn};
+
+use super::catalog::{Catalog, Cursor, Entrance, Left, NameError, PAGE, Presence, Scope};
+use crate::transcript::Transcript;
+use crate::wire::ci::p2s::{Record, Request, begin_response, end_response, refusal};
+use crate::wire::ci::{Reject, Status};
+use crate::wire::{Head, HeadError, Source, Waits};
+
+/// People read menus, so a connection may be silent for ever between requests; a request once
+/// begun must be complete in time, however slowly it drips.
+const WAITS: Waits = Waits {
+    first: None,
+    whole: Duration::from_secs(30),
+};
+/// The most records of a response that are printed. Those after them are counted.
+const PRINTED_RECORDS: usize = 200;
+// So that what is printed is still at hand when it turns out that there is more.
+const _: () = assert!(PRINTED_RECORDS < PAGE);
+
+/// What all sessions of a server share.
+#[derive(Debug, Clone)]
+pub struct Server {
+    /// Who has what.
+    pub catalog: Catalog,
+    /// Where messages are printed.
+    pub transcript: Transcript,
+}
+
+/// A connection that has lost its name to another one and has to be closed.
+type Replaced = u64;
+
+/// Why a session ends before its peer closes.
+enum End {
+    /// The connection failed, or has lost its name: there is nobody to answer.
+    Gone,
+    /// The stream is out of step: the last word is 400.
+    OutOfStep(HeadError),
+}
+
+impl From<io::Error> for End {
+    fn from(error: io::Error) -> Self {
+        debug!(%error, "connection lost");
+        Self::Gone
+    }
+}
+
+impl Server {
+    /// Serves one peer until it leaves. `connection` is unique among those of the server, and
+    /// `close` is called for another one that this one takes its name from.
+    pub fn serve(
+        &self,
+        stream: &mut (impl Source + Write),
+        connection: u64,
+        from: SocketAddr,
+        close: impl Fn(Replaced),
+    ) {
+        self.transcript
+            .line(format_args!("[SERVER] New TCP connection from {from}"));
+        let presence = self.catalog.join(connection, from.ip());
+        let mut session = Session {
+            server: self,
+            presence,
+            from,
+            page: Vec::new(),
+            out: Vec::new(),
+            close,
+        };
+        if let Err(End::OutOfStep(error)) = session.run(stream) {
+            warn!(%from, %error, "answered 400 and closed");
+            // Where the peer is gone, nothing is lost with the answer.
+            let _ = session.refuse(stream, Status::BadRequest);
+        }
+        let _ = stream.flush();
+    }
+}
+
+struct Session<'a, C: Fn(Replaced)> {
+    server: &'a Server,
+    presence: Presence,
+    from: SocketAddr,
+    page: Vec<Record>,
+    out: Vec<u8>,
+    close: C,
+}
+
+impl<C: Fn(Replaced)> Session<'_, C> {
+    fn run(&mut self, stream: &mut (impl Source + Write)) -> Result<(), End> {
+        loop {
+            let head = match Head::read(stream, WAITS) {
+                Ok(Some(head)) => head,
+                Ok(None) => return Ok(()),
+                Err(HeadError::Io(error)) => return Err(error.into()),
+                Err(error) => return Err(End::OutOfStep(error)),
+            };
+            let title = format_args!("[SERVER] Request from {}:", self.from);
+            self.server.transcript.message(title, head.text());
+            let answered = match Request::parse(&head) {
+                Ok(request) => self.answer(stream, request)?,
+                Err(reject) => Err(reject),
+            };
+            if let Err(Reject { status, reason }) = answered {
+                warn!(from = %self.from, %reason, "answered {}", status.code());
+                self.refuse(stream, status)?;
+            }
+        }
+    }
+
+    /// Does what the request asks. The outer error ends the session, the inner one is answered.
+    fn answer(
+        &mut self,
+        stream: &mut impl Write,
+        request: Request,
+    ) -> Result<Result<(), Reject>, End> {
+        let named = match (&request, request.name()) {
+            (Request::Add(record), _) => self.presence.add(record),
+            (_, Some(name)) => self.presence.introduce(&name),
+            (_, None) => Ok(Entrance::Known),
+        };
+        match named {
+            Ok(entrance) => self.enter(entrance, &request),
+            Err(NameError::Replaced) => return Err(End::Gone),
+            Err(error) => return Ok(Err(Reject::bad_request(error.to_string()))),
+        }
+        match request {
+            Request::Add(record) => {
+                let Record { number, holder, .. } = &record;
+                let line = format_args!("[SERVER] Added RFC {number} from {}", holder.host);
+                self.server.transcript.detail(line);
+                self.page.clear();
+                self.page.push(record);
+                self.respond(stream, None)?;
+            }
+            Request::Lookup { number, .. } => {
+                let next = self.first_page(Scope::Of(number));
+                if self.page.is_empty() {
+                    self.refuse(stream, Status::NotFound)?;
+                } else {
+                    self.respond(stream, next)?;
+                }
+            }
+            Request::List { .. } => {
+                let next = self.first_page(Scope::All);
+                self.respond(stream, next)?;
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    /// Says who entered the peer list, and closes the connection whose name it took over.
+    fn enter(&self, entrance: Entrance, request: &Request) {
+        match entrance {
+            Entrance::Known => return,
+            Entrance::New => {}
+            Entrance::Replaced { connection, left } => {
+                (self.close)(connection);
+                self.print_left(&left);
+            }
+        }
+        if let Some(name) = request.name() {
+            self.server
+                .transcript
+                .line(format_args!("[SERVER] Added {name}"));
+        }
+    }
+
+    fn first_page(&mut self, scope: Scope) -> Option<(Scope, Cursor)> {
+        let next = self
+            .server
+            .catalog
+            .page(scope, Cursor::default(), &mut self.page);
+        next.map(|cursor| (scope, cursor))
+    }
+
+    fn print_left(&self, Left { name, records }: &Left) {
+        self.server.transcript.line(format_args!(
+            "[SERVER] Peer {name} left. Removed 1 peer(s), {records} RFC(s)."
+        ));
+    }
+
+    /// Sends the page at hand and all those after it. Memory holds one page of them.
+    fn respond(
+        &mut self,
+        stream: &mut impl Write,
+        mut next: Option<(Scope, Cursor)>,
+    ) -> io::Result<()> {
+        let mut count = 0;
+        let mut excerpt = None;
+        self.out.clear();
+        begin_response(Status::Ok, &mut self.out);
+        loop {
+            for record in &self.page {
+                if count == PRINTED_RECORDS {
+                    excerpt = Some(self.out.clone());
+                }
+                record.write(&mut self.out);
+                count += 1;
+            }
+            let Some((scope, cursor)) = next else { break };
+            stream.write_all(&self.out)?;
+            self.out.clear();
+            let after = self.server.catalog.page(scope, cursor, &mut self.page);
+            next = after.map(|cursor| (scope, cursor));
+        }
+        end_response(&mut self.out);
+        match excerpt {
+            None => self.print_response(&self.out),
+            Some(mut excerpt) => {
+                // Writing to memory does not fail.
+                let _ = writeln!(
+                    excerpt,
+                    "... and {} more records\n",
+                    count - PRINTED_RECORDS
+                );
+                self.print_response(&excerpt);
+            }
+        }
+        stream.write_all(&self.out)
+    }
+
+    fn refuse(&mut self, stream: &mut impl Write, status: Status) -> io::Result<()> {
+        let response = refusal(status);
+        self.print_response(&response);
+        stream.write_all(&response)
+    }
+
+    fn print_response(&self, response: &[u8]) {
+        let title = format_args!("[SERVER] Response to {}:", self.from);
+        self.server.transcript.message(title, response);
+    }
+}
+
+/// The peer is out of the list and its line printed in whatever way the session ends.
+impl<C: Fn(Replaced)> Drop for Session<'_, C> {
+    fn drop(&mut self) {
+        if let Some(left) = self.presence.leave() {
+            self.print_left(&left);
+        } else {
+            let from = self.from;
+            self.server
+                .transcript
+                .line(format_args!("[SERVER] Connection from {from} closed"));
+        }
+    }
+}

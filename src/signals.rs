@@ -1,0 +1,38 @@
+//! SIGINT and SIGTERM: the program ends cleanly with the first, and at once with the second.
+
+use std::io;
+
+/// Runs `stop` when the program is told to end.
+///
+/// # Errors
+/// Those of the system where the signals can't be handled.
+#[cfg(unix)]
+pub fn on_stop(stop: impl Fn() + Send + 'static) -> io::Result<()> {
+    use signal_hook::consts::{SIGINT, SIGTERM};
+    use signal_hook::iterator::Signals;
+    use signal_hook::low_level::emulate_default_handler;
+
+    let mut signals = Signals::new([SIGINT, SIGTERM])?;
+    std::thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(move || {
+            let mut received = signals.forever();
+            if received.next().is_some() {
+                stop();
+            }
+            for signal in received {
+                // Whoever asks twice does not want to wait.
+                let _ = emulate_default_handler(signal);
+            }
+        })?;
+    Ok(())
+}
+
+/// Elsewhere than on Unix, Ctrl-C ends the program as the system does it.
+///
+/// # Errors
+/// None.
+#[cfg(not(unix))]
+pub fn on_stop(_: impl Fn() + Send + 'static) -> io::Result<()> {
+    Ok(())
+}
