@@ -83,12 +83,12 @@ impl Central {
                 self.transcript.message("[PEER] Response:", &response.text);
                 Ok(response)
             }
-            Err(source) => {
+            Err(reason) => {
                 // The stream is out of step or gone: the connection is of no more use.
                 *link = None;
                 Err(IndexError::Lost {
                     server: self.server.clone(),
-                    source,
+                    reason,
                 })
             }
         }

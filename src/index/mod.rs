@@ -56,12 +56,12 @@ pub enum IndexError {
     #[error("the connection to the index server {0} is lost; start the peer again to rejoin")]
     Away(Endpoint),
     /// The index server gave no usable answer.
-    #[error("the index server {server} is lost: {source}")]
+    #[error("the index server {server} is lost: {reason}")]
     Lost {
         /// Which server.
         server: Endpoint,
         /// What happened.
-        source: ResponseError,
+        reason: ResponseError,
     },
     /// The index server refused the request.
     #[error("the index server refused it with code {0}")]

@@ -14,20 +14,20 @@ use crate::wire::Endpoint;
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// The host's name has no address.
-    #[error("the host {host} is not known: {source}")]
+    #[error("the host {host} is not known: {reason}")]
     Unknown {
         /// The name.
         host: String,
         /// What the resolver says.
-        source: io::Error,
+        reason: io::Error,
     },
     /// No address of the host answers.
-    #[error("cannot connect to {endpoint}: {source}")]
+    #[error("cannot connect to {endpoint}: {reason}")]
     Unreachable {
         /// Who.
         endpoint: Endpoint,
         /// What the last address tried says.
-        source: io::Error,
+        reason: io::Error,
     },
 }
 
@@ -63,9 +63,9 @@ pub fn connect(
     time: Duration,
 ) -> Result<Connection, ConnectError> {
     let deadline = Instant::now() + time;
-    let unknown = |source| ConnectError::Unknown {
+    let unknown = |reason| ConnectError::Unknown {
         host: endpoint.host.to_string(),
-        source,
+        reason,
     };
     let addresses = resolve(endpoint, time).map_err(unknown)?;
     let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
@@ -90,7 +90,7 @@ pub fn connect(
     }
     Err(ConnectError::Unreachable {
         endpoint: endpoint.clone(),
-        source: last,
+        reason: last,
     })
 }
 

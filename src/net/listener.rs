@@ -21,10 +21,10 @@ const STACK: usize = 128 * 1024;
 
 /// A port that could not be listened on.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {address}: {}", why(.source))]
+#[error("cannot listen on {address}: {}", why(.reason))]
 pub struct ListenError {
     address: SocketAddr,
-    source: io::Error,
+    reason: io::Error,
 }
 
 fn why(error: &io::Error) -> String {
@@ -61,20 +61,20 @@ impl Listener {
         let bound = match listen(first) {
             Err(error) if bind.is_none() && is_without_ipv6(&error) => {
                 debug!(%error, "no IPv6 here, listening on IPv4 only");
-                listen(any_v4).map_err(|source| ListenError {
+                listen(any_v4).map_err(|reason| ListenError {
                     address: any_v4,
-                    source,
+                    reason,
                 })
             }
-            bound => bound.map_err(|source| ListenError {
+            bound => bound.map_err(|reason| ListenError {
                 address: first,
-                source,
+                reason,
             }),
         };
         let socket = bound?;
-        let address = socket.local_addr().map_err(|source| ListenError {
+        let address = socket.local_addr().map_err(|reason| ListenError {
             address: first,
-            source,
+            reason,
         })?;
         Ok(Self {
             socket: Arc::new(socket),

@@ -67,12 +67,12 @@ pub enum DownloadError {
         length: u64,
     },
     /// The connection failed in the middle of the file.
-    #[error("the connection failed after {got} bytes: {source}")]
+    #[error("the connection failed after {got} bytes: {reason}")]
     Lost {
         /// How many bytes came.
         got: u64,
         /// How it failed.
-        source: io::Error,
+        reason: io::Error,
     },
     /// Our own folder is at fault: another holder would not help.
     #[error(transparent)]
@@ -129,7 +129,7 @@ fn receive(
         let left = length.map_or(u64::MAX, |length| length - got);
         let piece = usize::try_from(left).unwrap_or(PIECE).min(PIECE);
         let read = connection.read(buffer.get_mut(..piece).unwrap_or_default());
-        let read = read.map_err(|source| DownloadError::Lost { got, source })?;
+        let read = read.map_err(|reason| DownloadError::Lost { got, reason })?;
         if read == 0 {
             return match length {
                 Some(length) => Err(DownloadError::CutOff { got, length }),

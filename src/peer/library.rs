@@ -37,14 +37,14 @@ struct Shared {
 #[derive(Debug, thiserror::Error)]
 pub enum LibraryError {
     /// The system refused what was to be done to a file or the folder.
-    #[error("cannot {doing} {}: {source}", .path.display())]
+    #[error("cannot {doing} {}: {reason}", .path.display())]
     Io {
         /// What was being done.
         doing: &'static str,
         /// To what.
         path: PathBuf,
         /// Why it failed.
-        source: io::Error,
+        reason: io::Error,
     },
     /// The place of a file is taken by something else.
     #[error("cannot write {}: it is there and is not a file", .0.display())]
@@ -64,10 +64,10 @@ pub enum LibraryError {
 impl LibraryError {
     fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
-        move |source| Self::Io {
+        move |reason| Self::Io {
             doing,
             path,
-            source,
+            reason,
         }
     }
 }

@@ -5,10 +5,18 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::as_conversions,
+    clippy::print_stdout,
+    clippy::format_collect,
     reason = "a test that fails here fails loudly, which is what it is for"
 )]
 
 #[path = "../support/mod.rs"]
 mod support;
 
+mod download;
+mod foreign;
+mod menu;
 mod scenarios;
+mod server;
+mod swarm;
+mod upload;

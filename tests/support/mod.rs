@@ -85,14 +85,18 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    fn start(name: &str, mut command: Command) -> Self {
+    fn start(name: &str, command: Command) -> Self {
+        Self::start_printing_to(name, command, Stdio::piped())
+    }
+
+    fn start_printing_to(name: &str, mut command: Command, out: Stdio) -> Self {
         let mut child = command
             .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
+            .stdout(out)
             .stderr(Stdio::piped())
             .spawn()
             .expect("the program starts");
-        let out = Printed::gather(child.stdout.take().unwrap());
+        let out = child.stdout.take().map(Printed::gather).unwrap_or_default();
         let err = Printed::gather(child.stderr.take().unwrap());
         let stdin = child.stdin.take();
         Self {

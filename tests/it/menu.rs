@@ -1,0 +1,258 @@
+//! The peer at its menu, and how it starts and ends.
+
+use std::fs;
+
+use rustix::process::Signal;
+
+use crate::support::{folder, peer, peer_at_menu, peer_command, run, samples, server};
+
+#[test]
+fn what_was_wrong_is_said_and_asked_again() {
+    let server = server(&[]);
+    let folder = folder(&[]);
+    let mut peer = peer_at_menu("peer", server.port, folder.path(), &[]);
+    assert!(
+        peer.answer(&["9"])
+            .starts_with("9\n[PEER] \"9\" is no choice: type a number from 1 to 5.\n1. ADD\n")
+    );
+    assert!(
+        peer.answer(&[""])
+            .starts_with("\n[PEER] Nothing was chosen: type a number from 1 to 5.\n")
+    );
+    let printed = peer.answer(&["2", "abc", "", "0", "4294967296", "7", ""]);
+    let wrong = "That does not go: an RFC number is a whole number from 1 to 4294967295, not";
+    for answer in ["abc", "", "0", "4294967296"] {
+        assert!(
+            printed.contains(&format!(
+                "RFC number: {answer}\n[PEER] {wrong} {answer:?}.\n"
+            )),
+            "{printed}"
+        );
+    }
+    assert!(
+        printed.contains("RFC number: 7\nRFC title (press Enter to skip): \n[PEER] Sending:\n"),
+        "{printed}"
+    );
+}
+
+#[test]
+fn the_end_of_input_is_exit() {
+    let mut server = server(&[]);
+    let folder = folder(&[]);
+    for before in [&[][..], &["1"], &["1", "5"], &["4", "5"]] {
+        let mut peer = peer_at_menu("peer", server.port, folder.path(), &[]);
+        for line in before {
+            peer.type_line(line);
+        }
+        peer.close_input();
+        let (status, printed) = peer.wait();
+        assert!(status.success());
+        assert!(
+            printed.ends_with("\n[PEER] Disconnecting...\n"),
+            "{printed:?}"
+        );
+        server.expect(" closed\n");
+    }
+}
+
+#[test]
+fn add_takes_the_title_of_the_file_or_the_one_typed() {
+    let server = server(&[]);
+    let mut peer = peer_at_menu("peer", server.port, &samples(), &["-r", "3457"]);
+    let printed = peer.answer(&["1", "2345", ""]);
+    assert!(
+        printed
+            .contains("RFC number: 2345\nRFC title: \n[PEER] Registering RFC 2345: Domain Names"),
+        "{printed}"
+    );
+    let printed = peer.answer(&["1", "2345", "Another title"]);
+    assert!(printed.contains("\nTitle: Another title\n\n[PEER] Response:\nP2P-CI/1.0 200 OK\n\nRFC 2345 Another title localhost"));
+}
+
+#[test]
+fn add_without_a_file_is_sent_with_a_warning() {
+    let server = server(&[]);
+    let folder = folder(&[]);
+    let mut peer = peer_at_menu("peer", server.port, folder.path(), &[]);
+    let printed = peer.answer(&["1", "77", "Seventy-seven"]);
+    let warning = format!(
+        "[PEER] Warning: {} has no file for RFC 77; others will get 404 Not Found.\n",
+        folder.path().display()
+    );
+    assert!(printed.contains(&warning), "{printed}");
+    assert!(
+        printed.contains(&format!("RFC 77 Seventy-seven localhost {}\n", peer.port)),
+        "{printed}"
+    );
+    assert!(peer.answer(&["1", "78", ""]).contains("Title: RFC 78\n"));
+}
+
+#[test]
+fn a_file_that_is_there_is_replaced_only_with_leave() {
+    let server = server(&[]);
+    let (ours, theirs) = (
+        folder(&[("rfc5.txt", b"ours")]),
+        folder(&[("rfc5.txt", b"theirs")]),
+    );
+    let _holder = peer_at_menu("holder", server.port, theirs.path(), &[]);
+    let mut peer = peer_at_menu("peer", server.port, ours.path(), &[]);
+    for refusal in ["n", "", "what"] {
+        let printed = peer.answer(&["4", "5", "", refusal]);
+        let question = format!(
+            "{}/rfc5.txt exists. Replace it? [y/N]: ",
+            ours.path().display()
+        );
+        assert!(printed.contains(&question), "{printed}");
+        assert!(!printed.contains("[DOWNLOAD]"), "{printed}");
+        assert_eq!(fs::read(ours.path().join("rfc5.txt")).unwrap(), b"ours");
+    }
+    peer.answer(&["4", "5", "", "y"]);
+    assert_eq!(fs::read(ours.path().join("rfc5.txt")).unwrap(), b"theirs");
+}
+
+#[test]
+fn nothing_is_downloaded_from_ourselves() {
+    let server = server(&[]);
+    let folder = folder(&[("rfc5.txt", b"ours")]);
+    let mut peer = peer_at_menu("peer", server.port, folder.path(), &[]);
+    let printed = peer.answer(&["4", "5", ""]);
+    assert!(
+        printed
+            .contains("[PEER] RFC 5 was not downloaded: only this peer says that it has RFC 5.\n"),
+        "{printed}"
+    );
+}
+
+#[test]
+fn only_what_was_chosen_is_offered() {
+    let server = server(&[]);
+    let folder = folder(&[("rfc1.txt", b""), ("rfc2.txt", b""), ("rfc3.txt", b"")]);
+    let mut peer = peer_at_menu("peer", server.port, folder.path(), &["--rfcs", "1", "3"]);
+    let printed = peer.answer(&["3"]);
+    let port = peer.port;
+    assert!(
+        printed.contains(&format!(
+            "\n\nRFC 3 RFC 3 localhost {port}\nRFC 1 RFC 1 localhost {port}\n\n"
+        )),
+        "{printed}"
+    );
+}
+
+#[test]
+fn a_chosen_rfc_that_is_not_there_is_an_error_that_lists_what_is() {
+    let folder = folder(&[("rfc1.txt", b""), ("rfc2.txt", b"")]);
+    let dir = folder.path().to_str().unwrap();
+    let (status, out, errors) = run("peer", peer_command(&["--dir", dir, "-r", "2", "9"]));
+    assert_eq!((status.code(), out.as_str()), (Some(3), ""));
+    assert_eq!(
+        errors,
+        format!("error: not found: {dir} has no file for RFC 9; it has 1, 2\n")
+    );
+}
+
+#[test]
+fn a_server_that_is_not_there_is_a_clear_error() {
+    let folder = folder(&[]);
+    let dir = folder.path().join("new");
+    let free = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .to_string();
+    let arguments = ["--host", &free, "--dir", dir.to_str().unwrap()];
+    let (status, _, errors) = run("peer", peer_command(&arguments));
+    assert_eq!(status.code(), Some(4));
+    let expected = format!(
+        "error: the index server can't be reached: cannot connect to {free}: Connection refused (os error 111)\n"
+    );
+    assert_eq!(errors, expected);
+    assert!(dir.is_dir(), "the folder is made");
+}
+
+#[test]
+fn a_server_that_goes_away_is_said_and_the_menu_stays() {
+    let mut server = server(&[]);
+    let folder = folder(&[]);
+    let mut peer = peer_at_menu("peer", server.port, folder.path(), &[]);
+    server.kill();
+    let printed = peer.answer(&["3"]);
+    assert!(
+        printed.contains("[PEER] The index was not listed: the index server 127.0.0.1:"),
+        "{printed}"
+    );
+    let printed = peer.answer(&["2", "5", ""]);
+    assert!(
+        printed.contains("[PEER] RFC 5 was not looked up: the connection to the index server"),
+        "{printed}"
+    );
+}
+
+#[test]
+fn signals_at_the_menu_end_the_peer_cleanly() {
+    let mut server = server(&[]);
+    let folder = folder(&[("rfc1.txt", b"")]);
+    for signal in [Signal::INT, Signal::TERM] {
+        let mut peer = peer_at_menu("peer", server.port, folder.path(), &[]);
+        peer.signal(signal);
+        let (status, printed) = peer.wait();
+        assert!(status.success());
+        assert_eq!(printed, "\n[PEER] Disconnecting...\n");
+        server.expect("left. Removed 1 peer(s), 1 RFC(s).\n");
+    }
+}
+
+#[test]
+fn quiet_shows_answers_without_messages() {
+    let server = server(&[]);
+    let folder = folder(&[("rfc1.txt", b"")]);
+    let mut peer = peer("peer", server.port, folder.path(), &["-q"]);
+    let printed = peer.expect("Choice: ");
+    let port = peer.port;
+    let expected = format!(
+        "[UPLOAD] Upload server listening on port {port}\n[PEER] Hostname: localhost\n\
+         [PEER] (given with --hostname)\n[PEER] Connecting to server 127.0.0.1:{server}...\n\
+         [PEER] Connected to server at port {server}\n\
+         1. ADD\n2. LOOKUP\n3. LIST\n4. GET\n5. EXIT\nChoice: ",
+        server = server.port
+    );
+    assert_eq!(printed, expected);
+    assert!(
+        peer.answer(&["3"])
+            .starts_with(&format!("3\nRFC 1 RFC 1 localhost {port}\n1. ADD\n"))
+    );
+    assert!(
+        peer.answer(&["2", "9", ""])
+            .contains("[PEER] Nobody has it.\n")
+    );
+}
+
+#[test]
+fn an_upload_port_in_use_is_a_clear_error() {
+    let server = server(&[]);
+    let folder = folder(&[]);
+    let port = server.port.to_string();
+    let arguments = ["--dir", folder.path().to_str().unwrap(), "-p", &port];
+    let (status, _, errors) = run("peer", peer_command(&arguments));
+    assert_eq!(status.code(), Some(1));
+    assert!(
+        errors.starts_with(&format!(
+            "error: cannot listen on [::]:{port}: the port is in use"
+        )),
+        "{errors}"
+    );
+}
+
+#[test]
+fn wrong_options_end_with_2() {
+    for wrong in [
+        &["--host", "a b"][..],
+        &["--hostname", "a/b"],
+        &["-r", "0"],
+        &["-p", "x"],
+        &["dance"],
+    ] {
+        let (status, out, errors) = run("peer", peer_command(wrong));
+        assert_eq!((status.code(), out.as_str()), (Some(2), ""), "{wrong:?}");
+        assert!(errors.starts_with("error: "), "{errors}");
+    }
+}
