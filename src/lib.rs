@@ -1,4 +1,33 @@
-//! Peer-to-peer document sharing.
+//! Documents shared between peers, and an index of who has what: P2P-CI/1.0.
+//!
+//! ```text
+//!          ADD, LOOKUP, LIST                 GET
+//!   peer ────────────────────▶ server   peer ─────▶ peer
+//! ```
+//!
+//! The crate has two programs, `server` and `peer` (in `src/bin`), and this library, in which
+//! they share what they have in common. The modules in reading order, each of which knows only
+//! those before it:
+//!
+//! - [`wire`]: messages ⇄ bytes. It knows no sockets and no files.
+//! - [`transcript`]: what is printed, whole messages at a time.
+//! - [`net`]: sockets with deadlines, a thread for each connection.
+//! - [`server`]: the index server, who is here and who has what.
+//! - [`index`]: the peer's view of who has what.
+//! - [`peer`]: the folder, uploads, downloads, the menu.
+//! - [`program`] and [`signals`]: what both programs do around their work.
+//!
+//! [`server`] never imports [`index`] or [`peer`], nor they it: all that the two sides have in
+//! common is what goes over the wire.
+//!
+//! What always holds:
+//! - A word of the protocol (a number, a host, a title) is checked once, where it comes in. A
+//!   value of its type is right.
+//! - Every byte from a stranger has a limit, every wait a deadline, and text from strangers is
+//!   escaped where it is printed.
+//! - A peer is in the catalog exactly as long as its connection is served.
+//! - A file appears in the folder whole or not at all.
+
 #![cfg_attr(
     test,
     allow(
@@ -9,11 +38,18 @@
         reason = "a test that fails here fails loudly, which is what it is for"
     )
 )]
-pub mod index;
-pub mod net;
-pub mod peer;
-pub mod program;
-pub mod server;
-pub mod signals;
-pub mod transcript;
+
 pub mod wire;
+
+pub mod transcript;
+
+pub mod net;
+
+pub mod server;
+
+pub mod index;
+
+pub mod peer;
+
+pub mod program;
+pub mod signals;

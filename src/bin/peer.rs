@@ -16,10 +16,9 @@ use p2pci::peer::{Console, Downloader, Library, Peer, Uploads, menu, name};
 use p2pci::program::{self, Failure};
 use p2pci::signals;
 use p2pci::transcript::Transcript;
+use p2pci::wire::ci::SERVER_PORT;
 use p2pci::wire::{Endpoint, Host, Port, RfcNumber, TermError};
 
-/// The port of the index server where none is named.
-const SERVER_PORT: u16 = 7734;
 /// The most downloads that others have at a time.
 const MOST_UPLOADS: usize = 256;
 /// How long the uploads at work have to end when the peer stops.
@@ -30,20 +29,21 @@ const STOP_TIME: Duration = Duration::from_secs(5);
 /// The peer registers what it has with the index server, serves it to others in the background,
 /// and offers a menu: ADD, LOOKUP, LIST, GET, EXIT. Every message that comes and goes is printed.
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(version, subcommand_precedence_over_arg = true)]
 struct Arguments {
     /// The index server: HOST or HOST:PORT
-    #[arg(long, value_name = "HOST[:PORT]", default_value = "localhost", value_parser = server)]
+    #[arg(global = true, long, value_name = "HOST[:PORT]", default_value = "localhost", value_parser = server)]
     host: Endpoint,
     /// The folder to share; made if it is missing
-    #[arg(long, value_name = "FOLDER", default_value = "rfcs")]
+    #[arg(global = true, long, value_name = "FOLDER", default_value = "rfcs")]
     dir: PathBuf,
     /// The name that others are told to connect to [default: this machine's host name where
     /// others can use it, else its address towards the server]
-    #[arg(long, value_name = "NAME")]
+    #[arg(global = true, long, value_name = "NAME")]
     hostname: Option<Host>,
     /// The port of the upload server [default: any free one]
     #[arg(
+        global = true,
         short = 'p',
         long,
         value_name = "PORT",
@@ -52,16 +52,16 @@ struct Arguments {
     )]
     upload_port: u16,
     /// The local address of the upload server [default: every IPv6 and IPv4 address]
-    #[arg(long, value_name = "ADDR")]
+    #[arg(global = true, long, value_name = "ADDR")]
     bind: Option<IpAddr>,
     /// Offer only these RFCs of the folder
-    #[arg(short, long, value_name = "N", num_args = 1.., value_delimiter = ',')]
+    #[arg(global = true, short, long, value_name = "N", num_args = 1.., value_delimiter = ',')]
     rfcs: Option<Vec<RfcNumber>>,
     /// Print no messages, only the life cycle and the answers
-    #[arg(short, long)]
+    #[arg(global = true, short, long)]
     quiet: bool,
     /// Log more to standard error (-v, -vv, -vvv); the variable `RUST_LOG` overrides it
-    #[arg(short, long, action = clap::ArgAction::Count)]
+    #[arg(global = true, short, long, action = clap::ArgAction::Count)]
     verbose: u8,
     #[command(subcommand)]
     command: Option<Command>,

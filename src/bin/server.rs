@@ -9,6 +9,7 @@ use clap::Parser;
 use p2pci::net::{Listener, Sockets};
 use p2pci::server::{Catalog, Server};
 use p2pci::transcript::Transcript;
+use p2pci::wire::ci::SERVER_PORT;
 use p2pci::{program, signals};
 
 /// The central index of P2P-CI/1.0: knows who has which RFC, and holds none itself.
@@ -21,7 +22,7 @@ struct Arguments {
     #[arg(long, value_name = "ADDR")]
     bind: Option<IpAddr>,
     /// The port to listen on; 0 takes any free one, which is printed
-    #[arg(long, value_name = "PORT", default_value_t = 7734)]
+    #[arg(long, value_name = "PORT", default_value_t = SERVER_PORT)]
     port: u16,
     /// Print no messages, only who comes and goes
     #[arg(short, long)]
@@ -45,8 +46,12 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let transcript = Transcript::to_stdout(!arguments.quiet);
     let sockets = Sockets::default();
-    let stopping = sockets.clone();
-    signals::on_stop(move || stopping.close_all()).context("cannot handle signals")?;
+    let (open, printout) = (sockets.clone(), transcript.clone());
+    signals::on_stop(move || {
+        printout.line("[SERVER] Stopping...");
+        open.close_all();
+    })
+    .context("cannot handle signals")?;
     let listener = Listener::bind(arguments.bind, arguments.port)?;
     transcript.line(format_args!(
         "[SERVER] Listening on port {}...",
@@ -64,7 +69,6 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         connection.finish();
     });
 
-    transcript.line("[SERVER] Stopping...");
     let all_gone = sockets.wait_until_none(STOP_TIME);
     transcript.line(if all_gone {
         "[SERVER] Stopped."

@@ -1,6 +1,6 @@
 //! One peer's connection to the index server: read a request, answer it, print both.
 //!
-//! The session sees a stream and a printout, no socket, so it runs in memory in the tests below.
+//! The session sees a stream and a printout, and no socket.
 
 use std::io::{self, Write};
 use std::net::SocketAddr;

@@ -22,6 +22,22 @@ fn sharing(folder: &Path) -> (Program, Program) {
     (peer, server)
 }
 
+#[test]
+fn options_stand_before_and_after_the_command() {
+    let folder = folder(&[
+        ("rfc1.txt", b"one"),
+        ("rfc2.txt", b"two"),
+        ("rfc3.txt", b"three"),
+    ]);
+    let server = server(&[]);
+    for arguments in [&["-r", "1", "3", "share"][..], &["share", "-r", "1,3"]] {
+        let mut peer = peer("peer", server.port, folder.path(), arguments);
+        peer.expect("[PEER] Registering RFC 3: RFC 3\n");
+        assert_eq!(download(peer.port, 3).1, b"three");
+        assert_eq!(exchange(peer.port, get(2)), NONE);
+    }
+}
+
 /// GETs an RFC: the head of the answer, and the file.
 fn download(port: u16, number: u32) -> (String, Vec<u8>) {
     let mut client = Client::connect(port);

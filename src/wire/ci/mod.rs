@@ -16,6 +16,9 @@ use super::{Head, Host, TermError};
 /// The version that we speak, as it stands in every start line.
 pub const VERSION: &str = "P2P-CI/1.0";
 
+/// The well-known port of the index server (section 1).
+pub const SERVER_PORT: u16 = 7734;
+
 /// The name of the protocol, before the number of the version.
 const PROTOCOL: &str = "P2P-CI/";
 
