@@ -1,8 +1,8 @@
 //! The peer: a folder that is shared, and what its user can do.
 //!
-//! [`library`] is the folder, [`upload`] serves it to others, [`Peer`] does what the [`menu`]
-//! offers: it asks the index, [`download`]s from other peers, and adds what it got. The peer
-//! never imports the server's side.
+//! [`library`] is the folder and [`Uploads`] serves it to others. [`Peer`] does what the [`menu`]
+//! offers: it asks the index, gets documents through a [`Downloader`], and adds what it got. The
+//! peer never imports the server's side.
 
 mod console;
 mod download;

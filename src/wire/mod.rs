@@ -12,6 +12,6 @@ mod terms;
 #[cfg(test)]
 pub(crate) mod testing;
 
-pub use head::{Head, HeadError, Waits};
+pub use head::{FieldError, Head, HeadError, Waits};
 pub use source::{Source, read_line};
 pub use terms::{Endpoint, Host, Port, RfcNumber, TermError, Title};

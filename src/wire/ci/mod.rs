@@ -10,8 +10,7 @@ pub mod responses;
 
 use std::fmt;
 
-use super::head::FieldError;
-use super::{Head, Host, TermError};
+use super::{FieldError, Head, Host, TermError};
 
 /// The version that we speak, as it stands in every start line.
 pub const VERSION: &str = "P2P-CI/1.0";
