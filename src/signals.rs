@@ -6,7 +6,6 @@ use std::io;
 ///
 /// # Errors
 /// Those of the system where the signals can't be handled.
-#[cfg(unix)]
 pub fn on_stop(stop: impl Fn() + Send + 'static) -> io::Result<()> {
     use signal_hook::consts::{SIGINT, SIGTERM};
     use signal_hook::iterator::Signals;
@@ -25,14 +24,5 @@ pub fn on_stop(stop: impl Fn() + Send + 'static) -> io::Result<()> {
                 let _ = emulate_default_handler(signal);
             }
         })?;
-    Ok(())
-}
-
-/// Elsewhere than on Unix, Ctrl-C ends the program as the system does it.
-///
-/// # Errors
-/// None.
-#[cfg(not(unix))]
-pub fn on_stop(_: impl Fn() + Send + 'static) -> io::Result<()> {
     Ok(())
 }

@@ -8,19 +8,19 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::Context;
-use clap::{Parser, Subcommand};
-use p2pci::index::{Central, Index};
-use p2pci::net::{Listener, Sockets};
+use clap::{Parser, Subcommand, value_parser};
+use p2pci::index::{Central, Index, Membership};
+use p2pci::net::{Caps, Listener, Sockets};
 use p2pci::peer::library::LibraryError;
-use p2pci::peer::{Console, Downloader, Library, Peer, Uploads, menu, name};
+use p2pci::peer::{
+    Console, Downloader, GetError, Hangup, Library, Peer, Uploads, menu, name, watch,
+};
 use p2pci::program::{self, Failure};
 use p2pci::signals;
 use p2pci::transcript::Transcript;
 use p2pci::wire::ci::SERVER_PORT;
 use p2pci::wire::{Endpoint, Host, Port, RfcNumber, TermError};
 
-/// The most downloads that others have at a time.
-const MOST_UPLOADS: usize = 256;
 /// How long the uploads at work have to end when the peer stops.
 const STOP_TIME: Duration = Duration::from_secs(5);
 
@@ -57,6 +57,13 @@ struct Arguments {
     /// Offer only these RFCs of the folder
     #[arg(global = true, short, long, value_name = "N", num_args = 1.., value_delimiter = ',')]
     rfcs: Option<Vec<RfcNumber>>,
+    /// How many RFCs to register ahead of the server's answers; more than 1 is faster over a slow
+    /// line, and not every server can take it
+    #[arg(global = true, long, value_name = "N", default_value_t = 1, value_parser = value_parser!(u8).range(1..=100))]
+    pipeline: u8,
+    /// The most downloads that others may have at a time
+    #[arg(global = true, long, value_name = "N", default_value_t = 256, value_parser = program::connections())]
+    max_uploads: u32,
     /// Print no messages, only the life cycle and the answers
     #[arg(global = true, short, long)]
     quiet: bool,
@@ -92,18 +99,21 @@ fn open_library(arguments: &Arguments) -> anyhow::Result<Arc<Library>> {
 }
 
 fn run(arguments: Arguments) -> anyhow::Result<()> {
+    program::raise_descriptor_limit();
     let transcript = Transcript::to_stdout(!arguments.quiet);
     let library = open_library(&arguments)?;
     let os: Arc<str> = program::operating_system().into();
-
-    let (uploading, asking) = (Sockets::default(), Sockets::default());
+    let uploading = Sockets::with_caps(Caps {
+        total: program::count(arguments.max_uploads),
+        ..Caps::default()
+    });
+    let asking = Sockets::default();
     let (mut console, hangup) = Console::new(transcript.clone());
-    let (stop_uploads, stop_asking, stop_console) =
-        (uploading.clone(), asking.clone(), hangup.clone());
+    let stop = (hangup.clone(), asking.clone(), uploading.clone());
     signals::on_stop(move || {
-        stop_console.hang_up();
-        stop_asking.close_all();
-        stop_uploads.close_all();
+        stop.0.hang_up();
+        stop.1.close_all();
+        stop.2.close_all();
     })
     .context("cannot handle signals")?;
 
@@ -114,14 +124,11 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
     ));
     let uploads = Uploads {
         library: library.clone(),
+        sockets: uploading.clone(),
         transcript: transcript.clone(),
         os: os.clone(),
     };
-    let open = uploading.clone();
-    thread::Builder::new()
-        .name("uploads".to_owned())
-        .spawn(move || listener.serve(&open, MOST_UPLOADS, move |c| uploads.serve(c)))
-        .context("cannot start the upload server")?;
+    in_background("uploads", move || uploads.run(listener))?;
 
     let name = name::choose(arguments.hostname, arguments.bind, &arguments.host);
     transcript.line(format_args!("[PEER] Hostname: {}", name.host));
@@ -131,40 +138,55 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         host: name.host,
         port,
     };
-    let index = Central::connect(arguments.host, me.clone(), &asking, transcript.clone())
-        .context(Failure::IndexUnreachable)?;
-    let downloader = Downloader {
-        library,
-        transcript: transcript.clone(),
+    let index = Central::connect(Membership {
+        server: arguments.host,
+        me: me.clone(),
+        pipeline: arguments.pipeline.into(),
         sockets: asking.clone(),
-        os,
-    };
-    let peer = Peer {
-        me,
-        index,
-        downloader,
-        transcript,
-    };
+        transcript: transcript.clone(),
+    })
+    .context(Failure::IndexUnreachable)?;
+    let downloader = Downloader::new(library, asking.clone(), transcript.clone(), os);
+    let peer = Arc::new(Peer::new(me, index, downloader, transcript));
 
-    let ended = peer
-        .register_all()
-        .map_err(anyhow::Error::from)
-        .and_then(|()| {
-            match arguments.command {
-                None => {
-                    console
-                        .read_stdin(&hangup)
-                        .context("cannot read standard input")?;
-                    menu::run(&peer, &mut console);
-                }
-                Some(Command::Share) => console.wait_for_hangup(),
-            }
-            Ok(())
-        });
+    let ended = take_part(&peer, arguments.command, &mut console, &hangup);
     peer.index.leave();
-    let stopped = asking.is_closing();
+    let was_stopped = asking.is_closing();
     uploading.close_all();
     let _ = uploading.wait_until_none(STOP_TIME);
     // What was cut off by a signal did not fail.
-    if stopped { Ok(()) } else { ended }
+    if was_stopped { Ok(()) } else { ended }
+}
+
+/// Registers what there is, and then does what the user wants until the end.
+fn take_part(
+    peer: &Arc<Peer<Central>>,
+    command: Option<Command>,
+    console: &mut Console,
+    hangup: &Hangup,
+) -> anyhow::Result<()> {
+    match peer.register_all() {
+        // The index will be back, and sharing goes on meanwhile.
+        Err(GetError::Index(error)) if error.is_passing() => {}
+        registered => registered?,
+    }
+    let watched = Arc::clone(peer);
+    in_background("folder", move || watch::run(&watched))?;
+    match command {
+        None => {
+            console
+                .read_stdin(hangup)
+                .context("cannot read standard input")?;
+            menu::run(peer.as_ref(), console);
+        }
+        Some(Command::Share) => console.wait_for_hangup(),
+    }
+    Ok(())
+}
+
+fn in_background(name: &str, work: impl FnOnce() + Send + 'static) -> anyhow::Result<()> {
+    let thread = thread::Builder::new().name(name.to_owned()).spawn(work);
+    thread
+        .with_context(|| format!("cannot start the thread {name:?}"))
+        .map(drop)
 }

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Parser;
-use p2pci::net::{Listener, Sockets};
+use p2pci::net::{Caps, Listener, Sockets};
 use p2pci::server::{Catalog, Server};
 use p2pci::transcript::Transcript;
-use p2pci::wire::ci::SERVER_PORT;
+use p2pci::wire::ci::p2s::refusal;
+use p2pci::wire::ci::{SERVER_PORT, Status};
 use p2pci::{program, signals};
 
 /// The central index of P2P-CI/1.0: knows who has which RFC, and holds none itself.
@@ -24,6 +25,18 @@ struct Arguments {
     /// The port to listen on; 0 takes any free one, which is printed
     #[arg(long, value_name = "PORT", default_value_t = SERVER_PORT)]
     port: u16,
+    /// The most connections at a time
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = program::connections())]
+    max_peers: u32,
+    /// The most connections from one address; loopback is exempt
+    #[arg(long, value_name = "N", default_value_t = 1_024, value_parser = program::connections())]
+    max_peers_per_address: u32,
+    /// The most RFCs that one peer may register
+    #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..))]
+    max_records_per_peer: u32,
+    /// How long a request may take from its first byte to its last
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..))]
+    request_time: u16,
     /// Print no messages, only who comes and goes
     #[arg(short, long)]
     quiet: bool,
@@ -32,8 +45,6 @@ struct Arguments {
     verbose: u8,
 }
 
-/// The most connections at a time. About 16,000 threads abort a Linux process.
-const MOST_PEERS: usize = 10_000;
 /// How long the sessions have to end when the server stops.
 const STOP_TIME: Duration = Duration::from_secs(5);
 
@@ -45,7 +56,11 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let transcript = Transcript::to_stdout(!arguments.quiet);
-    let sockets = Sockets::default();
+    program::raise_descriptor_limit();
+    let sockets = Sockets::with_caps(Caps {
+        total: program::count(arguments.max_peers),
+        per_address: program::count(arguments.max_peers_per_address),
+    });
     let (open, printout) = (sockets.clone(), transcript.clone());
     signals::on_stop(move || {
         printout.line("[SERVER] Stopping...");
@@ -59,15 +74,19 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     ));
 
     let server = Server {
-        catalog: Catalog::default(),
+        catalog: Catalog::new(program::count(arguments.max_records_per_peer)),
+        sockets: sockets.clone(),
         transcript: transcript.clone(),
+        request_time: Duration::from_secs(arguments.request_time.into()),
     };
-    let open = sockets.clone();
-    listener.serve(&sockets, MOST_PEERS, move |mut connection| {
-        let (id, from) = (connection.id(), connection.peer());
-        server.serve(&mut connection, id, from, |replaced| open.close(replaced));
-        connection.finish();
-    });
+    let no_room = refusal(Status::ServiceUnavailable);
+    listener
+        .serve(&sockets, no_room, move |mut connection| {
+            let (id, from) = (connection.id(), connection.peer());
+            server.serve(&mut connection, id, from);
+            connection.finish();
+        })
+        .context("cannot accept connections")?;
 
     let all_gone = sockets.wait_until_none(STOP_TIME);
     transcript.line(if all_gone {

@@ -1,12 +1,22 @@
 //! The index as one server keeps it (P2P-CI/1.0): a connection that is held while the peer is
 //! active, for closing it is leaving.
+//!
+//! A keeper thread notices when the server goes away, says so once, comes back to it with growing
+//! pauses, and registers everything again. Questions meanwhile are answered with
+//! [`IndexError::Away`] at once.
 
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher, RandomState};
 use std::io::Write;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tracing::debug;
 
 use super::{Index, IndexError, Rfc};
-use crate::net::{Connection, Sockets, connect};
+use crate::net::{Connection, Sockets, Watch, connect};
 use crate::transcript::Transcript;
 use crate::wire::ci::Status;
 use crate::wire::ci::p2s::{Record, Request, Sender};
@@ -15,16 +25,50 @@ use crate::wire::{Endpoint, RfcNumber, Title};
 
 /// How long connecting to the server may take.
 const CONNECT_TIME: Duration = Duration::from_secs(10);
+/// The pause before the first try to come back to a server that is away,
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+/// and the longest one. Each is twice the one before.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// The connection to a central index server.
-#[derive(Debug)]
-pub struct Central {
-    server: Endpoint,
+/// How a peer takes part in a central index.
+#[derive(Debug, Clone)]
+pub struct Membership {
+    /// The index server.
+    pub server: Endpoint,
     /// The name under which others reach this peer.
-    me: Endpoint,
-    transcript: Transcript,
-    /// `None` once the server is lost.
-    link: Mutex<Option<Link>>,
+    pub me: Endpoint,
+    /// How many ADDs are sent before the first response is read: many servers take what one read
+    /// gives them for one request, so more than 1 is for those that are known not to.
+    pub pipeline: usize,
+    /// The connections of this peer.
+    pub sockets: Sockets,
+    /// Where messages are printed.
+    pub transcript: Transcript,
+}
+
+/// A central index server, as long as it is there and whenever it comes back.
+#[derive(Debug)]
+pub struct Central(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    membership: Membership,
+    /// The connection to the server, by its number among the sockets: leaving must not wait for
+    /// the lock, which is held while the server is waited for.
+    connection: AtomicU64,
+    is_leaving: AtomicBool,
+    state: Mutex<State>,
+    leaving: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// `None` while the server is away.
+    link: Option<Link>,
+    /// Why it is away.
+    lost: Option<IndexError>,
+    /// What is to be registered, now and whenever the server comes back.
+    published: BTreeMap<RfcNumber, Title>,
 }
 
 #[derive(Debug)]
@@ -33,113 +77,69 @@ struct Link {
     responses: Responses,
 }
 
-impl Link {
-    fn ask(&mut self, request: &[u8], asked: Asked) -> Result<Response, ResponseError> {
-        self.connection.write_all(request)?;
-        self.responses.read(&mut self.connection, asked)
-    }
-}
-
 impl Central {
     /// Connects to the index server. Nothing is sent: the peer enters the peer list with its
     /// first request.
     ///
     /// # Errors
-    /// [`IndexError::Unreachable`].
-    pub fn connect(
-        server: Endpoint,
-        me: Endpoint,
-        sockets: &Sockets,
-        transcript: Transcript,
-    ) -> Result<Self, IndexError> {
+    /// [`IndexError::Unreachable`]; [`IndexError::NoKeeper`] where there is no thread.
+    pub fn connect(membership: Membership) -> Result<Self, IndexError> {
+        let Membership {
+            server, transcript, ..
+        } = &membership;
         transcript.line(format_args!("[PEER] Connecting to server {server}..."));
-        let connection = connect(sockets, &server, CONNECT_TIME)?;
+        let shared = Arc::new(Shared {
+            membership,
+            connection: AtomicU64::new(0),
+            is_leaving: AtomicBool::new(false),
+            state: Mutex::default(),
+            leaving: Condvar::new(),
+        });
+        let watch = shared.link()?;
+        let Membership {
+            server, transcript, ..
+        } = &shared.membership;
         transcript.line(format_args!(
             "[PEER] Connected to server at port {}",
             server.port
         ));
-        let link = Mutex::new(Some(Link {
-            connection,
-            responses: Responses::default(),
-        }));
-        Ok(Self {
-            server,
-            me,
-            transcript,
-            link,
-        })
+        let keeper = Arc::clone(&shared);
+        let thread = thread::Builder::new().name("index keeper".to_owned());
+        thread
+            .spawn(move || keeper.keep(watch))
+            .map_err(IndexError::NoKeeper)?;
+        Ok(Self(shared))
     }
 
-    /// Sends a request and reads its response, and prints both.
-    fn ask(&self, request: &Request, asked: Asked) -> Result<Response, IndexError> {
-        let mut link = self.lock();
-        let Some(open) = link.as_mut() else {
-            return Err(IndexError::Away(self.server.clone()));
+    fn search(&self, request: Request) -> Result<Vec<Record>, IndexError> {
+        let responses = self.0.exchange(&[request], Asked::Search)?;
+        let Some(Response { code, records, .. }) = responses.into_iter().next() else {
+            return Ok(Vec::new());
         };
-        let bytes = request.to_bytes();
-        self.transcript.message("[PEER] Sending:", &bytes);
-        match open.ask(&bytes, asked) {
-            Ok(response) => {
-                self.transcript.message("[PEER] Response:", &response.text);
-                Ok(response)
-            }
-            Err(reason) => {
-                // The stream is out of step or gone: the connection is of no more use.
-                *link = None;
-                Err(IndexError::Lost {
-                    server: self.server.clone(),
-                    reason,
-                })
-            }
-        }
-    }
-
-    fn search(&self, request: &Request) -> Result<Vec<Record>, IndexError> {
-        let response = self.ask(request, Asked::Search)?;
-        match response.code {
-            code if code == Status::Ok.code() => Ok(response.records),
+        match code {
+            code if code == Status::Ok.code() => Ok(records),
             code if code == Status::NotFound.code() => Ok(Vec::new()),
             code => Err(IndexError::Refused(code)),
         }
     }
 
     fn sender(&self) -> Sender {
-        Sender::from(self.me.clone())
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<Link>> {
-        self.link.lock().unwrap_or_else(PoisonError::into_inner)
+        Sender::from(self.0.membership.me.clone())
     }
 }
 
 impl Index for Central {
     fn publish(&self, documents: &[Rfc]) -> Result<usize, IndexError> {
-        let mut taken = 0;
-        for Rfc { number, title } in documents {
-            self.transcript
-                .detail(format_args!("[PEER] Registering RFC {number}: {title}"));
-            let holder = self.me.clone();
-            let record = Record {
-                number: *number,
-                title: title.clone(),
-                holder,
-            };
-            let response = self.ask(&Request::Add(record), Asked::Add)?;
-            if response.code == Status::Ok.code() {
-                taken += 1;
-            } else {
-                let refused = IndexError::Refused(response.code);
-                self.transcript.line(format_args!(
-                    "[PEER] RFC {number} is not registered: {refused}"
-                ));
-            }
-        }
-        Ok(taken)
+        let known = documents
+            .iter()
+            .map(|Rfc { number, title }| (*number, title.clone()));
+        self.0.lock().published.extend(known);
+        self.0.register(documents)
     }
 
     fn lookup(&self, number: RfcNumber, title: &Title) -> Result<Vec<Record>, IndexError> {
         let (title, sender) = (title.clone(), self.sender());
-        self.search(&Request::Lookup {
+        self.search(Request::Lookup {
             number,
             title,
             sender,
@@ -147,13 +147,233 @@ impl Index for Central {
     }
 
     fn list(&self) -> Result<Vec<Record>, IndexError> {
-        self.search(&Request::List {
+        self.search(Request::List {
             sender: self.sender(),
         })
     }
 
     fn leave(&self) {
-        self.transcript.line("[PEER] Disconnecting...");
-        *self.lock() = None;
+        self.0.membership.transcript.line("[PEER] Disconnecting...");
+        self.0.is_leaving.store(true, Ordering::SeqCst);
+        let connection = self.0.connection.load(Ordering::SeqCst);
+        self.0.membership.sockets.close(connection);
+        self.0.lock().link = None;
+        self.0.leaving.notify_all();
     }
+}
+
+impl Shared {
+    /// Connects, and returns what sees the end of the connection.
+    fn link(&self) -> Result<Watch, IndexError> {
+        let Membership {
+            server, sockets, ..
+        } = &self.membership;
+        let connection = connect(sockets, server, CONNECT_TIME)?;
+        let watch = connection.watch();
+        self.connection.store(connection.id(), Ordering::SeqCst);
+        let mut state = self.lock();
+        state.lost = None;
+        state.link = Some(Link {
+            connection,
+            responses: Responses::default(),
+        });
+        Ok(watch)
+    }
+
+    /// Registers documents, some at a time, so that questions come in between.
+    fn register(&self, documents: &[Rfc]) -> Result<usize, IndexError> {
+        let Membership {
+            me,
+            pipeline,
+            transcript,
+            ..
+        } = &self.membership;
+        let mut taken = 0;
+        for some in documents.chunks((*pipeline).max(1)) {
+            let add = |Rfc { number, title }: &Rfc| {
+                Request::Add(Record {
+                    number: *number,
+                    title: title.clone(),
+                    holder: me.clone(),
+                })
+            };
+            let requests: Vec<_> = some.iter().map(add).collect();
+            let responses = self.exchange(&requests, Asked::Add)?;
+            for (Rfc { number, .. }, Response { code, .. }) in some.iter().zip(responses) {
+                if code == Status::Ok.code() {
+                    taken += 1;
+                } else {
+                    let refused = IndexError::Refused(code);
+                    transcript.line(format_args!(
+                        "[PEER] RFC {number} is not registered: {refused}"
+                    ));
+                }
+            }
+        }
+        Ok(taken)
+    }
+
+    /// Sends requests and reads their responses, and prints all of them. After an error the
+    /// stream is out of step or gone, so the connection is given up.
+    fn exchange(&self, requests: &[Request], asked: Asked) -> Result<Vec<Response>, IndexError> {
+        let Membership {
+            server, transcript, ..
+        } = &self.membership;
+        let mut state = self.lock();
+        let Some(link) = &mut state.link else {
+            return Err(IndexError::Away(server.clone()));
+        };
+        let exchanged = link.exchange(requests, asked, transcript);
+        exchanged.map_err(|reason| {
+            state.link = None;
+            let lost = |reason| IndexError::Lost {
+                server: server.clone(),
+                reason,
+            };
+            let reason = Arc::new(reason);
+            state.lost = Some(lost(Arc::clone(&reason)));
+            lost(reason)
+        })
+    }
+
+    /// The life of the keeper: sees the server go away, and comes back to it.
+    fn keep(&self, mut watch: Watch) {
+        let Membership {
+            server, transcript, ..
+        } = &self.membership;
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let joined = Instant::now();
+            watch.wait_until_closed();
+            let mut state = self.lock();
+            if self.is_leaving.load(Ordering::SeqCst) || self.membership.sockets.is_closing() {
+                return;
+            }
+            state.link = None;
+            let closed = || {
+                let reason = Arc::new(ResponseError::Closed);
+                IndexError::Lost {
+                    server: server.clone(),
+                    reason,
+                }
+            };
+            let lost = state.lost.take().unwrap_or_else(closed);
+            drop(state);
+            let lost = capitalised(&lost.to_string());
+            transcript.line(format_args!(
+                "[PEER] {lost}. Sharing goes on, and the peer comes back when the server does."
+            ));
+            // A server that lets us in only to close again must not be asked ever so often.
+            if joined.elapsed() > LONGEST_PAUSE {
+                pause = FIRST_PAUSE;
+            }
+            match self.come_back(&mut pause) {
+                Some(next) => watch = next,
+                None => return,
+            }
+        }
+    }
+
+    /// Tries until the server is there and everything is registered again; `None` where the peer
+    /// leaves meanwhile.
+    fn come_back(&self, pause: &mut Duration) -> Option<Watch> {
+        let Membership {
+            server,
+            transcript,
+            sockets,
+            ..
+        } = &self.membership;
+        loop {
+            self.wait(jittered(*pause))?;
+            *pause = (*pause * 2).min(LONGEST_PAUSE);
+            let returned = self.link().and_then(|watch| {
+                let published = self.lock().published.clone();
+                let documents: Vec<_> = published
+                    .into_iter()
+                    .map(|(number, title)| Rfc { number, title })
+                    .collect();
+                transcript.line(format_args!(
+                    "[PEER] Connected to server at port {} again, registering {} RFC(s)",
+                    server.port,
+                    documents.len()
+                ));
+                Ok((watch, self.register(&documents)?))
+            });
+            match returned {
+                Ok((watch, taken)) => {
+                    transcript.line(format_args!("[PEER] Registered {taken} RFC(s) again"));
+                    return Some(watch);
+                }
+                Err(_) if sockets.is_closing() => return None,
+                Err(error) => debug!(%error, next_in = ?*pause, "the index is still away"),
+            }
+        }
+    }
+
+    /// Waits for `time`; `None` where the peer leaves meanwhile.
+    fn wait(&self, time: Duration) -> Option<()> {
+        let stays = |_: &mut State| !self.is_leaving.load(Ordering::SeqCst);
+        let waited = self.leaving.wait_timeout_while(self.lock(), time, stays);
+        waited
+            .unwrap_or_else(PoisonError::into_inner)
+            .1
+            .timed_out()
+            .then_some(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Link {
+    fn exchange(
+        &mut self,
+        requests: &[Request],
+        asked: Asked,
+        transcript: &Transcript,
+    ) -> Result<Vec<Response>, ResponseError> {
+        for request in requests {
+            if let Request::Add(Record { number, title, .. }) = request {
+                transcript.detail(format_args!("[PEER] Registering RFC {number}: {title}"));
+            }
+            let bytes = request.to_bytes();
+            transcript.message("[PEER] Sending:", &bytes);
+            self.connection.write_all(&bytes)?;
+        }
+        let mut responses = Vec::with_capacity(requests.len());
+        for _ in requests {
+            let response = self.responses.read(&mut self.connection, asked)?;
+            transcript.message("[PEER] Response:", &response.text);
+            if response.code == Status::ServiceUnavailable.code() {
+                return Err(ResponseError::NoRoom);
+            }
+            responses.push(response);
+        }
+        Ok(responses)
+    }
+}
+
+/// A lost connection is closed, also for the keeper that watches it.
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.connection.close();
+    }
+}
+
+/// Something between half of `pause` and all of it: the peers of a server that was restarted
+/// must not all come back in the same moment.
+fn jittered(pause: Duration) -> Duration {
+    // The seeds of hash maps are the standard library's only source of chance.
+    let chance = RandomState::new().hash_one(Instant::now()) % 1000;
+    let share = u32::try_from(chance).unwrap_or_default();
+    pause / 2 + pause / 2000 * share
+}
+
+fn capitalised(text: &str) -> String {
+    let mut chars = text.chars();
+    chars
+        .next()
+        .map(|first| first.to_uppercase().chain(chars).collect())
+        .unwrap_or_default()
 }

@@ -2,7 +2,10 @@
 
 mod central;
 
-pub use central::Central;
+pub use central::{Central, Membership};
+
+use std::io;
+use std::sync::Arc;
 
 use crate::net::ConnectError;
 use crate::wire::ci::p2s::Record;
@@ -52,8 +55,8 @@ pub enum IndexError {
     /// There is no connection to the index server, and none could be made.
     #[error(transparent)]
     Unreachable(#[from] ConnectError),
-    /// The connection to the index server was lost before.
-    #[error("the connection to the index server {0} is lost; start the peer again to rejoin")]
+    /// The index server is away, and a try to come back to it goes on.
+    #[error("the index server {0} is away; what this peer has is registered when it is back")]
     Away(Endpoint),
     /// The index server gave no usable answer.
     #[error("the index server {server} is lost: {reason}")]
@@ -61,9 +64,24 @@ pub enum IndexError {
         /// Which server.
         server: Endpoint,
         /// What happened.
-        reason: ResponseError,
+        reason: Arc<ResponseError>,
     },
+    /// There is no thread to watch the connection to the index server.
+    #[error("cannot start a thread for the index: {0}")]
+    NoKeeper(io::Error),
     /// The index server refused the request.
     #[error("the index server refused it with code {0}")]
     Refused(u16),
+}
+
+impl IndexError {
+    /// Whether the index may come back by itself. A server of another kind will not.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Away(_) => true,
+            Self::Lost { reason, .. } => !matches!(**reason, ResponseError::Malformed(_)),
+            Self::Unreachable(_) | Self::Refused(_) | Self::NoKeeper(_) => false,
+        }
+    }
 }

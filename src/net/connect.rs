@@ -81,7 +81,7 @@ pub fn connect(
             prepare(&stream)?;
             sockets
                 .admit(stream)
-                .ok_or_else(|| io::ErrorKind::Interrupted.into())
+                .map_err(|(refused, _)| io::Error::other(refused))
         });
         match admitted {
             Ok(connection) => return Ok(connection),

@@ -6,6 +6,9 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+
 use super::sockets::Admission;
 use crate::wire::Source;
 
@@ -44,9 +47,7 @@ struct Socket {
 }
 
 impl Connection {
-    pub(super) fn new(stream: Arc<TcpStream>, admission: Admission) -> Self {
-        let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
-        let peer = stream.peer_addr().map_or(unknown, canonical);
+    pub(super) fn new(stream: Arc<TcpStream>, peer: SocketAddr, admission: Admission) -> Self {
         let socket = Socket {
             stream,
             output: Vec::new(),
@@ -89,6 +90,18 @@ impl Connection {
         send_rest(&socket.stream, file, length - first)
     }
 
+    /// Closes the connection at once, also for whoever watches it.
+    pub fn close(&self) {
+        // It fails only where the other side was faster.
+        let _ = self.reader.get_ref().stream.shutdown(Shutdown::Both);
+    }
+
+    /// What sees the end of this connection while somebody else uses it.
+    #[must_use]
+    pub fn watch(&self) -> Watch {
+        Watch(Arc::clone(&self.reader.get_ref().stream))
+    }
+
     /// Ends the connection so that the other side can still read what was sent last: closing a
     /// socket with unread input would reset the connection and destroy it.
     pub fn finish(mut self) {
@@ -100,9 +113,26 @@ impl Connection {
     }
 }
 
+/// Sees when a connection is closed by either side, without reading from it.
+#[derive(Debug)]
+pub struct Watch(Arc<TcpStream>);
+
+impl Watch {
+    /// Waits until the connection is closed, also where there are bytes that nobody has read yet.
+    pub fn wait_until_closed(&self) {
+        #[cfg(target_os = "linux")]
+        let end = PollFlags::RDHUP;
+        // Elsewhere a hang-up is seen without being asked for.
+        #[cfg(not(target_os = "linux"))]
+        let end = PollFlags::empty();
+        let mut watched = [PollFd::new(&self.0, end)];
+        // An interrupted wait goes on; any other answer is an end.
+        while poll(&mut watched, None) == Err(Errno::INTR) {}
+    }
+}
+
 #[cfg(target_os = "linux")]
 fn send_rest(stream: &TcpStream, file: &File, mut left: u64) -> io::Result<()> {
-    use rustix::io::Errno;
     while left > 0 {
         let most = usize::try_from(left).unwrap_or(usize::MAX);
         match rustix::fs::sendfile(stream, file, None, most) {
@@ -244,8 +274,4 @@ impl Write for Connection {
     fn flush(&mut self) -> io::Result<()> {
         self.reader.get_mut().send()
     }
-}
-
-fn canonical(address: SocketAddr) -> SocketAddr {
-    SocketAddr::new(address.ip().to_canonical(), address.port())
 }

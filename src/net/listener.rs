@@ -6,16 +6,24 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tracing::{debug, warn};
 
 use super::connection::SEND_TIME;
+use super::refusals::Refusals;
+use super::sockets::Refused;
 use super::{Connection, Sockets};
 
 /// How many connections may wait to be accepted. The system lowers it where it knows better.
 const BACKLOG: i32 = 4096;
 /// How long accepting pauses when there are no descriptors or threads left.
 const PAUSE: Duration = Duration::from_millis(100);
+/// How long a connection is silent before its other side is asked whether it is still there,
+const KEEPALIVE_AFTER: Duration = Duration::from_mins(1);
+/// how long each of these questions waits for an answer,
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+/// and how many of them go unanswered before the connection is given up.
+const KEEPALIVE_PROBES: u32 = 3;
 /// The stack of a session's thread, in bytes. A quarter of it is in use at the deepest.
 const STACK: usize = 128 * 1024;
 
@@ -88,47 +96,45 @@ impl Listener {
         self.address.port()
     }
 
-    /// Accepts connections, at most `most` at a time, and runs `session` for each in a thread of
-    /// its own, named after the other side. Returns once `sockets` are closed.
+    /// Accepts connections, as many as `sockets` has room for, and runs `session` for each in a
+    /// thread of its own, named after the other side. One for which there is no room is told
+    /// `no_room`. Returns once `sockets` are closed.
+    ///
+    /// # Errors
+    /// Those of the system where there is no thread for the refusals.
     pub fn serve(
         self,
         sockets: &Sockets,
-        most: usize,
+        no_room: Vec<u8>,
         session: impl Fn(Connection) + Clone + Send + 'static,
-    ) {
+    ) -> io::Result<()> {
+        let mut refusals = Refusals::start(no_room)?;
         sockets.admit_listener(Arc::clone(&self.socket));
         while !sockets.is_closing() {
-            let accepted = self.socket.accept();
-            let stream = match accepted {
-                Ok((stream, _)) => stream,
-                Err(error) => {
-                    if !sockets.is_closing() {
-                        rest_after(&error);
-                    }
-                    continue;
-                }
-            };
-            if sockets.count() >= most {
-                warn!(most, "too many connections: one more is closed unanswered");
-                continue;
-            }
-            if let Err(error) = prepare(&stream) {
-                debug!(%error, "a connection was gone before it began");
-                continue;
-            }
-            let Some(connection) = sockets.admit(stream) else {
-                return;
-            };
-            let session = session.clone();
-            let thread = thread::Builder::new()
-                .name(connection.peer().to_string())
-                .stack_size(STACK)
-                .spawn(move || session(connection));
-            if let Err(error) = thread {
-                warn!(%error, "no thread for one more connection: it is closed");
-                thread::sleep(PAUSE);
+            let prepared = self.socket.accept().and_then(|(stream, _)| {
+                prepare(&stream)?;
+                Ok(stream)
+            });
+            match prepared.map(|stream| sockets.admit(stream)) {
+                Ok(Ok(connection)) => start(connection, session.clone()),
+                Ok(Err((Refused::Closing, _))) => {}
+                Ok(Err((why, stream))) => refusals.refuse(stream, why),
+                Err(_) if sockets.is_closing() => {}
+                Err(error) => rest_after(&error),
             }
         }
+        Ok(())
+    }
+}
+
+fn start(connection: Connection, session: impl FnOnce(Connection) + Send + 'static) {
+    let thread = thread::Builder::new()
+        .name(connection.peer().to_string())
+        .stack_size(STACK)
+        .spawn(move || session(connection));
+    if let Err(error) = thread {
+        warn!(%error, "no thread for one more connection: it is closed, and accepting pauses");
+        thread::sleep(PAUSE);
     }
 }
 
@@ -138,9 +144,7 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
         Type::STREAM,
         Some(Protocol::TCP),
     )?;
-    // A restart must not wait for connections of the run before; only elsewhere than on Unix
-    // would this let two programs share the port.
-    #[cfg(unix)]
+    // A restart must not wait until the connections of the run before are forgotten.
     socket.set_reuse_address(true)?;
     if address.is_ipv6() && address.ip().is_unspecified() {
         socket.set_only_v6(false)?;
@@ -171,8 +175,14 @@ fn rest_after(error: &io::Error) {
     }
 }
 
-/// Messages are small and complete: they leave at once. A reader that takes nothing is given up.
+/// Messages are small and complete, so they leave at once. A reader that takes nothing is given
+/// up, and a machine that is gone is found out, however long its peer would have been silent.
 pub(super) fn prepare(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
-    stream.set_write_timeout(Some(SEND_TIME))
+    stream.set_write_timeout(Some(SEND_TIME))?;
+    let probes = TcpKeepalive::new()
+        .with_time(KEEPALIVE_AFTER)
+        .with_interval(KEEPALIVE_INTERVAL)
+        .with_retries(KEEPALIVE_PROBES);
+    SockRef::from(stream).set_tcp_keepalive(&probes)
 }

@@ -7,9 +7,10 @@
 mod connect;
 mod connection;
 mod listener;
+mod refusals;
 mod sockets;
 
 pub use connect::{ConnectError, connect, local_address_towards, resolve};
-pub use connection::Connection;
+pub use connection::{Connection, Watch};
 pub use listener::{ListenError, Listener};
-pub use sockets::Sockets;
+pub use sockets::{Caps, Sockets};

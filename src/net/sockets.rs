@@ -1,7 +1,8 @@
-//! All open sockets of the program, so that they can be closed from elsewhere.
+//! All open sockets of the program: how many there may be, and how they are closed from
+//! elsewhere.
 
-use std::collections::HashMap;
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::collections::{BTreeSet, HashMap};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -9,12 +10,35 @@ use socket2::SockRef;
 
 use super::Connection;
 
+/// How long a connection that was told to make room has to do so.
+const ROOM_TIME: Duration = Duration::from_secs(1);
+
+/// How many connections there may be.
+#[derive(Debug, Clone, Copy)]
+pub struct Caps {
+    /// In all.
+    pub total: usize,
+    /// From one address; loopback is exempt, for there everybody is one address.
+    pub per_address: usize,
+}
+
+impl Default for Caps {
+    /// No caps.
+    fn default() -> Self {
+        Self {
+            total: usize::MAX,
+            per_address: usize::MAX,
+        }
+    }
+}
+
 /// The open sockets of a program. Clones are handles to the same set.
 #[derive(Debug, Clone, Default)]
 pub struct Sockets(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
+    caps: Caps,
     open: Mutex<Open>,
     one_closed: Condvar,
 }
@@ -24,28 +48,84 @@ struct Open {
     closing: bool,
     next_id: u64,
     connections: HashMap<u64, Arc<TcpStream>>,
+    /// Connections that have not sent a request yet: the first ones to go where room is needed.
+    silent: BTreeSet<u64>,
+    by_address: HashMap<IpAddr, usize>,
     listeners: Vec<Arc<TcpListener>>,
 }
 
+/// Why a connection is not let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Refused {
+    #[error("the program is about to end")]
+    Closing,
+    #[error("there are as many connections as there may be, and all of them are in use")]
+    Full,
+    #[error("there are as many connections from this address as there may be")]
+    AddressFull,
+}
+
 impl Sockets {
-    /// Takes a connection in; `None` once [`Sockets::close_all`] was called.
-    pub(super) fn admit(&self, stream: TcpStream) -> Option<Connection> {
+    /// An empty set that lets in as many connections as `caps` say.
+    #[must_use]
+    pub fn with_caps(caps: Caps) -> Self {
+        Self(Arc::new(Shared {
+            caps,
+            ..Shared::default()
+        }))
+    }
+
+    /// Takes a connection in. Where there are too many, the oldest one that has never sent a
+    /// request makes room.
+    pub(super) fn admit(&self, stream: TcpStream) -> Result<Connection, (Refused, TcpStream)> {
+        let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
+        let peer = stream.peer_addr().unwrap_or(unknown);
+        let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
+        let mut open = match self.room_for(peer.ip()) {
+            Ok(open) => open,
+            Err(refused) => return Err((refused, stream)),
+        };
         let stream = Arc::new(stream);
-        let mut open = self.lock();
-        if open.closing {
-            return None;
-        }
         open.next_id += 1;
         let id = open.next_id;
         open.connections.insert(id, Arc::clone(&stream));
+        open.silent.insert(id);
+        *open.by_address.entry(peer.ip()).or_default() += 1;
         drop(open);
-        Some(Connection::new(
-            stream,
-            Admission {
-                id,
-                sockets: self.clone(),
-            },
-        ))
+        let admission = Admission {
+            id,
+            address: peer.ip(),
+            sockets: self.clone(),
+        };
+        Ok(Connection::new(stream, peer, admission))
+    }
+
+    fn room_for(&self, address: IpAddr) -> Result<MutexGuard<'_, Open>, Refused> {
+        let Caps { total, per_address } = self.0.caps;
+        let is_full = |open: &mut Open| open.connections.len() >= total && !open.closing;
+        let mut open = self.lock();
+        let same = open.by_address.get(&address).copied().unwrap_or_default();
+        if same >= per_address && !address.is_loopback() {
+            return Err(Refused::AddressFull);
+        }
+        if is_full(&mut open) {
+            let oldest = open.silent.pop_first().ok_or(Refused::Full)?;
+            if let Some(stream) = open.connections.get(&oldest) {
+                shut_down(stream);
+            }
+            let waited = self
+                .0
+                .one_closed
+                .wait_timeout_while(open, ROOM_TIME, is_full);
+            open = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        if open.closing {
+            Err(Refused::Closing)
+        } else if is_full(&mut open) {
+            Err(Refused::Full)
+        } else {
+            Ok(open)
+        }
     }
 
     /// Takes a listener in, to be shut down with the rest.
@@ -57,10 +137,9 @@ impl Sockets {
         open.listeners.push(listener);
     }
 
-    /// How many connections are open.
-    #[must_use]
-    pub fn count(&self) -> usize {
-        self.lock().connections.len()
+    /// A connection has sent a request: it will not have to make room for others.
+    pub fn heard(&self, id: u64) {
+        self.lock().silent.remove(&id);
     }
 
     /// Closes one connection, by [`Connection::id`]: whoever reads it or writes to it goes on
@@ -108,6 +187,7 @@ impl Sockets {
 #[derive(Debug)]
 pub(super) struct Admission {
     id: u64,
+    address: IpAddr,
     sockets: Sockets,
 }
 
@@ -119,7 +199,16 @@ impl Admission {
 
 impl Drop for Admission {
     fn drop(&mut self) {
-        self.sockets.lock().connections.remove(&self.id);
+        let mut open = self.sockets.lock();
+        open.connections.remove(&self.id);
+        open.silent.remove(&self.id);
+        if let Some(same) = open.by_address.get_mut(&self.address) {
+            *same -= 1;
+            if *same == 0 {
+                open.by_address.remove(&self.address);
+            }
+        }
+        drop(open);
         self.sockets.0.one_closed.notify_all();
     }
 }

@@ -15,10 +15,6 @@ use crate::wire::{Endpoint, Head, HeadError, RfcNumber, Source, Waits};
 const CONNECT_TIME: Duration = Duration::from_secs(10);
 /// How long a holder may take to answer, and how long it may pause in the file.
 const ANSWER_TIME: Duration = Duration::from_secs(30);
-const WAITS: Waits = Waits {
-    first: Some(ANSWER_TIME),
-    whole: ANSWER_TIME,
-};
 /// The longest file that is taken, in bytes: no holder can fill the disk with one answer.
 const MAX_LENGTH: u64 = 1024 * 1024 * 1024;
 /// How much of a file is read at once.
@@ -29,12 +25,11 @@ const PIECE: usize = 256 * 1024;
 pub struct Downloader {
     /// Where they are kept.
     pub library: Arc<Library>,
-    /// Where requests and responses are printed.
-    pub transcript: Transcript,
-    /// The connections of downloads, so that they can be cut off.
-    pub sockets: Sockets,
-    /// The `OS` header of our requests.
-    pub os: Arc<str>,
+    sockets: Sockets,
+    transcript: Transcript,
+    os: Arc<str>,
+    /// How long a holder may take to answer, and how long it may pause in the file.
+    patience: Duration,
 }
 
 /// Why a holder did not deliver. The file that was there before, if any, is untouched.
@@ -80,6 +75,24 @@ pub enum DownloadError {
 }
 
 impl Downloader {
+    /// Downloads will be kept in `library`, and printed. `sockets` hold their connections, so
+    /// that they can be cut off, and `os` is the `OS` header of the requests.
+    #[must_use]
+    pub fn new(
+        library: Arc<Library>,
+        sockets: Sockets,
+        transcript: Transcript,
+        os: Arc<str>,
+    ) -> Self {
+        Self {
+            library,
+            sockets,
+            transcript,
+            os,
+            patience: ANSWER_TIME,
+        }
+    }
+
     /// Gets one document from one holder and keeps it in the library.
     ///
     /// # Errors
@@ -98,7 +111,11 @@ impl Downloader {
         self.transcript.message("[DOWNLOAD] Sending:", &request);
         connection.write_all(&request).map_err(HeadError::Io)?;
 
-        let head = Head::read_response(&mut connection, WAITS)?.ok_or(DownloadError::NoAnswer)?;
+        let waits = Waits {
+            first: Some(self.patience),
+            whole: self.patience,
+        };
+        let head = Head::read_response(&mut connection, waits)?.ok_or(DownloadError::NoAnswer)?;
         self.transcript.message("[DOWNLOAD] Response:", head.text());
         let answer = Answer::parse(&head)?;
         if answer.code != Status::Ok.code() {
@@ -108,39 +125,40 @@ impl Downloader {
             return Err(DownloadError::TooLong);
         }
         let mut incoming = self.library.receive(number)?;
-        let got = receive(&mut connection, answer.length, &mut incoming)?;
+        let got = self.receive(&mut connection, answer.length, &mut incoming)?;
         let path = incoming.keep(answer.last_modified)?;
         let line = format_args!("[DOWNLOAD] Saved to {} ({got} bytes)", path.display());
         self.transcript.line(line);
         Ok(())
     }
-}
 
-/// Takes exactly `length` bytes, or all up to the close where no length was announced.
-fn receive(
-    connection: &mut Connection,
-    length: Option<u64>,
-    incoming: &mut Incoming,
-) -> Result<u64, DownloadError> {
-    let mut buffer = vec![0; PIECE];
-    let mut got = 0;
-    while length.is_none_or(|length| got < length) {
-        connection.allow(Some(ANSWER_TIME));
-        let left = length.map_or(u64::MAX, |length| length - got);
-        let piece = usize::try_from(left).unwrap_or(PIECE).min(PIECE);
-        let read = connection.read(buffer.get_mut(..piece).unwrap_or_default());
-        let read = read.map_err(|reason| DownloadError::Lost { got, reason })?;
-        if read == 0 {
-            return match length {
-                Some(length) => Err(DownloadError::CutOff { got, length }),
-                None => Ok(got),
-            };
+    /// Takes exactly `length` bytes, or all up to the close where no length was announced.
+    fn receive(
+        &self,
+        connection: &mut Connection,
+        length: Option<u64>,
+        incoming: &mut Incoming,
+    ) -> Result<u64, DownloadError> {
+        let mut buffer = vec![0; PIECE];
+        let mut got = 0;
+        while length.is_none_or(|length| got < length) {
+            connection.allow(Some(self.patience));
+            let left = length.map_or(u64::MAX, |length| length - got);
+            let piece = usize::try_from(left).unwrap_or(PIECE).min(PIECE);
+            let read = connection.read(buffer.get_mut(..piece).unwrap_or_default());
+            let read = read.map_err(|reason| DownloadError::Lost { got, reason })?;
+            if read == 0 {
+                return match length {
+                    Some(length) => Err(DownloadError::CutOff { got, length }),
+                    None => Ok(got),
+                };
+            }
+            incoming.write(buffer.get(..read).unwrap_or_default())?;
+            got += u64::try_from(read).unwrap_or_default();
+            if got > MAX_LENGTH {
+                return Err(DownloadError::TooLong);
+            }
         }
-        incoming.write(buffer.get(..read).unwrap_or_default())?;
-        got += u64::try_from(read).unwrap_or_default();
-        if got > MAX_LENGTH {
-            return Err(DownloadError::TooLong);
-        }
+        Ok(got)
     }
-    Ok(got)
 }

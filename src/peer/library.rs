@@ -141,6 +141,24 @@ impl Library {
         Ok(numbers.filter_map(titled).collect())
     }
 
+    /// How each file that is offered looks now: its length in bytes and its time.
+    ///
+    /// # Errors
+    /// [`LibraryError`] where the folder can't be read.
+    pub fn looks(&self) -> Result<BTreeMap<RfcNumber, (u64, SystemTime)>, LibraryError> {
+        let look = |path: &PathBuf| {
+            let found = fs::metadata(path).ok()?;
+            Some((found.len(), found.modified().ok()?))
+        };
+        let offered = self
+            .files()?
+            .into_iter()
+            .filter(|(number, _)| self.is_offered(*number));
+        Ok(offered
+            .filter_map(|(number, same)| Some((number, look(same.first()?)?)))
+            .collect())
+    }
+
     /// Offers an RFC from now on, and returns its title where there is a file of it.
     pub fn offer(&self, number: RfcNumber) -> Option<Title> {
         if let Some(only) = &mut self.lock().only {
@@ -238,7 +256,8 @@ impl Library {
     }
 
     /// The title that the file prints, else `RFC N`; `None` where no file can be read.
-    fn title(&self, number: RfcNumber) -> Option<Title> {
+    #[must_use]
+    pub fn title(&self, number: RfcNumber) -> Option<Title> {
         let path = self.path_of(number)?;
         let mut head = Vec::with_capacity(TITLE_WINDOW);
         let limit = u64::try_from(TITLE_WINDOW).unwrap_or(u64::MAX);

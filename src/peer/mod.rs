@@ -11,13 +11,16 @@ pub mod menu;
 pub mod name;
 mod title;
 mod upload;
+pub mod watch;
 
-pub use console::Console;
+pub use console::{Console, Hangup};
 pub use download::{DownloadError, Downloader};
 pub use library::Library;
 pub use upload::Uploads;
 
+use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::index::{Index, IndexError, Rfc};
 use crate::transcript::Transcript;
@@ -36,6 +39,8 @@ pub struct Peer<I> {
     pub downloader: Downloader,
     /// Where all is printed.
     pub transcript: Transcript,
+    /// What is registered and has a file, so that the watch knows what is new.
+    registered: Mutex<BTreeSet<RfcNumber>>,
 }
 
 /// Why a document could not be got.
@@ -61,6 +66,17 @@ pub enum GetError {
 }
 
 impl<I: Index> Peer<I> {
+    /// A peer that has registered nothing yet.
+    pub fn new(me: Endpoint, index: I, downloader: Downloader, transcript: Transcript) -> Self {
+        Self {
+            me,
+            index,
+            downloader,
+            transcript,
+            registered: Mutex::default(),
+        }
+    }
+
     fn library(&self) -> &Library {
         &self.downloader.library
     }
@@ -70,8 +86,54 @@ impl<I: Index> Peer<I> {
     /// # Errors
     /// [`GetError`] of the index or of the folder.
     pub fn register_all(&self) -> Result<(), GetError> {
-        self.index.publish(&self.library().documents()?)?;
+        self.publish(&self.library().documents()?)?;
         Ok(())
+    }
+
+    /// Registers those of `numbers` that are not registered yet.
+    fn register_new(&self, numbers: &[RfcNumber]) -> Result<(), IndexError> {
+        let new: Vec<_> = {
+            let registered = self.registered();
+            numbers
+                .iter()
+                .copied()
+                .filter(|number| !registered.contains(number))
+                .collect()
+        };
+        let titled = |number| {
+            Some(Rfc {
+                number,
+                title: self.library().title(number)?,
+            })
+        };
+        let documents: Vec<_> = new.into_iter().filter_map(titled).collect();
+        if documents.is_empty() {
+            Ok(())
+        } else {
+            self.publish(&documents)
+        }
+    }
+
+    /// Says that a file is gone: the index goes on naming us, for it can't take back one record.
+    fn forget(&self, number: RfcNumber) {
+        if self.registered().remove(&number) {
+            let folder = self.library().folder().display();
+            self.transcript.line(format_args!(
+                "[PEER] RFC {number} is gone from {folder}; others will get 404 Not Found."
+            ));
+        }
+    }
+
+    fn publish(&self, documents: &[Rfc]) -> Result<(), IndexError> {
+        self.registered()
+            .extend(documents.iter().map(|document| document.number));
+        self.index.publish(documents).map(drop)
+    }
+
+    fn registered(&self) -> MutexGuard<'_, BTreeSet<RfcNumber>> {
+        self.registered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Registers one document, under the title in its file where none is given. Others will get
@@ -88,7 +150,7 @@ impl<I: Index> Peer<I> {
             ));
         }
         let title = title.or(in_file).unwrap_or_else(|| Title::fallback(number));
-        self.index.publish(&[Rfc { number, title }]).map(drop)
+        self.publish(&[Rfc { number, title }])
     }
 
     /// Gets a document from whoever has it and registers it: LOOKUP, GET, ADD. Each holder but

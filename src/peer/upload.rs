@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use tracing::warn;
 
 use super::library::{Document, Library};
-use crate::net::Connection;
+use crate::net::{Connection, Listener, Sockets};
 use crate::transcript::Transcript;
 use crate::wire::ci::Status;
 use crate::wire::ci::p2p::{Delivery, Get, refusal};
@@ -24,6 +24,8 @@ const WAITS: Waits = Waits {
 pub struct Uploads {
     /// What is served.
     pub library: Arc<Library>,
+    /// The connections of those who download.
+    pub sockets: Sockets,
     /// Where requests and responses are printed.
     pub transcript: Transcript,
     /// The `OS` header of our responses.
@@ -31,8 +33,16 @@ pub struct Uploads {
 }
 
 impl Uploads {
+    /// Answers whoever connects, until the sockets are closed.
+    pub fn run(self, listener: Listener) {
+        let (sockets, no_room) = (self.sockets.clone(), refusal(Status::ServiceUnavailable));
+        if let Err(error) = listener.serve(&sockets, no_room, move |c| self.serve(c)) {
+            warn!(%error, "uploads have ended");
+        }
+    }
+
     /// Answers one request and ends the connection.
-    pub fn serve(&self, mut connection: Connection) {
+    fn serve(&self, mut connection: Connection) {
         let from = connection.peer();
         let head = match Head::read(&mut connection, WAITS) {
             Ok(Some(head)) => head,
@@ -46,6 +56,7 @@ impl Uploads {
                 return self.refuse(connection, Status::BadRequest);
             }
         };
+        self.sockets.heard(connection.id());
         self.transcript
             .message(format_args!("[UPLOAD] Request from {from}:"), head.text());
         match Get::parse(&head) {

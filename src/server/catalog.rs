@@ -19,8 +19,11 @@ use crate::wire::{Endpoint, RfcNumber, Title};
 pub const PAGE: usize = 256;
 
 /// The peer list and the RFC index. Clones are handles to the same ones.
-#[derive(Debug, Clone, Default)]
-pub struct Catalog(Arc<Mutex<State>>);
+#[derive(Debug, Clone)]
+pub struct Catalog {
+    state: Arc<Mutex<State>>,
+    records_per_peer: usize,
+}
 
 /// The place of a record in the order of adding.
 type Sequence = u64;
@@ -84,15 +87,18 @@ pub enum Entrance {
     },
 }
 
-/// Why a name can't be taken.
+/// Why a request is denied. Nothing has changed then.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NameError {
+pub enum Denied {
     /// The connection has records under another name.
     #[error("this connection has registered as {0}, and a connection has one name")]
     Other(Endpoint),
     /// A peer at another address has the name.
     #[error("{0} is registered from another address")]
     Taken(Endpoint),
+    /// The connection has as many records as it may have.
+    #[error("a peer may have {0} records, and this one has them")]
+    Full(usize),
     /// Another connection has taken the name over: this one is being closed.
     #[error("another connection has taken the name of this one over")]
     Replaced,
@@ -108,6 +114,15 @@ pub struct Left {
 }
 
 impl Catalog {
+    /// An empty catalog, in which a peer may have `records_per_peer` records.
+    #[must_use]
+    pub fn new(records_per_peer: usize) -> Self {
+        Self {
+            state: Arc::default(),
+            records_per_peer,
+        }
+    }
+
     /// Takes in a connection from `address`. It is forgotten, with all that it adds, when the
     /// returned presence ends.
     #[must_use]
@@ -196,7 +211,7 @@ impl Catalog {
     fn lock(&self) -> MutexGuard<'_, State> {
         // A panic of one session must not end the others. No step below leaves the state half
         // changed, for nothing in them can panic but a failed allocation, which aborts.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -213,8 +228,8 @@ impl Presence {
     /// that only ask change nothing, whatever name they give.
     ///
     /// # Errors
-    /// [`NameError::Taken`] and [`NameError::Replaced`].
-    pub fn introduce(&self, name: &Endpoint) -> Result<Entrance, NameError> {
+    /// [`Denied::Taken`] and [`Denied::Replaced`].
+    pub fn introduce(&self, name: &Endpoint) -> Result<Entrance, Denied> {
         let mut state = self.catalog.lock();
         if state.peer(self.connection)?.name.is_some() {
             return Ok(Entrance::Known);
@@ -228,8 +243,8 @@ impl Presence {
     /// keeps its place.
     ///
     /// # Errors
-    /// [`NameError`], and then nothing has changed.
-    pub fn add(&self, record: &Record) -> Result<Entrance, NameError> {
+    /// [`Denied`], and then nothing has changed.
+    pub fn add(&self, record: &Record) -> Result<Entrance, Denied> {
         let Record {
             number,
             title,
@@ -238,11 +253,15 @@ impl Presence {
         let mut state = self.catalog.lock();
         let peer = state.peer(self.connection)?;
         if peer.name.as_ref() == Some(holder) {
+            let most = self.catalog.records_per_peer;
+            if peer.records.len() >= most && !peer.records.contains_key(number) {
+                return Err(Denied::Full(most));
+            }
             state.insert(self.connection, *number, title)?;
             return Ok(Entrance::Known);
         }
         if let Some(name) = peer.name.as_ref().filter(|_| !peer.records.is_empty()) {
-            return Err(NameError::Other(name.clone()));
+            return Err(Denied::Other(name.clone()));
         }
         let replaced = state.claim(self.connection, holder)?;
         drop(state);
@@ -286,8 +305,8 @@ impl Peer {
 }
 
 impl State {
-    fn peer(&mut self, connection: ConnectionId) -> Result<&mut Peer, NameError> {
-        self.peers.get_mut(&connection).ok_or(NameError::Replaced)
+    fn peer(&mut self, connection: ConnectionId) -> Result<&mut Peer, Denied> {
+        self.peers.get_mut(&connection).ok_or(Denied::Replaced)
     }
 
     /// Gives `name` to a connection, in place of the one that it had. Two live connections can't
@@ -298,13 +317,13 @@ impl State {
         &mut self,
         connection: ConnectionId,
         name: &Endpoint,
-    ) -> Result<Option<(ConnectionId, Peer)>, NameError> {
+    ) -> Result<Option<(ConnectionId, Peer)>, Denied> {
         let address = self.peer(connection)?.address;
         let holder = self.by_name.get(name).copied();
         if let Some(peer) = holder.and_then(|id| self.peers.get(&id))
             && peer.address != address
         {
-            return Err(NameError::Taken(name.clone()));
+            return Err(Denied::Taken(name.clone()));
         }
         if let Some(former) = self.peer(connection)?.name.replace(name.clone()) {
             self.by_name.remove(&former);
@@ -318,7 +337,7 @@ impl State {
         connection: ConnectionId,
         number: RfcNumber,
         title: &Title,
-    ) -> Result<(), NameError> {
+    ) -> Result<(), Denied> {
         let next = self.next;
         let peer = self.peer(connection)?;
         let Some(holder) = peer.name.clone() else {
@@ -389,7 +408,7 @@ mod tests {
 
     #[test]
     fn the_newest_record_comes_first() {
-        let catalog = Catalog::default();
+        let catalog = Catalog::new(10_000);
         let (a, b) = (catalog.join(1, address(1)), catalog.join(2, address(1)));
         a.add(&record(1, "one", 1)).unwrap();
         b.add(&record(2, "two", 2)).unwrap();
@@ -402,7 +421,7 @@ mod tests {
 
     #[test]
     fn a_record_added_again_takes_the_title_and_keeps_its_place() {
-        let catalog = Catalog::default();
+        let catalog = Catalog::new(10_000);
         let peer = catalog.join(1, address(1));
         assert_eq!(peer.add(&record(1, "old", 1)), Ok(Entrance::New));
         assert_eq!(peer.add(&record(2, "two", 1)), Ok(Entrance::Known));
@@ -413,7 +432,7 @@ mod tests {
 
     #[test]
     fn leaving_takes_all_that_the_peer_had_and_nothing_else() {
-        let catalog = Catalog::default();
+        let catalog = Catalog::new(10_000);
         let (a, b) = (catalog.join(1, address(1)), catalog.join(2, address(1)));
         for number in 1..=600 {
             a.add(&record(number, "", 1)).unwrap();
@@ -434,12 +453,12 @@ mod tests {
 
     #[test]
     fn a_panic_takes_the_records_along_and_the_lock_stays_usable() {
-        let catalog = Catalog::default();
+        let catalog = Catalog::new(10_000);
         let inside = catalog.clone();
         let session = std::thread::spawn(move || {
             let peer = inside.join(1, address(1));
             peer.add(&record(1, "", 1)).unwrap();
-            let _lock = inside.0.lock().unwrap();
+            let _lock = inside.state.lock().unwrap();
             panic!("a session that panics under the lock");
         });
         assert!(session.join().is_err());
@@ -449,17 +468,29 @@ mod tests {
 
     #[test]
     fn a_connection_has_one_name() {
-        let catalog = Catalog::default();
+        let catalog = Catalog::new(10_000);
         let peer = catalog.join(1, address(1));
         peer.add(&record(1, "", 1)).unwrap();
-        assert_eq!(peer.add(&record(2, "", 2)), Err(NameError::Other(name(1))));
+        assert_eq!(peer.add(&record(2, "", 2)), Err(Denied::Other(name(1))));
         assert_eq!(peer.introduce(&name(2)), Ok(Entrance::Known));
         assert_eq!(numbers(&catalog), [1]);
     }
 
     #[test]
+    fn record_flood_ends_at_the_limit() {
+        let catalog = Catalog::new(2);
+        let peer = catalog.join(1, address(1));
+        for number in 1..=2 {
+            assert!(peer.add(&record(number, "", 1)).is_ok());
+        }
+        assert_eq!(peer.add(&record(3, "", 1)), Err(Denied::Full(2)));
+        assert_eq!(peer.add(&record(2, "again", 1)), Ok(Entrance::Known));
+        assert_eq!(catalog.len(), 2);
+    }
+
+    #[test]
     fn a_name_said_in_a_question_gives_way_to_that_of_the_first_add() {
-        let catalog = Catalog::default();
+        let catalog = Catalog::new(10_000);
         let (peer, other) = (catalog.join(1, address(1)), catalog.join(2, address(2)));
         assert_eq!(peer.introduce(&name(1)), Ok(Entrance::New));
         assert_eq!(peer.add(&record(1, "", 2)), Ok(Entrance::New));
@@ -468,7 +499,7 @@ mod tests {
 
     #[test]
     fn takeover_from_the_same_address_replaces_the_first() {
-        let catalog = Catalog::default();
+        let catalog = Catalog::new(10_000);
         let (first, second) = (catalog.join(1, address(1)), catalog.join(2, address(1)));
         first.add(&record(1, "", 1)).unwrap();
         first.add(&record(2, "", 1)).unwrap();
@@ -483,30 +514,30 @@ mod tests {
                 left
             })
         );
-        assert_eq!(first.add(&record(4, "", 1)), Err(NameError::Replaced));
+        assert_eq!(first.add(&record(4, "", 1)), Err(Denied::Replaced));
         assert_eq!(first.leave(), None);
         assert_eq!(numbers(&catalog), [3]);
     }
 
     #[test]
     fn takeover_from_another_address_is_refused_and_changes_nothing() {
-        let catalog = Catalog::default();
+        let catalog = Catalog::new(10_000);
         let (victim, thief) = (catalog.join(1, address(1)), catalog.join(2, address(2)));
         victim.add(&record(1, "mine", 1)).unwrap();
         thief.introduce(&name(3)).unwrap();
         assert_eq!(
             thief.add(&record(1, "stolen", 1)),
-            Err(NameError::Taken(name(1)))
+            Err(Denied::Taken(name(1)))
         );
         let other = catalog.join(3, address(2));
-        assert_eq!(other.introduce(&name(1)), Err(NameError::Taken(name(1))));
+        assert_eq!(other.introduce(&name(1)), Err(Denied::Taken(name(1))));
         assert_eq!(all(&catalog, Scope::All), [(1, "mine".to_owned(), 1)]);
         assert_eq!(thief.leave().map(|left| left.name), Some(name(3)));
     }
 
     #[test]
     fn a_listing_in_pages_meets_what_was_there_throughout_once() {
-        let catalog = Catalog::default();
+        let catalog = Catalog::new(10_000);
         let (stays, goes) = (catalog.join(1, address(1)), catalog.join(2, address(1)));
         for number in 1..=1000 {
             stays.add(&record(number, "", 1)).unwrap();
@@ -547,7 +578,7 @@ mod tests {
     proptest! {
         #[test]
         fn the_catalog_agrees_with_a_naive_list(steps in prop::collection::vec(step(), 0..200)) {
-            let catalog = Catalog::default();
+            let catalog = Catalog::new(10_000);
             let mut present: HashMap<u16, Presence> = HashMap::new();
             let mut naive: Vec<(u32, String, u16)> = Vec::new();
             for (id, step) in (0..).zip(steps) {

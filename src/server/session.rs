@@ -8,18 +8,13 @@ use std::time::Duration;
 
 use tracing::{debug, warn};
 
-use super::catalog::{Catalog, Cursor, Entrance, Left, NameError, PAGE, Presence, Scope};
+use super::catalog::{Catalog, Cursor, Denied, Entrance, Left, PAGE, Presence, Scope};
+use crate::net::Sockets;
 use crate::transcript::Transcript;
 use crate::wire::ci::p2s::{Record, Request, begin_response, end_response, refusal};
 use crate::wire::ci::{Reject, Status};
 use crate::wire::{Head, HeadError, Source, Waits};
 
-/// People read menus, so a connection may be silent for ever between requests; a request once
-/// begun must be complete in time, however slowly it drips.
-const WAITS: Waits = Waits {
-    first: None,
-    whole: Duration::from_secs(30),
-};
 /// The most records of a response that are printed. Those after them are counted.
 const PRINTED_RECORDS: usize = 200;
 // So that what is printed is still at hand when it turns out that there is more.
@@ -30,12 +25,14 @@ const _: () = assert!(PRINTED_RECORDS < PAGE);
 pub struct Server {
     /// Who has what.
     pub catalog: Catalog,
+    /// The connections of the sessions.
+    pub sockets: Sockets,
     /// Where messages are printed.
     pub transcript: Transcript,
+    /// How long a request may take from its first byte to its last, however slowly it drips in.
+    /// Between requests a connection may be silent for ever: people read menus.
+    pub request_time: Duration,
 }
-
-/// A connection that has lost its name to another one and has to be closed.
-type Replaced = u64;
 
 /// Why a session ends before its peer closes.
 enum End {
@@ -53,25 +50,18 @@ impl From<io::Error> for End {
 }
 
 impl Server {
-    /// Serves one peer until it leaves. `connection` is unique among those of the server, and
-    /// `close` is called for another one that this one takes its name from.
-    pub fn serve(
-        &self,
-        stream: &mut (impl Source + Write),
-        connection: u64,
-        from: SocketAddr,
-        close: impl Fn(Replaced),
-    ) {
+    /// Serves one peer until it leaves. `connection` is its number among the sockets.
+    pub fn serve(&self, stream: &mut (impl Source + Write), connection: u64, from: SocketAddr) {
         self.transcript
             .line(format_args!("[SERVER] New TCP connection from {from}"));
         let presence = self.catalog.join(connection, from.ip());
         let mut session = Session {
             server: self,
             presence,
+            connection,
             from,
             page: Vec::new(),
             out: Vec::new(),
-            close,
         };
         if let Err(End::OutOfStep(error)) = session.run(stream) {
             warn!(%from, %error, "answered 400 and closed");
@@ -82,24 +72,32 @@ impl Server {
     }
 }
 
-struct Session<'a, C: Fn(Replaced)> {
+struct Session<'a> {
     server: &'a Server,
     presence: Presence,
+    connection: u64,
     from: SocketAddr,
     page: Vec<Record>,
     out: Vec<u8>,
-    close: C,
 }
 
-impl<C: Fn(Replaced)> Session<'_, C> {
+impl Session<'_> {
     fn run(&mut self, stream: &mut (impl Source + Write)) -> Result<(), End> {
+        let waits = Waits {
+            first: None,
+            whole: self.server.request_time,
+        };
+        let mut is_first = true;
         loop {
-            let head = match Head::read(stream, WAITS) {
+            let head = match Head::read(stream, waits) {
                 Ok(Some(head)) => head,
                 Ok(None) => return Ok(()),
                 Err(HeadError::Io(error)) => return Err(error.into()),
                 Err(error) => return Err(End::OutOfStep(error)),
             };
+            if std::mem::take(&mut is_first) {
+                self.server.sockets.heard(self.connection);
+            }
             let title = format_args!("[SERVER] Request from {}:", self.from);
             self.server.transcript.message(title, head.text());
             let answered = match Request::parse(&head) {
@@ -126,7 +124,7 @@ impl<C: Fn(Replaced)> Session<'_, C> {
         };
         match named {
             Ok(entrance) => self.enter(entrance, &request),
-            Err(NameError::Replaced) => return Err(End::Gone),
+            Err(Denied::Replaced) => return Err(End::Gone),
             Err(error) => return Ok(Err(Reject::bad_request(error.to_string()))),
         }
         match request {
@@ -160,7 +158,7 @@ impl<C: Fn(Replaced)> Session<'_, C> {
             Entrance::Known => return,
             Entrance::New => {}
             Entrance::Replaced { connection, left } => {
-                (self.close)(connection);
+                self.server.sockets.close(connection);
                 self.print_left(&left);
             }
         }
@@ -238,7 +236,7 @@ impl<C: Fn(Replaced)> Session<'_, C> {
 }
 
 /// The peer is out of the list and its line printed in whatever way the session ends.
-impl<C: Fn(Replaced)> Drop for Session<'_, C> {
+impl Drop for Session<'_> {
     fn drop(&mut self) {
         if let Some(left) = self.presence.leave() {
             self.print_left(&left);

@@ -175,16 +175,25 @@ fn a_server_that_goes_away_is_said_and_the_menu_stays() {
     let folder = folder(&[]);
     let mut peer = peer_at_menu("peer", server.port, folder.path(), &[]);
     server.kill();
+    peer.expect("[PEER] The index server 127.0.0.1:");
+    peer.expect(" is lost: it closed the connection. Sharing goes on, and the peer comes back when the server does.\n");
     let printed = peer.answer(&["3"]);
     assert!(
         printed.contains("[PEER] The index was not listed: the index server 127.0.0.1:"),
         "{printed}"
     );
-    let printed = peer.answer(&["2", "5", ""]);
+    let printed = peer.answer(&["4", "5", ""]);
     assert!(
-        printed.contains("[PEER] RFC 5 was not looked up: the connection to the index server"),
+        printed.contains("[PEER] RFC 5 was not downloaded: the index server 127.0.0.1:"),
         "{printed}"
     );
+    let printed = peer.answer(&["1", "5", "Five"]);
+    assert!(
+        printed.contains(" is away; what this peer has is registered when it is back.\n"),
+        "{printed}"
+    );
+    let lost = peer.printed().matches("Sharing goes on").count();
+    assert_eq!(lost, 1, "{}", peer.printed());
 }
 
 #[test]

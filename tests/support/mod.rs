@@ -135,7 +135,8 @@ impl Program {
         for line in lines {
             self.type_line(line);
         }
-        self.expect("Choice: ")
+        // A choice alone may be the question of before, printed again with its answer.
+        self.expect("5. EXIT\nChoice: ")
     }
 
     /// Ends the input, as Ctrl-D does.

@@ -30,6 +30,8 @@ pub enum Status {
     BadRequest,
     /// 404: nobody active has that RFC, or this peer does not.
     NotFound,
+    /// 503: there is no room for one more connection.
+    ServiceUnavailable,
     /// 505: the request is well formed, in another version of the protocol.
     VersionNotSupported,
 }
@@ -42,6 +44,7 @@ impl Status {
             Self::Ok => 200,
             Self::BadRequest => 400,
             Self::NotFound => 404,
+            Self::ServiceUnavailable => 503,
             Self::VersionNotSupported => 505,
         }
     }
@@ -51,6 +54,7 @@ impl Status {
             Self::Ok => "OK",
             Self::BadRequest => "Bad Request",
             Self::NotFound => "Not Found",
+            Self::ServiceUnavailable => "Service Unavailable",
             Self::VersionNotSupported => "P2P-CI Version Not Supported",
         }
     }
@@ -245,6 +249,8 @@ mod tests {
         assert_eq!(Status::Ok.to_string(), "P2P-CI/1.0 200 OK");
         assert_eq!(Status::BadRequest.to_string(), "P2P-CI/1.0 400 Bad Request");
         assert_eq!(Status::NotFound.to_string(), "P2P-CI/1.0 404 Not Found");
+        let unavailable = Status::ServiceUnavailable.to_string();
+        assert_eq!(unavailable, "P2P-CI/1.0 503 Service Unavailable");
         let version = Status::VersionNotSupported.to_string();
         assert_eq!(version, "P2P-CI/1.0 505 P2P-CI Version Not Supported");
     }

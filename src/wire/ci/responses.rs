@@ -56,6 +56,9 @@ pub enum ResponseError {
     /// The response does not end.
     #[error("its response is longer than {} MiB", MAX_RESPONSE / 1024 / 1024)]
     TooLong,
+    /// The server has no room for this peer.
+    #[error("it has no room for one more peer (503)")]
+    NoRoom,
     /// The connection failed.
     #[error("the connection failed: {0}")]
     Io(io::Error),
