@@ -65,8 +65,8 @@ struct Shared {
 struct State {
     /// `None` while the server is away.
     link: Option<Link>,
-    /// Why it is away.
-    lost: Option<IndexError>,
+    /// Why it is away, where a question has found it out.
+    lost: Option<Arc<ResponseError>>,
     /// What is to be registered, now and whenever the server comes back.
     published: BTreeMap<RfcNumber, Title>,
 }
@@ -226,13 +226,9 @@ impl Shared {
         let exchanged = link.exchange(requests, asked, transcript);
         exchanged.map_err(|reason| {
             state.link = None;
-            let lost = |reason| IndexError::Lost {
-                server: server.clone(),
-                reason,
-            };
-            let reason = Arc::new(reason);
-            state.lost = Some(lost(Arc::clone(&reason)));
-            lost(reason)
+            let (server, reason) = (server.clone(), Arc::new(reason));
+            state.lost = Some(Arc::clone(&reason));
+            IndexError::Lost { server, reason }
         })
     }
 
@@ -249,15 +245,14 @@ impl Shared {
             if self.is_leaving.load(Ordering::SeqCst) || self.membership.sockets.is_closing() {
                 return;
             }
-            state.link = None;
-            let closed = || {
-                let reason = Arc::new(ResponseError::Closed);
-                IndexError::Lost {
+            let last_word = state.link.take().map(|mut link| link.last_word(transcript));
+            let lost = state.lost.take().or(last_word).map_or_else(
+                || IndexError::Away(server.clone()),
+                |reason| IndexError::Lost {
                     server: server.clone(),
                     reason,
-                }
-            };
-            let lost = state.lost.take().unwrap_or_else(closed);
+                },
+            );
             drop(state);
             let lost = capitalised(&lost.to_string());
             transcript.line(format_args!(
@@ -351,6 +346,25 @@ impl Link {
             responses.push(response);
         }
         Ok(responses)
+    }
+}
+
+impl Link {
+    /// Why a server has closed the connection while nothing was asked: it may have said so.
+    fn last_word(&mut self, transcript: &Transcript) -> Arc<ResponseError> {
+        Arc::new(
+            match self.responses.read(&mut self.connection, Asked::Search) {
+                Ok(response) => {
+                    transcript.message("[PEER] Response:", &response.text);
+                    if response.code == Status::ServiceUnavailable.code() {
+                        ResponseError::NoRoom
+                    } else {
+                        ResponseError::Closed
+                    }
+                }
+                Err(error) => error,
+            },
+        )
     }
 }
 

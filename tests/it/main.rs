@@ -13,7 +13,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod attackers;
 mod download;
+mod faults;
 mod foreign;
 mod menu;
 mod scenarios;

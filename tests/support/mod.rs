@@ -251,10 +251,16 @@ fn number_after(line: &str, before: &str) -> u16 {
 
 /// A server on a free port.
 pub(crate) fn server(arguments: &[&str]) -> Program {
-    let mut program = Program::start(
-        "server",
-        server_command(&[&["--port", "0"], arguments].concat()),
-    );
+    started_server(&[&["--port", "0"], arguments].concat())
+}
+
+/// A server on the port of one that was there before.
+pub(crate) fn server_at(port: u16) -> Program {
+    started_server(&["--port", &port.to_string()])
+}
+
+fn started_server(arguments: &[&str]) -> Program {
+    let mut program = Program::start("server", server_command(arguments));
     let line = program.expect("...\n");
     program.port = number_after(&line, "[SERVER] Listening on port ");
     program.seen = 0;
