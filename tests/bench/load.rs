@@ -1,0 +1,284 @@
+//! What the benches share: the programs, and clients that press them.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// A program with its printout; killed when it goes out of scope.
+pub(crate) struct Program {
+    child: Child,
+    pub(crate) out: BufReader<std::process::ChildStdout>,
+    pub(crate) port: u16,
+}
+
+impl Program {
+    /// Starts a program and waits for a line that holds `ready` and ends with its port.
+    pub(crate) fn start(mut command: Command, ready: &str) -> Self {
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        while !line.contains(ready) {
+            line.clear();
+            assert!(out.read_line(&mut line).unwrap() > 0, "the program ended");
+        }
+        let port = line
+            .trim()
+            .trim_end_matches('.')
+            .rsplit([' ', ':'])
+            .next()
+            .unwrap()
+            .parse()
+            .unwrap();
+        Self { child, out, port }
+    }
+
+    pub(crate) fn server(arguments: &[&str]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_server"));
+        command
+            .args(["--port", "0", "-q", "--max-records-per-peer", "1000000"])
+            .args(arguments);
+        Self::start(command, "Listening on port")
+    }
+
+    pub(crate) fn peer(server: u16, folder: &Path, arguments: &[&str]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_peer"));
+        command.args([
+            "--host",
+            &format!("127.0.0.1:{server}"),
+            "--dir",
+            folder.to_str().unwrap(),
+        ]);
+        command
+            .args(["--hostname", "127.0.0.1", "-q"])
+            .args(arguments);
+        Self::start(command, "listening on port")
+    }
+
+    /// Reads the printout up to a line that holds `text`.
+    pub(crate) fn wait_for(&mut self, text: &str) {
+        let mut line = String::new();
+        while !line.contains(text) {
+            line.clear();
+            assert!(self.out.read_line(&mut line).unwrap() > 0, "no {text:?}");
+        }
+    }
+
+    /// Reads and throws away what is printed from now on.
+    pub(crate) fn ignore_output(self) -> Quiet {
+        let Self {
+            child,
+            mut out,
+            port,
+        } = self;
+        thread::spawn(move || std::io::copy(&mut out, &mut std::io::sink()));
+        Quiet { child, port }
+    }
+}
+
+impl Drop for Quiet {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A program whose printout nobody reads.
+pub(crate) struct Quiet {
+    child: Child,
+    pub(crate) port: u16,
+}
+
+impl Quiet {
+    /// The resident memory in MiB, and the number of threads.
+    pub(crate) fn memory_and_threads(&self) -> (f64, u64) {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let field = |name: &str| -> f64 {
+            let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+            line.split_whitespace().nth(1).unwrap().parse().unwrap()
+        };
+        (field("VmRSS:") / 1024.0, field("Threads:") as u64)
+    }
+}
+
+/// A connection on which a request has a known answer.
+pub(crate) struct Line {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+}
+
+impl Line {
+    pub(crate) fn to(port: u16) -> Self {
+        let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        stream.set_nodelay(true).unwrap();
+        Self {
+            stream,
+            buffer: vec![0; 256 * 1024],
+        }
+    }
+
+    pub(crate) fn send(&mut self, bytes: &[u8]) {
+        self.stream.write_all(bytes).unwrap();
+    }
+
+    /// Reads exactly `count` bytes.
+    pub(crate) fn take(&mut self, mut count: usize) {
+        while count > 0 {
+            let most = count.min(self.buffer.len());
+            let read = self.stream.read(&mut self.buffer[..most]).unwrap();
+            assert!(read > 0, "the connection ended");
+            count -= read;
+        }
+    }
+
+    /// Reads up to the close, and returns how many bytes there were.
+    pub(crate) fn drain(&mut self) -> u64 {
+        let mut all = 0;
+        loop {
+            match self.stream.read(&mut self.buffer).unwrap() {
+                0 => return all,
+                read => all += read as u64,
+            }
+        }
+    }
+}
+
+pub(crate) fn add(number: u32, port: u16) -> String {
+    format!(
+        "ADD RFC {number} P2P-CI/1.0\r\nHost: bench.example.org\r\nPort: {port}\r\n\
+         Title: A Title of the Usual Length for an RFC\r\n\r\n"
+    )
+}
+
+pub(crate) fn record(number: u32, port: u16) -> String {
+    format!("RFC {number} A Title of the Usual Length for an RFC bench.example.org {port}\r\n")
+}
+
+pub(crate) fn one_record(number: u32, port: u16) -> String {
+    format!("P2P-CI/1.0 200 OK\r\n\r\n{}\r\n", record(number, port))
+}
+
+/// Asks without a port: with one, the question would take the name over from the peer that has it.
+pub(crate) fn lookup(number: u32) -> String {
+    format!("LOOKUP RFC {number} P2P-CI/1.0\r\nHost: bench.example.org\r\nTitle: \r\n\r\n")
+}
+
+/// How many records one filling connection adds.
+pub(crate) const SHARE: u32 = 10_000;
+
+/// Fills the index with records 1 to `count`, and returns the connections that hold them and the
+/// ADDs per second.
+pub(crate) fn fill(server: u16, count: u32) -> (Vec<Line>, f64) {
+    let begin = Instant::now();
+    let mut lines = Vec::new();
+    for first in (0..count).step_by(SHARE as usize) {
+        let port = 10_000 + u16::try_from(first / SHARE).unwrap();
+        let mut line = Line::to(server);
+        let last = (first + SHARE).min(count);
+        let numbers: Vec<u32> = (first + 1..=last).collect();
+        for some in numbers.chunks(100) {
+            let requests: String = some.iter().map(|&number| add(number, port)).collect();
+            let answers: usize = some
+                .iter()
+                .map(|&number| one_record(number, port).len())
+                .sum();
+            line.send(requests.as_bytes());
+            line.take(answers);
+        }
+        lines.push(line);
+    }
+    (lines, f64::from(count) / begin.elapsed().as_secs_f64())
+}
+
+/// Sends `request` over and over on four connections, with `ahead` of them in flight on each,
+/// and returns how many are answered in a second. One thread drives all four.
+pub(crate) fn rate(port: u16, request: &[u8], answer: usize, ahead: usize) -> f64 {
+    let mut lines: Vec<_> = (0..4).map(|_| Line::to(port)).collect();
+    let batch = request.repeat(ahead);
+    let mut run = |time: Duration| {
+        for line in &mut lines {
+            line.send(&batch);
+        }
+        let begin = Instant::now();
+        let mut answered = 0;
+        while begin.elapsed() < time {
+            for line in &mut lines {
+                line.take(answer * ahead);
+                line.send(&batch);
+            }
+            answered += 4 * ahead;
+        }
+        let taken = begin.elapsed();
+        for line in &mut lines {
+            line.take(answer * ahead);
+        }
+        answered as f64 / taken.as_secs_f64()
+    };
+    run(Duration::from_millis(200));
+    run(Duration::from_secs(2))
+}
+
+/// Answers every `request` bytes with `answer` bytes, which is the least that a server can do: the
+/// limit of round trips on this machine.
+pub(crate) fn echo(request: usize, answer: usize) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            stream.set_nodelay(true).unwrap();
+            thread::spawn(move || {
+                let (mut buffer, answers) = (vec![0; 8 * 1024], vec![b'x'; 64 * 1024]);
+                let mut waiting = 0;
+                while let Ok(read @ 1..) = stream.read(&mut buffer) {
+                    waiting += read;
+                    let whole = waiting / request;
+                    waiting %= request;
+                    if stream.write_all(&answers[..whole * answer]).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    port
+}
+
+/// Gives everybody `bytes` zeros from memory: the limit of copying over loopback.
+pub(crate) fn source(bytes: u64) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            thread::spawn(move || {
+                let buffer = vec![0; 256 * 1024];
+                let mut left = bytes;
+                while left > 0 {
+                    let piece = left.min(buffer.len() as u64);
+                    if stream.write_all(&buffer[..piece as usize]).is_err() {
+                        return;
+                    }
+                    left -= piece;
+                }
+            });
+        }
+    });
+    port
+}
+
+pub(crate) fn mib(bytes: u64, time: Duration) -> f64 {
+    bytes as f64 / (1024.0 * 1024.0) / time.as_secs_f64()
+}
+
+/// The value below which `share` of the sorted values are.
+pub(crate) fn quantile(sorted: &[Duration], share: f64) -> Duration {
+    sorted[((sorted.len() - 1) as f64 * share).round() as usize]
+}

@@ -1,0 +1,336 @@
+//! `make bench`: the release binaries on loopback, in one table. A row has the limit that the
+//! machine itself sets beside it, measured in the same run, where there is one.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    clippy::format_collect,
+    clippy::print_stdout,
+    reason = "a bench prints and computes with what it measures, and ends where it can't"
+)]
+
+mod load;
+
+use std::fs;
+use std::io::Write;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use load::{
+    Line, Program, Quiet, SHARE, add, echo, fill, lookup, mib, one_record, quantile, rate, record,
+    source,
+};
+
+fn row(what: &str, figure: &str, limit: &str) {
+    println!("{what:<58} {figure:>24}   {limit}");
+    let _ = std::io::stdout().flush();
+}
+
+fn main() {
+    // Cargo passes its own options; a word among them chooses a part.
+    let chosen = std::env::args()
+        .skip(1)
+        .find(|argument| !argument.starts_with('-'));
+    let parts: [(&str, fn()); 4] = [
+        ("questions", questions),
+        ("lists", lists),
+        ("crowd", crowd),
+        ("uploads", uploads),
+    ];
+    row("what", "figure", "limit in the same run");
+    for (name, part) in parts {
+        if chosen.as_ref().is_none_or(|chosen| chosen == name) {
+            part();
+        }
+    }
+}
+
+/// ADD and LOOKUP as the index grows.
+fn questions() {
+    for count in [1_000, 100_000, 1_000_000] {
+        let server = Program::server(&[]).ignore_output();
+        let (_lines, adds) = fill(server.port, count);
+        row(
+            &format!("ADD, up to {count} records, 100 ahead"),
+            &format!("{adds:.0}/s"),
+            "",
+        );
+        let number = count / 2;
+        let port = 10_000 + u16::try_from((number - 1) / SHARE).unwrap();
+        let (request, answer) = (lookup(number), one_record(number, port).len());
+        for ahead in [1, 16] {
+            let limit = rate(
+                echo(request.len(), answer),
+                request.as_bytes(),
+                answer,
+                ahead,
+            );
+            let found = rate(server.port, request.as_bytes(), answer, ahead);
+            row(
+                &format!("LOOKUP among {count} records, 4 connections, {ahead} ahead"),
+                &format!("{found:.0}/s"),
+                &format!("{limit:.0}/s empty round trips ({:.2})", found / limit),
+            );
+        }
+    }
+}
+
+/// LIST, what it does to others, and leaving.
+fn lists() {
+    for count in [100_000, 1_000_000] {
+        let mut server = Program::server(&[]);
+        let (mut lines, _) = fill(server.port, count);
+        let bytes: u64 = (1..=count)
+            .map(|n| record(n, 10_000 + u16::try_from((n - 1) / SHARE).unwrap()).len() as u64)
+            .sum::<u64>()
+            + 23;
+        let (limit_port, port) = (source(bytes), server.port);
+        let begin = Instant::now();
+        Line::to(limit_port).drain();
+        let limit = mib(bytes, begin.elapsed());
+
+        // Somebody else asks all the time, first alone and then beside the LIST.
+        let asking = thread::spawn(move || longest_lookup(port, Duration::from_millis(500)));
+        let alone = asking.join().unwrap();
+        let asking = thread::spawn(move || longest_lookup(port, Duration::from_millis(800)));
+        let mut line = Line::to(port);
+        let (mut listed, mut times) = (0, 0);
+        let begin = Instant::now();
+        while begin.elapsed() < Duration::from_millis(600) {
+            line.send(b"LIST ALL P2P-CI/1.0\r\nHost: vm\r\n\r\n");
+            line.take(bytes as usize);
+            listed += bytes;
+            times += 1;
+        }
+        let speed = mib(listed, begin.elapsed());
+        let longest = asking.join().unwrap();
+        row(
+            &format!(
+                "LIST of {count} records ({times} times {:.1} MiB)",
+                bytes as f64 / 1_048_576.0
+            ),
+            &format!("{speed:.0} MiB/s"),
+            &format!("{limit:.0} MiB/s raw copy ({:.2})", speed / limit),
+        );
+        row(
+            "  longest wait of a LOOKUP beside it",
+            &format!("{:.2} ms", longest.as_secs_f64() * 1e3),
+            &format!("{:.2} ms without the LIST", alone.as_secs_f64() * 1e3),
+        );
+        let leaver = lines.pop().unwrap();
+        let begin = Instant::now();
+        drop(leaver);
+        server.wait_for(" left. Removed");
+        row(
+            &format!("leaving with {SHARE} records, among {count}"),
+            &format!("{:.1} ms", begin.elapsed().as_secs_f64() * 1e3),
+            "",
+        );
+    }
+}
+
+fn longest_lookup(port: u16, time: Duration) -> Duration {
+    let mut line = Line::to(port);
+    let (request, answer) = (lookup(7), one_record(7, 10_000).len());
+    let (begin, mut longest) = (Instant::now(), Duration::ZERO);
+    while begin.elapsed() < time {
+        let asked = Instant::now();
+        line.send(request.as_bytes());
+        line.take(answer);
+        longest = longest.max(asked.elapsed());
+    }
+    longest
+}
+
+/// 10,000 connected peers.
+fn crowd() {
+    const PEERS: u16 = 9_990;
+    let server = Program::server(&[]).ignore_output();
+    let (empty, _) = server.memory_and_threads();
+    let begin = Instant::now();
+    let mut crowd = Vec::new();
+    for port in 1..=PEERS {
+        let mut line = Small::to(&server);
+        line.send(add(u32::from(port), port).as_bytes());
+        line.take(one_record(u32::from(port), port).len());
+        crowd.push(line);
+    }
+    let joined = begin.elapsed();
+    row(
+        &format!("{PEERS} peers join, one ADD each"),
+        &format!("{:.2} s", joined.as_secs_f64()),
+        "",
+    );
+    let (memory, threads) = server.memory_and_threads();
+    row(
+        &format!("  memory of the server, {threads} threads"),
+        &format!("{memory:.0} MiB"),
+        &format!("{empty:.0} MiB when empty"),
+    );
+    let mut asked = Vec::new();
+    for turn in 0..20_000_u32 {
+        // A step that shares no factor with the number of peers visits all of them.
+        let place = (turn * 7_919 % u32::from(PEERS)) as usize;
+        let (number, line) = (place as u32 + 1, &mut crowd[place]);
+        let begin = Instant::now();
+        line.send(lookup(number).as_bytes());
+        line.take(one_record(number, number as u16).len());
+        asked.push(begin.elapsed());
+    }
+    asked.sort();
+    let [median, high] = [0.5, 0.99].map(|share| quantile(&asked, share).as_secs_f64() * 1e6);
+    row(
+        "  LOOKUP by each of them in turn",
+        &format!("{median:.0} µs median"),
+        &format!("{high:.0} µs 99th percentile"),
+    );
+    let begin = Instant::now();
+    drop(crowd);
+    while server.memory_and_threads().1 > 20 {
+        thread::sleep(Duration::from_millis(1));
+    }
+    row(
+        "  all of them leave",
+        &format!("{:.2} s", begin.elapsed().as_secs_f64()),
+        "",
+    );
+}
+
+/// A connection without a buffer of its own: ten thousand of the others would take gigabytes.
+struct Small(std::net::TcpStream);
+
+impl Small {
+    fn to(server: &Quiet) -> Self {
+        let stream = std::net::TcpStream::connect(("127.0.0.1", server.port)).unwrap();
+        stream.set_nodelay(true).unwrap();
+        Self(stream)
+    }
+
+    fn send(&mut self, bytes: &[u8]) {
+        self.0.write_all(bytes).unwrap();
+    }
+
+    fn take(&mut self, count: usize) {
+        let mut buffer = [0; 512];
+        std::io::Read::read_exact(&mut self.0, &mut buffer[..count]).unwrap();
+    }
+}
+
+/// Uploads and downloads.
+fn uploads() {
+    const LARGE: u64 = 200 * 1024 * 1024;
+    const SMALL: usize = 30 * 1024;
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("rfc1.txt"), vec![b'x'; LARGE as usize]).unwrap();
+    fs::write(folder.path().join("rfc2.txt"), vec![b'x'; SMALL]).unwrap();
+    let server = Program::server(&[]).ignore_output();
+    let peer = Program::peer(server.port, folder.path(), &["share"]).ignore_output();
+    let get = |number: u32| format!("GET RFC {number} P2P-CI/1.0\r\nHost: x\r\nOS: y\r\n\r\n");
+    for downloaders in [1, 4] {
+        let limit = copies(source(LARGE), b"", downloaders, LARGE);
+        let speed = copies(peer.port, get(1).as_bytes(), downloaders, LARGE);
+        row(
+            &format!("200 MiB to {downloaders} downloader(s)"),
+            &format!("{speed:.0} MiB/s"),
+            &format!("{limit:.0} MiB/s raw copy ({:.2})", speed / limit),
+        );
+    }
+    let limit = visits(source(SMALL as u64), b"");
+    let found = visits(peer.port, get(2).as_bytes());
+    row(
+        "30 KiB files, 4 at a time, new connection each",
+        &format!("{found:.0} GETs/s"),
+        &format!("{limit:.0}/s raw copies ({:.2})", found / limit),
+    );
+    let into = tempfile::tempdir().unwrap();
+    let begin = Instant::now();
+    let answers = "4\n1\n\n5\n";
+    let mut client = std::process::Command::new(env!("CARGO_BIN_EXE_peer"))
+        .args([
+            "--host",
+            &format!("127.0.0.1:{}", server.port),
+            "--dir",
+            into.path().to_str().unwrap(),
+        ])
+        .args(["--hostname", "127.0.0.1", "-q"])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    client
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(answers.as_bytes())
+        .unwrap();
+    assert!(client.wait().unwrap().success());
+    let speed = mib(LARGE, begin.elapsed());
+    assert_eq!(
+        fs::metadata(into.path().join("rfc1.txt")).unwrap().len(),
+        LARGE
+    );
+    let begin = Instant::now();
+    let mut file = fs::File::create(into.path().join("copy")).unwrap();
+    for _ in 0..LARGE / (1024 * 1024) {
+        file.write_all(&vec![b'x'; 1024 * 1024]).unwrap();
+    }
+    file.sync_all().unwrap();
+    let limit = mib(LARGE, begin.elapsed());
+    row(
+        "200 MiB with our own client, start and disk included",
+        &format!("{speed:.0} MiB/s"),
+        &format!("{limit:.0} MiB/s written and synced ({:.2})", speed / limit),
+    );
+}
+
+/// MiB/s of `count` downloads at the same time, best of three.
+fn copies(port: u16, request: &[u8], count: usize, bytes: u64) -> f64 {
+    let once = || {
+        let begin = Instant::now();
+        let threads: Vec<_> = (0..count)
+            .map(|_| {
+                let request = request.to_vec();
+                thread::spawn(move || {
+                    let mut line = Line::to(port);
+                    line.send(&request);
+                    assert!(line.drain() >= bytes);
+                })
+            })
+            .collect();
+        threads
+            .into_iter()
+            .for_each(|thread| thread.join().unwrap());
+        mib(bytes * count as u64, begin.elapsed())
+    };
+    (0..3).map(|_| once()).fold(0.0, f64::max)
+}
+
+/// Downloads per second by four clients, each with a new connection for each.
+fn visits(port: u16, request: &[u8]) -> f64 {
+    let time = Duration::from_secs(2);
+    let request = request.to_vec();
+    let threads: Vec<_> = (0..4)
+        .map(|_| {
+            let request = request.clone();
+            thread::spawn(move || {
+                let (begin, mut count) = (Instant::now(), 0);
+                while begin.elapsed() < time {
+                    let mut line = Line::to(port);
+                    line.send(&request);
+                    assert!(line.drain() >= 30 * 1024);
+                    count += 1;
+                }
+                count
+            })
+        })
+        .collect();
+    let all: u32 = threads
+        .into_iter()
+        .map(|thread| thread.join().unwrap())
+        .sum();
+    f64::from(all) / time.as_secs_f64()
+}
