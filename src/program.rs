@@ -2,12 +2,16 @@
 
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
+use std::time::Duration;
 
+use anyhow::Context;
 use clap::builder::RangedI64ValueParser;
 use clap::value_parser;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tracing::{debug, info};
 use tracing_subscriber::EnvFilter;
+
+use crate::transcript::Transcript;
 
 /// Sends the log to standard error. `RUST_LOG` says what is in it; without it, warnings, and more
 /// with each `-v`.
@@ -26,6 +30,9 @@ pub fn log_to_stderr(verbose: u8) {
     log.with_ansi(colours).with_writer(io::stderr).init();
     info!(version = env!("CARGO_PKG_VERSION"), system = %os_info::get(), "starting");
 }
+
+/// How long an output that is not read holds up the end of a program.
+const PRINT_TIME: Duration = Duration::from_secs(2);
 
 /// A failure with an exit code of its own. It stands in the chain of the error that caused it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -47,10 +54,18 @@ impl Failure {
     }
 }
 
-/// Prints the error, where there is one, with everything that caused it, and gives the exit code:
-/// that of its [`Failure`], else 1. Wrong options have ended the program with 2 before.
+/// Does the work of a program, and gives its exit code: 0, that of its [`Failure`], or else 1.
+/// Wrong options have ended the program with 2 before. All that was printed is written before an
+/// error is, with everything that caused it.
 #[must_use]
-pub fn exit_code(ended: anyhow::Result<()>) -> ExitCode {
+pub fn run(shows_messages: bool, work: impl FnOnce(&Transcript) -> anyhow::Result<()>) -> ExitCode {
+    let ended = Transcript::to_stdout(shows_messages)
+        .context("cannot print")
+        .and_then(|printout| {
+            let ended = work(&printout);
+            printout.finish(PRINT_TIME);
+            ended
+        });
     let Err(error) = ended else {
         return ExitCode::SUCCESS;
     };

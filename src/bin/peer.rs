@@ -10,11 +10,9 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::{Parser, Subcommand, value_parser};
 use p2pci::index::{Central, Index, Membership};
-use p2pci::net::{Caps, Listener, Sockets};
+use p2pci::net::{Limits, Listener, Sockets};
 use p2pci::peer::library::LibraryError;
-use p2pci::peer::{
-    Console, Downloader, GetError, Hangup, Library, Peer, Uploads, menu, name, watch,
-};
+use p2pci::peer::{Console, Downloader, GetError, Library, Peer, Uploads, menu, name, watch};
 use p2pci::program::{self, Failure};
 use p2pci::signals;
 use p2pci::transcript::Transcript;
@@ -29,7 +27,11 @@ const STOP_TIME: Duration = Duration::from_secs(5);
 /// The peer registers what it has with the index server, serves it to others in the background,
 /// and offers a menu: ADD, LOOKUP, LIST, GET, EXIT. Every message that comes and goes is printed.
 #[derive(Debug, Parser)]
-#[command(version, subcommand_precedence_over_arg = true)]
+#[command(
+    version,
+    override_usage = "peer [OPTIONS] [COMMAND]",
+    subcommand_precedence_over_arg = true
+)]
 struct Arguments {
     /// The index server: HOST or HOST:PORT
     #[arg(global = true, long, value_name = "HOST[:PORT]", default_value = "localhost", value_parser = server)]
@@ -87,7 +89,7 @@ fn server(text: &str) -> Result<Endpoint, TermError> {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     program::log_to_stderr(arguments.verbose);
-    program::exit_code(run(arguments))
+    program::run(!arguments.quiet, |transcript| run(arguments, transcript))
 }
 
 fn open_library(arguments: &Arguments) -> anyhow::Result<Arc<Library>> {
@@ -98,18 +100,17 @@ fn open_library(arguments: &Arguments) -> anyhow::Result<Arc<Library>> {
     }
 }
 
-fn run(arguments: Arguments) -> anyhow::Result<()> {
+fn run(arguments: Arguments, transcript: &Transcript) -> anyhow::Result<()> {
     program::raise_descriptor_limit();
-    let transcript = Transcript::to_stdout(!arguments.quiet);
     let library = open_library(&arguments)?;
     let os: Arc<str> = program::operating_system().into();
-    let uploading = Sockets::with_caps(Caps {
+    let uploading = Sockets::with_limits(Limits {
         total: program::count(arguments.max_uploads),
-        ..Caps::default()
+        ..Limits::default()
     });
     let asking = Sockets::default();
     let (mut console, hangup) = Console::new(transcript.clone());
-    let stop = (hangup.clone(), asking.clone(), uploading.clone());
+    let stop = (hangup, asking.clone(), uploading.clone());
     signals::on_stop(move || {
         stop.0.hang_up();
         stop.1.close_all();
@@ -147,13 +148,16 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
     })
     .context(Failure::IndexUnreachable)?;
     let downloader = Downloader::new(library, asking.clone(), transcript.clone(), os);
-    let peer = Arc::new(Peer::new(me, index, downloader, transcript));
+    let peer = Arc::new(Peer::new(me, index, downloader, transcript.clone()));
 
-    let ended = take_part(&peer, arguments.command, &mut console, &hangup);
+    let ended = take_part(&peer, arguments.command, &mut console);
     peer.index.leave();
     let was_stopped = asking.is_closing();
-    uploading.close_all();
-    let _ = uploading.wait_until_none(STOP_TIME);
+    // Whoever downloads at the moment may finish, but does not keep us.
+    uploading.stop_listening();
+    if !uploading.wait_until_none(STOP_TIME) {
+        uploading.close_all();
+    }
     // What was cut off by a signal did not fail.
     if was_stopped { Ok(()) } else { ended }
 }
@@ -163,7 +167,6 @@ fn take_part(
     peer: &Arc<Peer<Central>>,
     command: Option<Command>,
     console: &mut Console,
-    hangup: &Hangup,
 ) -> anyhow::Result<()> {
     match peer.register_all() {
         // The index will be back, and sharing goes on meanwhile.
@@ -174,9 +177,7 @@ fn take_part(
     in_background("folder", move || watch::run(&watched))?;
     match command {
         None => {
-            console
-                .read_stdin(hangup)
-                .context("cannot read standard input")?;
+            console.read_stdin().context("cannot read standard input")?;
             menu::run(peer.as_ref(), console);
         }
         Some(Command::Share) => console.wait_for_hangup(),

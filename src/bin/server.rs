@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Parser;
-use p2pci::net::{Caps, Listener, Sockets};
+use p2pci::net::{Limits, Listener, Sockets};
 use p2pci::server::{Catalog, Server};
 use p2pci::transcript::Transcript;
 use p2pci::wire::ci::p2s::refusal;
@@ -37,6 +37,9 @@ struct Arguments {
     /// How long a request may take from its first byte to its last
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..))]
     request_time: u16,
+    /// How long a peer may take nothing of a response before it is given up
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..))]
+    send_time: u16,
     /// Print no messages, only who comes and goes
     #[arg(short, long)]
     quiet: bool,
@@ -51,15 +54,15 @@ const STOP_TIME: Duration = Duration::from_secs(5);
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     program::log_to_stderr(arguments.verbose);
-    program::exit_code(run(&arguments))
+    program::run(!arguments.quiet, |transcript| run(&arguments, transcript))
 }
 
-fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let transcript = Transcript::to_stdout(!arguments.quiet);
+fn run(arguments: &Arguments, transcript: &Transcript) -> anyhow::Result<()> {
     program::raise_descriptor_limit();
-    let sockets = Sockets::with_caps(Caps {
+    let sockets = Sockets::with_limits(Limits {
         total: program::count(arguments.max_peers),
         per_address: program::count(arguments.max_peers_per_address),
+        send_time: Duration::from_secs(arguments.send_time.into()),
     });
     let (open, printout) = (sockets.clone(), transcript.clone());
     signals::on_stop(move || {

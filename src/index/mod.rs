@@ -8,6 +8,7 @@ use std::io;
 use std::sync::Arc;
 
 use crate::net::ConnectError;
+use crate::wire::ci::Status;
 use crate::wire::ci::p2s::Record;
 use crate::wire::ci::responses::ResponseError;
 use crate::wire::{Endpoint, RfcNumber, Title};
@@ -70,8 +71,17 @@ pub enum IndexError {
     #[error("cannot start a thread for the index: {0}")]
     NoKeeper(io::Error),
     /// The index server refused the request.
-    #[error("the index server refused it with code {0}")]
+    #[error("the index server refused it with code {0}{hint}", hint = hint(*.0))]
     Refused(u16),
+}
+
+/// What a person can do about a refusal.
+fn hint(code: u16) -> &'static str {
+    if code == Status::BadRequest.code() {
+        "; if another peer has this name and port, choose others with --hostname and --upload-port"
+    } else {
+        ""
+    }
 }
 
 impl IndexError {

@@ -18,8 +18,9 @@ const INPUT: usize = 4 * 1024;
 const OUTPUT: usize = 64 * 1024;
 /// An output buffer that has grown beyond this is given back when it is empty.
 const KEPT_OUTPUT: usize = 4 * 1024;
-/// How long the other side may take nothing of what we send before it is given up.
-pub(super) const SEND_TIME: Duration = Duration::from_secs(30);
+/// How often a send that makes no progress is looked at: the system counts the time of each call
+/// anew, also when the call before had sent something.
+pub(super) const SEND_LOOK: Duration = Duration::from_secs(1);
 /// The longest that a closed connection waits for the other side to take the last bytes,
 const LINGER_TIME: Duration = Duration::from_secs(2);
 /// and the most that it reads and throws away meanwhile.
@@ -40,6 +41,8 @@ pub struct Connection {
 struct Socket {
     stream: Arc<TcpStream>,
     output: Vec<u8>,
+    /// How long the other side may take nothing of what is sent before it is given up.
+    send_time: Duration,
     /// Until when reads may wait.
     deadline: Option<Instant>,
     /// The read timeout that the socket has now: it is set only when it must change.
@@ -47,10 +50,16 @@ struct Socket {
 }
 
 impl Connection {
-    pub(super) fn new(stream: Arc<TcpStream>, peer: SocketAddr, admission: Admission) -> Self {
+    pub(super) fn new(
+        stream: Arc<TcpStream>,
+        peer: SocketAddr,
+        admission: Admission,
+        send_time: Duration,
+    ) -> Self {
         let socket = Socket {
             stream,
             output: Vec::new(),
+            send_time,
             deadline: None,
             timeout: None,
         };
@@ -87,7 +96,7 @@ impl Connection {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         socket.send()?;
-        send_rest(&socket.stream, file, length - first)
+        send_rest(&socket.stream, file, length - first, socket.send_time)
     }
 
     /// Closes the connection at once, also for whoever watches it.
@@ -131,39 +140,64 @@ impl Watch {
     }
 }
 
-#[cfg(target_os = "linux")]
-fn send_rest(stream: &TcpStream, file: &File, mut left: u64) -> io::Result<()> {
+/// Makes attempts, each of which says how many bytes it sent, until `left` bytes are sent or
+/// nothing is for `time`.
+fn send_all(
+    mut left: u64,
+    time: Duration,
+    mut attempt: impl FnMut(u64) -> io::Result<usize>,
+) -> io::Result<()> {
+    let mut progress = Instant::now();
     while left > 0 {
-        let most = usize::try_from(left).unwrap_or(usize::MAX);
-        match rustix::fs::sendfile(stream, file, None, most) {
+        match attempt(left) {
             Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-            Ok(sent) => left -= u64::try_from(sent).unwrap_or(left),
-            Err(Errno::INTR) => {}
-            Err(Errno::AGAIN) => return Err(not_read()),
-            Err(error) => return Err(error.into()),
+            Ok(sent) => {
+                left -= u64::try_from(sent).unwrap_or(left);
+                progress = Instant::now();
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                if progress.elapsed() >= time {
+                    let seconds = time.as_secs();
+                    let reason = format!("nothing of what was sent was read for {seconds} seconds");
+                    return Err(io::Error::new(io::ErrorKind::ConnectionAborted, reason));
+                }
+            }
+            Err(error) => return Err(error),
         }
     }
     Ok(())
 }
 
+#[cfg(target_os = "linux")]
+fn send_rest(stream: &TcpStream, file: &File, left: u64, time: Duration) -> io::Result<()> {
+    send_all(left, time, |left| {
+        let most = usize::try_from(left).unwrap_or(usize::MAX);
+        Ok(rustix::fs::sendfile(stream, file, None, most)?)
+    })
+}
+
 #[cfg(not(target_os = "linux"))]
-fn send_rest(mut stream: &TcpStream, mut file: &File, mut left: u64) -> io::Result<()> {
-    let mut buffer = vec![0; 256 * 1024];
+fn send_rest(stream: &TcpStream, file: &File, mut left: u64, time: Duration) -> io::Result<()> {
+    let mut buffer = Vec::with_capacity(256 * 1024);
     while left > 0 {
-        let read = file.read(&mut buffer)?;
-        let piece = buffer.get(..read).unwrap_or_default();
-        let piece = piece
-            .get(..usize::try_from(left).unwrap_or(read).min(read))
-            .unwrap_or(piece);
-        if piece.is_empty() {
+        buffer.clear();
+        let most = left.min(u64::try_from(buffer.capacity()).unwrap_or(left));
+        if io::copy(&mut file.take(most), &mut buffer)? < most {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        stream
-            .write_all(piece)
-            .map_err(|error| as_not_read(error))?;
-        left -= u64::try_from(piece.len()).unwrap_or(left);
+        send_bytes(stream, &buffer, time)?;
+        left -= most;
     }
     Ok(())
+}
+
+fn send_bytes(mut stream: &TcpStream, mut bytes: &[u8], time: Duration) -> io::Result<()> {
+    send_all(u64::try_from(bytes.len()).unwrap_or(u64::MAX), time, |_| {
+        let sent = stream.write(bytes)?;
+        bytes = bytes.get(sent..).unwrap_or_default();
+        Ok(sent)
+    })
 }
 
 impl Socket {
@@ -172,13 +206,13 @@ impl Socket {
         if self.output.is_empty() {
             return Ok(());
         }
-        let sent = (&*self.stream).write_all(&self.output);
+        let sent = send_bytes(&self.stream, &self.output, self.send_time);
         if self.output.capacity() > KEPT_OUTPUT {
             self.output = Vec::new();
         } else {
             self.output.clear();
         }
-        sent.map_err(as_not_read)
+        sent
     }
 
     /// Sets the socket's timeout to what is left until the deadline.
@@ -197,23 +231,6 @@ impl Socket {
         }
         Ok(())
     }
-}
-
-/// A send timeout is an end, unlike the read timeout that ends a wait.
-fn as_not_read(error: io::Error) -> io::Error {
-    if error.kind() == io::ErrorKind::WouldBlock {
-        not_read()
-    } else {
-        error
-    }
-}
-
-fn not_read() -> io::Error {
-    let reason = format!(
-        "nothing of what was sent was read for {} seconds",
-        SEND_TIME.as_secs()
-    );
-    io::Error::new(io::ErrorKind::ConnectionAborted, reason)
 }
 
 impl Read for Socket {

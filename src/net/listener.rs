@@ -9,7 +9,7 @@ use std::time::Duration;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tracing::{debug, warn};
 
-use super::connection::SEND_TIME;
+use super::connection::SEND_LOOK;
 use super::refusals::Refusals;
 use super::sockets::Refused;
 use super::{Connection, Sockets};
@@ -179,7 +179,7 @@ fn rest_after(error: &io::Error) {
 /// up, and a machine that is gone is found out, however long its peer would have been silent.
 pub(super) fn prepare(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
-    stream.set_write_timeout(Some(SEND_TIME))?;
+    stream.set_write_timeout(Some(SEND_LOOK))?;
     let probes = TcpKeepalive::new()
         .with_time(KEEPALIVE_AFTER)
         .with_interval(KEEPALIVE_INTERVAL)

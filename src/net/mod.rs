@@ -13,4 +13,4 @@ mod sockets;
 pub use connect::{ConnectError, connect, local_address_towards, resolve};
 pub use connection::{Connection, Watch};
 pub use listener::{ListenError, Listener};
-pub use sockets::{Caps, Sockets};
+pub use sockets::{Limits, Sockets};

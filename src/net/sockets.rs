@@ -13,21 +13,24 @@ use super::Connection;
 /// How long a connection that was told to make room has to do so.
 const ROOM_TIME: Duration = Duration::from_secs(1);
 
-/// How many connections there may be.
+/// How many connections there may be, and how long one may hold us up.
 #[derive(Debug, Clone, Copy)]
-pub struct Caps {
+pub struct Limits {
     /// In all.
     pub total: usize,
     /// From one address; loopback is exempt, for there everybody is one address.
     pub per_address: usize,
+    /// How long the other side may take nothing of what is sent before it is given up.
+    pub send_time: Duration,
 }
 
-impl Default for Caps {
-    /// No caps.
+impl Default for Limits {
+    /// As many as come, and 30 seconds.
     fn default() -> Self {
         Self {
             total: usize::MAX,
             per_address: usize::MAX,
+            send_time: Duration::from_secs(30),
         }
     }
 }
@@ -38,7 +41,7 @@ pub struct Sockets(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
-    caps: Caps,
+    limits: Limits,
     open: Mutex<Open>,
     one_closed: Condvar,
 }
@@ -66,11 +69,11 @@ pub(super) enum Refused {
 }
 
 impl Sockets {
-    /// An empty set that lets in as many connections as `caps` say.
+    /// An empty set that lets in as many connections as `limits` say.
     #[must_use]
-    pub fn with_caps(caps: Caps) -> Self {
+    pub fn with_limits(limits: Limits) -> Self {
         Self(Arc::new(Shared {
-            caps,
+            limits,
             ..Shared::default()
         }))
     }
@@ -97,11 +100,18 @@ impl Sockets {
             address: peer.ip(),
             sockets: self.clone(),
         };
-        Ok(Connection::new(stream, peer, admission))
+        Ok(Connection::new(
+            stream,
+            peer,
+            admission,
+            self.0.limits.send_time,
+        ))
     }
 
     fn room_for(&self, address: IpAddr) -> Result<MutexGuard<'_, Open>, Refused> {
-        let Caps { total, per_address } = self.0.caps;
+        let Limits {
+            total, per_address, ..
+        } = self.0.limits;
         let is_full = |open: &mut Open| open.connections.len() >= total && !open.closing;
         let mut open = self.lock();
         let same = open.by_address.get(&address).copied().unwrap_or_default();
@@ -150,19 +160,25 @@ impl Sockets {
         }
     }
 
-    /// Stops listening, closes every connection, and lets no new one in.
-    pub fn close_all(&self) {
+    /// Stops listening and lets no new connection in.
+    pub fn stop_listening(&self) {
         let mut open = self.lock();
         open.closing = true;
         open.listeners
             .iter()
             .for_each(|listener| shut_down_listener(listener));
+    }
+
+    /// Stops listening, closes every connection, and lets no new one in.
+    pub fn close_all(&self) {
+        self.stop_listening();
+        let open = self.lock();
         open.connections
             .values()
             .for_each(|stream| shut_down(stream));
     }
 
-    /// Whether [`Sockets::close_all`] was called.
+    /// Whether no new connection is let in any more.
     #[must_use]
     pub fn is_closing(&self) -> bool {
         self.lock().closing

@@ -93,11 +93,17 @@ impl Downloader {
         }
     }
 
-    /// Gets one document from one holder and keeps it in the library.
+    /// Gets one document from one holder and keeps it in the library, in place of the file that
+    /// is there only with `may_replace`.
     ///
     /// # Errors
     /// [`DownloadError`], and then the library is as it was before.
-    pub fn download(&self, number: RfcNumber, holder: &Endpoint) -> Result<(), DownloadError> {
+    pub fn download(
+        &self,
+        number: RfcNumber,
+        holder: &Endpoint,
+        may_replace: bool,
+    ) -> Result<(), DownloadError> {
         let line = format_args!("[DOWNLOAD] Connecting to {holder} for RFC {number}...");
         self.transcript.line(line);
         let mut connection = connect(&self.sockets, holder, CONNECT_TIME)?;
@@ -121,10 +127,13 @@ impl Downloader {
         if answer.code != Status::Ok.code() {
             return Err(DownloadError::Refused(answer.code));
         }
+        if !head.is_whole() {
+            return Err(HeadError::CutOff.into());
+        }
         if answer.length.is_some_and(|length| length > MAX_LENGTH) {
             return Err(DownloadError::TooLong);
         }
-        let mut incoming = self.library.receive(number)?;
+        let mut incoming = self.library.receive(number, may_replace)?;
         let got = self.receive(&mut connection, answer.length, &mut incoming)?;
         let path = incoming.keep(answer.last_modified)?;
         let line = format_args!("[DOWNLOAD] Saved to {} ({got} bytes)", path.display());

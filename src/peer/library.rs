@@ -11,6 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use atomic_write_file::AtomicWriteFile;
+use atomic_write_file::unix::OpenOptionsExt;
 use tracing::{debug, warn};
 
 use super::title::{TITLE_WINDOW, printed_title};
@@ -49,6 +50,9 @@ pub enum LibraryError {
     /// The place of a file is taken by something else.
     #[error("cannot write {}: it is there and is not a file", .0.display())]
     NotAFile(PathBuf),
+    /// A file has come into the place of one that was being received.
+    #[error("{} has appeared meanwhile; it is not replaced", .0.display())]
+    Appeared(PathBuf),
     /// RFCs that were to be offered are not there.
     #[error("{} has no file for RFC {missing}; it has {present}", .folder.display())]
     Missing {
@@ -205,22 +209,33 @@ impl Library {
         }
     }
 
-    /// Begins to receive the file of an RFC. What was there before stays until it is complete.
+    /// Begins to receive the file of an RFC. What was there before stays until it is complete, and
+    /// for good without `may_replace`. A link is replaced, not what it leads to.
     ///
     /// # Errors
     /// [`LibraryError`].
-    pub fn receive(&self, number: RfcNumber) -> Result<Incoming, LibraryError> {
+    pub fn receive(&self, number: RfcNumber, may_replace: bool) -> Result<Incoming, LibraryError> {
         let path = self
             .path_of(number)
             .unwrap_or_else(|| self.usual_path(number));
-        if path
-            .symlink_metadata()
-            .is_ok_and(|found| !found.is_file() && !found.is_symlink())
+        let there = path.symlink_metadata().ok();
+        if there
+            .as_ref()
+            .is_some_and(|there| !there.is_file() && !there.is_symlink())
         {
             return Err(LibraryError::NotAFile(path));
         }
-        let file = AtomicWriteFile::open(&path).map_err(LibraryError::io("write", &path))?;
-        Ok(Incoming { path, file })
+        // The mode of a link is that anybody may do anything.
+        let has_mode = there.is_some_and(|there| there.is_file());
+        let opened = AtomicWriteFile::options()
+            .preserve_mode(has_mode)
+            .open(&path);
+        let file = opened.map_err(LibraryError::io("write", &path))?;
+        Ok(Incoming {
+            path,
+            file,
+            may_replace,
+        })
     }
 
     fn usual_path(&self, number: RfcNumber) -> PathBuf {
@@ -280,6 +295,7 @@ impl Library {
 pub struct Incoming {
     path: PathBuf,
     file: AtomicWriteFile,
+    may_replace: bool,
 }
 
 impl Incoming {
@@ -298,7 +314,14 @@ impl Incoming {
     /// # Errors
     /// [`LibraryError`], and then the place is as it was before.
     pub fn keep(self, modified: Option<SystemTime>) -> Result<PathBuf, LibraryError> {
-        let Self { path, file } = self;
+        let Self {
+            path,
+            file,
+            may_replace,
+        } = self;
+        if !may_replace && path.is_file() {
+            return Err(LibraryError::Appeared(path));
+        }
         if let Some(modified) = modified
             && let Err(error) = file.as_file().set_modified(modified)
         {
@@ -470,7 +493,7 @@ mod tests {
     fn what_is_received_appears_whole_or_not_at_all() {
         let folder = folder(&[("rfc1.txt", "old")]);
         let library = open(&folder);
-        let mut given_up = library.receive(number(1)).unwrap();
+        let mut given_up = library.receive(number(1), true).unwrap();
         given_up.write(b"half").unwrap();
         drop(given_up);
         assert_eq!(
@@ -479,7 +502,7 @@ mod tests {
         );
 
         let time = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_776_442_098);
-        let mut kept = library.receive(number(1)).unwrap();
+        let mut kept = library.receive(number(1), true).unwrap();
         kept.write(b"new").unwrap();
         assert_eq!(
             fs::read_to_string(folder.path().join("rfc1.txt")).unwrap(),
@@ -501,7 +524,7 @@ mod tests {
     fn a_folder_in_the_place_of_a_file_is_left_alone() {
         let folder = folder(&[]);
         fs::create_dir(folder.path().join("rfc1.txt")).unwrap();
-        let refused = open(&folder).receive(number(1));
+        let refused = open(&folder).receive(number(1), true);
         assert!(matches!(refused, Err(LibraryError::NotAFile(_))));
         assert_eq!(names(&folder), ["rfc1.txt"]);
     }
@@ -511,11 +534,60 @@ mod tests {
         let folder = folder(&[("rfc1.txt", "old")]);
         let library = open(&folder);
         let document = library.read(number(1)).unwrap().unwrap();
-        let mut incoming = library.receive(number(1)).unwrap();
+        let mut incoming = library.receive(number(1), true).unwrap();
         incoming.write(b"newer").unwrap();
         incoming.keep(None).unwrap();
         let mut text = String::new();
         (&document.file).read_to_string(&mut text).unwrap();
         assert_eq!(text, "old");
+    }
+
+    #[test]
+    fn a_file_that_appears_meanwhile_is_not_replaced() {
+        let folder = folder(&[]);
+        let mut incoming = open(&folder).receive(number(1), false).unwrap();
+        incoming.write(b"new").unwrap();
+        fs::write(folder.path().join("rfc1.txt"), "appeared").unwrap();
+        assert!(matches!(
+            incoming.keep(None),
+            Err(LibraryError::Appeared(_))
+        ));
+        assert_eq!(
+            fs::read_to_string(folder.path().join("rfc1.txt")).unwrap(),
+            "appeared"
+        );
+        assert_eq!(names(&folder), ["rfc1.txt"]);
+    }
+
+    #[test]
+    fn a_link_is_replaced_by_a_file_of_the_usual_mode_and_its_target_stays() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let (folder, outside) = (
+            folder(&[("rfc9.txt", "")]),
+            folder(&[("target", "outside")]),
+        );
+        symlink(
+            outside.path().join("target"),
+            folder.path().join("rfc1.txt"),
+        )
+        .unwrap();
+        symlink("nowhere", folder.path().join("rfc2.txt")).unwrap();
+        let library = open(&folder);
+        let mode = |name: &str| {
+            fs::symlink_metadata(folder.path().join(name))
+                .unwrap()
+                .permissions()
+                .mode()
+        };
+        for (place, name) in [(1, "rfc1.txt"), (2, "rfc2.txt")] {
+            let mut incoming = library.receive(number(place), true).unwrap();
+            incoming.write(b"new").unwrap();
+            incoming.keep(None).unwrap();
+            assert_eq!(mode(name), mode("rfc9.txt"));
+        }
+        assert_eq!(
+            fs::read_to_string(outside.path().join("target")).unwrap(),
+            "outside"
+        );
     }
 }

@@ -58,8 +58,10 @@ impl<I: Index, A: Answers> Menu<'_, I, A> {
         let number = self.number()?;
         let title = self.title("RFC title: ")?;
         let title = Some(title).filter(|title| !title.is_empty());
-        if let Err(error) = self.peer.add(number, title) {
-            self.say(format_args!("RFC {number} is not registered: {error}."));
+        match self.peer.add(number, title) {
+            Ok(()) if self.transcript().shows_messages() => {}
+            Ok(()) => self.say(format_args!("RFC {number} is registered.")),
+            Err(error) => self.say(format_args!("RFC {number} is not registered: {error}.")),
         }
         Some(())
     }
@@ -110,7 +112,7 @@ impl<I: Index, A: Answers> Menu<'_, I, A> {
         loop {
             match self.answers.ask(question)?.parse() {
                 Ok(answer) => return Some(answer),
-                Err(error) => self.say(format_args!("That does not go: {error}.")),
+                Err(error) => self.say(format_args!("Not understood: {error}.")),
             }
         }
     }

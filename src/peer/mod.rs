@@ -143,7 +143,7 @@ impl<I: Index> Peer<I> {
     /// [`IndexError`].
     pub fn add(&self, number: RfcNumber, title: Option<Title>) -> Result<(), IndexError> {
         let in_file = self.library().offer(number);
-        if in_file.is_none() {
+        if self.library().path_of(number).is_none() {
             let folder = self.library().folder().display();
             self.transcript.line(format_args!(
                 "[PEER] Warning: {folder} has no file for RFC {number}; others will get 404 Not Found."
@@ -173,13 +173,13 @@ impl<I: Index> Peer<I> {
         if holders.is_empty() {
             return Err(GetError::OnlyOurselves(number));
         }
-        if let Some(path) = self.library().path_of(number)
-            && !may_replace(&path)
-        {
-            return Ok(false);
-        }
+        let replaces = match self.library().path_of(number) {
+            Some(path) if may_replace(&path) => true,
+            Some(_) => return Ok(false),
+            None => false,
+        };
         for record in &holders {
-            match self.downloader.download(number, &record.holder) {
+            match self.downloader.download(number, &record.holder, replaces) {
                 Ok(()) => {
                     let title = Some(record.title.clone()).filter(|title| !title.is_empty());
                     self.add(number, title)?;

@@ -45,6 +45,8 @@ struct Peer {
     address: IpAddr,
     name: Option<Endpoint>,
     records: HashMap<RfcNumber, Sequence>,
+    /// How many records it had that are removed already. It adds no more once some are.
+    removed: Option<usize>,
 }
 
 /// Which records are asked for.
@@ -73,17 +75,15 @@ impl Default for Cursor {
 /// How a request that names its peer changed the peer list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Entrance {
-    /// The peer was in the list.
+    /// It did not: the peer was in the list.
     Known,
     /// The peer entered the list.
-    New,
-    /// The peer entered the list in place of another connection from the same address, which
-    /// has to be closed.
-    Replaced {
-        /// The connection that had the name.
-        connection: ConnectionId,
-        /// What went with it.
-        left: Left,
+    New {
+        /// What left for it: the peer under the name with which it had only asked before, and
+        /// whoever had the name that it has now.
+        gone: Vec<Left>,
+        /// The connection that had the name, which is to be closed.
+        close: Option<ConnectionId>,
     },
 }
 
@@ -131,6 +131,7 @@ impl Catalog {
             address,
             name: None,
             records: HashMap::new(),
+            removed: None,
         };
         self.lock().peers.insert(connection, peer);
         Presence {
@@ -179,28 +180,14 @@ impl Catalog {
         self.len() == 0
     }
 
-    /// Removes a connection, and says what went if it had a name. The name is free at once.
+    /// Removes a connection, and says what went if it had a name. Its records go first, in chunks,
+    /// so that a large peer does not hold up the others; then the name is free.
     fn remove(&self, connection: ConnectionId) -> Option<Left> {
-        let mut state = self.lock();
-        let peer = state.peers.remove(&connection)?;
-        if let Some(name) = &peer.name {
-            state.by_name.remove(name);
-        }
-        drop(state);
-        self.remove_records(&peer);
-        peer.left()
-    }
-
-    /// Removes the records of a peer that has left the list, in chunks, so that a large peer does
-    /// not hold up the others.
-    fn remove_records(&self, peer: &Peer) {
-        let mut records = peer.records.iter().peekable();
-        while records.peek().is_some() {
-            let mut removed = Vec::with_capacity(PAGE);
+        loop {
             let mut state = self.lock();
-            for (&number, sequence) in records.by_ref().take(PAGE) {
-                removed.extend(state.records.remove(sequence));
-                state.by_number.remove(&(number, *sequence));
+            let removed = state.remove_some(connection)?;
+            if removed.is_empty() {
+                return state.remove_peer(connection);
             }
             drop(state);
             // The memory is given back outside the lock.
@@ -234,9 +221,8 @@ impl Presence {
         if state.peer(self.connection)?.name.is_some() {
             return Ok(Entrance::Known);
         }
-        let replaced = state.claim(self.connection, name)?;
         drop(state);
-        Ok(self.entrance(replaced))
+        self.enter(name)
     }
 
     /// Adds a record under the name of its holder. The same RFC again takes the new title and
@@ -263,10 +249,8 @@ impl Presence {
         if let Some(name) = peer.name.as_ref().filter(|_| !peer.records.is_empty()) {
             return Err(Denied::Other(name.clone()));
         }
-        let replaced = state.claim(self.connection, holder)?;
         drop(state);
-        // The records of the connection before are gone before the first one of this appears.
-        let entrance = self.entrance(replaced);
+        let entrance = self.enter(holder)?;
         self.catalog
             .lock()
             .insert(self.connection, *number, title)?;
@@ -279,14 +263,20 @@ impl Presence {
         self.catalog.remove(self.connection)
     }
 
-    fn entrance(&self, replaced: Option<(ConnectionId, Peer)>) -> Entrance {
-        let Some((connection, peer)) = replaced else {
-            return Entrance::New;
-        };
-        self.catalog.remove_records(&peer);
-        match peer.left() {
-            Some(left) => Entrance::Replaced { connection, left },
-            None => Entrance::New,
+    /// Enters the list under `name`. Two live connections can't hold one name: the second takes it
+    /// over from the same address (a peer that crashed and came back), and from no other. The
+    /// records of the first are gone before the second has any.
+    fn enter(&self, name: &Endpoint) -> Result<Entrance, Denied> {
+        let (mut gone, mut close) = (Vec::new(), None);
+        loop {
+            let mut state = self.catalog.lock();
+            let Some(holder) = state.holder(self.connection, name)? else {
+                gone.extend(state.rename(self.connection, name)?);
+                return Ok(Entrance::New { gone, close });
+            };
+            drop(state);
+            gone.extend(self.catalog.remove(holder));
+            close = Some(holder);
         }
     }
 }
@@ -297,39 +287,64 @@ impl Drop for Presence {
     }
 }
 
-impl Peer {
-    fn left(self) -> Option<Left> {
-        let records = self.records.len();
-        self.name.map(|name| Left { name, records })
-    }
-}
-
 impl State {
     fn peer(&mut self, connection: ConnectionId) -> Result<&mut Peer, Denied> {
-        self.peers.get_mut(&connection).ok_or(Denied::Replaced)
+        let peer = self.peers.get_mut(&connection);
+        peer.filter(|peer| peer.removed.is_none())
+            .ok_or(Denied::Replaced)
     }
 
-    /// Gives `name` to a connection, in place of the one that it had. Two live connections can't
-    /// hold one name: the second takes it over from the same address (a peer that crashed and
-    /// came back), and from no other. The connection that it was taken from is returned; it is
-    /// out of the list, but its records are still to be removed.
-    fn claim(
+    /// The connection that has `name`, where `connection` may take it over.
+    fn holder(
         &mut self,
         connection: ConnectionId,
         name: &Endpoint,
-    ) -> Result<Option<(ConnectionId, Peer)>, Denied> {
+    ) -> Result<Option<ConnectionId>, Denied> {
         let address = self.peer(connection)?.address;
-        let holder = self.by_name.get(name).copied();
-        if let Some(peer) = holder.and_then(|id| self.peers.get(&id))
-            && peer.address != address
-        {
-            return Err(Denied::Taken(name.clone()));
+        let Some(&holder) = self.by_name.get(name) else {
+            return Ok(None);
+        };
+        match self.peers.get(&holder) {
+            Some(peer) if peer.address != address => Err(Denied::Taken(name.clone())),
+            _ => Ok(Some(holder)),
         }
-        if let Some(former) = self.peer(connection)?.name.replace(name.clone()) {
-            self.by_name.remove(&former);
+    }
+
+    /// Gives a connection a name that nobody has. It leaves the list under its former one.
+    fn rename(
+        &mut self,
+        connection: ConnectionId,
+        name: &Endpoint,
+    ) -> Result<Option<Left>, Denied> {
+        let former = self.peer(connection)?.name.replace(name.clone());
+        if let Some(former) = &former {
+            self.by_name.remove(former);
         }
         self.by_name.insert(name.clone(), connection);
-        Ok(holder.and_then(|id| self.peers.remove_entry(&id)))
+        Ok(former.map(|name| Left { name, records: 0 }))
+    }
+
+    /// Takes a chunk of its records from a connection; an empty one when all are gone.
+    fn remove_some(&mut self, connection: ConnectionId) -> Option<Vec<Record>> {
+        let peer = self.peers.get_mut(&connection)?;
+        let mut removed = Vec::with_capacity(PAGE.min(peer.records.len()));
+        for (number, sequence) in peer.records.extract_if(|_, _| true).take(PAGE) {
+            self.by_number.remove(&(number, sequence));
+            removed.extend(self.records.remove(&sequence));
+        }
+        *peer.removed.get_or_insert(0) += removed.len();
+        Some(removed)
+    }
+
+    /// Takes a connection without records out of the list.
+    fn remove_peer(&mut self, connection: ConnectionId) -> Option<Left> {
+        let peer = self.peers.remove(&connection)?;
+        let name = peer.name?;
+        self.by_name.remove(&name);
+        Some(Left {
+            name,
+            records: peer.removed.unwrap_or_default(),
+        })
     }
 
     fn insert(
@@ -386,6 +401,14 @@ mod tests {
         }
     }
 
+    /// A peer enters the list, and nobody leaves for it.
+    fn new() -> Entrance {
+        Entrance::New {
+            gone: Vec::new(),
+            close: None,
+        }
+    }
+
     /// Everything in the scope, as (number, title, port), read page by page.
     fn all(catalog: &Catalog, scope: Scope) -> Vec<(u32, String, u16)> {
         let (mut found, mut page, mut from) = (Vec::new(), Vec::new(), Some(Cursor::default()));
@@ -423,7 +446,7 @@ mod tests {
     fn a_record_added_again_takes_the_title_and_keeps_its_place() {
         let catalog = Catalog::new(10_000);
         let peer = catalog.join(1, address(1));
-        assert_eq!(peer.add(&record(1, "old", 1)), Ok(Entrance::New));
+        assert_eq!(peer.add(&record(1, "old", 1)), Ok(new()));
         assert_eq!(peer.add(&record(2, "two", 1)), Ok(Entrance::Known));
         assert_eq!(peer.add(&record(1, "new", 1)), Ok(Entrance::Known));
         let expected = [(2, "two".to_owned(), 1), (1, "new".to_owned(), 1)];
@@ -492,9 +515,16 @@ mod tests {
     fn a_name_said_in_a_question_gives_way_to_that_of_the_first_add() {
         let catalog = Catalog::new(10_000);
         let (peer, other) = (catalog.join(1, address(1)), catalog.join(2, address(2)));
-        assert_eq!(peer.introduce(&name(1)), Ok(Entrance::New));
-        assert_eq!(peer.add(&record(1, "", 2)), Ok(Entrance::New));
-        assert_eq!(other.introduce(&name(1)), Ok(Entrance::New));
+        assert_eq!(peer.introduce(&name(1)), Ok(new()));
+        let gone = vec![Left {
+            name: name(1),
+            records: 0,
+        }];
+        assert_eq!(
+            peer.add(&record(1, "", 2)),
+            Ok(Entrance::New { gone, close: None })
+        );
+        assert_eq!(other.introduce(&name(1)), Ok(new()));
     }
 
     #[test]
@@ -509,14 +539,39 @@ mod tests {
         };
         assert_eq!(
             second.add(&record(3, "", 1)),
-            Ok(Entrance::Replaced {
-                connection: 1,
-                left
+            Ok(Entrance::New {
+                gone: vec![left],
+                close: Some(1)
             })
         );
         assert_eq!(first.add(&record(4, "", 1)), Err(Denied::Replaced));
         assert_eq!(first.leave(), None);
         assert_eq!(numbers(&catalog), [3]);
+    }
+
+    #[test]
+    fn a_record_is_held_once_also_while_its_peer_leaves_and_comes_back() {
+        let catalog = Catalog::new(10_000);
+        let (first, second) = (catalog.join(1, address(1)), catalog.join(2, address(1)));
+        for number in 1..=600 {
+            first.add(&record(number, "old", 1)).unwrap();
+        }
+        // The first one is on its way out when the second comes.
+        assert_eq!(
+            catalog.lock().remove_some(1).map(|removed| removed.len()),
+            Some(PAGE)
+        );
+        assert_eq!(first.add(&record(601, "late", 1)), Err(Denied::Replaced));
+        let left = Left {
+            name: name(1),
+            records: 600,
+        };
+        let entrance = Entrance::New {
+            gone: vec![left],
+            close: Some(1),
+        };
+        assert_eq!(second.add(&record(600, "new", 1)), Ok(entrance));
+        assert_eq!(all(&catalog, Scope::All), [(600, "new".to_owned(), 1)]);
     }
 
     #[test]

@@ -154,13 +154,14 @@ impl Session<'_> {
 
     /// Says who entered the peer list, and closes the connection whose name it took over.
     fn enter(&self, entrance: Entrance, request: &Request) {
-        match entrance {
-            Entrance::Known => return,
-            Entrance::New => {}
-            Entrance::Replaced { connection, left } => {
-                self.server.sockets.close(connection);
-                self.print_left(&left);
-            }
+        let Entrance::New { gone, close } = entrance else {
+            return;
+        };
+        if let Some(connection) = close {
+            self.server.sockets.close(connection);
+        }
+        for left in &gone {
+            self.print_left(left);
         }
         if let Some(name) = request.name() {
             self.server

@@ -79,6 +79,8 @@ pub struct Head {
     text: Vec<u8>,
     /// The start line and then each field's line, without the white space at their ends.
     lines: Vec<Range<usize>>,
+    /// Whether the empty line that ends the head was there.
+    is_whole: bool,
 }
 
 impl Head {
@@ -114,6 +116,7 @@ impl Head {
         let mut head = Self {
             text: Vec::with_capacity(256),
             lines: Vec::with_capacity(8),
+            is_whole: false,
         };
         loop {
             let start = head.text.len();
@@ -126,9 +129,10 @@ impl Head {
                 }
                 return at_close(head);
             }
-            let line = line.trim_ascii_end();
+            let line = trim_line_end(line);
             if line.is_empty() {
                 if !head.lines.is_empty() {
+                    head.is_whole = true;
                     return Ok(Some(head));
                 }
                 // White space alone before the start line is an empty line too.
@@ -141,6 +145,12 @@ impl Head {
             }
             head.lines.push(start..start + line.len());
         }
+    }
+
+    /// Whether the head is there to its end: a close may have cut off that of a response.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.is_whole
     }
 
     /// The head as it stood on the wire, from its start line to the empty line that ends it.
@@ -216,7 +226,34 @@ fn field(line: &[u8]) -> Option<(&[u8], &[u8])> {
     let colon = line.iter().position(|&b| b == b':')?;
     let (name, value) = (line.get(..colon)?, line.get(colon + 1..)?);
     let is_name = !name.is_empty() && !name.starts_with(b" ") && !name.starts_with(b"\t");
-    is_name.then(|| (name, value.trim_ascii()))
+    is_name.then(|| (name, trim(value)))
+}
+
+/// `line` without its end and the spaces and tabs before it.
+fn trim_line_end(line: &[u8]) -> &[u8] {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    trim_end(line.strip_suffix(b"\r").unwrap_or(line))
+}
+
+/// `value` without the spaces and tabs around it. Other control characters stay, to be refused.
+fn trim(value: &[u8]) -> &[u8] {
+    let start = value
+        .iter()
+        .position(|byte| !is_blank(*byte))
+        .unwrap_or(value.len());
+    trim_end(value.get(start..).unwrap_or_default())
+}
+
+fn trim_end(text: &[u8]) -> &[u8] {
+    let end = text
+        .iter()
+        .rposition(|byte| !is_blank(*byte))
+        .map_or(0, |last| last + 1);
+    text.get(..end).unwrap_or_default()
+}
+
+fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t')
 }
 
 #[cfg(test)]

@@ -301,9 +301,9 @@ fn copies(port: u16, request: &[u8], count: usize, bytes: u64) -> f64 {
                 })
             })
             .collect();
-        threads
-            .into_iter()
-            .for_each(|thread| thread.join().unwrap());
+        for thread in threads {
+            thread.join().unwrap();
+        }
         mib(bytes * count as u64, begin.elapsed())
     };
     (0..3).map(|_| once()).fold(0.0, f64::max)

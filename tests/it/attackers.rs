@@ -182,6 +182,27 @@ fn slow_reader_holds_up_nobody_but_itself() {
 }
 
 #[test]
+fn a_reader_of_nothing_is_given_up() {
+    let mut server = server(&["-q", "--send-time", "1"]);
+    let mut peer = Client::connect(server.port);
+    let title = "t".repeat(1000);
+    for number in 1..=8000 {
+        peer.send(format!(
+            "ADD RFC {number} P2P-CI/1.0\r\nHost: vm\r\nPort: 9\r\nTitle: {title}\r\n\r\n"
+        ));
+        peer.head();
+        peer.head();
+    }
+    let mut stuck = Client::connect(server.port);
+    SockRef::from(stuck.stream())
+        .set_recv_buffer_size(4096)
+        .unwrap();
+    let from = stuck.stream().local_addr().unwrap();
+    stuck.send(LIST);
+    server.expect(&format!("[SERVER] Connection from {from} closed\n"));
+}
+
+#[test]
 fn too_many_downloads_are_told_that_there_is_no_room() {
     let server = server(&[]);
     let folder = folder(&[("rfc1.txt", &b"x".repeat(20_000_000))]);

@@ -4,7 +4,7 @@ use std::fs;
 
 use rustix::process::Signal;
 
-use crate::support::{folder, peer, peer_at_menu, peer_command, run, samples, server};
+use crate::support::{folder, peer, peer_at_menu, peer_command, pretend, run, samples, server};
 
 #[test]
 fn what_was_wrong_is_said_and_asked_again() {
@@ -20,7 +20,7 @@ fn what_was_wrong_is_said_and_asked_again() {
             .starts_with("\n[PEER] Nothing was chosen: type a number from 1 to 5.\n")
     );
     let printed = peer.answer(&["2", "abc", "", "0", "4294967296", "7", ""]);
-    let wrong = "That does not go: an RFC number is a whole number from 1 to 4294967295, not";
+    let wrong = "Not understood: an RFC number is a whole number from 1 to 4294967295, not";
     for answer in ["abc", "", "0", "4294967296"] {
         assert!(
             printed.contains(&format!(
@@ -58,7 +58,8 @@ fn the_end_of_input_is_exit() {
 #[test]
 fn add_takes_the_title_of_the_file_or_the_one_typed() {
     let server = server(&[]);
-    let mut peer = peer_at_menu("peer", server.port, &samples(), &["-r", "3457"]);
+    let samples = samples();
+    let mut peer = peer_at_menu("peer", server.port, samples.path(), &["-r", "3457"]);
     let printed = peer.answer(&["1", "2345", ""]);
     assert!(
         printed
@@ -264,4 +265,27 @@ fn wrong_options_end_with_2() {
         assert_eq!((status.code(), out.as_str()), (Some(2), ""), "{wrong:?}");
         assert!(errors.starts_with("error: "), "{errors}");
     }
+}
+
+#[test]
+fn what_is_typed_ahead_stays_where_it_is() {
+    // The index never answers, so that the first choice is the last one that is read.
+    let index = pretend(|mut client| drop(client.rest()));
+    let folder = folder(&[]);
+    let mut peer = peer_at_menu("peer", index, folder.path(), &[]);
+    let taken = peer.type_until_full("3\n");
+    assert!(taken < 1024 * 1024, "{taken} bytes were taken");
+    peer.expect("LIST ALL P2P-CI/1.0");
+}
+
+#[test]
+fn an_endless_line_is_one_wrong_answer() {
+    let server = server(&[]);
+    let folder = folder(&[]);
+    let mut peer = peer_at_menu("peer", server.port, folder.path(), &[]);
+    peer.type_line(&"9".repeat(1_000_000));
+    let printed = peer.expect("5. EXIT\nChoice: ");
+    assert!(printed.contains(" is no choice: type a number from 1 to 5.\n"));
+    peer.type_line("5");
+    assert!(peer.wait().0.success());
 }

@@ -278,6 +278,45 @@ fn a_connection_has_one_name() {
 }
 
 #[test]
+fn a_name_that_was_only_asked_with_leaves_when_another_one_is_registered() {
+    let mut server = server(&[]);
+    let mut client = Client::connect(server.port);
+    client.send("LIST ALL P2P-CI/1.0\r\nHost: vm\r\nPort: 8\r\n\r\n");
+    client.receive(EMPTY);
+    client.send(add(1, "t", 9));
+    client.receive(&added(1, "t", 9));
+    server.expect("[SERVER] Added vm:8\n");
+    server.expect("[SERVER] Peer vm:8 left. Removed 1 peer(s), 0 RFC(s).\n[SERVER] Added vm:9\n");
+}
+
+#[test]
+fn a_printout_that_nobody_reads_holds_up_nobody() {
+    let mut child = server_command(&["--port", "0"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut printout = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    printout.read_line(&mut line).unwrap();
+    let port = line
+        .trim_end_matches("...\n")
+        .rsplit(' ')
+        .next()
+        .unwrap()
+        .parse()
+        .unwrap();
+    let mut client = Client::connect(port);
+    for number in 1..=2000 {
+        client.send(add(number, "t", 9));
+        client.receive(&added(number, "t", 9));
+    }
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, Signal::TERM).unwrap();
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
 fn a_long_list_is_sent_whole_and_printed_in_part() {
     let mut server = server(&[]);
     let mut client = Client::connect(server.port);

@@ -13,7 +13,7 @@ pub(crate) mod scenarios;
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
@@ -137,6 +137,22 @@ impl Program {
         }
         // A choice alone may be the question of before, printed again with its answer.
         self.expect("5. EXIT\nChoice: ")
+    }
+
+    /// Types `line` over and over until no more of it is taken, and says how many bytes were.
+    pub(crate) fn type_until_full(&mut self, line: &str) -> usize {
+        let stdin = self.stdin.as_mut().expect("the input is open");
+        rustix::fs::fcntl_setfl(&*stdin, rustix::fs::OFlags::NONBLOCK).unwrap();
+        let lines = line.repeat(1000);
+        let mut taken = 0;
+        // A full pipe stays full for as long as the program does not read.
+        while let Ok(count) = stdin.write(lines.as_bytes()) {
+            taken += count;
+            if taken > 64 * 1024 * 1024 {
+                break;
+            }
+        }
+        taken
     }
 
     /// Ends the input, as Ctrl-D does.
@@ -414,7 +430,24 @@ pub(crate) fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-/// The samples that come with the project.
-pub(crate) fn samples() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("rfcs")
+/// The samples of the first peer, in a folder of their own: a run by hand may have downloaded
+/// more into the one of the project.
+pub(crate) fn samples() -> tempfile::TempDir {
+    copies(&["rfc2345.txt", "rfc3457.txt"])
+}
+
+/// The samples of the second peer, in a folder of their own.
+pub(crate) fn samples_of_peer_2() -> tempfile::TempDir {
+    copies(&["peer2/rfc123.txt", "peer2/rfc3457.txt"])
+}
+
+fn copies(samples: &[&str]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for sample in samples {
+        let from = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("rfcs")
+            .join(sample);
+        std::fs::copy(&from, folder.path().join(from.file_name().unwrap())).unwrap();
+    }
+    folder
 }

@@ -5,16 +5,15 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
 
 use rustix::process::Signal;
 
-use super::{Program, exchange, peer_at_menu, samples, server};
+use super::{Program, exchange, peer_at_menu, samples, samples_of_peer_2, server};
 
 /// Runs all scenarios, shows what was printed as it comes, and returns all of it with names in
 /// place of what differs from run to run.
 pub(crate) fn run(mut show: impl FnMut(&str)) -> String {
-    let folders = [copy_of(&samples()), copy_of(&samples().join("peer2"))];
+    let folders = [samples(), samples_of_peer_2()];
     let [first, second] = [folders[0].path(), folders[1].path()];
     let mut stage = Stage {
         all: String::new(),
@@ -155,21 +154,6 @@ impl Program {
         text.push_str(&self.expect(end));
         text
     }
-}
-
-/// The samples of one folder, in a folder of their own.
-fn copy_of(samples: &Path) -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    for entry in fs::read_dir(samples).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-        // A run of the peers by hand may have downloaded more into the folder.
-        let samples = ["rfc123.txt", "rfc2345.txt", "rfc3457.txt"];
-        if samples.contains(&name.as_str()) && path.is_file() {
-            fs::copy(&path, folder.path().join(name)).unwrap();
-        }
-    }
-    folder
 }
 
 /// Puts names in place of what differs from run to run.

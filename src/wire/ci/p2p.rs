@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use chrono::{DateTime, NaiveDateTime, Utc};
 
 use super::{Reject, Status, VERSION, fields, request_line, status_code, unknown_method};
-use crate::wire::{Head, Host, RfcNumber};
+use crate::wire::{FieldError, Head, Host, RfcNumber};
 
 /// RFC 1123 dates in GMT, two-digit day.
 const DATE: &str = "%a, %d %b %Y %H:%M:%S GMT";
@@ -37,7 +37,8 @@ impl Get {
         Ok(Self {
             number,
             host,
-            os: head.field("OS")?.map(str::to_owned),
+            // It says nothing that we act on, so in no form can it make the request wrong.
+            os: head.field("OS").ok().flatten().map(str::to_owned),
         })
     }
 
@@ -122,6 +123,9 @@ pub enum AnswerError {
     /// The first line is no status line of this protocol.
     #[error("it answers {0:?}, which is no {VERSION} status line")]
     NoStatusLine(String),
+    /// A header that matters stands twice, or is not UTF-8.
+    #[error("its head is wrong: {0}")]
+    Field(#[from] FieldError),
     /// Content-Length is no length.
     #[error("its Content-Length is {0:?}")]
     Length(String),
@@ -138,8 +142,7 @@ impl Answer {
         let code =
             status_code(line).ok_or_else(|| AnswerError::NoStatusLine(super::printable(line)))?;
         let length = head
-            .field("Content-Length")
-            .map_err(|error| AnswerError::Length(error.to_string()))?
+            .field("Content-Length")?
             .map(content_length)
             .transpose()?;
         let last_modified = ["Last-Modified", "Last Modified"]
@@ -217,6 +220,8 @@ mod tests {
             assert_eq!(refused(&format!("{line}\r\n{rest}")), 400, "{line:?}");
         }
         assert_eq!(refused(&format!("GET RFC 123 P2P-CI/2.0\r\n{rest}")), 505);
+        let two = "GET RFC 1 P2P-CI/1.0\nHost: x\nOS: a\nOS: b\n\n";
+        assert!(Get::parse(&head(two)).is_ok());
         assert_eq!(refused("GET RFC 123 P2P-CI/1.0\r\nOS: Mac\r\n\r\n"), 400);
         assert_eq!(refused("GET RFC 123 P2P-CI/1.0\r\nHost: a b\r\n\r\n"), 400);
         assert_eq!(
@@ -298,7 +303,11 @@ mod tests {
             );
         }
         let twice = "P2P-CI/1.0 200 OK\nContent-Length: 5\nContent-Length: 6\n\n";
-        assert!(Answer::parse(&head(twice)).is_err());
+        let error = Answer::parse(&head(twice)).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "its head is wrong: the header Content-Length stands twice"
+        );
     }
 
     #[test]

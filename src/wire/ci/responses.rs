@@ -14,8 +14,9 @@ use crate::wire::{Source, read_line};
 pub const ANSWER_TIME: Duration = Duration::from_secs(30);
 /// The silence that ends a response which may be complete, though its end was not sent.
 pub const SHORT_WHILE: Duration = Duration::from_millis(250);
-/// The same in the middle of a line: some servers leave out the end of the last one.
-const CUT_LINE_WHILE: Duration = Duration::from_secs(1);
+/// The same among records, or in the middle of a line, of a server whose ways are not known yet:
+/// it may be one that ends its records, behind a slow line.
+const LONGER_WHILE: Duration = Duration::from_secs(2);
 /// The longest line, in bytes.
 const MAX_LINE: usize = 8 * 1024;
 /// The longest response, in bytes: a LIST of three million records.
@@ -86,9 +87,9 @@ fn is_silence(error: &io::Error) -> bool {
 pub struct Responses {
     /// The status line of the next response, met where a record could have been.
     ahead: Option<Vec<u8>>,
-    /// This server has shown that it ends its records with an empty line. A pause in them is
-    /// then a slow line and not their end.
-    ends_records: bool,
+    /// Whether this server ends its records with an empty line, once it has shown that. Where it
+    /// does, a pause in them is a slow line and not their end.
+    ends_records: Option<bool>,
 }
 
 /// What comes where a line is read.
@@ -116,23 +117,32 @@ impl Responses {
             text,
         };
         let mut empty_lines = 0;
+        let mut has_records = false;
         loop {
-            let has_records = !response.records.is_empty();
             if has_records && asked == Asked::Add && !source.buffered().contains(&b'\n') {
                 break;
             }
-            let patience = if has_records && self.ends_records {
-                ANSWER_TIME
-            } else {
-                SHORT_WHILE
+            let patience = match self.ends_records {
+                _ if !has_records => SHORT_WHILE,
+                Some(true) => ANSWER_TIME,
+                Some(false) => SHORT_WHILE,
+                None => LONGER_WHILE,
             };
             match next_line(source, patience)? {
                 Line::Silence if patience == ANSWER_TIME => return Err(ResponseError::TimedOut),
-                Line::Silence | Line::Close => break,
+                Line::Silence => {
+                    if has_records {
+                        self.ends_records = Some(false);
+                    }
+                    break;
+                }
+                Line::Close => break,
                 Line::Empty(line) => {
                     response.text.extend(line);
                     empty_lines += 1;
-                    self.ends_records |= has_records;
+                    if has_records {
+                        self.ends_records = Some(true);
+                    }
                     if has_records || empty_lines == 2 {
                         break;
                     }
@@ -141,15 +151,16 @@ impl Responses {
                     self.ahead = Some(line);
                     break;
                 }
-                Line::Text(line) => {
-                    response
-                        .records
-                        .push(record(&line).ok_or_else(|| malformed(&line))?);
+                Line::Text(line) if is_record(&line) => {
+                    has_records = true;
+                    // One that breaks the rules is printed like the others, and of no other use.
+                    response.records.extend(record(&line));
                     response.text.extend(line);
                     if response.text.len() > MAX_RESPONSE {
                         return Err(ResponseError::TooLong);
                     }
                 }
+                Line::Text(line) => return Err(malformed(&line)),
             }
         }
         Ok(response)
@@ -167,7 +178,7 @@ impl Responses {
                 Line::Close => return Err(ResponseError::Closed),
                 Line::Empty(line) => skipped += line.len(),
                 // A record of the response before, which silence had ended too early.
-                Line::Text(line) if record(&line).is_some() => skipped += line.len(),
+                Line::Text(line) if is_record(&line) => skipped += line.len(),
                 Line::Text(line) => {
                     let code = status_code(&line).ok_or_else(|| malformed(&line))?;
                     return Ok((code, line));
@@ -196,7 +207,7 @@ fn next_line(source: &mut impl Source, patience: Duration) -> Result<Line, Respo
         }
         Err(e) => return Err(e.into()),
     }
-    source.allow(Some(patience.max(CUT_LINE_WHILE)));
+    source.allow(Some(patience.max(LONGER_WHILE)));
     let mut line = Vec::new();
     match read_line(source, MAX_LINE, &mut line) {
         Ok(_) if line.len() == MAX_LINE && !line.ends_with(b"\n") => return Err(malformed(&line)),
@@ -210,6 +221,10 @@ fn next_line(source: &mut impl Source, patience: Duration) -> Result<Line, Respo
     } else {
         Line::Text(line)
     })
+}
+
+fn is_record(line: &[u8]) -> bool {
+    line.starts_with(b"RFC ")
 }
 
 fn record(line: &[u8]) -> Option<Record> {
@@ -351,6 +366,18 @@ mod tests {
         assert!(responses.read(&mut source, Asked::Search).is_ok());
         let paused = responses.read(&mut source, Asked::Search);
         assert!(matches!(paused, Err(ResponseError::TimedOut)));
+    }
+
+    #[test]
+    fn a_record_that_breaks_the_rules_costs_no_other_one() {
+        let text = "P2P-CI/1.0 200 OK\n\nRFC 1 A vm 5\nRFC 2 B bad/host 5\nRFC 3 \u{7} vm 5\nRFC\u{20}\nRFC 4 D vm 5\n\n";
+        assert_eq!(read(Asked::Search, text), records(&["1 A", "4 D"]));
+        let latin = b"P2P-CI/1.0 200 OK\n\nRFC 1 \xe9 vm 5\nRFC 2 B vm 5\n\n".as_slice();
+        let response = Responses::default()
+            .read(&mut Script::of(latin), Asked::Search)
+            .unwrap();
+        assert_eq!(told(&response), records(&["2 B"]));
+        assert_eq!(response.text, latin);
     }
 
     #[test]
