@@ -43,10 +43,18 @@ struct Socket {
     output: Vec<u8>,
     /// How long the other side may take nothing of what is sent before it is given up.
     send_time: Duration,
-    /// Until when reads may wait.
-    deadline: Option<Instant>,
+    wait: Wait,
     /// The read timeout that the socket has now: it is set only when it must change.
     timeout: Option<Duration>,
+}
+
+/// How long reads may wait.
+#[derive(Debug, Clone, Copy)]
+enum Wait {
+    ForEver,
+    /// So long from the first wait on: most messages are there whole, and need no clock.
+    For(Duration),
+    Until(Instant),
 }
 
 impl Connection {
@@ -60,7 +68,7 @@ impl Connection {
             stream,
             output: Vec::new(),
             send_time,
-            deadline: None,
+            wait: Wait::ForEver,
             timeout: None,
         };
         Self {
@@ -215,16 +223,22 @@ impl Socket {
         sent
     }
 
-    /// Sets the socket's timeout to what is left until the deadline.
+    /// Sets the socket's timeout to what is left of the time that reads may wait.
     fn prepare_wait(&mut self) -> io::Result<()> {
-        let left = match self
-            .deadline
-            .map(|deadline| deadline.duration_since(Instant::now()))
-        {
-            // An Instant that has passed is zero away, and zero is no timeout that can be set.
-            Some(Duration::ZERO) => return Err(io::ErrorKind::TimedOut.into()),
-            left => left,
+        let left = match self.wait {
+            Wait::ForEver => None,
+            Wait::For(time) => {
+                // A time beyond the clock is as good as for ever.
+                let end = Instant::now().checked_add(time);
+                self.wait = end.map_or(Wait::ForEver, Wait::Until);
+                Some(time)
+            }
+            Wait::Until(end) => Some(end.saturating_duration_since(Instant::now())),
         };
+        // Zero is no timeout that could be set.
+        if left == Some(Duration::ZERO) {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
         if left != self.timeout {
             self.stream.set_read_timeout(left)?;
             self.timeout = left;
@@ -253,8 +267,7 @@ impl Read for Socket {
 
 impl Source for Connection {
     fn allow(&mut self, time: Option<Duration>) {
-        // A time beyond the clock is as good as for ever.
-        self.reader.get_mut().deadline = time.and_then(|time| Instant::now().checked_add(time));
+        self.reader.get_mut().wait = time.map_or(Wait::ForEver, Wait::For);
     }
 
     fn buffered(&self) -> &[u8] {

@@ -74,20 +74,30 @@ pub enum FieldError {
 }
 
 /// One message head, as it was received.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Head {
     text: Vec<u8>,
-    /// The start line and then each field's line, without the white space at their ends.
-    lines: Vec<Range<usize>>,
+    /// Where the start line stands, without its end.
+    start_line: Range<usize>,
+    fields: Vec<Field>,
+    /// Whether every header line is a field.
+    is_well_formed: bool,
     /// Whether the empty line that ends the head was there.
     is_whole: bool,
+}
+
+/// Where the parts of `Name: value` stand, without the white space around the value.
+#[derive(Debug, Clone)]
+struct Field {
+    name: Range<usize>,
+    value: Range<usize>,
 }
 
 impl Head {
     /// Reads the next head. `Ok(None)` is the end of the stream before a head began.
     ///
     /// # Errors
-    /// [`HeadError`], after reading at most 8 KiB bytes.
+    /// [`HeadError`], after reading at most 8 KiB.
     pub fn read(source: &mut impl Source, waits: Waits) -> Result<Option<Self>, HeadError> {
         Self::read_to(source, waits, |_| Err(HeadError::CutOff))
     }
@@ -95,7 +105,7 @@ impl Head {
     /// Reads the next head of a response, which a close may end as well as an empty line.
     ///
     /// # Errors
-    /// [`HeadError`], after reading at most 8 KiB bytes.
+    /// [`HeadError`], after reading at most 8 KiB.
     pub fn read_response(
         source: &mut impl Source,
         waits: Waits,
@@ -115,9 +125,10 @@ impl Head {
         source.allow(Some(waits.whole));
         let mut head = Self {
             text: Vec::with_capacity(256),
-            lines: Vec::with_capacity(8),
-            is_whole: false,
+            is_well_formed: true,
+            ..Self::default()
         };
+        let mut lines = 0;
         loop {
             let start = head.text.len();
             let limit = MAX_HEAD.saturating_sub(skipped + start);
@@ -131,7 +142,7 @@ impl Head {
             }
             let line = trim_line_end(line);
             if line.is_empty() {
-                if !head.lines.is_empty() {
+                if lines > 0 {
                     head.is_whole = true;
                     return Ok(Some(head));
                 }
@@ -140,10 +151,17 @@ impl Head {
                 head.text.clear();
                 continue;
             }
-            if head.lines.len() > MAX_FIELDS {
+            if lines > MAX_FIELDS {
                 return Err(HeadError::TooManyFields);
             }
-            head.lines.push(start..start + line.len());
+            if lines == 0 {
+                head.start_line = start..start + line.len();
+            } else if let Some(field) = field(line, start) {
+                head.fields.push(field);
+            } else {
+                head.is_well_formed = false;
+            }
+            lines += 1;
         }
     }
 
@@ -162,13 +180,13 @@ impl Head {
     /// The start line without its end.
     #[must_use]
     pub fn start_line(&self) -> &[u8] {
-        self.lines().next().unwrap_or_default()
+        self.part(&self.start_line)
     }
 
     /// Whether every header line is a field, `Name: value`.
     #[must_use]
     pub fn is_well_formed(&self) -> bool {
-        self.lines().skip(1).all(|line| field(line).is_some())
+        self.is_well_formed
     }
 
     /// The value of the field `name`, without the white space around it.
@@ -176,25 +194,20 @@ impl Head {
     /// # Errors
     /// [`FieldError`] where the field stands twice or is not UTF-8.
     pub fn field(&self, name: &'static str) -> Result<Option<&str>, FieldError> {
-        let mut values = self
-            .lines()
-            .skip(1)
-            .filter_map(field)
-            .filter(|(found, _)| found.eq_ignore_ascii_case(name.as_bytes()))
-            .map(|(_, value)| value);
-        let value = values.next();
-        if values.next().is_some() {
+        let is_it = |field: &&Field| self.part(&field.name).eq_ignore_ascii_case(name.as_bytes());
+        let mut found = self.fields.iter().filter(is_it);
+        let Some(field) = found.next() else {
+            return Ok(None);
+        };
+        if found.next().is_some() {
             return Err(FieldError::Repeated(name));
         }
-        value
-            .map(|v| str::from_utf8(v).map_err(|_| FieldError::NotUtf8(name)))
-            .transpose()
+        let value = str::from_utf8(self.part(&field.value));
+        value.map(Some).map_err(|_| FieldError::NotUtf8(name))
     }
 
-    fn lines(&self) -> impl Iterator<Item = &[u8]> {
-        self.lines
-            .iter()
-            .map(|line| self.text.get(line.clone()).unwrap_or_default())
+    fn part(&self, part: &Range<usize>) -> &[u8] {
+        self.text.get(part.clone()).unwrap_or_default()
     }
 }
 
@@ -220,36 +233,32 @@ fn skip_empty_lines(source: &mut impl Source) -> Result<Option<usize>, HeadError
     Err(HeadError::TooLong)
 }
 
-/// Parts `Name: value`. A line that begins with white space would continue the one before it in
-/// old mail; no message here does that.
-fn field(line: &[u8]) -> Option<(&[u8], &[u8])> {
+/// Parts `Name: value`, a line that stands at `start` of the text. One that begins with white space
+/// would continue the one before it in old mail; no message here does that.
+fn field(line: &[u8], start: usize) -> Option<Field> {
     let colon = line.iter().position(|&b| b == b':')?;
-    let (name, value) = (line.get(..colon)?, line.get(colon + 1..)?);
-    let is_name = !name.is_empty() && !name.starts_with(b" ") && !name.starts_with(b"\t");
-    is_name.then(|| (name, trim(value)))
+    let (name, rest) = (line.get(..colon)?, line.get(colon + 1..)?);
+    if name.is_empty() || is_blank(*name.first()?) {
+        return None;
+    }
+    let blanks = rest.iter().take_while(|byte| is_blank(**byte)).count();
+    Some(Field {
+        name: start..start + colon,
+        value: start + colon + 1 + blanks..start + line.len(),
+    })
 }
 
-/// `line` without its end and the spaces and tabs before it.
+/// `line` without its end and the spaces and tabs before it. Other control characters stay, to be
+/// refused.
 fn trim_line_end(line: &[u8]) -> &[u8] {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
-    trim_end(line.strip_suffix(b"\r").unwrap_or(line))
-}
-
-/// `value` without the spaces and tabs around it. Other control characters stay, to be refused.
-fn trim(value: &[u8]) -> &[u8] {
-    let start = value
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let blanks = line
         .iter()
-        .position(|byte| !is_blank(*byte))
-        .unwrap_or(value.len());
-    trim_end(value.get(start..).unwrap_or_default())
-}
-
-fn trim_end(text: &[u8]) -> &[u8] {
-    let end = text
-        .iter()
-        .rposition(|byte| !is_blank(*byte))
-        .map_or(0, |last| last + 1);
-    text.get(..end).unwrap_or_default()
+        .rev()
+        .take_while(|byte| is_blank(**byte))
+        .count();
+    line.get(..line.len() - blanks).unwrap_or_default()
 }
 
 fn is_blank(byte: u8) -> bool {

@@ -150,6 +150,9 @@ impl FromStr for Title {
     type Err = TermError;
 
     fn from_str(text: &str) -> Result<Self, TermError> {
+        if text.is_empty() {
+            return Ok(Self::default());
+        }
         // A tab is white space; any other control character is refused, also those that
         // Unicode counts as white space.
         if text.chars().any(|c| c.is_control() && c != '\t') {

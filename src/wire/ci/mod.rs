@@ -49,13 +49,15 @@ impl Status {
         }
     }
 
-    const fn phrase(self) -> &'static str {
+    /// The status line, without its end.
+    #[must_use]
+    pub const fn line(self) -> &'static str {
         match self {
-            Self::Ok => "OK",
-            Self::BadRequest => "Bad Request",
-            Self::NotFound => "Not Found",
-            Self::ServiceUnavailable => "Service Unavailable",
-            Self::VersionNotSupported => "P2P-CI Version Not Supported",
+            Self::Ok => "P2P-CI/1.0 200 OK",
+            Self::BadRequest => "P2P-CI/1.0 400 Bad Request",
+            Self::NotFound => "P2P-CI/1.0 404 Not Found",
+            Self::ServiceUnavailable => "P2P-CI/1.0 503 Service Unavailable",
+            Self::VersionNotSupported => "P2P-CI/1.0 505 P2P-CI Version Not Supported",
         }
     }
 }
@@ -63,7 +65,7 @@ impl Status {
 /// The status line, without its end.
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{VERSION} {} {}", self.code(), self.phrase())
+        f.write_str(self.line())
     }
 }
 
@@ -99,11 +101,9 @@ impl From<FieldError> for Reject {
     }
 }
 
-/// The words of a request line before its version: a method and what it is about.
-type Words<'a> = Vec<&'a str>;
-
-/// Reads the request line: first its shape, then its version (section 3, order of checks).
-fn request_line(head: &Head) -> Result<Words<'_>, Reject> {
+/// Reads the request line: first its shape, then its version (section 3, order of checks). Returns
+/// what stands before the version: a method and what it is about, one to three words.
+fn request_line(head: &Head) -> Result<&str, Reject> {
     let malformed = || {
         Reject::bad_request(format!(
             "{:?} is no request line",
@@ -111,12 +111,13 @@ fn request_line(head: &Head) -> Result<Words<'_>, Reject> {
         ))
     };
     let line = str::from_utf8(head.start_line()).map_err(|_| malformed())?;
-    let mut words: Words<'_> = line.split(' ').collect();
-    let version = words
-        .pop()
-        .filter(|v| is_version(v))
-        .ok_or_else(malformed)?;
-    if words.iter().any(|word| word.is_empty()) || !(1..=3).contains(&words.len()) {
+    let (words, version) = line.rsplit_once(' ').ok_or_else(malformed)?;
+    let mut count = 0;
+    let is_shaped = words.split(' ').all(|word| {
+        count += 1;
+        !word.is_empty() && count <= 3
+    });
+    if !is_shaped || !is_version(version) {
         return Err(malformed());
     }
     if version == VERSION {
@@ -142,11 +143,8 @@ fn is_version(word: &str) -> bool {
         .is_some_and(|(major, minor)| digits(major) && digits(minor))
 }
 
-fn unknown_method(words: &[&str]) -> Reject {
-    Reject::bad_request(format!(
-        "{:?} is no request that is answered here",
-        words.join(" ")
-    ))
+fn unknown_method(words: &str) -> Reject {
+    Reject::bad_request(format!("{words:?} is no request that is answered here"))
 }
 
 /// Checks the header lines as a whole and reads `Host`, which every request has.

@@ -29,9 +29,9 @@ impl Get {
     /// [`Reject`], by the order of checks of section 3.
     pub fn parse(head: &Head) -> Result<Self, Reject> {
         let words = request_line(head)?;
-        let ["GET", "RFC", number] = words.as_slice() else {
-            return Err(unknown_method(&words));
-        };
+        let number = words
+            .strip_prefix("GET RFC ")
+            .ok_or_else(|| unknown_method(words))?;
         let number = number.parse()?;
         let host = fields(head)?;
         Ok(Self {

@@ -52,32 +52,31 @@ impl Request {
     /// [`Reject`], by the order of checks of section 3.
     pub fn parse(head: &Head) -> Result<Self, Reject> {
         let words = request_line(head)?;
-        match words.as_slice() {
-            ["ADD", "RFC", number] => {
-                let number = number.parse()?;
-                let host = fields(head)?;
-                let port = required(head, "Port")?.parse()?;
-                let title = required(head, "Title")?.parse()?;
-                Ok(Self::Add(Record {
-                    number,
-                    title,
-                    holder: Endpoint { host, port },
-                }))
-            }
-            ["LOOKUP", "RFC", number] => {
-                let number = number.parse()?;
-                let sender = sender(head)?;
-                let title = head.field("Title")?.unwrap_or_default().parse()?;
-                Ok(Self::Lookup {
-                    number,
-                    title,
-                    sender,
-                })
-            }
-            ["LIST", "ALL"] => Ok(Self::List {
+        if let Some(number) = words.strip_prefix("ADD RFC ") {
+            let number = number.parse()?;
+            let host = fields(head)?;
+            let port = required(head, "Port")?.parse()?;
+            let title = required(head, "Title")?.parse()?;
+            Ok(Self::Add(Record {
+                number,
+                title,
+                holder: Endpoint { host, port },
+            }))
+        } else if let Some(number) = words.strip_prefix("LOOKUP RFC ") {
+            let number = number.parse()?;
+            let sender = sender(head)?;
+            let title = head.field("Title")?.unwrap_or_default().parse()?;
+            Ok(Self::Lookup {
+                number,
+                title,
+                sender,
+            })
+        } else if words == "LIST ALL" {
+            Ok(Self::List {
                 sender: sender(head)?,
-            }),
-            words => Err(unknown_method(words)),
+            })
+        } else {
+            Err(unknown_method(words))
         }
     }
 
@@ -165,8 +164,14 @@ impl Record {
             title,
             holder: Endpoint { host, port },
         } = self;
-        // Writing to memory does not fail.
-        let _ = write!(out, "RFC {number} {title} {host} {port}\r\n");
+        let mut digits = itoa::Buffer::new();
+        out.extend_from_slice(b"RFC ");
+        out.extend_from_slice(digits.format(number.get()).as_bytes());
+        for word in [title.as_str(), host.as_str(), digits.format(port.get())] {
+            out.push(b' ');
+            out.extend_from_slice(word.as_bytes());
+        }
+        out.extend_from_slice(b"\r\n");
     }
 
     /// Reads a line of a response, from both ends: the title may hold spaces, or be empty.
@@ -205,8 +210,8 @@ impl fmt::Display for Record {
 
 /// Appends the beginning of a response: the status line and an empty line.
 pub fn begin_response(status: Status, out: &mut Vec<u8>) {
-    // Writing to memory does not fail.
-    let _ = write!(out, "{status}\r\n\r\n");
+    out.extend_from_slice(status.line().as_bytes());
+    out.extend_from_slice(b"\r\n\r\n");
 }
 
 /// Appends the end of a response, after its records.
