@@ -3,7 +3,7 @@
 HOST ?= localhost
 CARGO ?= cargo
 
-.PHONY: help demo test run-server run-peer1 run-peer2 clean
+.PHONY: help demo test bench bench-peers fuzz soak run-server run-peer1 run-peer2 clean
 
 help: ## say what there is to do
 	@echo "make TARGET, where TARGET is one of"
@@ -19,6 +19,12 @@ test: ## check everything: formatting, lints, tests, docs
 	$(CARGO) clippy --all-targets --quiet -- -D warnings
 	$(CARGO) test --quiet
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --quiet
+
+bench: ## measure the release binaries over loopback, about a minute
+	@$(CARGO) bench --quiet --bench bench
+
+bench-peers: ## compare with Redis and nginx, where they are installed
+	@$(CARGO) bench --quiet --bench peers
 
 run-server: ## run the index server on port 7734
 	@$(CARGO) run --quiet --release --bin server

@@ -282,3 +282,67 @@ pub(crate) fn mib(bytes: u64, time: Duration) -> f64 {
 pub(crate) fn quantile(sorted: &[Duration], share: f64) -> Duration {
     sorted[((sorted.len() - 1) as f64 * share).round() as usize]
 }
+
+/// The length of the large document, RFC 1, and of the small one, RFC 2.
+pub(crate) const LARGE: u64 = 200 * 1024 * 1024;
+pub(crate) const SMALL: usize = 30 * 1024;
+
+/// A folder with both documents.
+pub(crate) fn documents() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("rfc1.txt"), vec![b'x'; LARGE as usize]).unwrap();
+    std::fs::write(folder.path().join("rfc2.txt"), vec![b'x'; SMALL]).unwrap();
+    folder
+}
+
+pub(crate) fn get(number: u32) -> String {
+    format!("GET RFC {number} P2P-CI/1.0\r\nHost: x\r\nOS: y\r\n\r\n")
+}
+
+/// MiB/s of `count` downloads at the same time, best of three.
+pub(crate) fn copies(port: u16, request: &[u8], count: usize, bytes: u64) -> f64 {
+    let once = || {
+        let begin = Instant::now();
+        let threads: Vec<_> = (0..count)
+            .map(|_| {
+                let request = request.to_vec();
+                thread::spawn(move || {
+                    let mut line = Line::to(port);
+                    line.send(&request);
+                    assert!(line.drain() >= bytes);
+                })
+            })
+            .collect();
+        for thread in threads {
+            thread.join().unwrap();
+        }
+        mib(bytes * count as u64, begin.elapsed())
+    };
+    (0..3).map(|_| once()).fold(0.0, f64::max)
+}
+
+/// Downloads per second by four clients, each with a new connection for each.
+pub(crate) fn visits(port: u16, request: &[u8]) -> f64 {
+    let time = Duration::from_secs(2);
+    let request = request.to_vec();
+    let threads: Vec<_> = (0..4)
+        .map(|_| {
+            let request = request.clone();
+            thread::spawn(move || {
+                let (begin, mut count) = (Instant::now(), 0);
+                while begin.elapsed() < time {
+                    let mut line = Line::to(port);
+                    line.send(&request);
+                    assert!(line.drain() >= 30 * 1024);
+                    count += 1;
+                }
+                count
+            })
+        })
+        .collect();
+    let all: u32 = threads
+        .into_iter()
+        .map(|thread| thread.join().unwrap())
+        .sum();
+    f64::from(all) / time.as_secs_f64()
+}

@@ -21,8 +21,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use load::{
-    Line, Program, Quiet, SHARE, add, echo, fill, lookup, mib, one_record, quantile, rate, record,
-    source,
+    LARGE, Line, Program, Quiet, SHARE, SMALL, add, copies, echo, fill, get, lookup, mib,
+    one_record, quantile, rate, record, source, visits,
 };
 
 fn row(what: &str, figure: &str, limit: &str) {
@@ -222,14 +222,9 @@ impl Small {
 
 /// Uploads and downloads.
 fn uploads() {
-    const LARGE: u64 = 200 * 1024 * 1024;
-    const SMALL: usize = 30 * 1024;
-    let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("rfc1.txt"), vec![b'x'; LARGE as usize]).unwrap();
-    fs::write(folder.path().join("rfc2.txt"), vec![b'x'; SMALL]).unwrap();
+    let folder = load::documents();
     let server = Program::server(&[]).ignore_output();
     let peer = Program::peer(server.port, folder.path(), &["share"]).ignore_output();
-    let get = |number: u32| format!("GET RFC {number} P2P-CI/1.0\r\nHost: x\r\nOS: y\r\n\r\n");
     for downloaders in [1, 4] {
         let limit = copies(source(LARGE), b"", downloaders, LARGE);
         let speed = copies(peer.port, get(1).as_bytes(), downloaders, LARGE);
@@ -285,52 +280,4 @@ fn uploads() {
         &format!("{speed:.0} MiB/s"),
         &format!("{limit:.0} MiB/s written and synced ({:.2})", speed / limit),
     );
-}
-
-/// MiB/s of `count` downloads at the same time, best of three.
-fn copies(port: u16, request: &[u8], count: usize, bytes: u64) -> f64 {
-    let once = || {
-        let begin = Instant::now();
-        let threads: Vec<_> = (0..count)
-            .map(|_| {
-                let request = request.to_vec();
-                thread::spawn(move || {
-                    let mut line = Line::to(port);
-                    line.send(&request);
-                    assert!(line.drain() >= bytes);
-                })
-            })
-            .collect();
-        for thread in threads {
-            thread.join().unwrap();
-        }
-        mib(bytes * count as u64, begin.elapsed())
-    };
-    (0..3).map(|_| once()).fold(0.0, f64::max)
-}
-
-/// Downloads per second by four clients, each with a new connection for each.
-fn visits(port: u16, request: &[u8]) -> f64 {
-    let time = Duration::from_secs(2);
-    let request = request.to_vec();
-    let threads: Vec<_> = (0..4)
-        .map(|_| {
-            let request = request.clone();
-            thread::spawn(move || {
-                let (begin, mut count) = (Instant::now(), 0);
-                while begin.elapsed() < time {
-                    let mut line = Line::to(port);
-                    line.send(&request);
-                    assert!(line.drain() >= 30 * 1024);
-                    count += 1;
-                }
-                count
-            })
-        })
-        .collect();
-    let all: u32 = threads
-        .into_iter()
-        .map(|thread| thread.join().unwrap())
-        .sum();
-    f64::from(all) / time.as_secs_f64()
 }
