@@ -26,6 +26,27 @@ bench: ## measure the release binaries over loopback, about a minute
 bench-peers: ## compare with Redis and nginx, where they are installed
 	@$(CARGO) bench --quiet --bench peers
 
+# Coverage instrumentation by the stable compiler, as libFuzzer wants it.
+FUZZ_TIME ?= 30
+FUZZ_TARGETS ?= head requests responses session terms title
+FUZZ_FLAGS = -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
+	-Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
+	-Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares \
+	-Cdebug-assertions -Ccodegen-units=1
+
+fuzz: ## fuzz every parser, FUZZ_TIME=30 seconds each (needs a C++ compiler)
+	@host=$$(rustc -vV | sed -n 's/^host: //p'); \
+	for target in $(FUZZ_TARGETS); do \
+		mkdir -p target/fuzz/corpus/$$target || exit 1; \
+		RUSTFLAGS="$(FUZZ_FLAGS)" $(CARGO) build --quiet --release --manifest-path tests/fuzz/Cargo.toml \
+			--target-dir target/fuzz --target $$host --bin $$target || exit 1; \
+		log=target/fuzz/$$target.log; \
+		target/fuzz/$$host/release/$$target target/fuzz/corpus/$$target tests/fuzz/seeds/$$target \
+			-max_total_time=$(FUZZ_TIME) -max_len=16384 -print_final_stats=1 \
+			-artifact_prefix=target/fuzz/ >$$log 2>&1 || { tail -n 40 $$log; exit 1; }; \
+		echo "$$target: $$(sed -n 's/^stat::number_of_executed_units: *//p' $$log) executions"; \
+	done
+
 run-server: ## run the index server on port 7734
 	@$(CARGO) run --quiet --release --bin server
 

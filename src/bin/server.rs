@@ -84,7 +84,7 @@ fn run(arguments: &Arguments, transcript: &Transcript) -> anyhow::Result<()> {
     };
     let no_room = refusal(Status::ServiceUnavailable);
     listener
-        .serve(&sockets, no_room, move |mut connection| {
+        .serve("session", &sockets, no_room, move |mut connection| {
             let (id, from) = (connection.id(), connection.peer());
             server.serve(&mut connection, id, from);
             connection.finish();

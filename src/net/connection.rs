@@ -98,11 +98,12 @@ impl Connection {
     pub fn send_file(&mut self, file: &File, length: u64) -> io::Result<()> {
         let socket = self.reader.get_mut();
         // The first bytes leave together with the head of the message.
-        let room = OUTPUT.saturating_sub(socket.output.len());
-        let first = length.min(u64::try_from(room).unwrap_or_default());
-        if io::copy(&mut file.take(first), &mut socket.output)? < first {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
+        let head = socket.output.len();
+        let room = OUTPUT.saturating_sub(head);
+        let first = usize::try_from(length).unwrap_or(room).min(room);
+        socket.output.resize(head + first, 0);
+        (&mut &*file).read_exact(socket.output.get_mut(head..).unwrap_or_default())?;
+        let first = u64::try_from(first).unwrap_or_default();
         socket.send()?;
         send_rest(&socket.stream, file, length - first, socket.send_time)
     }

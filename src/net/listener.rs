@@ -10,6 +10,7 @@ use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tracing::{debug, warn};
 
 use super::connection::SEND_LOOK;
+use super::crew::Crew;
 use super::refusals::Refusals;
 use super::sockets::Refused;
 use super::{Connection, Sockets};
@@ -24,9 +25,6 @@ const KEEPALIVE_AFTER: Duration = Duration::from_mins(1);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 /// and how many of them go unanswered before the connection is given up.
 const KEEPALIVE_PROBES: u32 = 3;
-/// The stack of a session's thread, in bytes. A quarter of it is in use at the deepest.
-const STACK: usize = 128 * 1024;
-
 /// A port that could not be listened on.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen on {address}: {}", why(.reason))]
@@ -97,18 +95,20 @@ impl Listener {
     }
 
     /// Accepts connections, as many as `sockets` has room for, and runs `session` for each in a
-    /// thread of its own, named after the other side. One for which there is no room is told
+    /// thread of its own, named `name` and a number. One for which there is no room is told
     /// `no_room`. Returns once `sockets` are closed.
     ///
     /// # Errors
     /// Those of the system where there is no thread for the refusals.
     pub fn serve(
         self,
+        name: &'static str,
         sockets: &Sockets,
         no_room: Vec<u8>,
-        session: impl Fn(Connection) + Clone + Send + 'static,
+        session: impl Fn(Connection) + Send + Sync + 'static,
     ) -> io::Result<()> {
         let mut refusals = Refusals::start(no_room)?;
+        let crew = Crew::new(name, session);
         sockets.admit_listener(Arc::clone(&self.socket));
         while !sockets.is_closing() {
             let prepared = self.socket.accept().and_then(|(stream, _)| {
@@ -116,7 +116,7 @@ impl Listener {
                 Ok(stream)
             });
             match prepared.map(|stream| sockets.admit(stream)) {
-                Ok(Ok(connection)) => start(connection, session.clone()),
+                Ok(Ok(connection)) => crew.serve(connection),
                 Ok(Err((Refused::Closing, _))) => {}
                 Ok(Err((why, stream))) => refusals.refuse(stream, why),
                 Err(_) if sockets.is_closing() => {}
@@ -124,17 +124,6 @@ impl Listener {
             }
         }
         Ok(())
-    }
-}
-
-fn start(connection: Connection, session: impl FnOnce(Connection) + Send + 'static) {
-    let thread = thread::Builder::new()
-        .name(connection.peer().to_string())
-        .stack_size(STACK)
-        .spawn(move || session(connection));
-    if let Err(error) = thread {
-        warn!(%error, "no thread for one more connection: it is closed, and accepting pauses");
-        thread::sleep(PAUSE);
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod connect;
 mod connection;
+mod crew;
 mod listener;
 mod refusals;
 mod sockets;

@@ -9,7 +9,7 @@ mod download;
 pub mod library;
 pub mod menu;
 pub mod name;
-mod title;
+pub mod title;
 mod upload;
 pub mod watch;
 

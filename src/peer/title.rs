@@ -8,7 +8,7 @@
 use std::iter;
 
 /// How many bytes at the start of a file are enough to find its title.
-pub(crate) const TITLE_WINDOW: usize = 8192;
+pub const TITLE_WINDOW: usize = 8192;
 
 /// The longest title handed out, in bytes.
 const LONGEST_TITLE: usize = 1024;
@@ -75,7 +75,7 @@ const SMALL_WORDS: [&str; 10] = [
 /// `head` is the start of the file, of which at most [`TITLE_WINDOW`] bytes are read, and `number`
 /// the RFC it claims to be. The title comes back as one line of at most 1,024 bytes without control
 /// characters. `None` means that the file prints no title that can be told from its text.
-pub(crate) fn printed_title(number: u32, head: &[u8]) -> Option<String> {
+pub fn printed_title(number: u32, head: &[u8]) -> Option<String> {
     let lines = printed_lines(head.get(..TITLE_WINDOW).unwrap_or(head));
     let paragraphs: Vec<&[String]> = lines
         .split(|line| !line.contains(char::is_alphanumeric))

@@ -36,7 +36,7 @@ impl Uploads {
     /// Answers whoever connects, until the sockets are closed.
     pub fn run(self, listener: Listener) {
         let (sockets, no_room) = (self.sockets.clone(), refusal(Status::ServiceUnavailable));
-        if let Err(error) = listener.serve(&sockets, no_room, move |c| self.serve(c)) {
+        if let Err(error) = listener.serve("upload", &sockets, no_room, move |c| self.serve(c)) {
             warn!(%error, "uploads have ended");
         }
     }

@@ -1,0 +1,98 @@
+//! The threads of sessions: one for each connection.
+//!
+//! A thread whose session has ended waits a while for the next connection, for starting a thread
+//! takes longer than sending a small file.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use tracing::warn;
+
+use super::Connection;
+
+/// The stack of a session's thread, in bytes. A quarter of it is in use at the deepest.
+const STACK: usize = 128 * 1024;
+/// How long a thread waits for another connection before it ends.
+const IDLE_TIME: Duration = Duration::from_secs(1);
+/// How long accepting pauses when there is no thread for one more connection.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Runs a session for each connection it is given.
+#[derive(Debug)]
+pub(super) struct Crew<S>(Arc<Shared<S>>);
+
+#[derive(Debug)]
+struct Shared<S> {
+    name: &'static str,
+    started: AtomicU64,
+    session: S,
+    waiting: Mutex<Waiting>,
+    connection_came: Condvar,
+}
+
+/// Connections that wait for a thread are never more than threads that wait for a connection.
+#[derive(Debug, Default)]
+struct Waiting {
+    connections: VecDeque<Connection>,
+    threads: usize,
+}
+
+impl<S: Fn(Connection) + Send + Sync + 'static> Crew<S> {
+    pub(super) fn new(name: &'static str, session: S) -> Self {
+        Self(Arc::new(Shared {
+            name,
+            started: AtomicU64::new(0),
+            session,
+            waiting: Mutex::default(),
+            connection_came: Condvar::new(),
+        }))
+    }
+
+    /// Gives a connection to a thread that waits for one, or else to a new one. Where there can be
+    /// no more threads, the connection is closed.
+    pub(super) fn serve(&self, connection: Connection) {
+        let mut waiting = self.0.lock();
+        if waiting.threads > waiting.connections.len() {
+            waiting.connections.push_back(connection);
+            self.0.connection_came.notify_one();
+            return;
+        }
+        drop(waiting);
+        let number = self.0.started.fetch_add(1, Ordering::Relaxed) + 1;
+        let shared = Arc::clone(&self.0);
+        let thread = thread::Builder::new()
+            .name(format!("{} {number}", shared.name))
+            .stack_size(STACK)
+            .spawn(move || shared.work(connection));
+        if let Err(error) = thread {
+            warn!(%error, "no thread for one more connection: it is closed, and accepting pauses");
+            thread::sleep(PAUSE);
+        }
+    }
+}
+
+impl<S: Fn(Connection)> Shared<S> {
+    /// The life of a thread. It ends with a session that panics, and nothing else does.
+    fn work(&self, first: Connection) {
+        let mut next = Some(first);
+        while let Some(connection) = next {
+            (self.session)(connection);
+            let mut waiting = self.lock();
+            waiting.threads += 1;
+            let none = |waiting: &mut Waiting| waiting.connections.is_empty();
+            let waited = self
+                .connection_came
+                .wait_timeout_while(waiting, IDLE_TIME, none);
+            let mut waiting = waited.unwrap_or_else(PoisonError::into_inner).0;
+            waiting.threads -= 1;
+            next = waiting.connections.pop_front();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

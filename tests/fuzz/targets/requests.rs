@@ -1,0 +1,37 @@
+//! Typed messages: never a panic, and what is understood is understood again when it is written.
+#![no_main]
+
+mod stream;
+
+use std::time::Duration;
+
+use libfuzzer_sys::fuzz_target;
+use p2pci::wire::ci::p2p::{Answer, Get};
+use p2pci::wire::ci::p2s::Request;
+use p2pci::wire::{Head, Waits};
+use stream::Stream;
+
+fn head(bytes: &[u8]) -> Option<Head> {
+    let input = [&[255], bytes].concat();
+    let waits = Waits {
+        first: None,
+        whole: Duration::from_secs(1),
+    };
+    Head::read_response(&mut Stream::new(&input), waits)
+        .ok()
+        .flatten()
+}
+
+fuzz_target!(|input: &[u8]| {
+    let Some(read) = head(input) else { return };
+    let _ = Answer::parse(&read);
+    if let Ok(request) = Request::parse(&read) {
+        let again = head(&request.to_bytes()).expect("what we write has a head");
+        assert_eq!(Request::parse(&again).as_ref(), Ok(&request));
+    }
+    if let Ok(get) = Get::parse(&read) {
+        let again = head(&get.to_bytes()).expect("what we write has a head");
+        let again = Get::parse(&again).expect("what we write is understood");
+        assert_eq!((again.number, again.host), (get.number, get.host));
+    }
+});

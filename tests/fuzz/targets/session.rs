@@ -1,0 +1,34 @@
+//! Whole conversations with the index server: never a panic, every request is answered, and
+//! nothing is left when the connection is gone.
+#![no_main]
+
+mod stream;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use libfuzzer_sys::fuzz_target;
+use p2pci::net::Sockets;
+use p2pci::server::{Catalog, Server};
+use p2pci::transcript::Transcript;
+use stream::Stream;
+
+static SERVER: LazyLock<Server> = LazyLock::new(|| Server {
+    catalog: Catalog::new(5),
+    sockets: Sockets::default(),
+    transcript: Transcript::new(io::sink(), true, false).expect("a thread"),
+    request_time: Duration::from_secs(1),
+});
+
+fuzz_target!(|input: &[u8]| {
+    let mut stream = Stream::new(input);
+    let from = SocketAddr::from(([127, 0, 0, 1], 1));
+    SERVER.serve(&mut stream, 1, from);
+    assert!(SERVER.catalog.is_empty());
+    let answers = String::from_utf8(stream.out).expect("answers are text");
+    assert!(
+        answers.is_empty() || answers.starts_with("P2P-CI/1.0 ") && answers.ends_with("\r\n\r\n")
+    );
+});
