@@ -47,6 +47,9 @@ fuzz: ## fuzz every parser, FUZZ_TIME=30 seconds each (needs a C++ compiler)
 		echo "$$target: $$(sed -n 's/^stat::number_of_executed_units: *//p' $$log) executions"; \
 	done
 
+soak: ## peers and a server that come, go and are killed for SOAK_TIME=120 seconds
+	@$(CARGO) test --quiet --release --test soak
+
 run-server: ## run the index server on port 7734
 	@$(CARGO) run --quiet --release --bin server
 

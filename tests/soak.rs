@@ -1,0 +1,254 @@
+//! `make soak`: peers join, add, list, download, leave and are killed at random, and the server is
+//! restarted, for SOAK_TIME seconds (120). At the end the index holds exactly what the living
+//! peers have, every downloaded file is identical, and memory, threads and descriptors are back
+//! where they began. SOAK_SEED repeats a run.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a failure here fails loudly"
+)]
+
+#[path = "support/mod.rs"]
+mod support;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use support::{Client, Program, peer, server, server_at};
+use tempfile::TempDir;
+
+/// The most peers at a time.
+const PEERS: usize = 30;
+/// The documents that there are.
+const DOCUMENTS: u32 = 60;
+/// How long everything may take to settle: the longest pause of a peer that tries to come back,
+/// and some more.
+const SETTLE_TIME: Duration = Duration::from_secs(60);
+
+/// What a document holds follows from its number.
+fn document(number: u32) -> Vec<u8> {
+    format!("document {number}\n")
+        .repeat(1 + (number as usize * 97) % 3000)
+        .into_bytes()
+}
+
+/// Chance that can be repeated (xorshift).
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 % limit as u64).unwrap()
+    }
+
+    fn number(&mut self) -> u32 {
+        u32::try_from(self.below(DOCUMENTS as usize)).unwrap() + 1
+    }
+}
+
+struct Member {
+    program: Program,
+    folder: TempDir,
+}
+
+fn join(server: u16, chance: &mut Chance) -> Member {
+    let folder = tempfile::tempdir().unwrap();
+    for _ in 0..3 {
+        let number = chance.number();
+        fs::write(
+            folder.path().join(format!("rfc{number}.txt")),
+            document(number),
+        )
+        .unwrap();
+    }
+    let program = peer("peer", server, folder.path(), &["-q"]);
+    Member { program, folder }
+}
+
+/// What the folders of the members hold, as lines of the index without titles.
+fn shared(members: &[Member]) -> BTreeSet<(u32, u16)> {
+    let files = |member: &Member| {
+        let (port, names) = (member.program.port, support::names(member.folder.path()));
+        names.into_iter().map(move |name| (number_in(&name), port))
+    };
+    members.iter().flat_map(files).collect()
+}
+
+fn number_in(name: &str) -> u32 {
+    let number = name
+        .strip_prefix("rfc")
+        .and_then(|name| name.strip_suffix(".txt"));
+    number
+        .and_then(|number| number.parse().ok())
+        .unwrap_or_else(|| panic!("{name} was left behind"))
+}
+
+/// What the index holds, in the same form.
+fn indexed(server: u16) -> Vec<(u32, u16)> {
+    let mut client = Client::connect(server);
+    client.send("LIST ALL P2P-CI/1.0\r\nHost: soak\r\n\r\n");
+    client.head();
+    let lines = std::iter::repeat_with(|| client.line()).take_while(|line| !line.is_empty());
+    let record = |line: String| {
+        let words: Vec<_> = line.split(' ').collect();
+        (
+            words[1].parse().unwrap(),
+            words[words.len() - 1].parse().unwrap(),
+        )
+    };
+    lines.map(record).collect()
+}
+
+fn check_files(folder: &Path) -> usize {
+    let names = support::names(folder);
+    for name in &names {
+        let bytes = fs::read(folder.join(name)).unwrap();
+        assert!(
+            bytes == document(number_in(name)),
+            "{name} differs from what was shared"
+        );
+    }
+    names.len()
+}
+
+/// Threads, descriptors and resident KiB of a program.
+fn usage(program: &Program) -> (u64, usize, u64) {
+    let status = fs::read_to_string(format!("/proc/{}/status", program.id())).unwrap();
+    let field = |name: &str| -> u64 {
+        let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    };
+    let descriptors = fs::read_dir(format!("/proc/{}/fd", program.id()))
+        .unwrap()
+        .count();
+    (field("Threads:"), descriptors, field("VmRSS:"))
+}
+
+/// Waits until `holds`; says whether it did.
+fn settles(mut holds: impl FnMut() -> bool) -> bool {
+    let begin = Instant::now();
+    while begin.elapsed() < SETTLE_TIME {
+        if holds() {
+            return true;
+        }
+        thread::sleep(Duration::from_millis(100));
+    }
+    false
+}
+
+fn main() {
+    let number = |name: &str| {
+        std::env::var(name)
+            .ok()
+            .and_then(|value| value.parse().ok())
+    };
+    let time = Duration::from_secs(number("SOAK_TIME").unwrap_or(120));
+    let seed =
+        number("SOAK_SEED").unwrap_or_else(|| u64::from(std::process::id()) * 2_654_435_761 + 1);
+    println!("SOAK_TIME={} SOAK_SEED={seed}", time.as_secs());
+    let mut chance = Chance(seed);
+
+    let mut index = server(&["-q"]);
+    let port = index.port;
+    let at_first = usage(&index);
+    let mut members: Vec<Member> = Vec::new();
+    let (mut joins, mut kills, mut exits, mut gets, mut restarts) = (0, 0, 0, 0, 0);
+    let begin = Instant::now();
+    while begin.elapsed() < time {
+        thread::sleep(Duration::from_millis(10));
+        let some = if members.is_empty() {
+            0
+        } else {
+            chance.below(members.len())
+        };
+        match chance.below(1000) {
+            0..100 if members.len() < PEERS => {
+                members.push(join(port, &mut chance));
+                joins += 1;
+            }
+            100..130 if members.len() > PEERS / 2 => {
+                let mut member = members.swap_remove(some);
+                member.program.kill();
+                check_files(member.folder.path());
+                kills += 1;
+            }
+            130..150 if members.len() > PEERS / 2 => {
+                let mut member = members.swap_remove(some);
+                member.program.close_input();
+                assert!(member.program.wait().0.success());
+                check_files(member.folder.path());
+                exits += 1;
+            }
+            150..152 if !members.is_empty() => {
+                index.kill();
+                index = server_at(port);
+                restarts += 1;
+            }
+            200..400 if !members.is_empty() => members[some].program.type_line("3"),
+            400..700 if !members.is_empty() => {
+                let wanted = chance.number();
+                for line in ["4", &wanted.to_string(), ""] {
+                    members[some].program.type_line(line);
+                }
+                gets += 1;
+            }
+            _ => {}
+        }
+    }
+    println!(
+        "{joins} joined, {kills} killed, {exits} left, {gets} GETs, {restarts} restarts of the server"
+    );
+
+    let same = settles(|| indexed(port).into_iter().collect::<BTreeSet<_>>() == shared(&members));
+    let (index_holds, folders_hold) = (indexed(port), shared(&members));
+    assert!(
+        same,
+        "the index holds {index_holds:?}, the folders {folders_hold:?}"
+    );
+    assert_eq!(
+        index_holds.len(),
+        folders_hold.len(),
+        "a record is held twice"
+    );
+    let files: usize = members
+        .iter()
+        .map(|member| check_files(member.folder.path()))
+        .sum();
+    println!(
+        "{} peers share {files} files, all identical, all in the index",
+        members.len()
+    );
+
+    let is_idle = |member: &Member| usage(&member.program).0 <= PEER_THREADS;
+    assert!(
+        settles(|| members.iter().all(is_idle)),
+        "threads of uploads are left in a peer"
+    );
+    for mut member in members {
+        member.program.close_input();
+        assert!(member.program.wait().0.success());
+    }
+    let back = settles(|| usage(&index).0 == at_first.0 && usage(&index).1 == at_first.1);
+    let at_last = usage(&index);
+    assert!(
+        back,
+        "threads, descriptors, KiB: {at_first:?} at first, {at_last:?} at last"
+    );
+    assert!(
+        at_last.2 < at_first.2 + 16 * 1024,
+        "memory: {at_first:?} at first, {at_last:?} at last"
+    );
+    assert!(indexed(port).is_empty());
+    println!("server (threads, descriptors, KiB): {at_first:?} at first, {at_last:?} at last");
+}
+
+/// What a peer has when nobody downloads from it: the menu, and one thread each for signals,
+/// printing, uploads, refusals, the index, the folder and standard input.
+const PEER_THREADS: u64 = 8;
