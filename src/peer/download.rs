@@ -171,3 +171,74 @@ impl Downloader {
         Ok(got)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transcript::testing::Paper;
+    use crate::wire::Port;
+    use std::net::{IpAddr, TcpListener};
+
+    /// Asks a holder that sends `answer` and then nothing more, and does not close.
+    fn ask_silent(answer: &'static str) -> DownloadError {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = Port::new(listener.local_addr().unwrap().port()).unwrap();
+        let (done, wait) = std::sync::mpsc::channel::<()>();
+        let holder = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.write_all(answer.as_bytes()).unwrap();
+            let _ = wait.recv();
+        });
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("rfc7.txt"), "old").unwrap();
+        let downloader = Downloader {
+            patience: Duration::from_millis(100),
+            ..Downloader::new(
+                Arc::new(Library::open(folder.path(), None).unwrap()),
+                Sockets::default(),
+                Transcript::new(Paper::default(), true, false).unwrap(),
+                "Test".into(),
+            )
+        };
+        let endpoint = Endpoint {
+            host: IpAddr::from([127, 0, 0, 1]).into(),
+            port,
+        };
+        let error = downloader
+            .download("7".parse().unwrap(), &endpoint, true)
+            .unwrap_err();
+        drop(done);
+        holder.join().unwrap();
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        assert_eq!(
+            std::fs::read_to_string(folder.path().join("rfc7.txt")).unwrap(),
+            "old"
+        );
+        error
+    }
+
+    #[test]
+    fn a_holder_that_falls_silent_is_given_up() {
+        for answer in [
+            "",
+            "P2P-CI/1.0 200 OK\r\n",
+            "P2P-CI/1.0 200 OK\r\nContent-Length: 5\r\n",
+        ] {
+            let error = ask_silent(answer);
+            assert!(
+                matches!(error, DownloadError::Head(HeadError::TimedOut)),
+                "{answer:?}: {error}"
+            );
+        }
+        let error = ask_silent("P2P-CI/1.0 200 OK\r\nContent-Length: 5\r\n\r\nha");
+        assert!(
+            matches!(error, DownloadError::Lost { got: 2, .. }),
+            "{error}"
+        );
+        let error = ask_silent("P2P-CI/1.0 200 OK\r\n\r\nno length");
+        assert!(
+            matches!(error, DownloadError::Lost { got: 9, .. }),
+            "{error}"
+        );
+    }
+}

@@ -249,3 +249,80 @@ impl Drop for Session<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transcript::testing::Paper;
+    use crate::wire::testing::Script;
+    use std::io::{BufRead, Read};
+
+    /// A peer whose session panics when it asks for more than was sent.
+    struct Trap(Script);
+
+    impl Read for Trap {
+        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            self.0.read(into)
+        }
+    }
+
+    impl BufRead for Trap {
+        fn fill_buf(&mut self) -> io::Result<&[u8]> {
+            assert!(!self.0.buffered().is_empty(), "a fault in a session");
+            self.0.fill_buf()
+        }
+
+        fn consume(&mut self, count: usize) {
+            self.0.consume(count);
+        }
+    }
+
+    impl Source for Trap {
+        fn allow(&mut self, _: Option<Duration>) {}
+
+        fn buffered(&self) -> &[u8] {
+            self.0.buffered()
+        }
+    }
+
+    impl Write for Trap {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_panic_ends_its_session_only_and_its_records_go() {
+        let paper = Paper::default();
+        let server = Server {
+            catalog: Catalog::new(10),
+            sockets: Sockets::default(),
+            transcript: Transcript::new(paper.clone(), true, false).unwrap(),
+            request_time: Duration::from_secs(1),
+        };
+        let (add, from) = (
+            "ADD RFC 1 P2P-CI/1.0\nHost: vm\nPort: 9\nTitle: t\n\n",
+            ([127, 0, 0, 1], 5).into(),
+        );
+        let other = server.catalog.join(2, [127, 0, 0, 1].into());
+        let (serving, mut trap) = (server.clone(), Trap(Script::of(add)));
+        let session = std::thread::spawn(move || serving.serve(&mut trap, 1, from));
+        assert!(session.join().is_err());
+        let printed = paper.text(&server.transcript);
+        assert!(
+            printed.contains("[SERVER] Added RFC 1 from vm\n"),
+            "{printed}"
+        );
+        assert!(
+            printed.ends_with("[SERVER] Peer vm:9 left. Removed 1 peer(s), 1 RFC(s).\n"),
+            "{printed}"
+        );
+        assert!(server.catalog.is_empty());
+        let record = Record::parse("RFC 1 t vm 9").unwrap();
+        assert!(other.add(&record).is_ok(), "the others go on");
+    }
+}
