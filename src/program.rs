@@ -8,7 +8,7 @@ use anyhow::Context;
 use clap::builder::RangedI64ValueParser;
 use clap::value_parser;
 use rustix::process::{Resource, getrlimit, setrlimit};
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 use tracing_subscriber::EnvFilter;
 
 use crate::transcript::Transcript;
@@ -108,12 +108,31 @@ pub fn count(number: u32) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
 
-/// Lets the program have as many files and sockets as the system allows it. The limit that a
-/// shell sets is often lower, for the sake of programs that can't cope with more.
-pub fn raise_descriptor_limit() {
+/// How many descriptors a program wants besides those of the connections that it lets in.
+const OTHER_DESCRIPTORS: usize = 32;
+
+/// Lets the program have as many files and sockets as the system allows it, for the limit that a
+/// shell sets is often lower. Returns how many connections it may let in: `wanted` ones, or as
+/// many as there are descriptors for.
+#[must_use]
+pub fn connections_within_limits(wanted: u32) -> usize {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     if let Err(error) = setrlimit(Resource::Nofile, limit) {
         debug!(%error, "the limit of open files stays as it is");
     }
+    let allowed = getrlimit(Resource::Nofile)
+        .current
+        .and_then(|limit| usize::try_from(limit).ok());
+    let possible = allowed.map_or(usize::MAX, |limit| {
+        limit.saturating_sub(OTHER_DESCRIPTORS).max(1)
+    });
+    let wanted = count(wanted);
+    if possible < wanted {
+        warn!(
+            wanted,
+            possible, "the limit of open files (ulimit -n) allows fewer connections"
+        );
+    }
+    possible.min(wanted)
 }

@@ -101,11 +101,10 @@ fn open_library(arguments: &Arguments) -> anyhow::Result<Arc<Library>> {
 }
 
 fn run(arguments: Arguments, transcript: &Transcript) -> anyhow::Result<()> {
-    program::raise_descriptor_limit();
     let library = open_library(&arguments)?;
     let os: Arc<str> = program::operating_system().into();
     let uploading = Sockets::with_limits(Limits {
-        total: program::count(arguments.max_uploads),
+        total: program::connections_within_limits(arguments.max_uploads),
         ..Limits::default()
     });
     let asking = Sockets::default();
@@ -139,14 +138,18 @@ fn run(arguments: Arguments, transcript: &Transcript) -> anyhow::Result<()> {
         host: name.host,
         port,
     };
-    let index = Central::connect(Membership {
+    let membership = Membership {
         server: arguments.host,
         me: me.clone(),
         pipeline: arguments.pipeline.into(),
         sockets: asking.clone(),
         transcript: transcript.clone(),
-    })
-    .context(Failure::IndexUnreachable)?;
+    };
+    let index = match Central::connect(membership) {
+        // It was told to end before it had begun.
+        Err(_) if asking.is_closing() => return Ok(()),
+        joined => joined.context(Failure::IndexUnreachable)?,
+    };
     let downloader = Downloader::new(library, asking.clone(), transcript.clone(), os);
     let peer = Arc::new(Peer::new(me, index, downloader, transcript.clone()));
 

@@ -58,9 +58,8 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments, transcript: &Transcript) -> anyhow::Result<()> {
-    program::raise_descriptor_limit();
     let sockets = Sockets::with_limits(Limits {
-        total: program::count(arguments.max_peers),
+        total: program::connections_within_limits(arguments.max_peers),
         per_address: program::count(arguments.max_peers_per_address),
         send_time: Duration::from_secs(arguments.send_time.into()),
     });

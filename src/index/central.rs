@@ -5,7 +5,7 @@
 //! pauses, and registers everything again. Questions meanwhile are answered with
 //! [`IndexError::Away`] at once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, RandomState};
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -29,6 +29,14 @@ const CONNECT_TIME: Duration = Duration::from_secs(10);
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// and the longest one. Each is twice the one before.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// How long a server may take to close a connection that it has no room for, where there is nothing
+/// to register that it would answer.
+const CLOSE_TIME: Duration = Duration::from_secs(1);
+/// The pause before what the server has refused is tried again, for the reason may have gone,
+const FIRST_RETRY: Duration = Duration::from_secs(30);
+/// and the longest one. Each is twice the one before.
+const LONGEST_RETRY: Duration = Duration::from_mins(15);
 
 /// How a peer takes part in a central index.
 #[derive(Debug, Clone)]
@@ -69,6 +77,8 @@ struct State {
     lost: Option<Arc<ResponseError>>,
     /// What is to be registered, now and whenever the server comes back.
     published: BTreeMap<RfcNumber, Title>,
+    /// What of it the server has taken since it is there.
+    taken: BTreeMap<RfcNumber, Title>,
 }
 
 #[derive(Debug)]
@@ -95,7 +105,8 @@ impl Central {
             state: Mutex::default(),
             leaving: Condvar::new(),
         });
-        let watch = shared.link()?;
+        let (link, watch) = shared.connect()?;
+        shared.lock().link = Some(link);
         let Membership {
             server, transcript, ..
         } = &shared.membership;
@@ -112,7 +123,9 @@ impl Central {
     }
 
     fn search(&self, request: Request) -> Result<Vec<Record>, IndexError> {
-        let responses = self.0.exchange(&[request], Asked::Search)?;
+        let transcript = &self.0.membership.transcript;
+        let ask = |link: &mut Link| link.exchange(&[request], Asked::Search, transcript);
+        let responses = self.0.with_link(ask)?.0;
         let Some(Response { code, records, .. }) = responses.into_iter().next() else {
             return Ok(Vec::new());
         };
@@ -152,6 +165,12 @@ impl Index for Central {
         })
     }
 
+    fn withdraw(&self, number: RfcNumber) {
+        let mut state = self.0.lock();
+        state.published.remove(&number);
+        state.taken.remove(&number);
+    }
+
     fn leave(&self) {
         self.0.membership.transcript.line("[PEER] Disconnecting...");
         self.0.is_leaving.store(true, Ordering::SeqCst);
@@ -163,88 +182,85 @@ impl Index for Central {
 }
 
 impl Shared {
-    /// Connects, and returns what sees the end of the connection.
-    fn link(&self) -> Result<Watch, IndexError> {
+    /// Connects, and returns what sees the end of the connection as well.
+    fn connect(&self) -> Result<(Link, Watch), IndexError> {
         let Membership {
             server, sockets, ..
         } = &self.membership;
         let connection = connect(sockets, server, CONNECT_TIME)?;
         let watch = connection.watch();
         self.connection.store(connection.id(), Ordering::SeqCst);
-        let mut state = self.lock();
-        state.lost = None;
-        state.link = Some(Link {
-            connection,
-            responses: Responses::default(),
-        });
-        Ok(watch)
+        Ok((
+            Link {
+                connection,
+                responses: Responses::default(),
+            },
+            watch,
+        ))
     }
 
-    /// Registers documents, some at a time, so that questions come in between.
-    fn register(&self, documents: &[Rfc]) -> Result<usize, IndexError> {
-        let Membership {
-            me,
-            pipeline,
-            transcript,
-            ..
-        } = &self.membership;
-        let mut taken = 0;
-        for some in documents.chunks((*pipeline).max(1)) {
-            let add = |Rfc { number, title }: &Rfc| {
-                Request::Add(Record {
-                    number: *number,
-                    title: title.clone(),
-                    holder: me.clone(),
-                })
-            };
-            let requests: Vec<_> = some.iter().map(add).collect();
-            let responses = self.exchange(&requests, Asked::Add)?;
-            for (Rfc { number, .. }, Response { code, .. }) in some.iter().zip(responses) {
-                if code == Status::Ok.code() {
-                    taken += 1;
-                } else {
-                    let refused = IndexError::Refused(code);
-                    transcript.line(format_args!(
-                        "[PEER] RFC {number} is not registered: {refused}"
-                    ));
-                }
-            }
-        }
-        Ok(taken)
-    }
-
-    /// Sends requests and reads their responses, and prints all of them. After an error the
-    /// stream is out of step or gone, so the connection is given up.
-    fn exchange(&self, requests: &[Request], asked: Asked) -> Result<Vec<Response>, IndexError> {
-        let Membership {
-            server, transcript, ..
-        } = &self.membership;
+    /// Does something with the connection to the server. After an error the stream is out of step
+    /// or gone, so the connection is given up.
+    fn with_link<T>(
+        &self,
+        work: impl FnOnce(&mut Link) -> Result<T, ResponseError>,
+    ) -> Result<(T, MutexGuard<'_, State>), IndexError> {
+        let server = &self.membership.server;
         let mut state = self.lock();
         let Some(link) = &mut state.link else {
             return Err(IndexError::Away(server.clone()));
         };
-        let exchanged = link.exchange(requests, asked, transcript);
-        exchanged.map_err(|reason| {
-            state.link = None;
-            let (server, reason) = (server.clone(), Arc::new(reason));
-            state.lost = Some(Arc::clone(&reason));
-            IndexError::Lost { server, reason }
-        })
+        match work(link) {
+            Ok(done) => Ok((done, state)),
+            Err(reason) => {
+                let reason = Arc::new(reason);
+                state.link = None;
+                state.lost = Some(Arc::clone(&reason));
+                Err(IndexError::Lost {
+                    server: server.clone(),
+                    reason,
+                })
+            }
+        }
     }
 
-    /// The life of the keeper: sees the server go away, and comes back to it.
+    /// Registers documents, some at a time, so that questions come in between.
+    fn register(&self, documents: &[Rfc]) -> Result<usize, IndexError> {
+        let mut count = 0;
+        for some in documents.chunks(self.membership.pipeline.max(1)) {
+            let (taken, mut state) =
+                self.with_link(|link| link.register(some, &self.membership))?;
+            count += taken.len();
+            state.taken.extend(taken);
+        }
+        Ok(count)
+    }
+
+    /// The life of the keeper: sees the server go away and comes back to it, and tries again what
+    /// it has refused.
     fn keep(&self, mut watch: Watch) {
         let Membership {
-            server, transcript, ..
+            server,
+            transcript,
+            sockets,
+            ..
         } = &self.membership;
-        let mut pause = FIRST_PAUSE;
+        let (mut pause, mut retry) = (FIRST_PAUSE, FIRST_RETRY);
+        let mut joined = Instant::now();
         loop {
-            let joined = Instant::now();
-            watch.wait_until_closed();
-            let mut state = self.lock();
-            if self.is_leaving.load(Ordering::SeqCst) || self.membership.sockets.is_closing() {
+            let is_closed = watch.wait_until_closed(retry);
+            if self.is_leaving.load(Ordering::SeqCst) || sockets.is_closing() {
                 return;
             }
+            if !is_closed {
+                retry = (retry * 2).min(LONGEST_RETRY);
+                let missing = self.lock().missing(&BTreeSet::new());
+                // Where the server is lost by it, that is seen in the next turn.
+                let _ = self.register(&missing);
+                continue;
+            }
+            let mut state = self.lock();
+            state.taken.clear();
             let last_word = state.link.take().map(|mut link| link.last_word(transcript));
             let lost = state.lost.take().or(last_word).map_or_else(
                 || IndexError::Away(server.clone()),
@@ -262,45 +278,62 @@ impl Shared {
             if joined.elapsed() > LONGEST_PAUSE {
                 pause = FIRST_PAUSE;
             }
-            match self.come_back(&mut pause) {
-                Some(next) => watch = next,
-                None => return,
+            let Some(next) = self.come_back(&mut pause) else {
+                return;
+            };
+            (watch, retry, joined) = (next, FIRST_RETRY, Instant::now());
+        }
+    }
+
+    /// Tries until the server is there and has answered; `None` where the peer leaves meanwhile.
+    fn come_back(&self, pause: &mut Duration) -> Option<Watch> {
+        loop {
+            self.wait(jittered(*pause))?;
+            *pause = (*pause * 2).min(LONGEST_PAUSE);
+            match self.register_again() {
+                Ok(watch) => return Some(watch),
+                Err(_) if self.membership.sockets.is_closing() => return None,
+                Err(error) => debug!(%error, next_in = ?*pause, "the index is still away"),
             }
         }
     }
 
-    /// Tries until the server is there and everything is registered again; `None` where the peer
-    /// leaves meanwhile.
-    fn come_back(&self, pause: &mut Duration) -> Option<Watch> {
+    /// Connects and registers everything, also what is published meanwhile. Only then do questions
+    /// get the connection: until then the index is away for them, and they need not wait.
+    fn register_again(&self) -> Result<Watch, IndexError> {
         let Membership {
             server,
             transcript,
-            sockets,
+            pipeline,
             ..
         } = &self.membership;
+        let lost = |reason| IndexError::Lost {
+            server: server.clone(),
+            reason: Arc::new(reason),
+        };
+        let (mut link, watch) = self.connect()?;
+        let (mut tried, mut taken) = (BTreeSet::new(), BTreeMap::new());
         loop {
-            self.wait(jittered(*pause))?;
-            *pause = (*pause * 2).min(LONGEST_PAUSE);
-            let returned = self.link().and_then(|watch| {
-                let published = self.lock().published.clone();
-                let documents: Vec<_> = published
-                    .into_iter()
-                    .map(|(number, title)| Rfc { number, title })
-                    .collect();
+            let missing = self.lock().missing(&tried);
+            for some in missing.chunks((*pipeline).max(1)) {
+                taken.extend(link.register(some, &self.membership).map_err(lost)?);
+                tried.extend(some.iter().map(|document| document.number));
+            }
+            if tried.is_empty() && watch.wait_until_closed(CLOSE_TIME) {
+                return Err(lost(ResponseError::Closed));
+            }
+            let mut state = self.lock();
+            if state.missing(&tried).is_empty() {
+                let (all, taken_count) = (tried.len(), taken.len());
+                state.link = Some(link);
+                state.lost = None;
+                state.taken = taken;
+                drop(state);
                 transcript.line(format_args!(
-                    "[PEER] Connected to server at port {} again, registering {} RFC(s)",
-                    server.port,
-                    documents.len()
+                    "[PEER] Connected to server at port {} again, registered {taken_count} of {all} RFC(s)",
+                    server.port
                 ));
-                Ok((watch, self.register(&documents)?))
-            });
-            match returned {
-                Ok((watch, taken)) => {
-                    transcript.line(format_args!("[PEER] Registered {taken} RFC(s) again"));
-                    return Some(watch);
-                }
-                Err(_) if sockets.is_closing() => return None,
-                Err(error) => debug!(%error, next_in = ?*pause, "the index is still away"),
+                return Ok(watch);
             }
         }
     }
@@ -321,7 +354,53 @@ impl Shared {
     }
 }
 
+impl State {
+    /// What is published and not yet taken by the server, without what was `tried` already.
+    fn missing(&self, tried: &BTreeSet<RfcNumber>) -> Vec<Rfc> {
+        let is_missing = |(number, title): &(&RfcNumber, &Title)| {
+            !tried.contains(number) && self.taken.get(number) != Some(title)
+        };
+        let missing = self.published.iter().filter(is_missing);
+        missing
+            .map(|(&number, title)| Rfc {
+                number,
+                title: title.clone(),
+            })
+            .collect()
+    }
+}
+
 impl Link {
+    /// Registers documents, all ahead of the first response, and returns those that were taken.
+    fn register(
+        &mut self,
+        documents: &[Rfc],
+        membership: &Membership,
+    ) -> Result<Vec<(RfcNumber, Title)>, ResponseError> {
+        let Membership { me, transcript, .. } = membership;
+        let add = |Rfc { number, title }: &Rfc| {
+            Request::Add(Record {
+                number: *number,
+                title: title.clone(),
+                holder: me.clone(),
+            })
+        };
+        let requests: Vec<_> = documents.iter().map(add).collect();
+        let responses = self.exchange(&requests, Asked::Add, transcript)?;
+        let mut taken = Vec::with_capacity(documents.len());
+        for (Rfc { number, title }, Response { code, .. }) in documents.iter().zip(responses) {
+            if code == Status::Ok.code() {
+                taken.push((*number, title.clone()));
+            } else {
+                let refused = IndexError::Refused(code);
+                transcript.line(format_args!(
+                    "[PEER] RFC {number} is not registered: {refused}"
+                ));
+            }
+        }
+        Ok(taken)
+    }
+
     fn exchange(
         &mut self,
         requests: &[Request],

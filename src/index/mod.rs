@@ -46,6 +46,10 @@ pub trait Index {
     /// [`IndexError`].
     fn list(&self) -> Result<Vec<Record>, IndexError>;
 
+    /// Publishes a document no longer. An index that can't take one back keeps it until this peer
+    /// leaves or comes back to it.
+    fn withdraw(&self, number: RfcNumber);
+
     /// Leaves the index, with all that this peer has published.
     fn leave(&self);
 }

@@ -6,9 +6,16 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use socket2::{Domain, Protocol, Socket, Type};
+
 use super::listener::prepare;
 use super::{Connection, Sockets};
 use crate::wire::Endpoint;
+
+/// How often a connect that takes its time looks whether the program is about to end.
+const CLOSING_LOOK: Duration = Duration::from_millis(50);
 
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
@@ -77,7 +84,7 @@ pub fn connect(
             last = io::ErrorKind::TimedOut.into();
             break;
         }
-        let admitted = TcpStream::connect_timeout(address, share).and_then(|stream| {
+        let admitted = connect_to(sockets, *address, share).and_then(|stream| {
             prepare(&stream)?;
             sockets
                 .admit(stream)
@@ -92,6 +99,37 @@ pub fn connect(
         endpoint: endpoint.clone(),
         reason: last,
     })
+}
+
+/// Connects to one address within `time`, unless the sockets are closed meanwhile.
+fn connect_to(sockets: &Sockets, address: SocketAddr, time: Duration) -> io::Result<TcpStream> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
+    socket.set_nonblocking(true)?;
+    match socket.connect(&address.into()) {
+        Err(error) if error.raw_os_error() != Some(Errno::INPROGRESS.raw_os_error()) => {
+            return Err(error);
+        }
+        _ => {}
+    }
+    let look = Timespec::try_from(CLOSING_LOOK).map_err(io::Error::other)?;
+    let end = Instant::now() + time;
+    loop {
+        match poll(&mut [PollFd::new(&socket, PollFlags::OUT)], Some(&look)) {
+            Ok(1..) => break,
+            _ if sockets.is_closing() => return Err(io::ErrorKind::Interrupted.into()),
+            _ if Instant::now() >= end => return Err(io::ErrorKind::TimedOut.into()),
+            _ => {}
+        }
+    }
+    if let Some(error) = socket.take_error()? {
+        return Err(error);
+    }
+    socket.set_nonblocking(false)?;
+    Ok(socket.into())
 }
 
 /// The local address from which this machine would connect to `remote`. Nothing is sent.

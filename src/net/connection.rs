@@ -6,7 +6,7 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 use super::sockets::Admission;
@@ -136,16 +136,24 @@ impl Connection {
 pub struct Watch(Arc<TcpStream>);
 
 impl Watch {
-    /// Waits until the connection is closed, also where there are bytes that nobody has read yet.
-    pub fn wait_until_closed(&self) {
+    /// Waits until the connection is closed, also where there are bytes that nobody has read yet, at
+    /// most `time`, and says whether it is.
+    #[must_use]
+    pub fn wait_until_closed(&self, time: Duration) -> bool {
         #[cfg(target_os = "linux")]
         let end = PollFlags::RDHUP;
         // Elsewhere a hang-up is seen without being asked for.
         #[cfg(not(target_os = "linux"))]
         let end = PollFlags::empty();
-        let mut watched = [PollFd::new(&self.0, end)];
-        // An interrupted wait goes on; any other answer is an end.
-        while poll(&mut watched, None) == Err(Errno::INTR) {}
+        let until = Instant::now() + time;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            let left = Timespec::try_from(left).ok();
+            match poll(&mut [PollFd::new(&self.0, end)], left.as_ref()) {
+                Err(Errno::INTR) => {}
+                closed => return closed != Ok(0),
+            }
+        }
     }
 }
 
@@ -260,6 +268,11 @@ impl Read for Socket {
                         e.kind(),
                         io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
                     ) => {}
+                // What the system gives up is not our deadline.
+                Err(e) if e.raw_os_error() == Some(Errno::TIMEDOUT.raw_os_error()) => {
+                    let reason = "the machine of the other side does not answer any more";
+                    return Err(io::Error::new(io::ErrorKind::ConnectionAborted, reason));
+                }
                 read => return read,
             }
         }

@@ -4,7 +4,9 @@
 //! takes longer than sending a small file.
 
 use std::collections::VecDeque;
+use std::io::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -12,6 +14,7 @@ use std::time::Duration;
 use tracing::warn;
 
 use super::Connection;
+use super::seldom::Seldom;
 
 /// The stack of a session's thread, in bytes. A quarter of it is in use at the deepest.
 const STACK: usize = 128 * 1024;
@@ -29,7 +32,10 @@ struct Shared<S> {
     name: &'static str,
     started: AtomicU64,
     session: S,
+    /// What a connection is told for which there can be no thread.
+    no_room: Vec<u8>,
     waiting: Mutex<Waiting>,
+    log: Mutex<Seldom>,
     connection_came: Condvar,
 }
 
@@ -41,12 +47,14 @@ struct Waiting {
 }
 
 impl<S: Fn(Connection) + Send + Sync + 'static> Crew<S> {
-    pub(super) fn new(name: &'static str, session: S) -> Self {
+    pub(super) fn new(name: &'static str, no_room: Vec<u8>, session: S) -> Self {
         Self(Arc::new(Shared {
             name,
             started: AtomicU64::new(0),
             session,
+            no_room,
             waiting: Mutex::default(),
+            log: Mutex::default(),
             connection_came: Condvar::new(),
         }))
     }
@@ -63,13 +71,35 @@ impl<S: Fn(Connection) + Send + Sync + 'static> Crew<S> {
         drop(waiting);
         let number = self.0.started.fetch_add(1, Ordering::Relaxed) + 1;
         let shared = Arc::clone(&self.0);
+        // The connection is handed over only to a thread that is there: else it is still ours, to
+        // be told.
+        let (hand_over, handed) = mpsc::sync_channel::<Connection>(1);
         let thread = thread::Builder::new()
             .name(format!("{} {number}", shared.name))
             .stack_size(STACK)
-            .spawn(move || shared.work(connection));
-        if let Err(error) = thread {
-            warn!(%error, "no thread for one more connection: it is closed, and accepting pauses");
-            thread::sleep(PAUSE);
+            .spawn(move || handed.recv().map(|connection| shared.work(connection)));
+        match thread {
+            Ok(_) => {
+                // The thread waits for it.
+                let _ = hand_over.send(connection);
+            }
+            Err(error) => {
+                if let Some(before) = self
+                    .0
+                    .log
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .due()
+                {
+                    warn!(%error, before, "no thread for a connection: accepting pauses");
+                }
+                let mut connection = connection;
+                let told = connection
+                    .write_all(&self.0.no_room)
+                    .and_then(|()| connection.flush());
+                drop((told, connection));
+                thread::sleep(PAUSE);
+            }
         }
     }
 }

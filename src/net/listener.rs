@@ -12,6 +12,7 @@ use tracing::{debug, warn};
 use super::connection::SEND_LOOK;
 use super::crew::Crew;
 use super::refusals::Refusals;
+use super::seldom::Seldom;
 use super::sockets::Refused;
 use super::{Connection, Sockets};
 
@@ -107,8 +108,9 @@ impl Listener {
         no_room: Vec<u8>,
         session: impl Fn(Connection) + Send + Sync + 'static,
     ) -> io::Result<()> {
+        let crew = Crew::new(name, no_room.clone(), session);
         let mut refusals = Refusals::start(no_room)?;
-        let crew = Crew::new(name, session);
+        let mut pauses = Seldom::default();
         sockets.admit_listener(Arc::clone(&self.socket));
         while !sockets.is_closing() {
             let prepared = self.socket.accept().and_then(|(stream, _)| {
@@ -120,7 +122,7 @@ impl Listener {
                 Ok(Err((Refused::Closing, _))) => {}
                 Ok(Err((why, stream))) => refusals.refuse(stream, why),
                 Err(_) if sockets.is_closing() => {}
-                Err(error) => rest_after(&error),
+                Err(error) => rest_after(&error, &mut pauses),
             }
         }
         Ok(())
@@ -152,13 +154,15 @@ fn is_without_ipv6(error: &io::Error) -> bool {
 
 /// Some errors concern one connection that is gone again. Others last, as when descriptors
 /// have run out, and trying at once would only burn the processor.
-fn rest_after(error: &io::Error) {
+fn rest_after(error: &io::Error, pauses: &mut Seldom) {
     match error.kind() {
         io::ErrorKind::ConnectionAborted
         | io::ErrorKind::ConnectionReset
         | io::ErrorKind::Interrupted => {}
         _ => {
-            warn!(%error, "accepting pauses");
+            if let Some(before) = pauses.due() {
+                warn!(%error, before, "accepting pauses");
+            }
             thread::sleep(PAUSE);
         }
     }
@@ -173,5 +177,12 @@ pub(super) fn prepare(stream: &TcpStream) -> io::Result<()> {
         .with_time(KEEPALIVE_AFTER)
         .with_interval(KEEPALIVE_INTERVAL)
         .with_retries(KEEPALIVE_PROBES);
-    SockRef::from(stream).set_tcp_keepalive(&probes)
+    let socket = SockRef::from(stream);
+    socket.set_tcp_keepalive(&probes)?;
+    // Probes are not sent while there are bytes on the way that nobody has taken.
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_user_timeout(Some(
+        KEEPALIVE_AFTER + KEEPALIVE_INTERVAL * KEEPALIVE_PROBES,
+    ))?;
+    Ok(())
 }

@@ -9,6 +9,7 @@ mod connection;
 mod crew;
 mod listener;
 mod refusals;
+mod seldom;
 mod sockets;
 
 pub use connect::{ConnectError, connect, local_address_towards, resolve};

@@ -1,77 +1,80 @@
 //! Telling connections for which there is no room that there is none.
 
+use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::sync::mpsc::{self, SyncSender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use tracing::warn;
 
+use super::seldom::Seldom;
 use super::sockets::Refused;
 
-/// How long a refused connection may take to be told, and then to close.
-const TELL_TIME: Duration = Duration::from_millis(100);
-/// How many refused connections may wait to be told. More than these are closed untold: they
-/// come faster than people do.
-const WAITING: usize = 64;
-/// The log has at most one line about refusals in this time.
-const LOG_TIME: Duration = Duration::from_secs(1);
+/// How long a refused connection has to read why, before it is closed: closing at once, with bytes
+/// from it on the way, could take the answer away from it.
+const LINGER_TIME: Duration = Duration::from_millis(100);
+/// How many refused connections there are at a time. More than these are closed untold.
+const MOST: usize = 256;
 
 /// Refuses connections, in a thread of its own, so that accepting goes on meanwhile.
 #[derive(Debug)]
 pub(super) struct Refusals {
-    waiting: SyncSender<TcpStream>,
-    /// Refused since the last line in the log.
-    unlogged: u64,
-    last_logged: Option<Instant>,
+    refused: SyncSender<TcpStream>,
+    log: Seldom,
 }
 
 impl Refusals {
     /// Starts the thread. `answer` is what a refused connection is told.
     pub(super) fn start(answer: Vec<u8>) -> io::Result<Self> {
-        let (waiting, refused) = mpsc::sync_channel(WAITING);
-        thread::Builder::new()
-            .name("refusals".to_owned())
-            .spawn(move || {
-                for stream in refused {
-                    // Nothing is lost with one that does not listen.
-                    let _ = tell(&stream, &answer);
-                }
-            })?;
+        let (send, refused) = mpsc::sync_channel(MOST);
+        let thread = thread::Builder::new().name("refusals".to_owned());
+        thread.spawn(move || tell_all(&refused, &answer))?;
         Ok(Self {
-            waiting,
-            unlogged: 0,
-            last_logged: None,
+            refused: send,
+            log: Seldom::default(),
         })
     }
 
     pub(super) fn refuse(&mut self, stream: TcpStream, why: Refused) {
-        self.unlogged += 1;
-        if self
-            .last_logged
-            .is_none_or(|last| last.elapsed() >= LOG_TIME)
-        {
-            let from = stream.peer_addr().ok();
-            warn!(
-                ?from,
-                refused = self.unlogged,
-                "no room for a connection: {why}"
-            );
-            self.unlogged = 0;
-            self.last_logged = Some(Instant::now());
+        if let Some(before) = self.log.due() {
+            let from = stream.peer_addr().map(|from| from.ip().to_canonical()).ok();
+            warn!(?from, before, "no room for a connection: {why}");
         }
         // Where the queue is full, the stream is dropped, and with it closed.
-        let _ = self.waiting.try_send(stream);
+        let _ = self.refused.try_send(stream);
+    }
+}
+
+/// Tells each connection at once, and closes it a while later.
+fn tell_all(refused: &Receiver<TcpStream>, answer: &[u8]) {
+    let mut lingering: VecDeque<(Instant, TcpStream)> = VecDeque::new();
+    loop {
+        match refused.recv_timeout(LINGER_TIME) {
+            Ok(stream) => {
+                // One that is gone already is none to wait for.
+                if tell(&stream, answer).is_ok() {
+                    lingering.push_back((Instant::now(), stream));
+                }
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+        let is_over = |(told, _): &(Instant, TcpStream)| told.elapsed() >= LINGER_TIME;
+        while lingering.len() > MOST || lingering.front().is_some_and(is_over) {
+            let Some((_, mut stream)) = lingering.pop_front() else {
+                break;
+            };
+            // What has come meanwhile is read, for unread input would reset the connection.
+            let _ = stream.read(&mut [0; 4096]);
+        }
     }
 }
 
 fn tell(mut stream: &TcpStream, answer: &[u8]) -> io::Result<()> {
-    stream.set_write_timeout(Some(TELL_TIME))?;
-    stream.set_read_timeout(Some(TELL_TIME))?;
+    // A new connection has room for an answer, so this waits for nothing.
+    stream.set_nonblocking(true)?;
     stream.write_all(answer)?;
-    stream.shutdown(Shutdown::Write)?;
-    // What the other side has sent meanwhile is read, for closing with unread input would take
-    // the answer away from it.
-    stream.read(&mut [0; 4096]).map(drop)
+    stream.shutdown(Shutdown::Write)
 }

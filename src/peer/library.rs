@@ -319,6 +319,10 @@ impl Incoming {
             file,
             may_replace,
         } = self;
+        // On the disk first, so that hardly any time is between this look and the new name.
+        file.as_file()
+            .sync_all()
+            .map_err(LibraryError::io("write", &path))?;
         if !may_replace && path.is_file() {
             return Err(LibraryError::Appeared(path));
         }

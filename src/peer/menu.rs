@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::str::FromStr;
 
-use super::Peer;
+use super::{GetError, Peer};
 use crate::index::Index;
 use crate::transcript::Transcript;
 use crate::wire::ci::p2s::Record;
@@ -93,9 +93,14 @@ impl<I: Index, A: Answers> Menu<'_, I, A> {
             ended = answer.is_none();
             matches!(answer.as_deref(), Some("y" | "Y" | "yes" | "Yes" | "YES"))
         };
-        let got = self.peer.get(number, &title, may_replace);
-        if let Err(error) = got {
-            self.say(format_args!("RFC {number} was not downloaded: {error}."));
+        match self.peer.get(number, &title, may_replace) {
+            Ok(_) => {}
+            Err(GetError::Unregistered(error)) => {
+                self.say(format_args!(
+                    "RFC {number} is downloaded and not registered: {error}."
+                ));
+            }
+            Err(error) => self.say(format_args!("RFC {number} was not downloaded: {error}.")),
         }
         (!ended).then_some(())
     }

@@ -18,7 +18,7 @@ pub use download::{DownloadError, Downloader};
 pub use library::Library;
 pub use upload::Uploads;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -39,8 +39,8 @@ pub struct Peer<I> {
     pub downloader: Downloader,
     /// Where all is printed.
     pub transcript: Transcript,
-    /// What is registered and has a file, so that the watch knows what is new.
-    registered: Mutex<BTreeSet<RfcNumber>>,
+    /// What is registered, so that the watch knows what is new.
+    registered: Mutex<BTreeMap<RfcNumber, Title>>,
 }
 
 /// Why a document could not be got.
@@ -52,6 +52,9 @@ pub enum GetError {
     /// The folder is at fault, so that no other holder would help.
     #[error(transparent)]
     Library(#[from] LibraryError),
+    /// It is downloaded, and the index does not know.
+    #[error(transparent)]
+    Unregistered(IndexError),
     /// No holder delivered it.
     #[error("none of {holders} holder(s) of RFC {number} could deliver it")]
     NoHolder {
@@ -90,23 +93,19 @@ impl<I: Index> Peer<I> {
         Ok(())
     }
 
-    /// Registers those of `numbers` that are not registered yet.
-    fn register_new(&self, numbers: &[RfcNumber]) -> Result<(), IndexError> {
-        let new: Vec<_> = {
-            let registered = self.registered();
-            numbers
-                .iter()
-                .copied()
-                .filter(|number| !registered.contains(number))
-                .collect()
-        };
-        let titled = |number| {
+    /// Registers documents whose files are new, or print another title than before.
+    fn register_changed(&self, numbers: &[RfcNumber]) -> Result<(), IndexError> {
+        let titled = |&number| {
             Some(Rfc {
                 number,
                 title: self.library().title(number)?,
             })
         };
-        let documents: Vec<_> = new.into_iter().filter_map(titled).collect();
+        let mut documents: Vec<_> = numbers.iter().filter_map(titled).collect();
+        {
+            let registered = self.registered();
+            documents.retain(|Rfc { number, title }| registered.get(number) != Some(title));
+        }
         if documents.is_empty() {
             Ok(())
         } else {
@@ -114,9 +113,14 @@ impl<I: Index> Peer<I> {
         }
     }
 
-    /// Says that a file is gone: the index goes on naming us, for it can't take back one record.
+    fn is_registered(&self, number: RfcNumber) -> bool {
+        self.registered().contains_key(&number)
+    }
+
+    /// A file is gone. The index goes on naming us, for it can't take back one record.
     fn forget(&self, number: RfcNumber) {
-        if self.registered().remove(&number) {
+        if self.registered().remove(&number).is_some() {
+            self.index.withdraw(number);
             let folder = self.library().folder().display();
             self.transcript.line(format_args!(
                 "[PEER] RFC {number} is gone from {folder}; others will get 404 Not Found."
@@ -125,12 +129,14 @@ impl<I: Index> Peer<I> {
     }
 
     fn publish(&self, documents: &[Rfc]) -> Result<(), IndexError> {
-        self.registered()
-            .extend(documents.iter().map(|document| document.number));
+        let titled = documents
+            .iter()
+            .map(|Rfc { number, title }| (*number, title.clone()));
+        self.registered().extend(titled);
         self.index.publish(documents).map(drop)
     }
 
-    fn registered(&self) -> MutexGuard<'_, BTreeSet<RfcNumber>> {
+    fn registered(&self) -> MutexGuard<'_, BTreeMap<RfcNumber, Title>> {
         self.registered
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -182,7 +188,7 @@ impl<I: Index> Peer<I> {
             match self.downloader.download(number, &record.holder, replaces) {
                 Ok(()) => {
                     let title = Some(record.title.clone()).filter(|title| !title.is_empty());
-                    self.add(number, title)?;
+                    self.add(number, title).map_err(GetError::Unregistered)?;
                     return Ok(true);
                 }
                 Err(DownloadError::Library(error)) => return Err(error.into()),

@@ -13,37 +13,73 @@ use crate::wire::RfcNumber;
 /// How often the folder is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// How a file looked when it was last seen: its length and its time.
-type Look = (u64, SystemTime);
+/// A file as it was last seen.
+#[derive(Debug)]
+struct Seen {
+    /// Its length and its time.
+    look: (u64, SystemTime),
+    /// Whether it has changed since the index was told of it.
+    is_news: bool,
+}
 
 /// Looks at the folder for ever.
 pub fn run<I: Index>(peer: &Peer<I>) {
-    let mut seen = BTreeMap::new();
+    let mut watch = Watch::default();
     loop {
         thread::sleep(LOOK_EVERY);
-        look(peer, &mut seen);
+        watch.look(peer);
     }
 }
 
-/// Looks at the folder once. A file is registered when two looks in a row see the same: until
-/// then it may still be being copied.
-fn look<I: Index>(peer: &Peer<I>, seen: &mut BTreeMap<RfcNumber, Look>) {
-    let now = match peer.library().looks() {
-        Ok(now) => now,
-        Err(error) => {
-            warn!("{error}");
-            return;
+#[derive(Debug, Default)]
+struct Watch {
+    files: BTreeMap<RfcNumber, Seen>,
+    has_warned: bool,
+}
+
+impl Watch {
+    /// Looks at the folder once. News of a file goes to the index when two looks in a row see the
+    /// same: until then it may still be being copied. A copy that pauses for longer is registered
+    /// by its first half, and again when the rest brings another title.
+    fn look<I: Index>(&mut self, peer: &Peer<I>) {
+        let now = peer.library().looks().unwrap_or_else(|error| {
+            if !std::mem::replace(&mut self.has_warned, true) {
+                warn!("{error}");
+            }
+            BTreeMap::new()
+        });
+        self.has_warned &= now.is_empty();
+        let mut settled = Vec::new();
+        for (&number, &look) in &now {
+            match self.files.get_mut(&number) {
+                Some(seen) if seen.look == look => {
+                    if std::mem::take(&mut seen.is_news) {
+                        settled.push(number);
+                    }
+                }
+                Some(seen) => {
+                    *seen = Seen {
+                        look,
+                        is_news: true,
+                    }
+                }
+                None => {
+                    // What was registered before the first look keeps the title it was given.
+                    let is_news = !peer.is_registered(number);
+                    self.files.insert(number, Seen { look, is_news });
+                }
+            }
         }
-    };
-    for number in seen.keys().filter(|number| !now.contains_key(number)) {
-        peer.forget(*number);
+        self.files.retain(|number, _| {
+            let is_there = now.contains_key(number);
+            if !is_there {
+                peer.forget(*number);
+            }
+            is_there
+        });
+        if let Err(error) = peer.register_changed(&settled) {
+            // The index takes them when it is back.
+            warn!("{error}");
+        }
     }
-    let settled = now
-        .iter()
-        .filter(|(number, look)| seen.get(number) == Some(look));
-    let new: Vec<_> = settled.map(|(&number, _)| number).collect();
-    if let Err(error) = peer.register_new(&new) {
-        warn!("{error}");
-    }
-    *seen = now;
 }

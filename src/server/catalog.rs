@@ -28,7 +28,7 @@ pub struct Catalog {
 /// The place of a record in the order of adding.
 type Sequence = u64;
 /// The connection that a peer came on.
-type ConnectionId = u64;
+pub type ConnectionId = u64;
 
 #[derive(Debug, Default)]
 struct State {
@@ -72,19 +72,23 @@ impl Default for Cursor {
     }
 }
 
-/// How a request that names its peer changed the peer list.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Whether a request has brought its peer into the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Entrance {
-    /// It did not: the peer was in the list.
+    /// The peer was in the list.
     Known,
-    /// The peer entered the list.
-    New {
-        /// What left for it: the peer under the name with which it had only asked before, and
-        /// whoever had the name that it has now.
-        gone: Vec<Left>,
-        /// The connection that had the name, which is to be closed.
-        close: Option<ConnectionId>,
-    },
+    /// The peer has entered the list.
+    New,
+}
+
+/// Something that had to leave the list for a peer that enters it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Gone {
+    /// The peer itself, under the name that it had only asked with before.
+    Renamed(Left),
+    /// Another connection from the same address, which is to be closed; and what went with it,
+    /// where that was not said elsewhere.
+    Replaced(ConnectionId, Option<Left>),
 }
 
 /// Why a request is denied. Nothing has changed then.
@@ -211,18 +215,18 @@ pub struct Presence {
 }
 
 impl Presence {
-    /// Enters the peer list under `name`, with the first request that gives one. Later requests
+    /// Enters the peer list under `name`, and says at once what is `gone` for it, with the first request that gives one. Later requests
     /// that only ask change nothing, whatever name they give.
     ///
     /// # Errors
     /// [`Denied::Taken`] and [`Denied::Replaced`].
-    pub fn introduce(&self, name: &Endpoint) -> Result<Entrance, Denied> {
+    pub fn introduce(&self, name: &Endpoint, gone: impl FnMut(Gone)) -> Result<Entrance, Denied> {
         let mut state = self.catalog.lock();
         if state.peer(self.connection)?.name.is_some() {
             return Ok(Entrance::Known);
         }
         drop(state);
-        self.enter(name)
+        self.enter(name, gone)
     }
 
     /// Adds a record under the name of its holder. The same RFC again takes the new title and
@@ -230,7 +234,7 @@ impl Presence {
     ///
     /// # Errors
     /// [`Denied`], and then nothing has changed.
-    pub fn add(&self, record: &Record) -> Result<Entrance, Denied> {
+    pub fn add(&self, record: &Record, gone: impl FnMut(Gone)) -> Result<Entrance, Denied> {
         let Record {
             number,
             title,
@@ -250,7 +254,7 @@ impl Presence {
             return Err(Denied::Other(name.clone()));
         }
         drop(state);
-        let entrance = self.enter(holder)?;
+        let entrance = self.enter(holder, gone)?;
         self.catalog
             .lock()
             .insert(self.connection, *number, title)?;
@@ -266,17 +270,17 @@ impl Presence {
     /// Enters the list under `name`. Two live connections can't hold one name: the second takes it
     /// over from the same address (a peer that crashed and came back), and from no other. The
     /// records of the first are gone before the second has any.
-    fn enter(&self, name: &Endpoint) -> Result<Entrance, Denied> {
-        let (mut gone, mut close) = (Vec::new(), None);
+    fn enter(&self, name: &Endpoint, mut gone: impl FnMut(Gone)) -> Result<Entrance, Denied> {
         loop {
             let mut state = self.catalog.lock();
             let Some(holder) = state.holder(self.connection, name)? else {
-                gone.extend(state.rename(self.connection, name)?);
-                return Ok(Entrance::New { gone, close });
+                let former = state.rename(self.connection, name)?;
+                drop(state);
+                former.map(Gone::Renamed).into_iter().for_each(gone);
+                return Ok(Entrance::New);
             };
             drop(state);
-            gone.extend(self.catalog.remove(holder));
-            close = Some(holder);
+            gone(Gone::Replaced(holder, self.catalog.remove(holder)));
         }
     }
 }
@@ -401,12 +405,10 @@ mod tests {
         }
     }
 
-    /// A peer enters the list, and nobody leaves for it.
-    fn new() -> Entrance {
-        Entrance::New {
-            gone: Vec::new(),
-            close: None,
-        }
+    /// Adds, and returns what is gone for it as well.
+    fn added(peer: &Presence, record: &Record) -> (Result<Entrance, Denied>, Vec<Gone>) {
+        let mut gone = Vec::new();
+        (peer.add(record, |one| gone.push(one)), gone)
     }
 
     /// Everything in the scope, as (number, title, port), read page by page.
@@ -433,9 +435,9 @@ mod tests {
     fn the_newest_record_comes_first() {
         let catalog = Catalog::new(10_000);
         let (a, b) = (catalog.join(1, address(1)), catalog.join(2, address(1)));
-        a.add(&record(1, "one", 1)).unwrap();
-        b.add(&record(2, "two", 2)).unwrap();
-        b.add(&record(1, "one too", 2)).unwrap();
+        a.add(&record(1, "one", 1), |_| {}).unwrap();
+        b.add(&record(2, "two", 2), |_| {}).unwrap();
+        b.add(&record(1, "one too", 2), |_| {}).unwrap();
         assert_eq!(numbers(&catalog), [1, 2, 1]);
         let of_1 = all(&catalog, Scope::Of("1".parse().unwrap()));
         assert_eq!(of_1, [(1, "one too".into(), 2), (1, "one".into(), 1)]);
@@ -446,9 +448,9 @@ mod tests {
     fn a_record_added_again_takes_the_title_and_keeps_its_place() {
         let catalog = Catalog::new(10_000);
         let peer = catalog.join(1, address(1));
-        assert_eq!(peer.add(&record(1, "old", 1)), Ok(new()));
-        assert_eq!(peer.add(&record(2, "two", 1)), Ok(Entrance::Known));
-        assert_eq!(peer.add(&record(1, "new", 1)), Ok(Entrance::Known));
+        assert_eq!(peer.add(&record(1, "old", 1), |_| {}), Ok(Entrance::New));
+        assert_eq!(peer.add(&record(2, "two", 1), |_| {}), Ok(Entrance::Known));
+        assert_eq!(peer.add(&record(1, "new", 1), |_| {}), Ok(Entrance::Known));
         let expected = [(2, "two".to_owned(), 1), (1, "new".to_owned(), 1)];
         assert_eq!(all(&catalog, Scope::All), expected);
     }
@@ -458,9 +460,9 @@ mod tests {
         let catalog = Catalog::new(10_000);
         let (a, b) = (catalog.join(1, address(1)), catalog.join(2, address(1)));
         for number in 1..=600 {
-            a.add(&record(number, "", 1)).unwrap();
+            a.add(&record(number, "", 1), |_| {}).unwrap();
         }
-        b.add(&record(1, "", 2)).unwrap();
+        b.add(&record(1, "", 2), |_| {}).unwrap();
         assert_eq!(
             a.leave(),
             Some(Left {
@@ -480,22 +482,30 @@ mod tests {
         let inside = catalog.clone();
         let session = std::thread::spawn(move || {
             let peer = inside.join(1, address(1));
-            peer.add(&record(1, "", 1)).unwrap();
+            peer.add(&record(1, "", 1), |_| {}).unwrap();
             let _lock = inside.state.lock().unwrap();
             panic!("a session that panics under the lock");
         });
         assert!(session.join().is_err());
         assert!(catalog.is_empty());
-        assert!(catalog.join(2, address(1)).add(&record(1, "", 1)).is_ok());
+        assert!(
+            catalog
+                .join(2, address(1))
+                .add(&record(1, "", 1), |_| {})
+                .is_ok()
+        );
     }
 
     #[test]
     fn a_connection_has_one_name() {
         let catalog = Catalog::new(10_000);
         let peer = catalog.join(1, address(1));
-        peer.add(&record(1, "", 1)).unwrap();
-        assert_eq!(peer.add(&record(2, "", 2)), Err(Denied::Other(name(1))));
-        assert_eq!(peer.introduce(&name(2)), Ok(Entrance::Known));
+        peer.add(&record(1, "", 1), |_| {}).unwrap();
+        assert_eq!(
+            peer.add(&record(2, "", 2), |_| {}),
+            Err(Denied::Other(name(1)))
+        );
+        assert_eq!(peer.introduce(&name(2), |_| {}), Ok(Entrance::Known));
         assert_eq!(numbers(&catalog), [1]);
     }
 
@@ -504,10 +514,13 @@ mod tests {
         let catalog = Catalog::new(2);
         let peer = catalog.join(1, address(1));
         for number in 1..=2 {
-            assert!(peer.add(&record(number, "", 1)).is_ok());
+            assert!(peer.add(&record(number, "", 1), |_| {}).is_ok());
         }
-        assert_eq!(peer.add(&record(3, "", 1)), Err(Denied::Full(2)));
-        assert_eq!(peer.add(&record(2, "again", 1)), Ok(Entrance::Known));
+        assert_eq!(peer.add(&record(3, "", 1), |_| {}), Err(Denied::Full(2)));
+        assert_eq!(
+            peer.add(&record(2, "again", 1), |_| {}),
+            Ok(Entrance::Known)
+        );
         assert_eq!(catalog.len(), 2);
     }
 
@@ -515,36 +528,29 @@ mod tests {
     fn a_name_said_in_a_question_gives_way_to_that_of_the_first_add() {
         let catalog = Catalog::new(10_000);
         let (peer, other) = (catalog.join(1, address(1)), catalog.join(2, address(2)));
-        assert_eq!(peer.introduce(&name(1)), Ok(new()));
-        let gone = vec![Left {
+        assert_eq!(peer.introduce(&name(1), |_| {}), Ok(Entrance::New));
+        let left = Left {
             name: name(1),
             records: 0,
-        }];
-        assert_eq!(
-            peer.add(&record(1, "", 2)),
-            Ok(Entrance::New { gone, close: None })
-        );
-        assert_eq!(other.introduce(&name(1)), Ok(new()));
+        };
+        let renamed = (Ok(Entrance::New), vec![Gone::Renamed(left)]);
+        assert_eq!(added(&peer, &record(1, "", 2)), renamed);
+        assert_eq!(other.introduce(&name(1), |_| {}), Ok(Entrance::New));
     }
 
     #[test]
     fn takeover_from_the_same_address_replaces_the_first() {
         let catalog = Catalog::new(10_000);
         let (first, second) = (catalog.join(1, address(1)), catalog.join(2, address(1)));
-        first.add(&record(1, "", 1)).unwrap();
-        first.add(&record(2, "", 1)).unwrap();
+        first.add(&record(1, "", 1), |_| {}).unwrap();
+        first.add(&record(2, "", 1), |_| {}).unwrap();
         let left = Left {
             name: name(1),
             records: 2,
         };
-        assert_eq!(
-            second.add(&record(3, "", 1)),
-            Ok(Entrance::New {
-                gone: vec![left],
-                close: Some(1)
-            })
-        );
-        assert_eq!(first.add(&record(4, "", 1)), Err(Denied::Replaced));
+        let replaced = (Ok(Entrance::New), vec![Gone::Replaced(1, Some(left))]);
+        assert_eq!(added(&second, &record(3, "", 1)), replaced);
+        assert_eq!(first.add(&record(4, "", 1), |_| {}), Err(Denied::Replaced));
         assert_eq!(first.leave(), None);
         assert_eq!(numbers(&catalog), [3]);
     }
@@ -554,23 +560,23 @@ mod tests {
         let catalog = Catalog::new(10_000);
         let (first, second) = (catalog.join(1, address(1)), catalog.join(2, address(1)));
         for number in 1..=600 {
-            first.add(&record(number, "old", 1)).unwrap();
+            first.add(&record(number, "old", 1), |_| {}).unwrap();
         }
         // The first one is on its way out when the second comes.
         assert_eq!(
             catalog.lock().remove_some(1).map(|removed| removed.len()),
             Some(PAGE)
         );
-        assert_eq!(first.add(&record(601, "late", 1)), Err(Denied::Replaced));
+        assert_eq!(
+            first.add(&record(601, "late", 1), |_| {}),
+            Err(Denied::Replaced)
+        );
         let left = Left {
             name: name(1),
             records: 600,
         };
-        let entrance = Entrance::New {
-            gone: vec![left],
-            close: Some(1),
-        };
-        assert_eq!(second.add(&record(600, "new", 1)), Ok(entrance));
+        let replaced = (Ok(Entrance::New), vec![Gone::Replaced(1, Some(left))]);
+        assert_eq!(added(&second, &record(600, "new", 1)), replaced);
         assert_eq!(all(&catalog, Scope::All), [(600, "new".to_owned(), 1)]);
     }
 
@@ -578,14 +584,17 @@ mod tests {
     fn takeover_from_another_address_is_refused_and_changes_nothing() {
         let catalog = Catalog::new(10_000);
         let (victim, thief) = (catalog.join(1, address(1)), catalog.join(2, address(2)));
-        victim.add(&record(1, "mine", 1)).unwrap();
-        thief.introduce(&name(3)).unwrap();
+        victim.add(&record(1, "mine", 1), |_| {}).unwrap();
+        thief.introduce(&name(3), |_| {}).unwrap();
         assert_eq!(
-            thief.add(&record(1, "stolen", 1)),
+            thief.add(&record(1, "stolen", 1), |_| {}),
             Err(Denied::Taken(name(1)))
         );
         let other = catalog.join(3, address(2));
-        assert_eq!(other.introduce(&name(1)), Err(Denied::Taken(name(1))));
+        assert_eq!(
+            other.introduce(&name(1), |_| {}),
+            Err(Denied::Taken(name(1)))
+        );
         assert_eq!(all(&catalog, Scope::All), [(1, "mine".to_owned(), 1)]);
         assert_eq!(thief.leave().map(|left| left.name), Some(name(3)));
     }
@@ -595,14 +604,14 @@ mod tests {
         let catalog = Catalog::new(10_000);
         let (stays, goes) = (catalog.join(1, address(1)), catalog.join(2, address(1)));
         for number in 1..=1000 {
-            stays.add(&record(number, "", 1)).unwrap();
-            goes.add(&record(number, "", 2)).unwrap();
+            stays.add(&record(number, "", 1), |_| {}).unwrap();
+            goes.add(&record(number, "", 2), |_| {}).unwrap();
         }
         let (mut found, mut page) = (Vec::new(), Vec::new());
         let mut from = catalog.page(Scope::All, Cursor::default(), &mut page);
         found.append(&mut page);
         drop(goes);
-        stays.add(&record(1001, "", 1)).unwrap();
+        stays.add(&record(1001, "", 1), |_| {}).unwrap();
         while let Some(cursor) = from {
             from = catalog.page(Scope::All, cursor, &mut page);
             found.append(&mut page);
@@ -643,7 +652,7 @@ mod tests {
                         let presence = present
                             .entry(peer)
                             .or_insert_with(|| catalog.join(id, address(1)));
-                        presence.add(&record(number, &title, peer)).unwrap();
+                        presence.add(&record(number, &title, peer), |_| {}).unwrap();
                         match naive.iter_mut().find(|(n, _, p)| (*n, *p) == (number, peer)) {
                             Some(held) => held.1 = title,
                             None => naive.insert(0, (number, title, peer)),

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tracing::{debug, warn};
 
-use super::catalog::{Catalog, Cursor, Denied, Entrance, Left, PAGE, Presence, Scope};
+use super::catalog::{Catalog, Cursor, Denied, Entrance, Gone, Left, PAGE, Presence, Scope};
 use crate::net::Sockets;
 use crate::transcript::Transcript;
 use crate::wire::ci::p2s::{Record, Request, begin_response, end_response, refusal};
@@ -118,12 +118,12 @@ impl Session<'_> {
         request: Request,
     ) -> Result<Result<(), Reject>, End> {
         let named = match (&request, request.name()) {
-            (Request::Add(record), _) => self.presence.add(record),
-            (_, Some(name)) => self.presence.introduce(&name),
+            (Request::Add(record), _) => self.presence.add(record, |gone| self.say_gone(gone)),
+            (_, Some(name)) => self.presence.introduce(&name, |gone| self.say_gone(gone)),
             (_, None) => Ok(Entrance::Known),
         };
         match named {
-            Ok(entrance) => self.enter(entrance, &request),
+            Ok(entrance) => self.say_entrance(entrance, &request),
             Err(Denied::Replaced) => return Err(End::Gone),
             Err(error) => return Ok(Err(Reject::bad_request(error.to_string()))),
         }
@@ -152,18 +152,22 @@ impl Session<'_> {
         Ok(Ok(()))
     }
 
-    /// Says who entered the peer list, and closes the connection whose name it took over.
-    fn enter(&self, entrance: Entrance, request: &Request) {
-        let Entrance::New { gone, close } = entrance else {
-            return;
+    /// Says who left for the peer of this session, and closes the connection that lost its name.
+    fn say_gone(&self, gone: Gone) {
+        let left = match gone {
+            Gone::Renamed(left) => Some(left),
+            Gone::Replaced(connection, left) => {
+                self.server.sockets.close(connection);
+                left
+            }
         };
-        if let Some(connection) = close {
-            self.server.sockets.close(connection);
+        if let Some(left) = left {
+            self.print_left(&left);
         }
-        for left in &gone {
-            self.print_left(left);
-        }
-        if let Some(name) = request.name() {
+    }
+
+    fn say_entrance(&self, entrance: Entrance, request: &Request) {
+        if let (Entrance::New, Some(name)) = (entrance, request.name()) {
             self.server
                 .transcript
                 .line(format_args!("[SERVER] Added {name}"));
@@ -323,6 +327,6 @@ mod tests {
         );
         assert!(server.catalog.is_empty());
         let record = Record::parse("RFC 1 t vm 9").unwrap();
-        assert!(other.add(&record).is_ok(), "the others go on");
+        assert!(other.add(&record, |_| {}).is_ok(), "the others go on");
     }
 }

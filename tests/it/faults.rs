@@ -39,10 +39,9 @@ fn a_server_that_was_killed_and_restarted_gets_everything_again() {
 
     let after = server_at(before.port);
     peer.expect(&format!(
-        "[PEER] Connected to server at port {} again, registering 4 RFC(s)\n",
+        "[PEER] Connected to server at port {} again, registered 4 of 4 RFC(s)\n",
         after.port
     ));
-    peer.expect("[PEER] Registered 4 RFC(s) again\n");
     assert_eq!(listed(&after), [4, 3, 2, 1]);
     assert!(
         peer.answer(&["2", "4", ""])
@@ -61,7 +60,7 @@ fn a_server_without_room_is_tried_again() {
     peer.expect("503 Service Unavailable\n\n\n");
     peer.expect(" is lost: it has no room for one more peer (503). Sharing goes on");
     drop(inside);
-    peer.expect("[PEER] Registered 1 RFC(s) again\n");
+    peer.expect(" again, registered 1 of 1 RFC(s)\n");
 }
 
 #[test]
@@ -235,4 +234,135 @@ fn a_server_with_standard_output_on_a_full_disk_goes_on() {
     assert!(child.try_wait().unwrap().is_none(), "the server still runs");
     child.kill().unwrap();
     child.wait().unwrap();
+}
+
+#[test]
+fn a_file_that_went_is_not_registered_again() {
+    let mut before = server(&[]);
+    let folder = folder(&[("rfc1.txt", b"one"), ("rfc2.txt", b"two")]);
+    let mut peer = peer_at_menu("peer", before.port, folder.path(), &[]);
+    // The watch has to have seen a file before it can miss it.
+    fs::write(folder.path().join("rfc3.txt"), "three").unwrap();
+    peer.expect("[PEER] Registering RFC 3: RFC 3\n");
+    fs::remove_file(folder.path().join("rfc2.txt")).unwrap();
+    peer.expect("[PEER] RFC 2 is gone from ");
+    before.kill();
+    let after = server_at(before.port);
+    peer.expect(" again, registered 2 of 2 RFC(s)\n");
+    assert_eq!(listed(&after), [3, 1]);
+}
+
+#[test]
+fn a_title_that_comes_late_is_registered_too() {
+    let server = server(&[]);
+    let folder = folder(&[]);
+    let mut peer = peer_at_menu("peer", server.port, folder.path(), &[]);
+    let path = folder.path().join("rfc9.txt");
+    let header = "Network Working Group\nRequest for Comments: 9      May 1999\n\n\n";
+    fs::write(&path, header).unwrap();
+    peer.expect("[PEER] Registering RFC 9: RFC 9\n");
+    let title =
+        format!("{header}                    A Title That Comes Late\n\n\nAbstract\n\n   Text.\n");
+    fs::write(&path, title).unwrap();
+    peer.expect("[PEER] Registering RFC 9: A Title That Comes Late\n");
+    assert_eq!(listed(&server), [9]);
+}
+
+#[test]
+fn a_download_without_an_index_to_register_it_is_kept_and_said() {
+    let mut server = server(&[]);
+    let (send, began) = std::sync::mpsc::channel();
+    let (go_on, wait) = std::sync::mpsc::channel::<()>();
+    let port = pretend(move |mut client| {
+        client.head();
+        send.send(()).unwrap();
+        let _ = wait.recv();
+        client.send("P2P-CI/1.0 200 OK\r\nContent-Length: 5\r\n\r\nwhole");
+    });
+    let mut holder = Client::connect(server.port);
+    holder.send(format!(
+        "ADD RFC 7 P2P-CI/1.0\r\nHost: 127.0.0.1\r\nPort: {port}\r\nTitle: t\r\n\r\n"
+    ));
+    holder.head();
+    let folder = folder(&[]);
+    let mut peer = peer_at_menu("peer", server.port, folder.path(), &[]);
+    for line in ["4", "7", ""] {
+        peer.type_line(line);
+    }
+    began.recv_timeout(PATIENCE).unwrap();
+    server.kill();
+    peer.expect(" is lost: ");
+    drop(go_on);
+    peer.expect("rfc7.txt (5 bytes)\n");
+    peer.expect("[PEER] RFC 7 is downloaded and not registered: the index server ");
+    assert_eq!(fs::read(folder.path().join("rfc7.txt")).unwrap(), b"whole");
+}
+
+#[test]
+fn a_name_that_was_taken_for_a_while_is_registered_later() {
+    // The real pauses are too long for a test; that it is tried at once after a return is not.
+    let (send, requests) = std::sync::mpsc::channel();
+    let refusals = std::sync::atomic::AtomicUsize::new(0);
+    let index = pretend(move |mut client| {
+        let first = refusals.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 0;
+        send.send(client.head()).unwrap();
+        if first {
+            client.send("P2P-CI/1.0 400 Bad Request\r\n\r\n\r\n");
+        } else {
+            client.send("P2P-CI/1.0 200 OK\r\n\r\nRFC 1 RFC 1 localhost 1\r\n\r\n");
+            client.rest();
+        }
+    });
+    let folder = folder(&[("rfc1.txt", b"one")]);
+    let mut peer = peer_at_menu("peer", index, folder.path(), &[]);
+    assert!(peer.printed().contains("[PEER] RFC 1 is not registered: "));
+    peer.expect(" again, registered 1 of 1 RFC(s)\n");
+    assert!(
+        requests
+            .iter()
+            .take(2)
+            .all(|head| head.starts_with("ADD RFC 1 P2P-CI/1.0\r\n"))
+    );
+}
+
+#[test]
+fn a_list_that_is_cut_off_is_not_shown_as_whole() {
+    let folder = folder(&[]);
+    let index = pretend(|mut client| {
+        client.head();
+        client.send("P2P-CI/1.0 200 OK\r\n\r\nRFC 5 T vm 53870\r\nRFC 5 T vm 538");
+    });
+    let mut peer = peer_at_menu("peer", index, folder.path(), &[]);
+    let printed = peer.answer(&["4", "5", ""]);
+    assert!(
+        printed.contains("it closed the connection in the middle of a response"),
+        "{printed}"
+    );
+    assert!(!printed.contains("[DOWNLOAD]"), "{printed}");
+}
+
+#[test]
+fn a_signal_during_a_connect_is_no_failure() {
+    // A listener whose backlog is full answers nobody.
+    let listener =
+        socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    listener
+        .bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into())
+        .unwrap();
+    listener.listen(0).unwrap();
+    let address = listener.local_addr().unwrap().as_socket().unwrap();
+    let fill = || {
+        let socket =
+            socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+        socket.set_nonblocking(true).unwrap();
+        let _ = socket.connect(&address.into());
+        socket
+    };
+    let _fill: Vec<_> = (0..4).map(|_| fill()).collect();
+    let folder = folder(&[]);
+    let mut peer = peer("peer", address.port(), folder.path(), &[]);
+    peer.expect("[PEER] Connecting to server ");
+    peer.signal(Signal::TERM);
+    let (status, _) = peer.wait();
+    assert!(status.success(), "{status}");
 }
