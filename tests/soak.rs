@@ -48,8 +48,10 @@ impl Chance {
         usize::try_from(self.0 % limit as u64).unwrap()
     }
 
+    /// The number of a document. None is a choice of the menu: where GET asks whether to replace
+    /// a file, the next line is the answer, and the number after it stands where a choice is due.
     fn number(&mut self) -> u32 {
-        u32::try_from(self.below(DOCUMENTS as usize)).unwrap() + 1
+        u32::try_from(self.below(DOCUMENTS as usize)).unwrap() + 11
     }
 }
 

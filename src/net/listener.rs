@@ -113,16 +113,22 @@ impl Listener {
         let mut pauses = Seldom::default();
         sockets.admit_listener(Arc::clone(&self.socket));
         while !sockets.is_closing() {
-            let prepared = self.socket.accept().and_then(|(stream, _)| {
-                prepare(&stream)?;
-                Ok(stream)
-            });
-            match prepared.map(|stream| sockets.admit(stream)) {
-                Ok(Ok(connection)) => crew.serve(connection),
-                Ok(Err((Refused::Closing, _))) => {}
-                Ok(Err((why, stream))) => refusals.refuse(stream, why),
-                Err(_) if sockets.is_closing() => {}
-                Err(error) => rest_after(&error, &mut pauses),
+            let stream = match self.socket.accept() {
+                Ok((stream, _)) => stream,
+                Err(_) if sockets.is_closing() => break,
+                Err(error) => {
+                    rest_after(&error, &mut pauses);
+                    continue;
+                }
+            };
+            if let Err(error) = prepare(&stream) {
+                debug!(%error, "a connection was gone before it began");
+                continue;
+            }
+            match sockets.admit(stream) {
+                Ok(connection) => crew.serve(connection),
+                Err((Refused::Closing, _)) => break,
+                Err((why, stream)) => refusals.refuse(stream, why),
             }
         }
         Ok(())

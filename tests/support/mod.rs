@@ -126,8 +126,13 @@ impl Program {
     /// Types a line.
     pub(crate) fn type_line(&mut self, line: &str) {
         let stdin = self.stdin.as_mut().expect("the input is open");
-        stdin.write_all(format!("{line}\n").as_bytes()).unwrap();
-        stdin.flush().unwrap();
+        if let Err(error) = stdin.write_all(format!("{line}\n").as_bytes()) {
+            panic!(
+                "{error}, and {:?} of {}",
+                self.child.try_wait(),
+                self.report()
+            );
+        }
     }
 
     /// Types a choice and the answers to its questions, and waits for the next choice.
