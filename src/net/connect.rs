@@ -85,7 +85,6 @@ pub fn connect(
             break;
         }
         let admitted = connect_to(sockets, *address, share).and_then(|stream| {
-            prepare(&stream)?;
             sockets
                 .admit(stream)
                 .map_err(|(refused, _)| io::Error::other(refused))
@@ -108,6 +107,7 @@ fn connect_to(sockets: &Sockets, address: SocketAddr, time: Duration) -> io::Res
         Type::STREAM,
         Some(Protocol::TCP),
     )?;
+    prepare(&socket)?;
     socket.set_nonblocking(true)?;
     match socket.connect(&address.into()) {
         Err(error) if error.raw_os_error() != Some(Errno::INPROGRESS.raw_os_error()) => {

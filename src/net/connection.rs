@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
+use rustix::net::{RecvFlags, recv};
 
 use super::sockets::Admission;
 use crate::wire::Source;
@@ -118,6 +119,19 @@ impl Connection {
     #[must_use]
     pub fn watch(&self) -> Watch {
         Watch(Arc::clone(&self.reader.get_ref().stream))
+    }
+
+    /// Ends the connection after a whole answer to a whole request. There is nothing to wait for,
+    /// unless more has come that nobody asked for.
+    pub fn end(self) {
+        let peeked = recv(
+            &self.reader.get_ref().stream,
+            &mut [0; 1],
+            RecvFlags::DONTWAIT | RecvFlags::PEEK,
+        );
+        if peeked.is_ok_and(|(_, count)| count > 0) {
+            self.finish();
+        }
     }
 
     /// Ends the connection so that the other side can still read what was sent last: closing a

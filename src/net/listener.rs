@@ -1,12 +1,14 @@
 //! Listening, and a thread for each connection.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+#[cfg(not(target_os = "linux"))]
+use socket2::SockRef;
+use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 use tracing::{debug, warn};
 
 use super::connection::SEND_LOOK;
@@ -121,7 +123,9 @@ impl Listener {
                     continue;
                 }
             };
-            if let Err(error) = prepare(&stream) {
+            // On Linux it has the options of the listener.
+            #[cfg(not(target_os = "linux"))]
+            if let Err(error) = prepare(&SockRef::from(&stream)) {
                 debug!(%error, "a connection was gone before it began");
                 continue;
             }
@@ -146,6 +150,7 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     if address.is_ipv6() && address.ip().is_unspecified() {
         socket.set_only_v6(false)?;
     }
+    prepare(&socket)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
@@ -176,14 +181,13 @@ fn rest_after(error: &io::Error, pauses: &mut Seldom) {
 
 /// Messages are small and complete, so they leave at once. A reader that takes nothing is given
 /// up, and a machine that is gone is found out, however long its peer would have been silent.
-pub(super) fn prepare(stream: &TcpStream) -> io::Result<()> {
-    stream.set_nodelay(true)?;
-    stream.set_write_timeout(Some(SEND_LOOK))?;
+pub(super) fn prepare(socket: &Socket) -> io::Result<()> {
+    socket.set_tcp_nodelay(true)?;
+    socket.set_write_timeout(Some(SEND_LOOK))?;
     let probes = TcpKeepalive::new()
         .with_time(KEEPALIVE_AFTER)
         .with_interval(KEEPALIVE_INTERVAL)
         .with_retries(KEEPALIVE_PROBES);
-    let socket = SockRef::from(stream);
     socket.set_tcp_keepalive(&probes)?;
     // Probes are not sent while there are bytes on the way that nobody has taken.
     #[cfg(target_os = "linux")]

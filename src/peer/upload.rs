@@ -93,7 +93,7 @@ impl Uploads {
             Ok(()) => {
                 let line = format_args!("[UPLOAD] Sent RFC {number} to {from} ({length} bytes)");
                 self.transcript.detail(line);
-                connection.finish();
+                connection.end();
             }
             Err(error) => {
                 let line =
