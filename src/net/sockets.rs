@@ -84,6 +84,14 @@ impl Sockets {
         let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
         let peer = stream.peer_addr().unwrap_or(unknown);
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
+        self.admit_from(peer, stream)
+    }
+
+    fn admit_from(
+        &self,
+        peer: SocketAddr,
+        stream: TcpStream,
+    ) -> Result<Connection, (Refused, TcpStream)> {
         let mut open = match self.room_for(peer.ip()) {
             Ok(open) => open,
             Err(refused) => return Err((refused, stream)),
@@ -241,5 +249,65 @@ fn shut_down_listener(listener: &TcpListener) {
         && let Ok(address) = listener.local_addr()
     {
         let _ = TcpStream::connect_timeout(&address, Duration::from_secs(1));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Connections that come from an address, whatever the real one is.
+    fn admit(sockets: &Sockets, from: [u8; 4]) -> Result<Connection, Refused> {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        sockets
+            .admit_from(SocketAddr::from((from, 1)), stream)
+            .map_err(|(refused, _)| refused)
+    }
+
+    #[test]
+    fn one_address_has_its_share_and_loopback_is_exempt() {
+        let sockets = Sockets::with_limits(Limits {
+            per_address: 2,
+            ..Limits::default()
+        });
+        let first = admit(&sockets, [10, 0, 0, 1]).unwrap();
+        let _second = admit(&sockets, [10, 0, 0, 1]).unwrap();
+        assert_eq!(
+            admit(&sockets, [10, 0, 0, 1]).unwrap_err(),
+            Refused::AddressFull
+        );
+        let _other = admit(&sockets, [10, 0, 0, 2]).unwrap();
+        let _loopback: Vec<_> = (0..5)
+            .map(|_| admit(&sockets, [127, 0, 0, 1]).unwrap())
+            .collect();
+        drop(first);
+        assert!(admit(&sockets, [10, 0, 0, 1]).is_ok());
+    }
+
+    #[test]
+    fn the_oldest_silent_connection_makes_room_and_no_other() {
+        let sockets = Sockets::with_limits(Limits {
+            total: 2,
+            ..Limits::default()
+        });
+        let heard = admit(&sockets, [10, 0, 0, 1]).unwrap();
+        sockets.heard(heard.id());
+        let silent = admit(&sockets, [10, 0, 0, 2]).unwrap();
+        let watch = silent.watch();
+        // Its thread sees the end of the silent connection and gives its place up.
+        let session = std::thread::spawn(move || {
+            assert!(watch.wait_until_closed(Duration::from_secs(20)));
+            drop(silent);
+        });
+        let late = admit(&sockets, [10, 0, 0, 3]).unwrap();
+        session.join().unwrap();
+        sockets.heard(late.id());
+        assert_eq!(admit(&sockets, [10, 0, 0, 4]).unwrap_err(), Refused::Full);
+        sockets.close_all();
+        assert_eq!(
+            admit(&sockets, [10, 0, 0, 4]).unwrap_err(),
+            Refused::Closing
+        );
     }
 }

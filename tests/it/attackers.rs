@@ -1,9 +1,7 @@
 //! Attackers by name: those who hold, flood and drip. Those who send garbage are in `server`.
 
+use socket2::SockRef;
 use std::io::{Read, Write};
-use std::net::SocketAddr;
-
-use socket2::{Domain, SockRef, Socket, Type};
 
 use crate::support::{Client, exchange, folder, peer, server};
 
@@ -54,43 +52,6 @@ fn silent_connections_make_room_for_those_who_speak() {
         client.send(LIST);
         client.receive(EMPTY);
     }
-}
-
-#[cfg(target_os = "linux")]
-#[test]
-fn one_address_has_its_share_and_loopback_is_exempt() {
-    let server = server(&["--max-peers-per-address", "2"]);
-    let own = exchange_address();
-    let connect = || {
-        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-        socket
-            .connect(&SocketAddr::new(own, server.port).into())
-            .map(|()| Client::over(socket.into()))
-    };
-    let _many: Vec<_> = (0..5).map(|_| established(server.port)).collect();
-    if own.is_loopback() {
-        return;
-    }
-    let mut inside: Vec<_> = (0..2).map(|_| connect().unwrap()).collect();
-    for client in &mut inside {
-        client.send(LIST);
-        client.receive(EMPTY);
-    }
-    assert_eq!(String::from_utf8_lossy(&connect().unwrap().rest()), NO_ROOM);
-    for client in &mut inside {
-        client.send(LIST);
-        client.receive(EMPTY);
-    }
-}
-
-/// An address of this machine that is not loopback, where it has one. Nothing is sent to find it.
-fn exchange_address() -> std::net::IpAddr {
-    let socket = std::net::UdpSocket::bind("0.0.0.0:0").unwrap();
-    let loopback = std::net::IpAddr::from([127, 0, 0, 1]);
-    if socket.connect("192.0.2.1:9").is_err() {
-        return loopback;
-    }
-    socket.local_addr().map_or(loopback, |address| address.ip())
 }
 
 #[test]

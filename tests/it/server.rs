@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpStream};
-use std::process::Stdio;
+use std::process::{Child, ChildStdout, Stdio};
 
 use rustix::process::Signal;
 use socket2::{Domain, SockRef, Socket, Type};
@@ -25,6 +25,20 @@ const VERSION: &str = "P2P-CI/1.0 505 P2P-CI Version Not Supported\r\n\r\n\r\n";
 
 fn lookup(number: u32) -> String {
     format!("LOOKUP RFC {number} P2P-CI/1.0\r\nHost: vm\r\nPort: 1\r\nTitle: any\r\n\r\n")
+}
+
+/// A server whose printout the test reads, or does not; and its port.
+fn server_with_its_own_reader() -> (Child, BufReader<ChildStdout>, u16) {
+    let mut child = server_command(&["--port", "0"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut printout = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    printout.read_line(&mut line).unwrap();
+    let port = line.trim_end_matches("...\n").rsplit(' ').next().unwrap();
+    (child, printout, port.parse().unwrap())
 }
 
 /// A connection from another address of this machine.
@@ -291,21 +305,7 @@ fn a_name_that_was_only_asked_with_leaves_when_another_one_is_registered() {
 
 #[test]
 fn a_printout_that_nobody_reads_holds_up_nobody() {
-    let mut child = server_command(&["--port", "0"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut printout = BufReader::new(child.stdout.take().unwrap());
-    let mut line = String::new();
-    printout.read_line(&mut line).unwrap();
-    let port = line
-        .trim_end_matches("...\n")
-        .rsplit(' ')
-        .next()
-        .unwrap()
-        .parse()
-        .unwrap();
+    let (mut child, _printout, port) = server_with_its_own_reader();
     let mut client = Client::connect(port);
     for number in 1..=2000 {
         client.send(add(number, "t", 9));
@@ -427,21 +427,7 @@ fn signals_end_the_server_cleanly_with_connections_open() {
 
 #[test]
 fn a_reader_of_the_printout_that_goes_away_ends_nothing() {
-    let mut child = server_command(&["--port", "0"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut printout = BufReader::new(child.stdout.take().unwrap());
-    let mut line = String::new();
-    printout.read_line(&mut line).unwrap();
-    let port = line
-        .trim_end_matches("...\n")
-        .rsplit(' ')
-        .next()
-        .unwrap()
-        .parse()
-        .unwrap();
+    let (mut child, printout, port) = server_with_its_own_reader();
     drop(printout);
     for _ in 0..3 {
         assert_eq!(exchange(port, LIST), EMPTY);
