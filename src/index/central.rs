@@ -30,6 +30,9 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// and the longest one. Each is twice the one before.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
+/// A server that was there for this long is asked again soon; one that lets us in only to close
+/// again is not.
+const SETTLED_TIME: Duration = Duration::from_secs(5);
 /// How long a server may take to close a connection that it has no room for, where there is nothing
 /// to register that it would answer.
 const CLOSE_TIME: Duration = Duration::from_secs(1);
@@ -77,8 +80,8 @@ struct State {
     lost: Option<Arc<ResponseError>>,
     /// What is to be registered, now and whenever the server comes back.
     published: BTreeMap<RfcNumber, Title>,
-    /// What of it the server has taken since it is there.
-    taken: BTreeMap<RfcNumber, Title>,
+    /// What of it the server has refused since it is there.
+    refused: BTreeSet<RfcNumber>,
 }
 
 #[derive(Debug)]
@@ -168,7 +171,7 @@ impl Index for Central {
     fn withdraw(&self, number: RfcNumber) {
         let mut state = self.0.lock();
         state.published.remove(&number);
-        state.taken.remove(&number);
+        state.refused.remove(&number);
     }
 
     fn leave(&self) {
@@ -231,7 +234,13 @@ impl Shared {
             let (taken, mut state) =
                 self.with_link(|link| link.register(some, &self.membership))?;
             count += taken.len();
-            state.taken.extend(taken);
+            for Rfc { number, .. } in some {
+                if taken.contains(number) {
+                    state.refused.remove(number);
+                } else {
+                    state.refused.insert(*number);
+                }
+            }
         }
         Ok(count)
     }
@@ -254,13 +263,13 @@ impl Shared {
             }
             if !is_closed {
                 retry = (retry * 2).min(LONGEST_RETRY);
-                let missing = self.lock().missing(&BTreeSet::new());
+                let refused = self.lock().refused();
                 // Where the server is lost by it, that is seen in the next turn.
-                let _ = self.register(&missing);
+                let _ = self.register(&refused);
                 continue;
             }
             let mut state = self.lock();
-            state.taken.clear();
+            state.refused.clear();
             let last_word = state.link.take().map(|mut link| link.last_word(transcript));
             let lost = state.lost.take().or(last_word).map_or_else(
                 || IndexError::Away(server.clone()),
@@ -274,8 +283,7 @@ impl Shared {
             transcript.line(format_args!(
                 "[PEER] {lost}. Sharing goes on, and the peer comes back when the server does."
             ));
-            // A server that lets us in only to close again must not be asked ever so often.
-            if joined.elapsed() > LONGEST_PAUSE {
+            if joined.elapsed() > SETTLED_TIME {
                 pause = FIRST_PAUSE;
             }
             let Some(next) = self.come_back(&mut pause) else {
@@ -312,26 +320,32 @@ impl Shared {
             reason: Arc::new(reason),
         };
         let (mut link, watch) = self.connect()?;
-        let (mut tried, mut taken) = (BTreeSet::new(), BTreeMap::new());
+        let (mut tried, mut taken) = (BTreeMap::new(), BTreeSet::new());
         loop {
-            let missing = self.lock().missing(&tried);
-            for some in missing.chunks((*pipeline).max(1)) {
+            let new = self.lock().published_beyond(&tried);
+            for some in new.chunks((*pipeline).max(1)) {
                 taken.extend(link.register(some, &self.membership).map_err(lost)?);
-                tried.extend(some.iter().map(|document| document.number));
+                tried.extend(
+                    some.iter()
+                        .map(|Rfc { number, title }| (*number, title.clone())),
+                );
             }
             if tried.is_empty() && watch.wait_until_closed(CLOSE_TIME) {
                 return Err(lost(ResponseError::Closed));
             }
             let mut state = self.lock();
-            if state.missing(&tried).is_empty() {
-                let (all, taken_count) = (tried.len(), taken.len());
+            if state.published_beyond(&tried).is_empty() {
                 state.link = Some(link);
                 state.lost = None;
-                state.taken = taken;
+                state.refused = tried
+                    .into_keys()
+                    .filter(|number| !taken.contains(number))
+                    .collect();
+                let (port, count) = (server.port, taken.len());
+                let all = count + state.refused.len();
                 drop(state);
                 transcript.line(format_args!(
-                    "[PEER] Connected to server at port {} again, registered {taken_count} of {all} RFC(s)",
-                    server.port
+                    "[PEER] Connected to server at port {port} again, registered {count} of {all} RFC(s)"
                 ));
                 return Ok(watch);
             }
@@ -355,17 +369,23 @@ impl Shared {
 }
 
 impl State {
-    /// What is published and not yet taken by the server, without what was `tried` already.
-    fn missing(&self, tried: &BTreeSet<RfcNumber>) -> Vec<Rfc> {
-        let is_missing = |(number, title): &(&RfcNumber, &Title)| {
-            !tried.contains(number) && self.taken.get(number) != Some(title)
-        };
-        let missing = self.published.iter().filter(is_missing);
-        missing
-            .map(|(&number, title)| Rfc {
-                number,
-                title: title.clone(),
-            })
+    /// What is published and was not `tried` yet, or under another title.
+    fn published_beyond(&self, tried: &BTreeMap<RfcNumber, Title>) -> Vec<Rfc> {
+        let is_new = |(number, title): &(&RfcNumber, &Title)| tried.get(number) != Some(title);
+        self.published
+            .iter()
+            .filter(is_new)
+            .map(Rfc::from)
+            .collect()
+    }
+
+    /// What the server has refused.
+    fn refused(&self) -> Vec<Rfc> {
+        let is_refused = |(number, _): &(&RfcNumber, &Title)| self.refused.contains(number);
+        self.published
+            .iter()
+            .filter(is_refused)
+            .map(Rfc::from)
             .collect()
     }
 }
@@ -376,7 +396,7 @@ impl Link {
         &mut self,
         documents: &[Rfc],
         membership: &Membership,
-    ) -> Result<Vec<(RfcNumber, Title)>, ResponseError> {
+    ) -> Result<BTreeSet<RfcNumber>, ResponseError> {
         let Membership { me, transcript, .. } = membership;
         let add = |Rfc { number, title }: &Rfc| {
             Request::Add(Record {
@@ -387,10 +407,10 @@ impl Link {
         };
         let requests: Vec<_> = documents.iter().map(add).collect();
         let responses = self.exchange(&requests, Asked::Add, transcript)?;
-        let mut taken = Vec::with_capacity(documents.len());
-        for (Rfc { number, title }, Response { code, .. }) in documents.iter().zip(responses) {
+        let mut taken = BTreeSet::new();
+        for (Rfc { number, .. }, Response { code, .. }) in documents.iter().zip(responses) {
             if code == Status::Ok.code() {
-                taken.push((*number, title.clone()));
+                taken.insert(*number);
             } else {
                 let refused = IndexError::Refused(code);
                 transcript.line(format_args!(

@@ -22,6 +22,15 @@ pub struct Rfc {
     pub title: Title,
 }
 
+impl From<(&RfcNumber, &Title)> for Rfc {
+    fn from((number, title): (&RfcNumber, &Title)) -> Self {
+        Self {
+            number: *number,
+            title: title.clone(),
+        }
+    }
+}
+
 /// Where a peer says what it has and asks who else has what.
 pub trait Index {
     /// Says that this peer has these documents, and returns how many were taken.
