@@ -20,11 +20,16 @@
 //! [`server`] never imports [`index`] or [`peer`], nor they it: all that the two sides have in
 //! common is what goes over the wire.
 //!
+//! Where a comment names a section, it is one of the agreement of P2P-CI/1.0: 1 who talks to whom,
+//! 2 requests to the server, 3 its responses and the order of checks, 4 GET, 5 what is read
+//! liberally, 6 the shape of a printed session.
+//!
 //! What always holds:
 //! - A word of the protocol (a number, a host, a title) is checked once, where it comes in. A
 //!   value of its type is right.
-//! - Every byte from a stranger has a limit, every wait a deadline, and text from strangers is
-//!   escaped where it is printed.
+//! - Every byte from a stranger has a limit, and every wait a deadline but one: a peer that has
+//!   sent nothing yet, or is registered, may be silent for as long as its machine is there. Text
+//!   from strangers is escaped where it is printed.
 //! - A peer is in the catalog exactly as long as its connection is served.
 //! - A file appears in the folder whole or not at all.
 

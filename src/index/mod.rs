@@ -70,7 +70,7 @@ pub enum IndexError {
     #[error(transparent)]
     Unreachable(#[from] ConnectError),
     /// The index server is away, and a try to come back to it goes on.
-    #[error("the index server {0} is away; what this peer has is registered when it is back")]
+    #[error("the index server {0} is away")]
     Away(Endpoint),
     /// The index server gave no usable answer.
     #[error("the index server {server} is lost: {reason}")]
@@ -91,7 +91,8 @@ pub enum IndexError {
 /// What a person can do about a refusal.
 fn hint(code: u16) -> &'static str {
     if code == Status::BadRequest.code() {
-        "; if another peer has this name and port, choose others with --hostname and --upload-port"
+        ": another peer may have this name and port (--hostname and --upload-port choose others), \
+         or the server takes no more RFCs of one peer"
     } else {
         ""
     }

@@ -28,6 +28,7 @@ const KEEPALIVE_AFTER: Duration = Duration::from_mins(1);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 /// and how many of them go unanswered before the connection is given up.
 const KEEPALIVE_PROBES: u32 = 3;
+
 /// A port that could not be listened on.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen on {address}: {}", why(.reason))]
@@ -195,4 +196,32 @@ pub(super) fn prepare(socket: &Socket) -> io::Result<()> {
         KEEPALIVE_AFTER + KEEPALIVE_INTERVAL * KEEPALIVE_PROBES,
     ))?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use socket2::SockRef;
+
+    #[test]
+    fn a_machine_that_is_gone_is_looked_for_on_every_connection() {
+        let listener = Listener::bind(Some(Ipv4Addr::LOCALHOST.into()), 0).unwrap();
+        let _client = std::net::TcpStream::connect(("127.0.0.1", listener.port())).unwrap();
+        let (accepted, _) = listener.socket.accept().unwrap();
+        #[cfg(not(target_os = "linux"))]
+        prepare(&SockRef::from(&accepted)).unwrap();
+        let socket = SockRef::from(&accepted);
+        assert!(socket.keepalive().unwrap() && socket.tcp_nodelay().unwrap());
+        assert_eq!(socket.tcp_keepalive_time().unwrap(), Duration::from_mins(1));
+        assert_eq!(
+            socket.tcp_keepalive_interval().unwrap(),
+            Duration::from_secs(10)
+        );
+        assert_eq!(socket.tcp_keepalive_retries().unwrap(), 3);
+        #[cfg(target_os = "linux")]
+        assert_eq!(
+            socket.tcp_user_timeout().unwrap(),
+            Some(Duration::from_secs(90))
+        );
+    }
 }

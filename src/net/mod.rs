@@ -1,4 +1,4 @@
-//! Sockets with limits: every wait has a deadline, every buffer a size, every socket an end.
+//! Sockets with limits: waits with deadlines, buffers with a size, and an end for every socket.
 //!
 //! Nothing here knows a protocol. A [`Connection`] is what sessions read from and write to; a
 //! [`Listener`] accepts connections and gives each a thread; [`connect`] makes one to somebody

@@ -59,8 +59,15 @@ impl<I: Index, A: Answers> Menu<'_, I, A> {
         let title = self.title("RFC title: ")?;
         let title = Some(title).filter(|title| !title.is_empty());
         match self.peer.add(number, title) {
-            Ok(()) if self.transcript().shows_messages() => {}
-            Ok(()) => self.say(format_args!("RFC {number} is registered.")),
+            Ok(true) if !self.transcript().shows_messages() => {
+                self.say(format_args!("RFC {number} is registered."));
+            }
+            Ok(_) => {}
+            Err(error) if error.is_passing() => {
+                self.say(format_args!(
+                    "RFC {number} is registered when the index is back: {error}."
+                ));
+            }
             Err(error) => self.say(format_args!("RFC {number} is not registered: {error}.")),
         }
         Some(())
@@ -97,7 +104,7 @@ impl<I: Index, A: Answers> Menu<'_, I, A> {
             Ok(_) => {}
             Err(GetError::Unregistered(error)) => {
                 self.say(format_args!(
-                    "RFC {number} is downloaded and not registered: {error}."
+                    "RFC {number} is downloaded, and not registered: {error}."
                 ));
             }
             Err(error) => self.say(format_args!("RFC {number} was not downloaded: {error}.")),

@@ -106,11 +106,10 @@ impl<I: Index> Peer<I> {
             let registered = self.registered();
             documents.retain(|Rfc { number, title }| registered.get(number) != Some(title));
         }
-        if documents.is_empty() {
-            Ok(())
-        } else {
-            self.publish(&documents)
+        if !documents.is_empty() {
+            self.publish(&documents)?;
         }
+        Ok(())
     }
 
     fn is_registered(&self, number: RfcNumber) -> bool {
@@ -128,12 +127,12 @@ impl<I: Index> Peer<I> {
         }
     }
 
-    fn publish(&self, documents: &[Rfc]) -> Result<(), IndexError> {
+    fn publish(&self, documents: &[Rfc]) -> Result<usize, IndexError> {
         let titled = documents
             .iter()
             .map(|Rfc { number, title }| (*number, title.clone()));
         self.registered().extend(titled);
-        self.index.publish(documents).map(drop)
+        self.index.publish(documents)
     }
 
     fn registered(&self) -> MutexGuard<'_, BTreeMap<RfcNumber, Title>> {
@@ -143,11 +142,12 @@ impl<I: Index> Peer<I> {
     }
 
     /// Registers one document, under the title in its file where none is given. Others will get
-    /// 404 for one without a file, and a warning says so.
+    /// 404 for one without a file, and a warning says so. `Ok(false)`: the index has refused it,
+    /// and that was printed.
     ///
     /// # Errors
     /// [`IndexError`].
-    pub fn add(&self, number: RfcNumber, title: Option<Title>) -> Result<(), IndexError> {
+    pub fn add(&self, number: RfcNumber, title: Option<Title>) -> Result<bool, IndexError> {
         let in_file = self.library().offer(number);
         if self.library().path_of(number).is_none() {
             let folder = self.library().folder().display();
@@ -156,7 +156,7 @@ impl<I: Index> Peer<I> {
             ));
         }
         let title = title.or(in_file).unwrap_or_else(|| Title::fallback(number));
-        self.publish(&[Rfc { number, title }])
+        Ok(self.publish(&[Rfc { number, title }])? > 0)
     }
 
     /// Gets a document from whoever has it and registers it: LOOKUP, GET, ADD. Each holder but

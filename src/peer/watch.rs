@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use tracing::warn;
+use tracing::{debug, warn};
 
 use super::Peer;
 use crate::index::Index;
@@ -78,8 +78,8 @@ impl Watch {
             is_there
         });
         if let Err(error) = peer.register_changed(&settled) {
-            // The index takes them when it is back.
-            warn!("{error}");
+            // The index has said so already, and gets them when it is back.
+            debug!(%error, "news of the folder have to wait");
         }
     }
 }

@@ -46,6 +46,7 @@ fn a_holder_that_fails_is_followed_by_the_next() {
         "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwhole",
         "\u{1}\u{2}\u{3}\r\n\r\n",
         "",
+        "P2P-CI/1.0 200 OK\r\nContent-Length: 1073741825\r\n\r\nmore than we take",
         "P2P-CI/1.0 200 OK\r\nContent-Le",
         "P2P-CI/1.0 200 OK\r\nContent-Length: 5",
         "P2P-CI/1.0 200 OK\r\nOS: y\r\n",

@@ -190,7 +190,9 @@ fn a_server_that_goes_away_is_said_and_the_menu_stays() {
     );
     let printed = peer.answer(&["1", "5", "Five"]);
     assert!(
-        printed.contains(" is away; what this peer has is registered when it is back.\n"),
+        printed.contains(
+            "[PEER] RFC 5 is registered when the index is back: the index server 127.0.0.1:"
+        ),
         "{printed}"
     );
     let lost = peer.printed().matches("Sharing goes on").count();
@@ -288,4 +290,22 @@ fn an_endless_line_is_one_wrong_answer() {
     assert!(printed.contains(" is no choice: type a number from 1 to 5.\n"));
     peer.type_line("5");
     assert!(peer.wait().0.success());
+}
+
+#[test]
+fn quiet_does_not_call_a_refused_rfc_registered() {
+    let server = server(&["--max-records-per-peer", "1"]);
+    let folder = folder(&[("rfc1.txt", b"one")]);
+    let mut peer = peer_at_menu("peer", server.port, folder.path(), &["-q"]);
+    assert!(
+        peer.answer(&["1", "1", ""])
+            .contains("[PEER] RFC 1 is registered.\n")
+    );
+    let printed = peer.answer(&["1", "8", ""]);
+    assert!(
+        printed.contains(
+            "[PEER] RFC 8 is not registered: the index server refused it with code 400: "
+        )
+    );
+    assert!(!printed.contains("RFC 8 is registered"), "{printed}");
 }
