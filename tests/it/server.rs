@@ -191,6 +191,32 @@ fn half_closed_gets_its_answers() {
 }
 
 #[test]
+fn huge_number_is_refused_and_the_connection_goes_on() {
+    let server = server(&[]);
+    let mut client = Client::connect(server.port);
+    let digits = "9".repeat(4000);
+    for number in [
+        "4294967296",
+        "18446744073709551616",
+        "-1",
+        "+1",
+        "1e9",
+        digits.as_str(),
+    ] {
+        client.send(format!(
+            "LOOKUP RFC {number} P2P-CI/1.0\r\nHost: vm\r\n\r\n"
+        ));
+        client.receive(BAD);
+        client.send(format!(
+            "ADD RFC 1 P2P-CI/1.0\r\nHost: vm\r\nPort: {number}\r\nTitle: t\r\n\r\n"
+        ));
+        client.receive(BAD);
+    }
+    client.send(add(u32::MAX, "the last one", 65535));
+    client.receive(&added(u32::MAX, "the last one", 65535));
+}
+
+#[test]
 fn garbage_is_refused() {
     let server = server(&[]);
     let answer = exchange(
