@@ -16,7 +16,7 @@ use tracing::warn;
 use super::Connection;
 use super::seldom::Seldom;
 
-/// The stack of a session's thread, in bytes. A quarter of it is in use at the deepest.
+/// The stack of a session's thread, in bytes.
 const STACK: usize = 128 * 1024;
 /// How long a thread waits for another connection before it ends.
 const IDLE_TIME: Duration = Duration::from_secs(1);

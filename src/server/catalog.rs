@@ -6,7 +6,7 @@
 //! input or output, and what leaves it is owned.
 //!
 //! With n records in the index: adding and re-adding cost O(log n), a page O(log n + its
-//! records), leaving O(log n) for each record of that peer. A record costs about 200 bytes.
+//! records), leaving O(log n) for each record of that peer.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
@@ -15,7 +15,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::wire::ci::p2s::Record;
 use crate::wire::{Endpoint, RfcNumber, Title};
 
-/// The most records in one page: the lock is held for about 50 µs.
+/// The most records in one page, and in one chunk of those that go with a peer: the lock is held
+/// for that many at a time.
 pub const PAGE: usize = 256;
 
 /// The peer list and the RFC index. Clones are handles to the same ones.
@@ -215,8 +216,8 @@ pub struct Presence {
 }
 
 impl Presence {
-    /// Enters the peer list under `name`, and says at once what is `gone` for it, with the first request that gives one. Later requests
-    /// that only ask change nothing, whatever name they give.
+    /// Enters the peer list under `name`, with the first request that gives one, and says at once
+    /// what is `gone` for it. Later requests that only ask change nothing, whatever name they give.
     ///
     /// # Errors
     /// [`Denied::Taken`] and [`Denied::Replaced`].

@@ -20,7 +20,8 @@ use tracing::warn;
 
 use escape::escaped;
 
-/// The most that may wait to be written, in bytes.
+/// How much may wait to be written, in bytes, before more is left out. A print that is larger
+/// itself is not left out for that.
 const MOST_WAITING: usize = 16 * 1024 * 1024;
 
 /// The printout of a program. Clones are handles to the same one.
@@ -189,7 +190,7 @@ impl Transcript {
 
 impl Printout {
     fn print(&mut self, text: &str) {
-        if self.waiting.len() + text.len() > MOST_WAITING {
+        if self.waiting.len() > MOST_WAITING {
             self.left_out += 1;
             return;
         }
@@ -341,6 +342,13 @@ mod tests {
         quiet.detail("[SERVER] Added RFC 1");
         quiet.line("[SERVER] Listening");
         assert_eq!(paper.text(&quiet), "[SERVER] Listening\n");
+    }
+
+    #[test]
+    fn a_print_of_any_length_is_whole_where_it_is_read() {
+        let long = "RFC 1 A title vm 5\n".repeat(2 * MOST_WAITING / 19);
+        let shown = printed(|t| t.message("[PEER] Response:", long.as_bytes()));
+        assert_eq!(shown.len(), "[PEER] Response:\n".len() + long.len());
     }
 
     /// A terminal that was stopped: writing to it waits until the test lets it go on.
