@@ -10,12 +10,13 @@
 //! those before it:
 //!
 //! - [`wire`]: messages ⇄ bytes. It knows no sockets and no files.
+//! - [`terminal`]: the person in front of it: the prompt, tables, bars, colour.
 //! - [`transcript`]: what is printed, whole messages at a time.
 //! - [`net`]: sockets with deadlines, a thread for each connection.
+//! - [`program`] and [`signals`]: what both programs do around their work.
 //! - [`server`]: the index server, who is here and who has what.
 //! - [`index`]: the peer's view of who has what.
-//! - [`peer`]: the folder, uploads, downloads, the menu.
-//! - [`program`] and [`signals`]: what both programs do around their work.
+//! - [`peer`]: the folder, uploads, downloads, the menu, the commands.
 //!
 //! [`server`] never imports [`index`] or [`peer`], nor they it: all that the two sides have in
 //! common is what goes over the wire.
@@ -46,15 +47,17 @@
 
 pub mod wire;
 
+pub mod terminal;
+
 pub mod transcript;
 
 pub mod net;
+
+pub mod program;
+pub mod signals;
 
 pub mod server;
 
 pub mod index;
 
 pub mod peer;
-
-pub mod program;
-pub mod signals;

@@ -1,21 +1,71 @@
-//! What both programs do around their work: the log, and how they end.
+//! What both programs do around their work: options, the log, and how they end.
 
-use std::io::{self, IsTerminal};
+use std::ffi::OsString;
+use std::fmt;
+use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
 use clap::builder::RangedI64ValueParser;
-use clap::value_parser;
+use clap::{Command, CommandFactory, Parser, value_parser};
+use clap_complete::Shell;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tracing::{debug, info, warn};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::writer::BoxMakeWriter;
 
-use crate::transcript::Transcript;
+use crate::terminal::{Screen, style};
+use crate::transcript::{Output, Shows, Transcript};
+
+/// The version of the programs, with the commit where it is known.
+pub const VERSION: &str = env!("P2PCI_VERSION");
+
+/// What the environment variables of options begin with: `--max-peers` is `P2PCI_MAX_PEERS`.
+const VARIABLES: &str = "P2PCI_";
+
+/// Reads the options of a program from its arguments and the environment. Ends the program where
+/// they are wrong (with 2) or ask for help or the version.
+#[must_use]
+pub fn options<O: Parser>() -> O {
+    let matches = with_variables(O::command()).get_matches();
+    O::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+}
+
+/// Lets every option be given by an environment variable as well.
+fn with_variables(command: Command) -> Command {
+    let command = command.mut_args(|arg| match arg.get_long() {
+        Some(long) => {
+            let name = long.to_uppercase().replace('-', "_");
+            arg.env(OsString::from(format!("{VARIABLES}{name}")))
+        }
+        None => arg,
+    });
+    command.mut_subcommands(with_variables)
+}
+
+/// Prints the completions of a program for a shell.
+pub fn print_completions<O: CommandFactory>(shell: Shell) {
+    let mut command = O::command();
+    let name = command.get_name().to_owned();
+    clap_complete::generate(shell, &mut command, name, &mut io::stdout());
+}
+
+/// Writes the man pages of a program and of its commands into a folder, which is made.
+///
+/// # Errors
+/// [`Failure`] of the system.
+pub fn write_man_pages<O: CommandFactory>(folder: &Path) -> Result<(), Failure> {
+    std::fs::create_dir_all(folder)
+        .and_then(|()| clap_mangen::generate_to(with_variables(O::command()), folder))
+        .with_context(|| format!("cannot write man pages into {}", folder.display()))?;
+    Ok(())
+}
 
 /// Sends the log to standard error. `RUST_LOG` says what is in it; without it, warnings, and more
 /// with each `-v`.
-pub fn log_to_stderr(verbose: u8) {
+pub fn log_to_stderr(verbose: u8, screen: &Screen) {
     let level = match verbose {
         0 => "warn",
         1 => "info",
@@ -23,65 +73,151 @@ pub fn log_to_stderr(verbose: u8) {
         _ => "trace",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let screen = screen.clone();
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_target(false);
-    log.with_ansi(colours).with_writer(io::stderr).init();
-    info!(version = env!("CARGO_PKG_VERSION"), system = %os_info::get(), "starting");
+    log.with_ansi(style::has_colour(&io::stderr()))
+        .with_writer(BoxMakeWriter::new(move || screen.stderr()))
+        .init();
+    info!(version = VERSION, system = %os_info::get(), "starting");
 }
 
 /// How long an output that is not read holds up the end of a program.
 const PRINT_TIME: Duration = Duration::from_secs(2);
 
-/// A failure with an exit code of its own. It stands in the chain of the error that caused it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Failure {
-    /// Exit code 3: what was named is not there.
-    #[error("not found")]
+/// How a program fails, as its exit code says. 0 is success, and 2 wrong options.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Code {
+    /// 1: whatever has no code of its own.
+    Other,
+    /// 3: what was named is not there.
     NotFound,
-    /// Exit code 4: the index server can't be reached.
-    #[error("the index server can't be reached")]
+    /// 4: the index server can't be reached, or is lost.
     IndexUnreachable,
+    /// 5: somebody has the RFC, and nobody who has it could be reached and would deliver it.
+    NoHolder,
+    /// 6: the other side speaks another protocol or version, or refuses what was asked.
+    Protocol,
+    /// 7: what came is not the document that was announced.
+    WrongBytes,
+    /// 128 and the number of the signal: 130 is Ctrl-C.
+    Interrupted(u8),
 }
 
-impl Failure {
-    const fn exit_code(self) -> u8 {
+impl Code {
+    /// The code that is this exit code.
+    #[must_use]
+    pub const fn of(code: u8) -> Self {
+        match code {
+            3 => Self::NotFound,
+            4 => Self::IndexUnreachable,
+            5 => Self::NoHolder,
+            6 => Self::Protocol,
+            7 => Self::WrongBytes,
+            129.. => Self::Interrupted(code - 128),
+            _ => Self::Other,
+        }
+    }
+
+    /// The exit code.
+    #[must_use]
+    pub const fn get(self) -> u8 {
         match self {
+            Self::Other => 1,
             Self::NotFound => 3,
             Self::IndexUnreachable => 4,
+            Self::NoHolder => 5,
+            Self::Protocol => 6,
+            Self::WrongBytes => 7,
+            Self::Interrupted(signal) => 128_u8.saturating_add(signal),
         }
     }
 }
 
-/// Does the work of a program, and gives its exit code: 0, that of its [`Failure`], or else 1.
-/// Wrong options have ended the program with 2 before. All that was printed is written before an
-/// error is, with everything that caused it.
-#[must_use]
-pub fn run(shows_messages: bool, work: impl FnOnce(&Transcript) -> anyhow::Result<()>) -> ExitCode {
-    let ended = Transcript::to_stdout(shows_messages)
-        .context("cannot print")
-        .and_then(|printout| {
-            let ended = work(&printout);
-            printout.finish(PRINT_TIME);
-            ended
-        });
-    let Err(error) = ended else {
-        return ExitCode::SUCCESS;
-    };
-    report(&error);
-    error
-        .downcast_ref::<Failure>()
-        .map_or(1, |failure| failure.exit_code())
-        .into()
+/// Why a program ends with another code than 0.
+#[derive(Debug)]
+pub struct Failure {
+    /// The exit code.
+    pub code: Code,
+    /// What is said on standard error, where it was not said before.
+    pub error: Option<anyhow::Error>,
 }
 
-#[expect(
-    clippy::print_stderr,
-    reason = "the one place where an error reaches its user"
-)]
-fn report(error: &anyhow::Error) {
-    eprintln!("error: {error:#}");
+impl Failure {
+    /// A failure with a code of its own.
+    pub fn new(code: Code, error: impl Into<anyhow::Error>) -> Self {
+        Self {
+            code,
+            error: Some(error.into()),
+        }
+    }
+
+    /// A failure of which the user knows already.
+    #[must_use]
+    pub fn said(code: Code) -> Self {
+        Self { code, error: None }
+    }
+}
+
+impl<E: Into<anyhow::Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::new(Code::Other, error)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.error {
+            Some(error) => write!(f, "{error:#}"),
+            None => write!(f, "ended with {}", self.code.get()),
+        }
+    }
+}
+
+/// The printout of a program: to standard output as much as `shows` says, and all of it to the end
+/// of `file`.
+///
+/// # Errors
+/// [`Failure`] where the file can't be written.
+pub fn transcript(
+    screen: &Screen,
+    shows: Shows,
+    file: Option<&Path>,
+) -> Result<Transcript, Failure> {
+    let mut outputs = vec![Output::stdout(screen, shows)];
+    if let Some(path) = file {
+        let file = Output::file(path);
+        outputs.push(file.with_context(|| format!("cannot write {}", path.display()))?);
+    }
+    Ok(Transcript::new(screen.clone(), outputs).context("cannot print")?)
+}
+
+/// Does the work of a program, and gives its exit code. All that was printed is written before an
+/// error is, with everything that caused it.
+#[must_use]
+pub fn run(transcript: &Transcript, work: impl FnOnce() -> Result<(), Failure>) -> ExitCode {
+    let ended = work();
+    transcript.finish(PRINT_TIME);
+    exit_code(ended)
+}
+
+/// Says on standard error why a program has failed, and gives its exit code.
+#[must_use]
+pub fn exit_code(ended: Result<(), Failure>) -> ExitCode {
+    let Err(failure) = ended else {
+        return ExitCode::SUCCESS;
+    };
+    if failure.error.is_some() {
+        say_error(&failure);
+    }
+    failure.code.get().into()
+}
+
+/// Says what went wrong, on standard error.
+pub fn say_error(what: &impl fmt::Display) {
+    // Where standard error is gone, so is whoever would have read it.
+    let _ = writeln!(io::stderr(), "{} {what}", style::error_tag());
 }
 
 /// The system's name and kernel release, as the `OS` header gives them: `Linux 6.1.0`.

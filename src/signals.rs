@@ -2,11 +2,11 @@
 
 use std::io;
 
-/// Runs `stop` when the program is told to end.
+/// Runs `stop`, with the number of the signal, when the program is told to end.
 ///
 /// # Errors
 /// Those of the system where the signals can't be handled.
-pub fn on_stop(stop: impl Fn() + Send + 'static) -> io::Result<()> {
+pub fn on_stop(stop: impl Fn(u8) + Send + 'static) -> io::Result<()> {
     use signal_hook::consts::{SIGINT, SIGTERM};
     use signal_hook::iterator::Signals;
     use signal_hook::low_level::emulate_default_handler;
@@ -16,8 +16,8 @@ pub fn on_stop(stop: impl Fn() + Send + 'static) -> io::Result<()> {
         .name("signals".to_owned())
         .spawn(move || {
             let mut received = signals.forever();
-            if received.next().is_some() {
-                stop();
+            if let Some(signal) = received.next() {
+                stop(u8::try_from(signal).unwrap_or_default());
             }
             for signal in received {
                 // Whoever asks twice does not want to wait.

@@ -13,6 +13,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, Local};
 use tracing::debug;
 
 use super::{Index, IndexError, Rfc};
@@ -76,6 +77,8 @@ struct Shared {
 struct State {
     /// `None` while the server is away.
     link: Option<Link>,
+    /// Since when it is there, or away.
+    since: Option<DateTime<Local>>,
     /// Why it is away, where a question has found it out.
     lost: Option<Arc<ResponseError>>,
     /// What is to be registered, now and whenever the server comes back.
@@ -109,7 +112,11 @@ impl Central {
             leaving: Condvar::new(),
         });
         let (link, watch) = shared.connect()?;
-        shared.lock().link = Some(link);
+        {
+            let mut state = shared.lock();
+            state.link = Some(link);
+            state.since = Some(Local::now());
+        }
         let Membership {
             server, transcript, ..
         } = &shared.membership;
@@ -174,6 +181,18 @@ impl Index for Central {
         state.refused.remove(&number);
     }
 
+    fn standing(&self) -> String {
+        let state = self.0.lock();
+        let is = if state.link.is_some() {
+            "connected"
+        } else {
+            "away"
+        };
+        let since = state.since.unwrap_or_default();
+        let server = &self.0.membership.server;
+        format!("{server}, {is} since {}", since.format("%F %T"))
+    }
+
     fn leave(&self) {
         self.0.membership.transcript.line("[PEER] Disconnecting...");
         self.0.is_leaving.store(true, Ordering::SeqCst);
@@ -218,6 +237,7 @@ impl Shared {
             Err(reason) => {
                 let reason = Arc::new(reason);
                 state.link = None;
+                state.since = Some(Local::now());
                 state.lost = Some(Arc::clone(&reason));
                 Err(IndexError::Lost {
                     server: server.clone(),
@@ -270,7 +290,11 @@ impl Shared {
             }
             let mut state = self.lock();
             state.refused.clear();
-            let last_word = state.link.take().map(|mut link| link.last_word(transcript));
+            let link = state.link.take();
+            if link.is_some() {
+                state.since = Some(Local::now());
+            }
+            let last_word = link.map(|mut link| link.last_word(transcript));
             let lost = state.lost.take().or(last_word).map_or_else(
                 || IndexError::Away(server.clone()),
                 |reason| IndexError::Lost {
@@ -336,6 +360,7 @@ impl Shared {
             let mut state = self.lock();
             if state.published_beyond(&tried).is_empty() {
                 state.link = Some(link);
+                state.since = Some(Local::now());
                 state.lost = None;
                 state.refused = tried
                     .into_keys()

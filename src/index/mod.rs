@@ -32,7 +32,7 @@ impl From<(&RfcNumber, &Title)> for Rfc {
 }
 
 /// Where a peer says what it has and asks who else has what.
-pub trait Index {
+pub trait Index: Send + Sync + std::fmt::Debug {
     /// Says that this peer has these documents, and returns how many were taken.
     ///
     /// It takes many at once, for some indexes announce a batch in the time of one.
@@ -58,6 +58,9 @@ pub trait Index {
     /// Publishes a document no longer. An index that can't take one back keeps it until this peer
     /// leaves or comes back to it.
     fn withdraw(&self, number: RfcNumber);
+
+    /// How this peer stands with the index, in words: with whom, and since when.
+    fn standing(&self) -> String;
 
     /// Leaves the index, with all that this peer has published.
     fn leave(&self);
@@ -99,6 +102,16 @@ fn hint(code: u16) -> &'static str {
 }
 
 impl IndexError {
+    /// Whether the server speaks another protocol or version, or refuses what was asked.
+    #[must_use]
+    pub fn is_of_protocol(&self) -> bool {
+        match self {
+            Self::Refused(_) => true,
+            Self::Lost { reason, .. } => matches!(**reason, ResponseError::Malformed(_)),
+            Self::Unreachable(_) | Self::Away(_) | Self::NoKeeper(_) => false,
+        }
+    }
+
     /// Whether the index may come back by itself. A server of another kind will not.
     #[must_use]
     pub fn is_passing(&self) -> bool {

@@ -132,6 +132,25 @@ fn connect_to(sockets: &Sockets, address: SocketAddr, time: Duration) -> io::Res
     Ok(socket.into())
 }
 
+/// The addresses under which others may reach this machine: those of all interfaces, without the
+/// ones that are only good on one link.
+///
+/// # Errors
+/// Those of the system.
+pub fn own_addresses() -> io::Result<Vec<IpAddr>> {
+    let is_link_local = |address: &IpAddr| match address {
+        IpAddr::V4(address) => address.is_link_local(),
+        IpAddr::V6(address) => address.is_unicast_link_local(),
+    };
+    let interfaces = if_addrs::get_if_addrs()?;
+    let mut addresses: Vec<_> = interfaces.into_iter().map(|i| i.addr.ip()).collect();
+    addresses.retain(|address| !is_link_local(address));
+    // Those that other machines can use come first, and IPv4 before IPv6.
+    addresses.sort_by_key(|address| (address.is_loopback(), *address));
+    addresses.dedup();
+    Ok(addresses)
+}
+
 /// The local address from which this machine would connect to `remote`. Nothing is sent.
 ///
 /// # Errors

@@ -12,7 +12,7 @@ mod refusals;
 mod seldom;
 mod sockets;
 
-pub use connect::{ConnectError, connect, local_address_towards, resolve};
+pub use connect::{ConnectError, connect, local_address_towards, own_addresses, resolve};
 pub use connection::{Connection, Watch};
 pub use listener::{ListenError, Listener};
 pub use sockets::{Limits, Sockets};

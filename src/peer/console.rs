@@ -1,31 +1,52 @@
 //! The person, or the script, at standard input.
 
-use std::io::{self, BufRead, IsTerminal, Read};
+use std::collections::BTreeMap;
+use std::io::{self, BufRead, IsTerminal, Read, Write};
+use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::thread;
+use std::thread::{self, JoinHandle};
 
-use super::menu::Answers;
+use tracing::debug;
+
+use super::menu::{Answers, CHOICES};
+use crate::terminal::{Editor, Expected, Modes, Screen, Vocabulary};
 use crate::transcript::Transcript;
+use crate::wire::ci::p2s::Record;
 
 /// The longest line that is read, in bytes.
 const MAX_LINE: u64 = 64 * 1024;
 
-/// Asks on the printout and reads answers from standard input.
+/// Asks on the printout and reads answers from standard input: from a line editor where both are
+/// a terminal, and plain lines elsewhere.
 ///
 /// A thread of its own reads, so that a signal can end a question that nobody answers. It reads a
 /// line when there is a question for it, and not before: what is typed ahead stays where it is.
 #[derive(Debug)]
 pub struct Console {
     transcript: Transcript,
+    screen: Screen,
+    vocabulary: Vocabulary,
     events: Receiver<Event>,
     hangup: Hangup,
-    /// Tells the thread that a line is wanted; `None` until it is started.
-    wants_line: Option<Sender<()>>,
-    /// A terminal shows what is typed. What comes from a pipe is shown here, so that both
-    /// printouts look the same.
-    echoes: bool,
+    /// `None` until it is started.
+    reader: Option<Reader>,
     has_ended: bool,
 }
+
+/// The thread that reads.
+#[derive(Debug)]
+struct Reader {
+    /// Tells it that a line is wanted.
+    wants_line: Sender<Question>,
+    thread: JoinHandle<()>,
+    is_interactive: bool,
+    /// Whether it has got a question that it has not answered.
+    is_asked: bool,
+    _modes: Option<Modes>,
+}
+
+/// What the prompt shows, and what it expects.
+type Question = (String, Expected);
 
 #[derive(Debug)]
 enum Event {
@@ -48,39 +69,63 @@ impl Hangup {
 impl Console {
     /// A console that reads nothing yet.
     #[must_use]
-    pub fn new(transcript: Transcript) -> (Self, Hangup) {
+    pub fn new(transcript: Transcript, screen: Screen) -> (Self, Hangup) {
         let (send, events) = mpsc::channel();
         let hangup = Hangup(send);
+        let vocabulary = Vocabulary::default();
+        vocabulary.set_choices(CHOICES);
         let console = Self {
             transcript,
+            screen,
+            vocabulary,
             events,
             hangup: hangup.clone(),
-            wants_line: None,
-            echoes: !io::stdin().is_terminal(),
+            reader: None,
             has_ended: false,
         };
         (console, hangup)
     }
 
-    /// Reads standard input from now on.
+    /// Reads standard input from now on. `history` is the file that keeps what is typed at a
+    /// prompt.
     ///
     /// # Errors
     /// Those of the system where there is no thread for it.
-    pub fn read_stdin(&mut self) -> io::Result<()> {
+    pub fn read_stdin(&mut self, history: Option<PathBuf>) -> io::Result<()> {
         let (wants_line, wanted) = mpsc::channel();
         let events = self.hangup.0.clone();
-        thread::Builder::new()
-            .name("console".to_owned())
-            .spawn(move || {
-                let mut stdin = io::stdin().lock();
-                for () in wanted {
-                    let line = line(&mut stdin);
-                    let event = line.map_or(Event::End, Event::Line);
-                    // The console may be gone already.
-                    let _ = events.send(event);
+        let is_interactive = self.screen.is_interactive();
+        let (screen, vocabulary) = (self.screen.clone(), self.vocabulary.clone());
+        let modes = is_interactive.then(Modes::save);
+        let thread = thread::Builder::new().name("console".to_owned());
+        let thread = thread.spawn(move || {
+            if is_interactive {
+                match Editor::open(screen, vocabulary, history) {
+                    Ok(mut editor) => {
+                        answer(&wanted, &events, |prompt, expected| {
+                            editor.read(prompt, expected)
+                        });
+                    }
+                    Err(error) => {
+                        debug!(%error, "the terminal can't edit lines");
+                        answer(&wanted, &events, |prompt, _| {
+                            let mut stdout = io::stdout();
+                            let _ = write!(stdout, "{prompt}").and_then(|()| stdout.flush());
+                            line(&mut io::stdin().lock())
+                        });
+                    }
                 }
-            })?;
-        self.wants_line = Some(wants_line);
+            } else {
+                answer(&wanted, &events, |_, _| line(&mut io::stdin().lock()));
+            }
+        })?;
+        self.reader = Some(Reader {
+            wants_line,
+            thread,
+            is_interactive,
+            is_asked: false,
+            _modes: modes,
+        });
         Ok(())
     }
 
@@ -88,31 +133,91 @@ impl Console {
     pub fn wait_for_hangup(&self) {
         while let Ok(Event::Line(_)) = self.events.recv() {}
     }
+
+    fn next(&mut self, prompt: &str, expected: Expected) -> Event {
+        let Some(reader) = self.reader.as_mut().filter(|_| !self.has_ended) else {
+            return Event::End;
+        };
+        reader.is_asked = true;
+        if reader
+            .wants_line
+            .send((prompt.to_owned(), expected))
+            .is_err()
+        {
+            return Event::End;
+        }
+        let event = self.events.recv().unwrap_or(Event::End);
+        reader.is_asked = matches!(event, Event::End);
+        event
+    }
 }
 
 impl Answers for Console {
-    fn ask(&mut self, question: &str) -> Option<String> {
+    fn ask(&mut self, question: &str, expected: Expected) -> Option<String> {
         self.transcript.ask(question);
-        let is_wanted = self
-            .wants_line
-            .as_ref()
-            .is_some_and(|wanted| wanted.send(()).is_ok());
-        let event = if self.has_ended || !is_wanted {
-            Event::End
-        } else {
-            self.events.recv().unwrap_or(Event::End)
-        };
-        match event {
+        let prompt = question.rsplit('\n').next().unwrap_or_default();
+        let is_echoed = io::stdin().is_terminal();
+        match self.next(prompt, expected) {
             Event::Line(line) => {
-                self.transcript.answered(self.echoes.then_some(&line));
+                self.transcript.answered(&line, is_echoed);
                 Some(line)
             }
             Event::End => {
                 self.has_ended = true;
-                self.transcript.answered(Some(""));
+                self.transcript.answered("", false);
                 None
             }
         }
+    }
+
+    fn screen(&self) -> Option<&Screen> {
+        let reader = self.reader.as_ref()?;
+        reader.is_interactive.then_some(&self.screen)
+    }
+
+    fn learn(&mut self, records: &[Record]) {
+        let titled = |record: &Record| (record.number, record.title.to_string());
+        let numbers: BTreeMap<_, _> = records.iter().map(titled).collect();
+        let known = numbers.into_iter();
+        self.vocabulary
+            .set_numbers(known.map(|(n, title)| (n.to_string(), title)).collect());
+    }
+}
+
+/// The editor goes with its thread, so that nothing waits to be shown above a prompt that does not
+/// come again. A thread in the middle of a line is left alone.
+impl Drop for Console {
+    fn drop(&mut self) {
+        let Some(reader) = self.reader.take() else {
+            return;
+        };
+        let Reader {
+            wants_line,
+            thread,
+            is_asked,
+            is_interactive,
+            _modes,
+        } = reader;
+        drop(wants_line);
+        if !is_asked {
+            let _ = thread.join();
+        } else if is_interactive {
+            let mut stdout = io::stdout();
+            let _ = stdout.write_all(b"\n").and_then(|()| stdout.flush());
+        }
+    }
+}
+
+/// The life of the thread that reads: a line for each question.
+fn answer(
+    wanted: &Receiver<Question>,
+    events: &Sender<Event>,
+    mut read: impl FnMut(&str, Expected) -> Option<String>,
+) {
+    for (prompt, expected) in wanted {
+        let event = read(&prompt, expected).map_or(Event::End, Event::Line);
+        // The console may be gone already.
+        let _ = events.send(event);
     }
 }
 

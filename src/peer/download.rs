@@ -1,11 +1,14 @@
 //! Downloading: GET from another peer into the library.
 
 use std::io::{self, Read, Write};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Activity;
 use super::library::{Incoming, Library, LibraryError};
 use crate::net::{ConnectError, Connection, Sockets, connect};
+use crate::terminal::progress::{Bar, Progress};
 use crate::transcript::Transcript;
 use crate::wire::ci::Status;
 use crate::wire::ci::p2p::{Answer, AnswerError, Get};
@@ -28,6 +31,7 @@ pub struct Downloader {
     sockets: Sockets,
     transcript: Transcript,
     os: Arc<str>,
+    activity: Activity,
     /// How long a holder may take to answer, and how long it may pause in the file.
     patience: Duration,
 }
@@ -74,36 +78,73 @@ pub enum DownloadError {
     Library(#[from] LibraryError),
 }
 
+/// What kind of failure a download has met, from the mildest to the worst.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fault {
+    /// The holder is not there, or does not deliver.
+    Unreachable,
+    /// It speaks another protocol or version.
+    Protocol,
+    /// What it sent is not what it announced.
+    WrongBytes,
+}
+
+impl DownloadError {
+    /// What kind of failure this is.
+    #[must_use]
+    pub fn fault(&self) -> Fault {
+        let passing = [Status::NotFound.code(), Status::ServiceUnavailable.code()];
+        match self {
+            Self::Refused(code) if passing.contains(code) => Fault::Unreachable,
+            Self::Connect(_)
+            | Self::NoAnswer
+            | Self::Library(_)
+            | Self::Head(HeadError::Io(_) | HeadError::TimedOut) => Fault::Unreachable,
+            Self::Refused(_) | Self::Answer(_) | Self::Head(_) => Fault::Protocol,
+            Self::TooLong | Self::CutOff { .. } | Self::Lost { .. } => Fault::WrongBytes,
+        }
+    }
+}
+
 impl Downloader {
     /// Downloads will be kept in `library`, and printed. `sockets` hold their connections, so
-    /// that they can be cut off, and `os` is the `OS` header of the requests.
+    /// that they can be cut off, `os` is the `OS` header of the requests, and `activity` counts.
     #[must_use]
     pub fn new(
         library: Arc<Library>,
         sockets: Sockets,
         transcript: Transcript,
         os: Arc<str>,
+        activity: Activity,
     ) -> Self {
         Self {
             library,
             sockets,
             transcript,
             os,
+            activity,
             patience: ANSWER_TIME,
         }
     }
 
-    /// Gets one document from one holder and keeps it in the library, in place of the file that
-    /// is there only with `may_replace`.
+    /// Whether the program is about to end.
+    #[must_use]
+    pub fn is_closing(&self) -> bool {
+        self.sockets.is_closing()
+    }
+
+    /// Gets one document from one holder into the file that `begin` opens once the holder begins
+    /// to deliver. Returns where it is, and how many bytes it has.
     ///
     /// # Errors
-    /// [`DownloadError`], and then the library is as it was before.
+    /// [`DownloadError`], and then all files are as they were before.
     pub fn download(
         &self,
         number: RfcNumber,
         holder: &Endpoint,
-        may_replace: bool,
-    ) -> Result<(), DownloadError> {
+        begin: impl Fn() -> Result<Incoming, LibraryError>,
+        progress: &Progress,
+    ) -> Result<(PathBuf, u64), DownloadError> {
         let line = format_args!("[DOWNLOAD] Connecting to {holder} for RFC {number}...");
         self.transcript.line(line);
         let mut connection = connect(&self.sockets, holder, CONNECT_TIME)?;
@@ -133,12 +174,15 @@ impl Downloader {
         if answer.length.is_some_and(|length| length > MAX_LENGTH) {
             return Err(DownloadError::TooLong);
         }
-        let mut incoming = self.library.receive(number, may_replace)?;
-        let got = self.receive(&mut connection, answer.length, &mut incoming)?;
+        let mut incoming = begin()?;
+        let bar = progress.download(format!("RFC {number}"), answer.length);
+        let got = self.receive(&mut connection, answer.length, &mut incoming, &bar)?;
+        drop(bar);
         let path = incoming.keep(answer.last_modified)?;
+        self.activity.downloaded(got);
         let line = format_args!("[DOWNLOAD] Saved to {} ({got} bytes)", path.display());
         self.transcript.line(line);
-        Ok(())
+        Ok((path, got))
     }
 
     /// Takes exactly `length` bytes, or all up to the close where no length was announced.
@@ -147,6 +191,7 @@ impl Downloader {
         connection: &mut Connection,
         length: Option<u64>,
         incoming: &mut Incoming,
+        bar: &Bar,
     ) -> Result<u64, DownloadError> {
         let mut buffer = vec![0; PIECE];
         let mut got = 0;
@@ -163,7 +208,9 @@ impl Downloader {
                 };
             }
             incoming.write(buffer.get(..read).unwrap_or_default())?;
-            got += u64::try_from(read).unwrap_or_default();
+            let read = u64::try_from(read).unwrap_or_default();
+            bar.add(read);
+            got += read;
             if got > MAX_LENGTH {
                 return Err(DownloadError::TooLong);
             }
@@ -175,6 +222,8 @@ impl Downloader {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::terminal::Screen;
+    use crate::transcript::Shows;
     use crate::transcript::testing::Paper;
     use crate::wire::Port;
     use std::net::{IpAddr, TcpListener};
@@ -196,16 +245,23 @@ mod tests {
             ..Downloader::new(
                 Arc::new(Library::open(folder.path(), None).unwrap()),
                 Sockets::default(),
-                Transcript::new(Paper::default(), true, false).unwrap(),
+                Paper::default().transcript(Shows::Messages),
                 "Test".into(),
+                Activity::default(),
             )
         };
         let endpoint = Endpoint {
             host: IpAddr::from([127, 0, 0, 1]).into(),
             port,
         };
+        let number = "7".parse().unwrap();
         let error = downloader
-            .download("7".parse().unwrap(), &endpoint, true)
+            .download(
+                number,
+                &endpoint,
+                || downloader.library.receive(number, true),
+                &Progress::new(&Screen::default()),
+            )
             .unwrap_err();
         drop(done);
         holder.join().unwrap();

@@ -22,6 +22,8 @@ use crate::wire::{RfcNumber, Title};
 #[derive(Debug)]
 pub struct Library {
     folder: PathBuf,
+    /// Whether it is made once something is received. A folder that is shared and goes is an error.
+    may_be_missing: bool,
     shared: Mutex<Shared>,
 }
 
@@ -98,6 +100,7 @@ impl Library {
         fs::create_dir_all(folder).map_err(LibraryError::io("make the folder", folder))?;
         let library = Self {
             folder: folder.to_owned(),
+            may_be_missing: false,
             shared: Mutex::default(),
         };
         let files = library.files()?;
@@ -117,6 +120,24 @@ impl Library {
             }
             library.lock().only = Some(only.iter().copied().collect());
         }
+        Ok(library)
+    }
+
+    /// The folder, as it is and without a document that is offered; what is received into it, or
+    /// offered later, is. The folder need not be there.
+    ///
+    /// # Errors
+    /// [`LibraryError`] where it is there and can't be read.
+    pub fn unshared(folder: &Path) -> Result<Self, LibraryError> {
+        let library = Self {
+            folder: folder.to_owned(),
+            may_be_missing: true,
+            shared: Mutex::default(),
+        };
+        if folder.exists() {
+            library.files()?;
+        }
+        library.lock().only = Some(BTreeSet::new());
         Ok(library)
     }
 
@@ -218,24 +239,11 @@ impl Library {
         let path = self
             .path_of(number)
             .unwrap_or_else(|| self.usual_path(number));
-        let there = path.symlink_metadata().ok();
-        if there
-            .as_ref()
-            .is_some_and(|there| !there.is_file() && !there.is_symlink())
-        {
-            return Err(LibraryError::NotAFile(path));
+        if self.may_be_missing {
+            fs::create_dir_all(&self.folder)
+                .map_err(LibraryError::io("make the folder", &self.folder))?;
         }
-        // The mode of a link is that anybody may do anything.
-        let has_mode = there.is_some_and(|there| there.is_file());
-        let opened = AtomicWriteFile::options()
-            .preserve_mode(has_mode)
-            .open(&path);
-        let file = opened.map_err(LibraryError::io("write", &path))?;
-        Ok(Incoming {
-            path,
-            file,
-            may_replace,
-        })
+        Incoming::new(path, may_replace)
     }
 
     fn usual_path(&self, number: RfcNumber) -> PathBuf {
@@ -299,6 +307,35 @@ pub struct Incoming {
 }
 
 impl Incoming {
+    /// Begins to receive a file that is not for the folder. What is there is replaced.
+    ///
+    /// # Errors
+    /// [`LibraryError`].
+    pub fn at(path: &Path) -> Result<Self, LibraryError> {
+        Self::new(path.to_owned(), true)
+    }
+
+    fn new(path: PathBuf, may_replace: bool) -> Result<Self, LibraryError> {
+        let there = path.symlink_metadata().ok();
+        if there
+            .as_ref()
+            .is_some_and(|there| !there.is_file() && !there.is_symlink())
+        {
+            return Err(LibraryError::NotAFile(path));
+        }
+        // The mode of a link is that anybody may do anything.
+        let has_mode = there.is_some_and(|there| there.is_file());
+        let opened = AtomicWriteFile::options()
+            .preserve_mode(has_mode)
+            .open(&path);
+        let file = opened.map_err(LibraryError::io("write", &path))?;
+        Ok(Incoming {
+            path,
+            file,
+            may_replace,
+        })
+    }
+
     /// Appends bytes.
     ///
     /// # Errors

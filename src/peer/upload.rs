@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use tracing::warn;
 
+use super::Activity;
 use super::library::{Document, Library};
 use crate::net::{Connection, Listener, Sockets};
 use crate::transcript::Transcript;
@@ -24,6 +25,8 @@ const WAITS: Waits = Waits {
 pub struct Uploads {
     /// What is served.
     pub library: Arc<Library>,
+    /// Where what was uploaded is counted.
+    pub activity: Activity,
     /// The connections of those who download.
     pub sockets: Sockets,
     /// Where requests and responses are printed.
@@ -93,6 +96,8 @@ impl Uploads {
             Ok(()) => {
                 let line = format_args!("[UPLOAD] Sent RFC {number} to {from} ({length} bytes)");
                 self.transcript.detail(line);
+                self.activity
+                    .uploaded(number, from, length, SystemTime::now());
                 connection.end();
             }
             Err(error) => {

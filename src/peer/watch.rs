@@ -7,7 +7,6 @@ use std::time::{Duration, SystemTime};
 use tracing::{debug, warn};
 
 use super::Peer;
-use crate::index::Index;
 use crate::wire::RfcNumber;
 
 /// How often the folder is looked at.
@@ -23,7 +22,7 @@ struct Seen {
 }
 
 /// Looks at the folder for ever.
-pub fn run<I: Index>(peer: &Peer<I>) {
+pub fn run(peer: &Peer) {
     let mut watch = Watch::default();
     loop {
         thread::sleep(LOOK_EVERY);
@@ -41,7 +40,7 @@ impl Watch {
     /// Looks at the folder once. News of a file goes to the index when two looks in a row see the
     /// same: until then it may still be being copied. A copy that pauses for longer is registered
     /// by its first half, and again when the rest brings another title.
-    fn look<I: Index>(&mut self, peer: &Peer<I>) {
+    fn look(&mut self, peer: &Peer) {
         let now = peer.library().looks().unwrap_or_else(|error| {
             if !std::mem::replace(&mut self.has_warned, true) {
                 warn!("{error}");

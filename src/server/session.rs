@@ -257,6 +257,7 @@ impl Drop for Session<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transcript::Shows;
     use crate::transcript::testing::Paper;
     use crate::wire::testing::Script;
     use std::io::{BufRead, Read};
@@ -305,7 +306,7 @@ mod tests {
         let server = Server {
             catalog: Catalog::new(10),
             sockets: Sockets::default(),
-            transcript: Transcript::new(paper.clone(), true, false).unwrap(),
+            transcript: paper.transcript(Shows::Messages),
             request_time: Duration::from_secs(1),
         };
         let (add, from) = (

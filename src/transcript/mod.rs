@@ -5,30 +5,97 @@
 //! for a line of ours: control and bidirectional characters are escaped, and so is a `[` that
 //! begins a line of a message, for that is how our own lines begin.
 //!
-//! A thread of its own writes what the others print, so that a terminal that is stopped, or a pipe
-//! that nobody reads, holds up nobody. When too much waits, messages are left out and counted.
+//! A printout goes to any number of outputs: standard output, a file. Each has a thread of its own
+//! that writes what the others print, so that a terminal that is stopped, or a pipe that nobody
+//! reads, holds up nobody. When too much waits, messages are left out and counted.
 
 mod escape;
 
 use std::fmt::Display;
-use std::io::{self, IsTerminal, Write};
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use tracing::warn;
 
+use crate::terminal::{Screen, style};
 use escape::escaped;
 
 /// How much may wait to be written, in bytes, before more is left out. A print that is larger
 /// itself is not left out for that.
 const MOST_WAITING: usize = 16 * 1024 * 1024;
 
+/// How much of a printout an output shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Shows {
+    /// Nothing: it is for something else.
+    Nothing,
+    /// The life cycle and the answers to the user.
+    Life,
+    /// The life cycle, the answers and every message.
+    Messages,
+}
+
+/// Where a printout goes.
+pub struct Output {
+    /// What takes it.
+    pub out: Box<dyn Write + Send>,
+    /// How much of it.
+    pub shows: Shows,
+    /// Whether a person watches: questions are then asked by the prompt, and our lines may have
+    /// colour.
+    pub is_screen: bool,
+}
+
+impl Output {
+    /// Standard output: the screen, where it is one, or else a pipe or a file.
+    #[must_use]
+    pub fn stdout(screen: &Screen, shows: Shows) -> Self {
+        Self {
+            out: screen.stdout(),
+            shows,
+            is_screen: screen.is_interactive(),
+        }
+    }
+
+    /// The end of a file, which is made where it is missing.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn file(path: &Path) -> io::Result<Self> {
+        let file = OpenOptions::new().create(true).append(true).open(path)?;
+        Ok(Self {
+            out: Box::new(file),
+            shows: Shows::Messages,
+            is_screen: false,
+        })
+    }
+}
+
+impl std::fmt::Debug for Output {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Output")
+            .field("shows", &self.shows)
+            .field("is_screen", &self.is_screen)
+            .finish_non_exhaustive()
+    }
+}
+
 /// The printout of a program. Clones are handles to the same one.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Transcript {
+    sinks: Arc<[Sink]>,
+    screen: Screen,
+}
+
+/// One output, and what waits for it.
+struct Sink {
     shared: Arc<Shared>,
-    shows_messages: bool,
+    shows: Shows,
+    is_screen: bool,
 }
 
 #[derive(Default)]
@@ -42,19 +109,17 @@ struct Printout {
     /// What was printed and is not yet written.
     waiting: String,
     /// What the thread that writes is at.
-    output: Output,
+    state: State,
     /// How many prints were left out since the last one that was not.
     left_out: u64,
     /// The question that waits for its answer, or nothing.
     question: String,
     /// Whether the cursor stands behind the question.
     is_asking: bool,
-    /// Whether somebody watches who must see the question again when it has scrolled away.
-    is_watched: bool,
 }
 
 #[derive(Default, PartialEq)]
-enum Output {
+enum State {
     #[default]
     Idle,
     /// It writes what waited before.
@@ -63,128 +128,196 @@ enum Output {
     Broken,
 }
 
-impl std::fmt::Debug for Transcript {
+impl std::fmt::Debug for Sink {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Transcript")
-            .field("shows_messages", &self.shows_messages)
+        f.debug_struct("Sink")
+            .field("shows", &self.shows)
             .finish_non_exhaustive()
     }
 }
 
 impl Transcript {
-    /// A printout to `out`, with the messages or without. On a terminal somebody watches it.
+    /// A printout to `outputs`, the one that the user looks at first. `screen` is where notes go.
     ///
     /// # Errors
     /// Those of the system where there is no thread to write it.
-    pub fn new(
-        out: impl Write + Send + 'static,
-        shows_messages: bool,
-        is_terminal: bool,
-    ) -> io::Result<Self> {
-        let shared = Arc::new(Shared::default());
-        shared.lock().is_watched = is_terminal;
-        let printing = Arc::clone(&shared);
-        let thread = thread::Builder::new().name("printout".to_owned());
-        thread.spawn(move || printing.write_to(out))?;
+    pub fn new(screen: Screen, outputs: impl IntoIterator<Item = Output>) -> io::Result<Self> {
+        let sinks: io::Result<_> = outputs.into_iter().map(Sink::start).collect();
         Ok(Self {
-            shared,
-            shows_messages,
+            sinks: sinks?,
+            screen,
         })
     }
 
-    /// A printout to standard output.
-    ///
-    /// # Errors
-    /// Those of the system where there is no thread to write it.
-    pub fn to_stdout(shows_messages: bool) -> io::Result<Self> {
-        let stdout = io::stdout();
-        let is_terminal = stdout.is_terminal();
-        Self::new(stdout, shows_messages, is_terminal)
-    }
-
-    /// Waits until all that was printed is written, at most `time`.
+    /// Waits until all that was printed is written, at most `time` for each output.
     pub fn finish(&self, time: Duration) {
-        let is_busy = |printout: &mut Printout| {
-            printout.output == Output::Busy || !printout.waiting.is_empty()
-        };
-        // What can't be written in time is lost: nobody reads it.
-        let _ = self
-            .shared
-            .changed
-            .wait_timeout_while(self.lock(), time, is_busy);
+        for sink in self.sinks.iter() {
+            let is_busy = |printout: &mut Printout| {
+                printout.state == State::Busy || !printout.waiting.is_empty()
+            };
+            let shared = &sink.shared;
+            // What can't be written in time is lost: nobody reads it.
+            let _ = shared
+                .changed
+                .wait_timeout_while(shared.lock(), time, is_busy);
+        }
     }
 
-    /// Whether messages are printed: [`Transcript::message`] and [`Transcript::detail`] do
-    /// nothing where they are not.
+    /// Whether the user is shown the messages.
     #[must_use]
     pub fn shows_messages(&self) -> bool {
-        self.shows_messages
+        self.first_shows() == Shows::Messages
+    }
+
+    fn first_shows(&self) -> Shows {
+        self.sinks
+            .first()
+            .map_or(Shows::Nothing, |first| first.shows)
     }
 
     /// Prints a line about the life of the program, or an answer to its user.
     pub fn line(&self, line: impl Display) {
-        let mut text = escaped(line.to_string().as_bytes(), false);
-        text.push('\n');
-        self.print(&text);
+        self.print_line(Shows::Life, &line);
     }
 
     /// Prints a line about one message.
     pub fn detail(&self, line: impl Display) {
-        if self.shows_messages {
-            self.line(line);
+        self.print_line(Shows::Messages, &line);
+    }
+
+    /// Prints a line that its user must see also where the printout goes elsewhere.
+    pub fn problem(&self, line: impl Display) {
+        self.line(&line);
+        if self.first_shows() == Shows::Nothing {
+            self.note_on_stderr(&line);
+        }
+    }
+
+    /// Says something to the user that is no part of the printout: on the screen, or on standard
+    /// error.
+    pub fn note(&self, line: impl Display) {
+        match self.sinks.first() {
+            Some(sink) if sink.is_screen && sink.shows != Shows::Nothing => {
+                sink.print(&format!(
+                    "{}\n",
+                    escaped(line.to_string().as_bytes(), false)
+                ));
+            }
+            _ => self.note_on_stderr(&line),
+        }
+    }
+
+    fn note_on_stderr(&self, line: &impl Display) {
+        let line = escaped(line.to_string().as_bytes(), false);
+        // Where standard error is gone, so is whoever would have read it.
+        let _ = self
+            .screen
+            .stderr()
+            .write_all(format!("{line}\n").as_bytes());
+    }
+
+    /// Shows lines on the screen alone.
+    pub fn show(&self, lines: &str) {
+        for sink in self.sinks.iter().filter(|sink| sink.is_screen) {
+            sink.print(&escaped(lines.as_bytes(), true));
+        }
+    }
+
+    fn print_line(&self, from: Shows, line: &impl Display) {
+        let text = escaped(line.to_string().as_bytes(), false);
+        for sink in self.showing(from) {
+            if sink.is_screen {
+                sink.print(&format!("{}\n", style::tagged(&text)));
+            } else {
+                sink.print(&format!("{text}\n"));
+            }
         }
     }
 
     /// Prints a message under a line that says what it is.
     pub fn message(&self, title: impl Display, message: &[u8]) {
-        if !self.shows_messages {
+        if self.showing(Shows::Messages).next().is_none() {
             return;
         }
-        let mut text = escaped(title.to_string().as_bytes(), false);
-        text.push('\n');
-        text.push_str(&escaped(message, true));
-        if !text.ends_with('\n') {
-            text.push('\n');
+        let title = escaped(title.to_string().as_bytes(), false);
+        let mut message = escaped(message, true);
+        if !message.ends_with('\n') {
+            message.push('\n');
         }
-        self.print(&text);
+        for sink in self.showing(Shows::Messages) {
+            let title = if sink.is_screen {
+                style::tagged(&title)
+            } else {
+                title.as_str().into()
+            };
+            sink.print(&format!("{title}\n{message}"));
+        }
     }
 
-    /// Prints a question, with the cursor behind it. Where something else is printed before the
-    /// answer comes, the last line of the question is printed again after it: at once for a
-    /// person, and with the answer elsewhere.
+    fn showing(&self, from: Shows) -> impl Iterator<Item = &Sink> {
+        self.sinks.iter().filter(move |sink| sink.shows >= from)
+    }
+
+    /// Prints a question, with the cursor behind it; a screen gets its last line from the prompt.
+    /// Where something else is printed before the answer comes, the last line of the question is
+    /// printed again with the answer.
     pub fn ask(&self, question: &str) {
-        let mut printout = self.lock();
-        printout.waiting.push_str(question);
-        self.shared.changed.notify_all();
-        question
-            .rsplit('\n')
-            .next()
-            .unwrap_or_default()
-            .clone_into(&mut printout.question);
-        printout.is_asking = true;
+        let (before, last) = match question.rfind('\n') {
+            Some(end) => question.split_at(end + 1),
+            None => ("", question),
+        };
+        for sink in self.showing(Shows::Life) {
+            if sink.is_screen {
+                sink.print(before);
+            } else {
+                let mut printout = sink.shared.lock();
+                printout.waiting.push_str(question);
+                last.clone_into(&mut printout.question);
+                printout.is_asking = true;
+                sink.shared.changed.notify_all();
+            }
+        }
     }
 
-    /// The question was answered: by a person, whose terminal has shown the answer and the end of
-    /// the line, or with `echo` by something that has not.
-    pub fn answered(&self, echo: Option<&str>) {
-        let mut printout = self.lock();
-        let question = std::mem::take(&mut printout.question);
-        let was_asking = std::mem::take(&mut printout.is_asking);
-        if let Some(answer) = echo {
+    /// The question was answered. `is_echoed`: the terminal has shown the answer and the end of
+    /// the line on the first output.
+    pub fn answered(&self, answer: &str, is_echoed: bool) {
+        let answer = escaped(answer.as_bytes(), false);
+        for (place, sink) in self.sinks.iter().enumerate() {
+            let mut printout = sink.shared.lock();
+            let question = std::mem::take(&mut printout.question);
+            let was_asking = std::mem::take(&mut printout.is_asking);
+            if sink.is_screen || sink.shows < Shows::Life || (is_echoed && place == 0) {
+                continue;
+            }
             let question = if was_asking { "" } else { &question };
-            let answer = escaped(answer.as_bytes(), false);
             printout.waiting.extend([question, &answer, "\n"]);
-            self.shared.changed.notify_all();
+            sink.shared.changed.notify_all();
         }
+    }
+}
+
+impl Sink {
+    fn start(output: Output) -> io::Result<Self> {
+        let Output {
+            out,
+            shows,
+            is_screen,
+        } = output;
+        let shared = Arc::new(Shared::default());
+        let printing = Arc::clone(&shared);
+        let thread = thread::Builder::new().name("printout".to_owned());
+        thread.spawn(move || printing.write_to(out))?;
+        Ok(Self {
+            shared,
+            shows,
+            is_screen,
+        })
     }
 
     fn print(&self, text: &str) {
-        self.lock().print(text);
+        self.shared.lock().print(text);
         self.shared.changed.notify_all();
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Printout> {
-        self.shared.lock()
     }
 }
 
@@ -197,16 +330,13 @@ impl Printout {
         if self.is_asking && !self.question.is_empty() {
             self.waiting.push('\n');
         }
+        self.is_asking = false;
         let left_out = std::mem::take(&mut self.left_out);
         if left_out > 0 {
             let line = format!("... {left_out} printouts left out: they were not read in time\n");
             self.waiting.push_str(&line);
         }
         self.waiting.push_str(text);
-        self.is_asking = self.is_watched;
-        if self.is_watched {
-            self.waiting.push_str(&self.question);
-        }
     }
 }
 
@@ -220,17 +350,17 @@ impl Shared {
             let waited = self.changed.wait_while(self.lock(), idle);
             let mut printout = waited.unwrap_or_else(PoisonError::into_inner);
             let text = std::mem::take(&mut printout.waiting);
-            if printout.output == Output::Broken {
+            if printout.state == State::Broken {
                 self.changed.notify_all();
                 continue;
             }
-            printout.output = Output::Busy;
+            printout.state = State::Busy;
             drop(printout);
             let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
             let mut printout = self.lock();
-            printout.output = Output::Idle;
+            printout.state = State::Idle;
             if let Err(error) = written {
-                printout.output = Output::Broken;
+                printout.state = State::Broken;
                 warn!(%error, "cannot print any more");
             }
             drop(printout);
@@ -245,13 +375,23 @@ impl Shared {
 
 #[cfg(test)]
 pub(crate) mod testing {
-    use super::{Arc, Duration, Mutex, Transcript, Write, io};
+    use super::{Arc, Duration, Mutex, Output, Screen, Shows, Transcript, Write, io};
 
     /// A printout that a test can read.
     #[derive(Clone, Default)]
     pub(crate) struct Paper(Arc<Mutex<Vec<u8>>>);
 
     impl Paper {
+        /// A printout on this paper.
+        pub(crate) fn transcript(&self, shows: Shows) -> Transcript {
+            let output = Output {
+                out: Box::new(self.clone()),
+                shows,
+                is_screen: false,
+            };
+            Transcript::new(Screen::default(), [output]).unwrap()
+        }
+
         /// What is on the paper once everything is printed that `transcript` was given.
         pub(crate) fn text(&self, transcript: &Transcript) -> String {
             transcript.finish(Duration::from_secs(20));
@@ -277,7 +417,7 @@ mod tests {
 
     fn printed(print: impl Fn(&Transcript)) -> String {
         let paper = Paper::default();
-        let transcript = Transcript::new(paper.clone(), true, false).unwrap();
+        let transcript = paper.transcript(Shows::Messages);
         print(&transcript);
         paper.text(&transcript)
     }
@@ -302,34 +442,39 @@ mod tests {
         assert_eq!(printed(|t| t.line("a\nb\r")), "a\\u{a}b\\u{d}\n");
     }
 
-    fn asked(is_terminal: bool, echo: Option<&str>) -> String {
+    #[test]
+    fn a_question_comes_again_with_its_answer_where_it_was_interrupted() {
+        let shown = printed(|t| {
+            t.ask("1. ADD\nChoice: ");
+            t.line("[UPLOAD] Request");
+            t.line("[UPLOAD] Sent");
+            t.answered("3", false);
+            t.line("done");
+        });
+        let expected = "1. ADD\nChoice: \n[UPLOAD] Request\n[UPLOAD] Sent\nChoice: 3\ndone\n";
+        assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn a_screen_gets_the_question_without_its_last_line_and_no_answer() {
         let paper = Paper::default();
-        let transcript = Transcript::new(paper.clone(), true, is_terminal).unwrap();
+        let output = Output {
+            out: Box::new(paper.clone()),
+            shows: Shows::Messages,
+            is_screen: true,
+        };
+        let transcript = Transcript::new(Screen::default(), [output]).unwrap();
         transcript.ask("1. ADD\nChoice: ");
-        transcript.line("[UPLOAD] Request");
-        transcript.line("[UPLOAD] Sent");
-        transcript.answered(echo);
-        transcript.line("done");
-        paper.text(&transcript)
-    }
-
-    #[test]
-    fn a_person_sees_the_question_below_what_is_printed_meanwhile() {
-        let shown = "1. ADD\nChoice: \n[UPLOAD] Request\nChoice: \n[UPLOAD] Sent\nChoice: done\n";
-        assert_eq!(asked(true, None), shown);
-    }
-
-    #[test]
-    fn elsewhere_the_question_comes_again_with_its_answer() {
-        let shown = "1. ADD\nChoice: \n[UPLOAD] Request\n[UPLOAD] Sent\nChoice: 3\ndone\n";
-        assert_eq!(asked(false, Some("3")), shown);
+        transcript.answered("3", true);
+        transcript.show("a table\n");
+        assert_eq!(paper.text(&transcript), "1. ADD\na table\n");
     }
 
     #[test]
     fn an_answer_from_a_pipe_is_echoed() {
         let shown = printed(|t| {
             t.ask("Choice: ");
-            t.answered(Some("3"));
+            t.answered("3", false);
         });
         assert_eq!(shown, "Choice: 3\n");
     }
@@ -337,7 +482,7 @@ mod tests {
     #[test]
     fn quiet_leaves_the_lines_of_life() {
         let paper = Paper::default();
-        let quiet = Transcript::new(paper.clone(), false, false).unwrap();
+        let quiet = paper.transcript(Shows::Life);
         quiet.message("[SERVER] Request", b"LIST");
         quiet.detail("[SERVER] Added RFC 1");
         quiet.line("[SERVER] Listening");
@@ -369,7 +514,12 @@ mod tests {
     fn a_stopped_terminal_holds_up_nobody_and_costs_messages() {
         let (go_on, stopped) = std::sync::mpsc::channel();
         let paper = Paper::default();
-        let transcript = Transcript::new(Stopped(stopped, paper.clone()), true, false).unwrap();
+        let output = Output {
+            out: Box::new(Stopped(stopped, paper.clone())),
+            shows: Shows::Messages,
+            is_screen: false,
+        };
+        let transcript = Transcript::new(Screen::default(), [output]).unwrap();
         let megabyte = "x".repeat(1024 * 1024);
         for _ in 0..40 {
             transcript.line(&megabyte);

@@ -50,6 +50,12 @@ impl RfcNumber {
     /// The smallest number.
     pub const MIN: Self = Self(NonZeroU32::MIN);
 
+    /// The number as a number of an RFC; `None` for 0, which is none.
+    #[must_use]
+    pub fn new(number: u32) -> Option<Self> {
+        NonZeroU32::new(number).map(Self)
+    }
+
     /// The number as an integer.
     #[must_use]
     pub const fn get(self) -> u32 {

@@ -224,7 +224,8 @@ impl Small {
 fn uploads() {
     let folder = load::documents();
     let server = Program::server(&[]).ignore_output();
-    let peer = Program::peer(server.port, folder.path(), &["share"]).ignore_output();
+    let peer =
+        Program::peer(server.port, folder.path(), &["share", "--print-messages"]).ignore_output();
     for downloaders in [1, 4] {
         let limit = copies(source(LARGE), b"", downloaders, LARGE);
         let speed = copies(peer.port, get(1).as_bytes(), downloaders, LARGE);

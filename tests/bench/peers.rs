@@ -146,7 +146,8 @@ fn nginx() {
         return;
     };
     let server = Program::server(&[]).ignore_output();
-    let peer = Program::peer(server.port, folder.path(), &["share"]).ignore_output();
+    let peer =
+        Program::peer(server.port, folder.path(), &["share", "--print-messages"]).ignore_output();
     let ask = |number: u32| format!("GET /rfc{number}.txt HTTP/1.0\r\nHost: x\r\n\r\n");
     for downloaders in [1, 4] {
         row(

@@ -179,7 +179,7 @@ fn too_many_downloads_are_told_that_there_is_no_room() {
         "peer",
         server.port,
         folder.path(),
-        &["share", "--max-uploads", "2"],
+        &["share", "--print-messages", "--max-uploads", "2"],
     );
     let get = "GET RFC 1 P2P-CI/1.0\r\nHost: x\r\n\r\n";
     let mut slow: Vec<_> = (0..2).map(|_| Client::connect(peer.port)).collect();

@@ -113,7 +113,12 @@ fn begun_upload(server: &Program) -> (tempfile::TempDir, Program, Client) {
         ("rfc1.txt", &b"0123456789".repeat(2_000_000)),
         ("rfc2.txt", b"two"),
     ]);
-    let peer = peer("peer", server.port, folder.path(), &["share"]);
+    let peer = peer(
+        "peer",
+        server.port,
+        folder.path(),
+        &["share", "--print-messages"],
+    );
     let mut client = Client::connect(peer.port);
     client.send("GET RFC 1 P2P-CI/1.0\r\nHost: x\r\n\r\n");
     assert!(client.head().contains("Content-Length: 20000000\r\n"));
@@ -232,6 +237,9 @@ fn a_server_with_standard_output_on_a_full_disk_goes_on() {
         .unwrap();
     let mut line = String::new();
     let mut errors = std::io::BufReader::new(child.stderr.take().unwrap());
+    std::io::BufRead::read_line(&mut errors, &mut line).unwrap();
+    assert!(line.starts_with("Peers reach this server at "), "{line}");
+    line.clear();
     std::io::BufRead::read_line(&mut errors, &mut line).unwrap();
     assert!(line.contains("cannot print any more"), "{line}");
     assert!(child.try_wait().unwrap().is_none(), "the server still runs");

@@ -18,7 +18,7 @@ const NONE: &str = "P2P-CI/1.0 404 Not Found\r\n\r\n";
 /// A peer that shares `folder` without a menu. The server comes along, for it has to live.
 fn sharing(folder: &Path) -> (Program, Program) {
     let server = server(&[]);
-    let peer = peer("peer", server.port, folder, &["share"]);
+    let peer = peer("peer", server.port, folder, &["share", "--print-messages"]);
     (peer, server)
 }
 
@@ -30,7 +30,10 @@ fn options_stand_before_and_after_the_command() {
         ("rfc3.txt", b"three"),
     ]);
     let server = server(&[]);
-    for arguments in [&["-r", "1", "3", "share"][..], &["share", "-r", "1,3"]] {
+    for arguments in [
+        &["-r", "1", "3", "share", "--print-messages"][..],
+        &["--print-messages", "share", "-r", "1,3"],
+    ] {
         let mut peer = peer("peer", server.port, folder.path(), arguments);
         peer.expect("[PEER] Registering RFC 3: RFC 3\n");
         assert_eq!(download(peer.port, 3).1, b"three");

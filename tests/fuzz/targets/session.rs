@@ -12,15 +12,25 @@ use std::time::Duration;
 use libfuzzer_sys::fuzz_target;
 use p2pci::net::Sockets;
 use p2pci::server::{Catalog, Server};
-use p2pci::transcript::Transcript;
+use p2pci::terminal::Screen;
+use p2pci::transcript::{Output, Shows, Transcript};
 use stream::Stream;
 
 static SERVER: LazyLock<Server> = LazyLock::new(|| Server {
     catalog: Catalog::new(5),
     sockets: Sockets::default(),
-    transcript: Transcript::new(io::sink(), true, false).expect("a thread"),
+    transcript: printout(),
     request_time: Duration::from_secs(1),
 });
+
+fn printout() -> Transcript {
+    let output = Output {
+        out: Box::new(io::sink()),
+        shows: Shows::Messages,
+        is_screen: false,
+    };
+    Transcript::new(Screen::default(), [output]).expect("a thread")
+}
 
 fuzz_target!(|input: &[u8]| {
     let mut stream = Stream::new(input);

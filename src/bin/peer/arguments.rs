@@ -1,0 +1,223 @@
+//! The options and commands of the peer.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::builder::FalseyValueParser;
+use clap::{Args, Parser, Subcommand, value_parser};
+use clap_complete::Shell;
+use p2pci::peer::commands::Format;
+use p2pci::peer::numbers::{self, Selection};
+use p2pci::program::{self, VERSION};
+use p2pci::wire::ci::SERVER_PORT;
+use p2pci::wire::{Endpoint, Host, Port, RfcNumber, TermError, Title};
+
+/// Shares a folder of RFCs with other peers, and downloads from them.
+///
+/// Without a command the peer registers what it has with the index server, serves it to others in
+/// the background, and offers a menu: ADD, LOOKUP, LIST, GET, EXIT. Every message that comes and
+/// goes is printed. The commands do the same work for scripts: standard output holds the result
+/// alone.
+#[derive(Debug, Parser)]
+#[command(
+    name = "peer",
+    version = VERSION,
+    override_usage = "peer [OPTIONS] [COMMAND]",
+    subcommand_precedence_over_arg = true,
+    after_help = EXAMPLES
+)]
+pub(crate) struct Arguments {
+    /// The index server: HOST or HOST:PORT
+    #[arg(global = true, long, value_name = "HOST[:PORT]", default_value = "localhost", value_parser = server, help_heading = "Index")]
+    pub(crate) host: Endpoint,
+    /// How many RFCs to register ahead of the server's answers; more than 1 is faster over a slow
+    /// line, and not every server can take it
+    #[arg(global = true, long, value_name = "N", default_value_t = 1, value_parser = value_parser!(u8).range(1..=100), help_heading = "Index")]
+    pub(crate) pipeline: u8,
+    /// The folder to share; made if it is missing
+    #[arg(
+        global = true,
+        long,
+        value_name = "FOLDER",
+        default_value = "rfcs",
+        help_heading = "Sharing"
+    )]
+    pub(crate) dir: PathBuf,
+    /// Offer only these RFCs of the folder
+    #[arg(global = true, short, long, value_name = "N", num_args = 1.., value_delimiter = ',', value_parser = numbers::number, help_heading = "Sharing")]
+    pub(crate) rfcs: Option<Vec<RfcNumber>>,
+    /// The name that others are told to connect to [default: this machine's host name where
+    /// others can use it, else its address towards the server]
+    #[arg(global = true, long, value_name = "NAME", help_heading = "Sharing")]
+    pub(crate) hostname: Option<Host>,
+    /// The port of the upload server [default: any free one]
+    #[arg(
+        global = true,
+        short = 'p',
+        long,
+        value_name = "PORT",
+        default_value_t = 0,
+        hide_default_value = true,
+        help_heading = "Sharing"
+    )]
+    pub(crate) upload_port: u16,
+    /// The local address of the upload server [default: every IPv6 and IPv4 address]
+    #[arg(global = true, long, value_name = "ADDR", help_heading = "Sharing")]
+    pub(crate) bind: Option<IpAddr>,
+    /// The most downloads that others may have at a time
+    #[arg(global = true, long, value_name = "N", default_value_t = 256, value_parser = program::connections(), help_heading = "Sharing")]
+    pub(crate) max_uploads: u32,
+    /// Print no messages, only the life cycle and the answers; with a command, only errors
+    #[arg(global = true, short, long, value_parser = FalseyValueParser::new(), help_heading = "Printing")]
+    pub(crate) quiet: bool,
+    /// With a command: print every message to standard output, as the menu does
+    #[arg(global = true, long, value_parser = FalseyValueParser::new(), conflicts_with = "quiet", help_heading = "Printing")]
+    pub(crate) print_messages: bool,
+    /// Append every message to FILE as well, whatever is printed
+    #[arg(global = true, long, value_name = "FILE", help_heading = "Printing")]
+    pub(crate) transcript: Option<PathBuf>,
+    /// Log more to standard error (-v, -vv, -vvv); the variable `RUST_LOG` overrides it
+    #[arg(global = true, short, long, action = clap::ArgAction::Count, help_heading = "Printing")]
+    pub(crate) verbose: u8,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show who has an RFC
+    Lookup {
+        /// Its number: 123, rfc123, rfc123.txt
+        #[arg(value_name = "N", value_parser = numbers::number)]
+        number: RfcNumber,
+        #[command(flatten)]
+        format: Printed,
+    },
+    /// Show everything that anybody has
+    List {
+        #[command(flatten)]
+        format: Printed,
+    },
+    /// Show the RFCs whose titles hold all of these words
+    Find {
+        /// Words, or parts of them, in any letter case
+        #[arg(value_name = "WORDS", required = true)]
+        words: Vec<String>,
+        #[command(flatten)]
+        format: Printed,
+    },
+    /// Download RFCs
+    ///
+    /// Each is looked up, downloaded from whoever has it, and registered. What the folder has
+    /// already is kept. A failure does not stop the others; they are told at the end.
+    Get(Get),
+    /// Register one RFC of the folder, and show its record
+    Add {
+        /// Its number: 123, rfc123, rfc123.txt
+        #[arg(value_name = "N", value_parser = numbers::number)]
+        number: RfcNumber,
+        /// Its title [default: the one that the file prints]
+        #[arg(long)]
+        title: Option<Title>,
+        #[command(flatten)]
+        format: Printed,
+    },
+    /// Share without a menu, until SIGINT (Ctrl-C) or SIGTERM
+    Share,
+    /// Print completions for a shell
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
+    /// Write the man pages into a folder
+    #[command(hide = true)]
+    Man {
+        /// Which folder
+        folder: PathBuf,
+    },
+}
+
+/// How a result is printed.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Printed {
+    /// Print the result as one JSON document
+    #[arg(long, value_parser = FalseyValueParser::new(), conflicts_with = "print_messages")]
+    json: bool,
+}
+
+impl From<Printed> for Format {
+    fn from(printed: Printed) -> Self {
+        if printed.json {
+            Self::Json
+        } else {
+            Self::Lines
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Get {
+    /// Numbers (123, rfc123, rfc123.txt), ranges (8600-8605), or `all` that others have
+    #[arg(value_name = "N", required = true)]
+    numbers: Vec<String>,
+    /// Put the one RFC into FILE instead of the folder; - is standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Replace files that the folder has already
+    #[arg(short, long, value_parser = FalseyValueParser::new())]
+    pub(crate) force: bool,
+    /// How many downloads run at a time
+    #[arg(short, long, value_name = "N", default_value_t = 4, value_parser = value_parser!(u8).range(1..=64))]
+    pub(crate) jobs: u8,
+    /// Share the folder meanwhile, and stay until SIGINT (Ctrl-C) or SIGTERM
+    #[arg(long, value_parser = FalseyValueParser::new(), conflicts_with = "output")]
+    pub(crate) share: bool,
+    #[command(flatten)]
+    format: Printed,
+}
+
+impl Get {
+    /// Which RFCs are wanted.
+    pub(crate) fn selection(&self) -> Result<Selection, String> {
+        let selection = Selection::parse(&self.numbers).map_err(|error| error.to_string())?;
+        if self.output.is_some() && selection.single().is_none() {
+            return Err("--output takes one RFC".to_owned());
+        }
+        if self.format.json && self.is_to_stdout() {
+            return Err(
+                "--json has no place where the document goes to standard output".to_owned(),
+            );
+        }
+        Ok(selection)
+    }
+
+    /// How the result is printed. Where standard output is for the document, it is not.
+    pub(crate) fn format(&self) -> Format {
+        if self.is_to_stdout() {
+            Format::Nothing
+        } else {
+            self.format.into()
+        }
+    }
+
+    fn is_to_stdout(&self) -> bool {
+        self.output.as_deref().is_some_and(|path| path == "-")
+    }
+}
+
+fn server(text: &str) -> Result<Endpoint, TermError> {
+    Endpoint::parse(text, Port::new(SERVER_PORT).unwrap_or(Port::MIN))
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  peer --host X --dir rfcs           share rfcs/, with the index server on X, and offer the menu
+  peer --host X share                the same without a menu
+  peer --host X find transport       what is there about transport?
+  peer --host X get 8600-8605 123    download seven RFCs into rfcs/
+  peer --host X get -o - 123 | less  read one
+  peer --host X list --json | jq     work with the whole index
+  P2PCI_HOST=X peer list             options may come from the environment, with P2PCI_ before them
+
+Exit codes: 0 done, 1 failed, 2 wrong options, 3 not found, 4 no index server, 5 no holder could be
+reached, 6 another protocol or version, 7 wrong bytes, 130 interrupted.";

@@ -1,0 +1,213 @@
+//! The peer: arguments, the library, the upload server, the index, then the menu or one command.
+
+mod arguments;
+mod task;
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::Context;
+use p2pci::index::{Central, Membership};
+use p2pci::net::{Limits, Listener, Sockets};
+use p2pci::peer::commands::{self, Format};
+use p2pci::peer::library::LibraryError;
+use p2pci::peer::{
+    Activity, Console, Downloader, Library, Peer, RegisterError, Uploads, name, watch,
+};
+use p2pci::program::{self, Code, Failure};
+use p2pci::signals;
+use p2pci::terminal::Screen;
+use p2pci::transcript::Transcript;
+use p2pci::wire::{Endpoint, Port};
+
+use arguments::{Arguments, Command};
+use task::Task;
+
+/// How long the uploads at work have to end when the peer stops.
+const STOP_TIME: Duration = Duration::from_secs(5);
+
+fn main() -> ExitCode {
+    let mut arguments: Arguments = program::options();
+    let screen = Screen::default();
+    program::log_to_stderr(arguments.verbose, &screen);
+    let (task, format) = match arguments.command.take() {
+        None => (Task::Menu, Format::Nothing),
+        Some(Command::Share) => (Task::Share, Format::Nothing),
+        Some(Command::Lookup { number, format }) => (Task::Lookup(number), format.into()),
+        Some(Command::List { format }) => (Task::List, format.into()),
+        Some(Command::Find { words, format }) => (Task::Find(words), format.into()),
+        Some(Command::Add {
+            number,
+            title,
+            format,
+        }) => (Task::Add(number, title), format.into()),
+        Some(Command::Get(get)) => {
+            let format = get.format();
+            (Task::get(get), format)
+        }
+        Some(Command::Completions { shell }) => {
+            program::print_completions::<Arguments>(shell);
+            return ExitCode::SUCCESS;
+        }
+        Some(Command::Man { folder }) => {
+            return program::exit_code(program::write_man_pages::<Arguments>(&folder));
+        }
+    };
+    let shows = task.shows(&arguments);
+    match program::transcript(&screen, shows, arguments.transcript.as_deref()) {
+        Ok(transcript) => program::run(&transcript, || {
+            let ended = take_part(&arguments, &task, format, &screen, &transcript);
+            match &ended {
+                Err(failure) if failure.error.is_some() && format == Format::Json => {
+                    commands::print_error(failure)?;
+                }
+                _ => {}
+            }
+            ended
+        }),
+        Err(failure) => program::exit_code(Err(failure)),
+    }
+}
+
+fn open_library(arguments: &Arguments, task: &Task) -> Result<Arc<Library>, Failure> {
+    let opened = if task.shares() {
+        Library::open(&arguments.dir, arguments.rfcs.as_deref())
+    } else {
+        Library::unshared(&arguments.dir)
+    };
+    match opened {
+        Ok(library) => Ok(Arc::new(library)),
+        Err(error @ LibraryError::Missing { .. }) => Err(Failure::new(
+            Code::NotFound,
+            anyhow::Error::new(error).context("not found"),
+        )),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Starts the upload server, joins the index, does the task, and leaves.
+fn take_part(
+    arguments: &Arguments,
+    task: &Task,
+    format: Format,
+    screen: &Screen,
+    transcript: &Transcript,
+) -> Result<(), Failure> {
+    let library = open_library(arguments, task)?;
+    let os: Arc<str> = program::operating_system().into();
+    let activity = Activity::default();
+    let uploading = Sockets::with_limits(Limits {
+        total: program::connections_within_limits(arguments.max_uploads),
+        ..Limits::default()
+    });
+    let asking = Sockets::default();
+    let (mut console, hangup) = Console::new(transcript.clone(), screen.clone());
+    let signal = Arc::new(AtomicU8::new(0));
+    let stop = (hangup, asking.clone(), uploading.clone(), signal.clone());
+    signals::on_stop(move |number| {
+        stop.3.store(number, Ordering::SeqCst);
+        stop.0.hang_up();
+        stop.1.close_all();
+        stop.2.close_all();
+    })
+    .context("cannot handle signals")?;
+
+    let listener = Listener::bind(arguments.bind, arguments.upload_port)?;
+    let port = listener.port();
+    transcript.line(format_args!(
+        "[UPLOAD] Upload server listening on port {port}"
+    ));
+    let uploads = Uploads {
+        library: library.clone(),
+        activity: activity.clone(),
+        sockets: uploading.clone(),
+        transcript: transcript.clone(),
+        os: os.clone(),
+    };
+    in_background("uploads", move || uploads.run(listener))?;
+
+    let name = name::choose(arguments.hostname.clone(), arguments.bind, &arguments.host);
+    transcript.line(format_args!("[PEER] Hostname: {}", name.host));
+    transcript.line(format_args!("[PEER] ({})", name.reason));
+    let port = Port::new(port).context("the upload server has no port")?;
+    let me = Endpoint {
+        host: name.host,
+        port,
+    };
+    let membership = Membership {
+        server: arguments.host.clone(),
+        me: me.clone(),
+        pipeline: arguments.pipeline.into(),
+        sockets: asking.clone(),
+        transcript: transcript.clone(),
+    };
+    let ended = match Central::connect(membership) {
+        Ok(index) => {
+            let downloader = Downloader::new(
+                library,
+                asking.clone(),
+                transcript.clone(),
+                os,
+                activity.clone(),
+            );
+            let index = Box::new(index);
+            let peer = Peer::new(me, index, downloader, activity, transcript.clone());
+            let peer = Arc::new(peer);
+            let registered = if task.shares() {
+                share(&peer, &arguments.dir)
+            } else {
+                Ok(())
+            };
+            let says = !arguments.quiet;
+            let ended =
+                registered.and_then(|()| task.run(&peer, format, &mut console, screen, says));
+            peer.index.leave();
+            ended
+        }
+        Err(error) => Err(Failure::new(
+            Code::IndexUnreachable,
+            anyhow::Error::new(error).context("the index server can't be reached"),
+        )),
+    };
+    drop(console);
+    // Whoever downloads at the moment may finish, but does not keep us.
+    uploading.stop_listening();
+    if !uploading.wait_until_none(STOP_TIME) {
+        uploading.close_all();
+    }
+    match signal.load(Ordering::SeqCst) {
+        0 => ended,
+        // To share until a signal comes is what was asked, and so is to leave the menu by one.
+        _ if task.shares() => Ok(()),
+        signal => Err(Failure::said(Code::Interrupted(signal))),
+    }
+}
+
+/// Registers the folder, now and whenever something comes into it.
+fn share(peer: &Arc<Peer>, folder: &Path) -> Result<(), Failure> {
+    let folder = folder.display();
+    match peer.register_all() {
+        Ok(0) => peer.transcript.note(format_args!(
+            "Warning: no RFCs are shared: {folder} has no files named rfcN.txt"
+        )),
+        Ok(count) => peer
+            .transcript
+            .note(format_args!("{count} RFC(s) of {folder} are shared")),
+        // The index will be back, and sharing goes on meanwhile.
+        Err(RegisterError::Index(error)) if error.is_passing() => {}
+        Err(RegisterError::Index(error)) => return Err(commands::of_index(error)),
+        Err(RegisterError::Library(error)) => return Err(error.into()),
+    }
+    let watched = Arc::clone(peer);
+    in_background("folder", move || watch::run(&watched))
+}
+
+fn in_background(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), Failure> {
+    let thread = thread::Builder::new().name(name.to_owned()).spawn(work);
+    let context = || format!("cannot start the thread {name:?}");
+    Ok(thread.map(drop).with_context(context)?)
+}

@@ -1,0 +1,80 @@
+//! The options of the server.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::builder::FalseyValueParser;
+use clap::{Parser, Subcommand};
+use clap_complete::Shell;
+use p2pci::program::{self, VERSION};
+use p2pci::wire::ci::SERVER_PORT;
+
+/// The central index of P2P-CI/1.0: knows who has which RFC, and holds none itself.
+///
+/// Every message that comes and goes is printed. SIGINT (Ctrl-C) or SIGTERM stops the server.
+#[derive(Debug, Parser)]
+#[command(
+    name = "server",
+    version = VERSION,
+    override_usage = "server [OPTIONS]",
+    subcommand_help_heading = "Other commands",
+    after_help = EXAMPLES
+)]
+pub(crate) struct Arguments {
+    /// The local address to listen on [default: every IPv6 and IPv4 address]
+    #[arg(long, value_name = "ADDR", help_heading = "Address")]
+    pub(crate) bind: Option<IpAddr>,
+    /// The port to listen on; 0 takes any free one, which is printed
+    #[arg(long, value_name = "PORT", default_value_t = SERVER_PORT, help_heading = "Address")]
+    pub(crate) port: u16,
+    /// The most connections at a time
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = program::connections(), help_heading = "Limits")]
+    pub(crate) max_peers: u32,
+    /// The most connections from one address; loopback is exempt
+    #[arg(long, value_name = "N", default_value_t = 1_024, value_parser = program::connections(), help_heading = "Limits")]
+    pub(crate) max_peers_per_address: u32,
+    /// The most RFCs that one peer may register
+    #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Limits")]
+    pub(crate) max_records_per_peer: u32,
+    /// How long a request may take from its first byte to its last
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..), help_heading = "Limits")]
+    pub(crate) request_time: u16,
+    /// How long a peer may take nothing of a response before it is given up
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..), help_heading = "Limits")]
+    pub(crate) send_time: u16,
+    /// Print no messages, only who comes and goes
+    #[arg(short, long, value_parser = FalseyValueParser::new(), help_heading = "Printing")]
+    pub(crate) quiet: bool,
+    /// Append every message to FILE as well, whatever is printed
+    #[arg(long, value_name = "FILE", help_heading = "Printing")]
+    pub(crate) transcript: Option<PathBuf>,
+    /// Log more to standard error (-v, -vv, -vvv); the variable `RUST_LOG` overrides it
+    #[arg(short, long, action = clap::ArgAction::Count, help_heading = "Printing")]
+    pub(crate) verbose: u8,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Print completions for a shell
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
+    /// Write the man pages into a folder
+    #[command(hide = true)]
+    Man {
+        /// Which folder
+        folder: PathBuf,
+    },
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  server                          listen on port 7734 and print every message
+  server --port 0 -q              listen on any free port, print who comes and goes
+  server --transcript log.txt -q  keep every message in a file
+  P2PCI_PORT=8000 server          options may come from the environment, with P2PCI_ before them
+
+Exit codes: 0 stopped by a signal, 1 failed, 2 wrong options.";

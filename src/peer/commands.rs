@@ -1,0 +1,542 @@
+//! The commands for scripts: the work of the menu, with the result alone on standard output.
+//!
+//! A result is record lines as they stand on the wire, or one JSON document whose field names are
+//! those of the structs here; they stay.
+
+use std::collections::VecDeque;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use anyhow::Context;
+use chrono::{DateTime, Local};
+use serde::Serialize;
+
+use super::activity::{Counts, LastUpload};
+use super::get::{Downloaded, Got, Place, Spread};
+use super::numbers::Selection;
+use super::{Fault, GetError, Peer};
+use crate::index::IndexError;
+use crate::program::{Code, Failure, say_error};
+use crate::terminal::progress::Progress;
+use crate::wire::ci::p2s::Record;
+use crate::wire::{RfcNumber, Title};
+
+/// How results are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// Record lines, as they stand on the wire.
+    Lines,
+    /// One JSON document.
+    Json,
+    /// Nothing: standard output is for the document itself.
+    Nothing,
+}
+
+/// A record.
+#[derive(Debug, Serialize)]
+struct RecordFields<'a> {
+    number: u32,
+    title: &'a str,
+    host: &'a str,
+    port: u16,
+}
+
+impl<'a> From<&'a Record> for RecordFields<'a> {
+    fn from(record: &'a Record) -> Self {
+        Self {
+            number: record.number.get(),
+            title: record.title.as_str(),
+            host: record.holder.host.as_str(),
+            port: record.holder.port.get(),
+        }
+    }
+}
+
+/// The result of `lookup`, `list` and `find`.
+#[derive(Debug, Serialize)]
+struct Found<'a> {
+    records: Vec<RecordFields<'a>>,
+}
+
+/// The result of `add`.
+#[derive(Debug, Serialize)]
+struct Added<'a> {
+    record: RecordFields<'a>,
+}
+
+/// The result of `get`.
+#[derive(Debug, Default, Serialize)]
+struct Gotten {
+    downloaded: Vec<DownloadedFields>,
+    kept: Vec<KeptFields>,
+    failed: Vec<FailedFields>,
+}
+
+/// A document that was downloaded, and from whom.
+#[derive(Debug, Serialize)]
+struct DownloadedFields {
+    number: u32,
+    title: String,
+    host: String,
+    port: u16,
+    path: PathBuf,
+    bytes: u64,
+}
+
+/// A document that was there already.
+#[derive(Debug, Serialize)]
+struct KeptFields {
+    number: u32,
+    path: PathBuf,
+}
+
+/// A document that could not be got.
+#[derive(Debug, Serialize)]
+struct FailedFields {
+    number: u32,
+    error: String,
+    exit_code: u8,
+}
+
+/// What is printed where a command could not even begin.
+#[derive(Debug, Serialize)]
+struct ErrorDocument {
+    error: ErrorFields,
+}
+
+#[derive(Debug, Serialize)]
+struct ErrorFields {
+    message: String,
+    exit_code: u8,
+}
+
+/// Prints a failure as a JSON document.
+///
+/// # Errors
+/// [`Failure`] of standard output.
+pub fn print_error(failure: &Failure) -> Result<(), Failure> {
+    let error = ErrorFields {
+        message: failure.to_string(),
+        exit_code: failure.code.get(),
+    };
+    print_json(&ErrorDocument { error })
+}
+
+/// Shows who has an RFC.
+///
+/// # Errors
+/// [`Failure`] with its exit code.
+pub fn lookup(peer: &Peer, number: RfcNumber, format: Format) -> Result<(), Failure> {
+    let records = peer
+        .index
+        .lookup(number, &Title::default())
+        .map_err(of_index)?;
+    print_records(&records, format)?;
+    if records.is_empty() {
+        return Err(not_found(number));
+    }
+    Ok(())
+}
+
+/// Shows everything that anybody has.
+///
+/// # Errors
+/// [`Failure`] with its exit code.
+pub fn list(peer: &Peer, format: Format) -> Result<(), Failure> {
+    print_records(&peer.index.list().map_err(of_index)?, format)
+}
+
+/// Shows the RFCs whose titles hold all of these words.
+///
+/// # Errors
+/// [`Failure`] with its exit code.
+pub fn find(peer: &Peer, words: &[String], format: Format) -> Result<(), Failure> {
+    let found = matching(peer.index.list().map_err(of_index)?, words);
+    print_records(&found, format)?;
+    if found.is_empty() {
+        let error = anyhow::anyhow!("no title holds {:?}", words.join(" "));
+        return Err(Failure::new(Code::NotFound, error));
+    }
+    Ok(())
+}
+
+/// The records whose titles hold all of these words, or parts of words, in any letter case.
+#[must_use]
+pub fn matching(mut records: Vec<Record>, words: &[impl AsRef<str>]) -> Vec<Record> {
+    let words: Vec<_> = words
+        .iter()
+        .flat_map(|word| word.as_ref().split_whitespace())
+        .map(str::to_lowercase)
+        .collect();
+    records.retain(|record| {
+        let title = record.title.as_str().to_lowercase();
+        words.iter().all(|word| title.contains(word))
+    });
+    records
+}
+
+/// Registers one RFC and shows its record.
+///
+/// # Errors
+/// [`Failure`] with its exit code.
+pub fn add(
+    peer: &Peer,
+    number: RfcNumber,
+    title: Option<Title>,
+    format: Format,
+) -> Result<(), Failure> {
+    let Some(record) = peer.add(number, title).map_err(of_index)? else {
+        let error = anyhow::anyhow!("the index server has refused RFC {number}");
+        return Err(Failure::new(Code::Protocol, error));
+    };
+    match format {
+        Format::Json => print_json(&Added {
+            record: (&record).into(),
+        }),
+        _ => print_records(&[record], format),
+    }
+}
+
+/// What `get` is to do.
+#[derive(Debug)]
+pub struct Wanted<'a> {
+    /// Which RFCs.
+    pub selection: Selection,
+    /// The file for the one RFC that is wanted, in place of the folder; `-` is standard output.
+    pub output: Option<&'a Path>,
+    /// Whether files of the folder are replaced.
+    pub force: bool,
+    /// How many downloads run at a time.
+    pub jobs: u8,
+    /// Whether what was done is said on standard error.
+    pub says: bool,
+}
+
+/// Downloads RFCs. A failure does not stop the others; all are said at the end, and the first of
+/// them gives the exit code.
+///
+/// # Errors
+/// [`Failure`] with its exit code.
+pub fn get(
+    peer: &Peer,
+    wanted: &Wanted<'_>,
+    format: Format,
+    progress: &Progress,
+) -> Result<(), Failure> {
+    if let Some((number, file)) = wanted.selection.single().zip(wanted.output) {
+        return get_into(peer, number, file, format, progress);
+    }
+    let numbers = peer.selected(&wanted.selection).map_err(of_index)?;
+    let count = numbers.len();
+    let (progress, all) = match count {
+        0 | 1 => (progress.clone(), None),
+        _ => {
+            let (progress, bar) = progress.of(count);
+            (progress, Some(bar))
+        }
+    };
+    let queue = Mutex::new(VecDeque::from(numbers));
+    let done = Mutex::new(Gotten::default());
+    let spread = Spread::default();
+    let printed = Mutex::new(Ok(()));
+    let work = || {
+        while let Some(number) = next(&queue).filter(|_| !peer.downloader.is_closing()) {
+            let got = get_one(peer, number, wanted.force, &spread, &progress);
+            let line = done_one(peer, number, got, wanted.says, &done);
+            progress.one_done(peer.activity.counts().downloaded_bytes);
+            if let (Some(record), Format::Lines) = (line, format) {
+                let mut printed = printed.lock().unwrap_or_else(PoisonError::into_inner);
+                if printed.is_ok() {
+                    *printed = print_records(&[record], format);
+                }
+            }
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 1..usize::from(wanted.jobs).min(count) {
+            // With fewer threads it takes longer, and that is all.
+            let _ = thread::Builder::new()
+                .name("download".to_owned())
+                .spawn_scoped(scope, work);
+        }
+        work();
+    });
+    drop(all);
+    printed
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner)?;
+    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    done.sort();
+    if format == Format::Json {
+        print_json(&done)?;
+    }
+    // What a signal has cut off has not failed.
+    if peer.downloader.is_closing() {
+        return Ok(());
+    }
+    done.result(count)
+}
+
+fn next(queue: &Mutex<VecDeque<RfcNumber>>) -> Option<RfcNumber> {
+    queue
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .pop_front()
+}
+
+fn get_one(
+    peer: &Peer,
+    number: RfcNumber,
+    force: bool,
+    spread: &Spread,
+    progress: &Progress,
+) -> Result<Got, GetError> {
+    if let Some(path) = peer.library().path_of(number).filter(|_| !force) {
+        return Ok(Got::Kept(path));
+    }
+    let mut may_replace = |_: &Path| force;
+    let place = Place::Folder(&mut may_replace);
+    peer.get(number, &Title::default(), place, spread, progress)
+}
+
+/// Takes the outcome of one GET into the result, and returns the record of a document that is
+/// here.
+fn done_one(
+    peer: &Peer,
+    number: RfcNumber,
+    got: Result<Got, GetError>,
+    says: bool,
+    done: &Mutex<Gotten>,
+) -> Option<Record> {
+    let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
+    match got {
+        Ok(Got::Downloaded(downloaded)) => {
+            let Downloaded {
+                record,
+                path,
+                bytes,
+            } = downloaded;
+            if says {
+                let line = format_args!("RFC {number} is in {} ({bytes} bytes)", path.display());
+                peer.transcript.note(line);
+            }
+            done.downloaded.push(DownloadedFields {
+                number: number.get(),
+                title: record.title.to_string(),
+                host: record.holder.host.to_string(),
+                port: record.holder.port.get(),
+                path,
+                bytes,
+            });
+            return Some(record);
+        }
+        Ok(Got::Kept(path)) => {
+            if says {
+                let path = path.display();
+                let line = format_args!("RFC {number} is in {path} already; --force replaces it");
+                peer.transcript.note(line);
+            }
+            done.kept.push(KeptFields {
+                number: number.get(),
+                path,
+            });
+        }
+        Ok(Got::Unknown) => done.fail(number, &not_found(number)),
+        Err(error) => done.fail(number, &of_get(error)),
+    }
+    None
+}
+
+impl Gotten {
+    fn fail(&mut self, number: RfcNumber, failure: &Failure) {
+        self.failed.push(FailedFields {
+            number: number.get(),
+            error: failure.to_string(),
+            exit_code: failure.code.get(),
+        });
+    }
+
+    fn sort(&mut self) {
+        self.downloaded.sort_by_key(|fields| fields.number);
+        self.kept.sort_by_key(|fields| fields.number);
+    }
+
+    fn result(self, count: usize) -> Result<(), Failure> {
+        let Some(first) = self.failed.first() else {
+            return Ok(());
+        };
+        let code = Code::of(first.exit_code);
+        for FailedFields { number, error, .. } in &self.failed {
+            say_error(&format_args!("RFC {number}: {error}"));
+        }
+        if count > 1 {
+            let failed = self.failed.len();
+            say_error(&format_args!(
+                "{failed} of {count} RFCs were not downloaded"
+            ));
+        }
+        Err(Failure::said(code))
+    }
+}
+
+/// Downloads one RFC into a file that is not of the folder. What can't be replaced in one step
+/// (standard output, a device, a pipe) gets the document once it is whole.
+fn get_into(
+    peer: &Peer,
+    number: RfcNumber,
+    file: &Path,
+    format: Format,
+    progress: &Progress,
+) -> Result<(), Failure> {
+    let is_stream = file == "-" || fs::metadata(file).is_ok_and(|found| !found.is_file());
+    let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
+    let path = if is_stream {
+        folder.path().join("document")
+    } else {
+        file.to_owned()
+    };
+    let (title, spread) = (Title::default(), Spread::default());
+    let got = peer.get(number, &title, Place::File(&path), &spread, progress);
+    let downloaded = match got.map_err(of_get)? {
+        Got::Downloaded(downloaded) => downloaded,
+        Got::Unknown | Got::Kept(_) => return Err(not_found(number)),
+    };
+    if is_stream {
+        copy(&path, file).with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    let Downloaded { record, bytes, .. } = downloaded;
+    match format {
+        Format::Nothing => Ok(()),
+        Format::Lines => print_records(&[record], format),
+        Format::Json => {
+            let mut done = Gotten::default();
+            done.downloaded.push(DownloadedFields {
+                number: number.get(),
+                title: record.title.to_string(),
+                host: record.holder.host.to_string(),
+                port: record.holder.port.get(),
+                path: file.to_owned(),
+                bytes,
+            });
+            print_json(&done)
+        }
+    }
+}
+
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    let mut document = File::open(from)?;
+    let copied = if to == "-" {
+        let mut stdout = io::stdout().lock();
+        io::copy(&mut document, &mut stdout).and_then(|_| stdout.flush())
+    } else {
+        let mut stream = fs::OpenOptions::new().write(true).open(to)?;
+        io::copy(&mut document, &mut stream).map(drop)
+    };
+    unless_unread(copied)
+}
+
+/// A reader that has seen enough (`peer list | head`) is no failure.
+fn unless_unread(written: io::Result<()>) -> io::Result<()> {
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
+}
+
+fn print_records(records: &[Record], format: Format) -> Result<(), Failure> {
+    match format {
+        Format::Nothing => Ok(()),
+        Format::Json => print_json(&Found {
+            records: records.iter().map(RecordFields::from).collect(),
+        }),
+        Format::Lines => print(|out| {
+            for record in records {
+                writeln!(out, "{record}")?;
+            }
+            Ok(())
+        }),
+    }
+}
+
+fn print_json(document: &impl Serialize) -> Result<(), Failure> {
+    print(|out| {
+        serde_json::to_writer_pretty(&mut *out, document)?;
+        writeln!(out)
+    })
+}
+
+fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    let written = write(&mut out).and_then(|()| out.flush());
+    // What could not be written must not be tried again when the buffer goes.
+    drop(out.into_parts());
+    Ok(unless_unread(written).context("cannot write standard output")?)
+}
+
+fn not_found(number: RfcNumber) -> Failure {
+    Failure::new(Code::NotFound, anyhow::anyhow!("nobody has RFC {number}"))
+}
+
+/// The exit code of what went wrong with the index.
+#[must_use]
+pub fn of_index(error: IndexError) -> Failure {
+    let code = if error.is_of_protocol() {
+        Code::Protocol
+    } else {
+        Code::IndexUnreachable
+    };
+    Failure::new(code, error)
+}
+
+fn of_get(error: GetError) -> Failure {
+    match error {
+        GetError::Index(error) | GetError::Unregistered(error) => of_index(error),
+        GetError::Library(error) => Failure::new(Code::Other, error),
+        GetError::NoHolder { fault, .. } => {
+            let code = match fault {
+                Fault::Unreachable => Code::NoHolder,
+                Fault::Protocol => Code::Protocol,
+                Fault::WrongBytes => Code::WrongBytes,
+            };
+            Failure::new(code, error)
+        }
+        GetError::OnlyOurselves(_) => Failure::new(Code::NoHolder, error),
+    }
+}
+
+/// How a peer stands, in lines for a person.
+#[must_use]
+pub fn status(peer: &Peer) -> Vec<String> {
+    let Counts {
+        uploads,
+        uploaded_bytes,
+        downloads,
+        downloaded_bytes,
+        last_uploads,
+    } = peer.activity.counts();
+    let shared = peer.library().looks().map_or_else(
+        |error| error.to_string(),
+        |files| {
+            format!(
+                "{} RFC(s) of {}",
+                files.len(),
+                peer.library().folder().display()
+            )
+        },
+    );
+    let mut lines = vec![
+        format!("This peer: {}", peer.me),
+        format!("Index: {}", peer.index.standing()),
+        format!("Shared: {shared}"),
+        format!("Uploads: {uploads} ({uploaded_bytes} bytes)"),
+        format!("Downloads: {downloads} ({downloaded_bytes} bytes)"),
+    ];
+    for LastUpload { number, to, at } in last_uploads {
+        let at = DateTime::<Local>::from(at).format("%T");
+        lines.push(format!("RFC {number} was downloaded by {to} at {at}"));
+    }
+    lines
+}

@@ -1,0 +1,261 @@
+//! GET from end to end: LOOKUP, download from a holder, ADD.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::download::{DownloadError, Fault};
+use super::library::{Incoming, LibraryError};
+use super::{Peer, numbers::Selection};
+use crate::index::IndexError;
+use crate::terminal::progress::Progress;
+use crate::wire::ci::p2s::Record;
+use crate::wire::{Endpoint, RfcNumber, Title};
+
+/// Where a document is to go.
+pub enum Place<'a> {
+    /// Into the folder, to be shared. The question is asked before a file there is replaced.
+    Folder(&'a mut dyn FnMut(&Path) -> bool),
+    /// Into a file, which is replaced.
+    File(&'a Path),
+}
+
+impl std::fmt::Debug for Place<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Folder(_) => f.write_str("Folder"),
+            Self::File(path) => f.debug_tuple("File").field(path).finish(),
+        }
+    }
+}
+
+/// How a GET that did not fail has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Got {
+    /// It is here.
+    Downloaded(Downloaded),
+    /// Nobody has it.
+    Unknown,
+    /// It was not to replace this file.
+    Kept(PathBuf),
+}
+
+/// A document that was downloaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Downloaded {
+    /// The record of the holder that delivered it.
+    pub record: Record,
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its length.
+    pub bytes: u64,
+}
+
+/// Why a document could not be got.
+#[derive(Debug, thiserror::Error)]
+pub enum GetError {
+    /// The index gave no answer.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// The folder is at fault, so that no other holder would help.
+    #[error(transparent)]
+    Library(#[from] LibraryError),
+    /// It is downloaded, and the index does not know.
+    #[error(transparent)]
+    Unregistered(IndexError),
+    /// No holder delivered it.
+    #[error("none of {holders} holder(s) of RFC {number} could deliver it")]
+    NoHolder {
+        /// Which RFC.
+        number: RfcNumber,
+        /// How many were tried.
+        holders: usize,
+        /// The worst that happened with any of them.
+        fault: Fault,
+    },
+    /// This peer is the only one that says it has it.
+    #[error("only this peer says that it has RFC {0}")]
+    OnlyOurselves(RfcNumber),
+}
+
+/// How downloads that run at the same time are spread over the holders.
+#[derive(Debug, Default)]
+pub struct Spread(Mutex<HashMap<Endpoint, Load>>);
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Load {
+    at_work: usize,
+    ever: usize,
+}
+
+/// The place of one download at its holder, given up when it is dropped.
+struct Turn<'a> {
+    spread: &'a Spread,
+    holder: Endpoint,
+}
+
+impl Spread {
+    /// Takes the holder with the least to do; among equals, the first.
+    fn next<'r>(&self, left: &mut Vec<&'r Record>) -> Option<(&'r Record, Turn<'_>)> {
+        let mut loads = self.lock();
+        let load = |record: &Record| loads.get(&record.holder).copied().unwrap_or_default();
+        let (place, _) = left
+            .iter()
+            .enumerate()
+            .min_by_key(|(_, record)| load(record))?;
+        let record = left.remove(place);
+        let load = loads.entry(record.holder.clone()).or_default();
+        load.at_work += 1;
+        load.ever += 1;
+        let holder = record.holder.clone();
+        Some((
+            record,
+            Turn {
+                spread: self,
+                holder,
+            },
+        ))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Endpoint, Load>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        if let Some(load) = self.spread.lock().get_mut(&self.holder) {
+            load.at_work -= 1;
+        }
+    }
+}
+
+impl Peer {
+    /// Gets a document from whoever has it: LOOKUP, GET, and ADD where it goes into the folder.
+    /// Each holder but ourselves is tried in turn until one delivers.
+    ///
+    /// # Errors
+    /// [`GetError`].
+    pub fn get(
+        &self,
+        number: RfcNumber,
+        title: &Title,
+        place: Place<'_>,
+        spread: &Spread,
+        progress: &Progress,
+    ) -> Result<Got, GetError> {
+        let found = self.index.lookup(number, title)?;
+        if found.is_empty() {
+            return Ok(Got::Unknown);
+        }
+        let mut left: Vec<&Record> = found.iter().filter(|r| r.holder != self.me).collect();
+        let holders = left.len();
+        if holders == 0 {
+            return Err(GetError::OnlyOurselves(number));
+        }
+        let mut replaces = false;
+        let file = match place {
+            Place::File(path) => Some(path),
+            Place::Folder(may_replace) => {
+                if let Some(path) = self.library().path_of(number) {
+                    if !may_replace(&path) {
+                        return Ok(Got::Kept(path));
+                    }
+                    replaces = true;
+                }
+                None
+            }
+        };
+        let begin = || match file {
+            Some(path) => Incoming::at(path),
+            None => self.library().receive(number, replaces),
+        };
+        let mut fault = Fault::Unreachable;
+        while let Some((record, _turn)) = spread.next(&mut left) {
+            let download = self
+                .downloader
+                .download(number, &record.holder, begin, progress);
+            match download {
+                Ok((path, bytes)) => {
+                    if file.is_none() {
+                        let title = Some(record.title.clone()).filter(|title| !title.is_empty());
+                        self.add(number, title).map_err(GetError::Unregistered)?;
+                    }
+                    return Ok(Got::Downloaded(Downloaded {
+                        record: record.clone(),
+                        path,
+                        bytes,
+                    }));
+                }
+                Err(DownloadError::Library(error)) => return Err(error.into()),
+                Err(error) => {
+                    fault = fault.max(error.fault());
+                    let line = format_args!("[DOWNLOAD] Failed from {}: {error}", record.holder);
+                    self.transcript.problem(line);
+                }
+            }
+        }
+        Err(GetError::NoHolder {
+            number,
+            holders,
+            fault,
+        })
+    }
+
+    /// The RFCs that are selected: all is what others have, by number.
+    ///
+    /// # Errors
+    /// [`IndexError`] where the index has to be asked.
+    pub fn selected(&self, selection: &Selection) -> Result<Vec<RfcNumber>, IndexError> {
+        match selection {
+            Selection::These(numbers) => Ok(numbers.iter().copied().collect()),
+            Selection::All => {
+                let records = self.index.list()?;
+                let others = records.iter().filter(|record| record.holder != self.me);
+                let mut numbers: Vec<_> = others.map(|record| record.number).collect();
+                numbers.sort_unstable();
+                numbers.dedup();
+                Ok(numbers)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(port: u16) -> Record {
+        let holder = Endpoint::parse(&format!("vm:{port}"), crate::wire::Port::MIN).unwrap();
+        Record {
+            number: RfcNumber::MIN,
+            title: Title::default(),
+            holder,
+        }
+    }
+
+    #[test]
+    fn downloads_are_spread_over_the_holders() {
+        let records = [record(1), record(2), record(3)];
+        let spread = Spread::default();
+        let port = |(record, turn): (&Record, Turn<'_>)| {
+            std::mem::forget(turn);
+            record.holder.port.get()
+        };
+        let first_choice = || port(spread.next(&mut records.iter().collect()).unwrap());
+        assert_eq!([first_choice(), first_choice(), first_choice()], [1, 2, 3]);
+        assert_eq!(first_choice(), 1);
+    }
+
+    #[test]
+    fn a_single_download_tries_the_newest_record_first_and_each_once() {
+        let records = [record(1), record(2)];
+        let spread = Spread::default();
+        let mut left: Vec<_> = records.iter().collect();
+        let mut tried = Vec::new();
+        while let Some((record, _turn)) = spread.next(&mut left) {
+            tried.push(record.holder.port.get());
+        }
+        assert_eq!(tried, [1, 2]);
+    }
+}

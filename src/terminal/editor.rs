@@ -1,0 +1,230 @@
+//! The prompt: a line that can be edited, with a history and completion.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustyline::completion::{Completer, Pair};
+use rustyline::error::ReadlineError;
+use rustyline::highlight::Highlighter;
+use rustyline::hint::Hinter;
+use rustyline::history::FileHistory;
+use rustyline::validate::Validator;
+use rustyline::{CompletionType, Config, Context, Helper};
+use tracing::debug;
+
+use super::Screen;
+
+/// How many lines the history keeps.
+const HISTORY: usize = 1000;
+
+/// What kind of answer a prompt expects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expected {
+    /// A choice by its number or name, perhaps with its object.
+    Choice,
+    /// The number of an RFC.
+    Number,
+    /// Anything else, which neither is completed nor goes into the history.
+    Text,
+}
+
+/// What can be completed: the names of choices, and numbers with their titles. Clones are handles
+/// to the same one.
+#[derive(Debug, Clone, Default)]
+pub struct Vocabulary(Arc<Mutex<Words>>);
+
+#[derive(Debug, Default)]
+struct Words {
+    choices: Vec<String>,
+    numbers: Vec<(String, String)>,
+}
+
+impl Vocabulary {
+    /// The names of choices.
+    pub fn set_choices<'a>(&self, choices: impl IntoIterator<Item = &'a str>) {
+        self.lock().choices = choices.into_iter().map(str::to_owned).collect();
+    }
+
+    /// The numbers that are known now, each with its title.
+    pub fn set_numbers(&self, numbers: Vec<(String, String)>) {
+        self.lock().numbers = numbers;
+    }
+
+    /// Where in `line` the word that is completed begins, and what it may become.
+    fn complete(&self, line: &str, expected: Expected) -> (usize, Vec<Pair>) {
+        let start = line.rfind(' ').map_or(0, |space| space + 1);
+        let word = line.get(start..).unwrap_or_default().to_ascii_lowercase();
+        let words = self.lock();
+        let candidates = match expected {
+            Expected::Text => Vec::new(),
+            Expected::Choice if start == 0 => {
+                let fitting = words.choices.iter().filter(|c| c.starts_with(&word));
+                fitting.map(|choice| pair(choice, choice)).collect()
+            }
+            Expected::Choice | Expected::Number => {
+                let digits = word.strip_prefix("rfc").unwrap_or(&word);
+                let fitting = words.numbers.iter().filter(|(n, _)| n.starts_with(digits));
+                let shown = |(n, title): &(String, String)| pair(n, &format!("{n} {title}"));
+                fitting.map(shown).collect()
+            }
+        };
+        (start, candidates)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Words> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn pair(replacement: &str, display: &str) -> Pair {
+    Pair {
+        display: display.to_owned(),
+        replacement: replacement.to_owned(),
+    }
+}
+
+/// Reads lines that a person types.
+pub struct Editor {
+    lines: rustyline::Editor<Completion, FileHistory>,
+    history: Option<PathBuf>,
+    screen: Screen,
+}
+
+impl std::fmt::Debug for Editor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Editor")
+            .field("history", &self.history)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Editor {
+    /// An editor at the screen, with the history of the runs before in the file `history`.
+    ///
+    /// # Errors
+    /// Those of the terminal, where it can't be used for this.
+    pub fn open(
+        screen: Screen,
+        vocabulary: Vocabulary,
+        history: Option<PathBuf>,
+    ) -> rustyline::Result<Self> {
+        let config = Config::builder()
+            .completion_type(CompletionType::List)
+            .max_history_size(HISTORY)?
+            .history_ignore_dups(true)?
+            // A session that is pasted is as many answers as it has lines.
+            .bracketed_paste(false)
+            .build();
+        let mut editor = rustyline::Editor::with_config(config)?;
+        editor.set_helper(Some(Completion {
+            vocabulary,
+            expected: Expected::Text,
+        }));
+        if let Some(history) = &history {
+            if let Some(folder) = history.parent() {
+                // Where it can't be made, the history is not kept, which is no reason to fail.
+                let _ = fs::create_dir_all(folder);
+            }
+            let _ = editor.load_history(history);
+        }
+        screen.print_above_with(editor.create_external_printer()?);
+        Ok(Self {
+            lines: editor,
+            history,
+            screen,
+        })
+    }
+
+    /// Reads an answer; `None` is the end. Ctrl-C clears the line, and is the end where it comes
+    /// twice in a row.
+    pub fn read(&mut self, prompt: &str, expected: Expected) -> Option<String> {
+        if let Some(helper) = self.lines.helper_mut() {
+            helper.expected = expected;
+        }
+        let mut was_interrupted = false;
+        loop {
+            self.screen.prompt(true);
+            let read = self.lines.readline(prompt);
+            self.screen.prompt(false);
+            match read {
+                Ok(line) => {
+                    let line = line.trim();
+                    if expected != Expected::Text && !line.is_empty() {
+                        self.remember(line);
+                    }
+                    return Some(line.to_owned());
+                }
+                Err(ReadlineError::Interrupted) if !was_interrupted => was_interrupted = true,
+                Err(_) => return None,
+            }
+        }
+    }
+
+    fn remember(&mut self, line: &str) {
+        let added = self.lines.add_history_entry(line);
+        if let (Ok(true), Some(history)) = (added, &self.history)
+            && let Err(error) = self.lines.append_history(history)
+        {
+            debug!(%error, "the history is not kept");
+        }
+    }
+}
+
+/// Completion, and nothing else of what an editor can do.
+struct Completion {
+    vocabulary: Vocabulary,
+    expected: Expected,
+}
+
+impl Completer for Completion {
+    type Candidate = Pair;
+
+    fn complete(
+        &self,
+        line: &str,
+        position: usize,
+        _: &Context<'_>,
+    ) -> rustyline::Result<(usize, Vec<Pair>)> {
+        let before = line.get(..position).unwrap_or(line);
+        Ok(self.vocabulary.complete(before, self.expected))
+    }
+}
+
+impl Hinter for Completion {
+    type Hint = String;
+}
+impl Highlighter for Completion {}
+impl Validator for Completion {}
+impl Helper for Completion {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn completions(line: &str, expected: Expected) -> Vec<String> {
+        let vocabulary = Vocabulary::default();
+        vocabulary.set_choices(["add", "lookup", "list"]);
+        let numbers = [("791", "Internet Protocol"), ("793", "TCP"), ("1", "Host")];
+        let owned = |(n, t): &(&str, &str)| ((*n).to_owned(), (*t).to_owned());
+        vocabulary.set_numbers(numbers.iter().map(owned).collect());
+        let (start, pairs) = vocabulary.complete(line, expected);
+        let whole = |pair: Pair| format!("{}{}", &line[..start], pair.replacement);
+        pairs.into_iter().map(whole).collect()
+    }
+
+    #[test]
+    fn choices_and_numbers_are_completed_where_they_stand() {
+        use Expected::{Choice, Number, Text};
+        assert_eq!(completions("l", Choice), ["lookup", "list"]);
+        assert_eq!(
+            completions("lookup 79", Choice),
+            ["lookup 791", "lookup 793"]
+        );
+        assert_eq!(completions("get rfc1", Choice), ["get 1"]);
+        assert_eq!(completions("79", Number), ["791", "793"]);
+        assert_eq!(completions("RFC 791", Number), ["RFC 791"]);
+        assert!(completions("x", Choice).is_empty());
+        assert!(completions("79", Text).is_empty());
+    }
+}

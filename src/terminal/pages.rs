@@ -1,0 +1,60 @@
+//! Records as a table that a person can read, a screen at a time.
+
+use comfy_table::{
+    CellAlignment, ColumnConstraint, ContentArrangement, Row, Table, Width, presets,
+};
+
+use super::Size;
+
+/// The lines of a page that are no rows: the header with its rule, and the prompt below.
+const OTHER_LINES: u16 = 4;
+
+/// What a table has in one column.
+#[derive(Debug, Clone, Copy)]
+pub struct Column {
+    /// What stands above it.
+    pub name: &'static str,
+    /// Whether it is cut where the screen is too narrow. Numbers are not: half a number is wrong.
+    pub may_be_cut: bool,
+    /// Whether it holds numbers, which stand at the right.
+    pub is_number: bool,
+}
+
+/// Makes tables of `rows`, each of which fits the screen.
+pub fn pages<const N: usize>(
+    columns: [Column; N],
+    rows: &[[String; N]],
+    size: Size,
+) -> impl Iterator<Item = String> {
+    let height = usize::from(size.rows.saturating_sub(OTHER_LINES).max(1));
+    rows.chunks(height)
+        .map(move |page| table(&columns, page, size.columns))
+}
+
+fn table<const N: usize>(columns: &[Column; N], rows: &[[String; N]], width: u16) -> String {
+    let mut table = Table::new();
+    table
+        .load_style(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_width(width)
+        .set_header(columns.iter().map(|column| column.name));
+    for row in rows {
+        let mut row = Row::from(row.iter());
+        row.max_height(1);
+        table.add_row(row);
+    }
+    for (column, kind) in table.column_iter_mut().zip(columns) {
+        column.set_padding((0, 2));
+        if kind.is_number {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+        if kind.may_be_cut {
+            column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(8)));
+        } else {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
+    }
+    let mut text = table.trim_fmt();
+    text.push('\n');
+    text
+}

@@ -1,0 +1,174 @@
+//! The terminal as the one place where a prompt, printouts, the log and bars meet.
+
+use std::io::{self, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use indicatif::{MultiProgress, ProgressDrawTarget};
+use rustix::stdio;
+use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
+use rustyline::ExternalPrinter;
+
+/// Columns and rows of a terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    /// How many characters fit a line.
+    pub columns: u16,
+    /// How many lines fit the screen.
+    pub rows: u16,
+}
+
+impl Size {
+    /// What a terminal has that does not say.
+    const USUAL: Self = Self {
+        columns: 80,
+        rows: 24,
+    };
+}
+
+/// The terminal, or what stands in its place. Clones are handles to the same one.
+///
+/// While somebody types at the prompt, what is written appears above it; while bars are drawn, it
+/// appears above them.
+#[derive(Clone, Default)]
+pub struct Screen(Arc<Shared>);
+
+struct Shared {
+    /// Writes above the prompt.
+    above: Mutex<Option<Box<dyn ExternalPrinter + Send>>>,
+    is_prompting: AtomicBool,
+    bars: MultiProgress,
+}
+
+impl Default for Shared {
+    fn default() -> Self {
+        Self {
+            above: Mutex::default(),
+            is_prompting: AtomicBool::new(false),
+            // Nothing is drawn where this is no terminal.
+            bars: MultiProgress::with_draw_target(ProgressDrawTarget::stderr()),
+        }
+    }
+}
+
+impl std::fmt::Debug for Screen {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Screen").finish_non_exhaustive()
+    }
+}
+
+impl Screen {
+    /// Whether a person types and sees the printout here.
+    #[must_use]
+    pub fn is_interactive(&self) -> bool {
+        let can_edit = std::env::var_os("TERM").is_some_and(|term| term != "dumb");
+        io::stdin().is_terminal() && io::stdout().is_terminal() && can_edit
+    }
+
+    /// How large it is now.
+    #[must_use]
+    pub fn size(&self) -> Size {
+        match tcgetwinsize(stdio::stdout()) {
+            Ok(size) if size.ws_col > 0 && size.ws_row > 0 => Size {
+                columns: size.ws_col,
+                rows: size.ws_row,
+            },
+            _ => Size::USUAL,
+        }
+    }
+
+    /// Standard output.
+    #[must_use]
+    pub fn stdout(&self) -> Box<dyn Write + Send> {
+        Box::new(Above {
+            is_shown: io::stdout().is_terminal(),
+            stream: io::stdout(),
+            screen: self.clone(),
+        })
+    }
+
+    /// Standard error.
+    #[must_use]
+    pub fn stderr(&self) -> Box<dyn Write + Send> {
+        Box::new(Above {
+            is_shown: io::stderr().is_terminal(),
+            stream: io::stderr(),
+            screen: self.clone(),
+        })
+    }
+
+    /// Where bars are drawn.
+    #[must_use]
+    pub(super) fn bars(&self) -> &MultiProgress {
+        &self.0.bars
+    }
+
+    pub(super) fn print_above_with(&self, printer: impl ExternalPrinter + Send + 'static) {
+        *self.lock() = Some(Box::new(printer));
+    }
+
+    pub(super) fn prompt(&self, is_there: bool) {
+        self.0.is_prompting.store(is_there, Ordering::SeqCst);
+    }
+
+    /// Writes lines above what the person types or waits for.
+    fn write(&self, stream: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
+        if self.0.is_prompting.load(Ordering::SeqCst)
+            && let Some(printer) = self.lock().as_mut()
+        {
+            let text = String::from_utf8_lossy(bytes).into_owned();
+            if printer.print(text).is_ok() {
+                return Ok(());
+            }
+        }
+        let written = || stream.write_all(bytes).and_then(|()| stream.flush());
+        self.0.bars.suspend(written)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Box<dyn ExternalPrinter + Send>>> {
+        self.0.above.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A stream whose text appears above the prompt, where it appears on the screen at all.
+struct Above<W> {
+    stream: W,
+    is_shown: bool,
+    screen: Screen,
+}
+
+impl<W: Write> Write for Above<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.is_shown {
+            self.screen.write(&mut self.stream, bytes)?;
+            return Ok(bytes.len());
+        }
+        self.stream.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
+    }
+}
+
+/// How the terminal was set before the prompt changed it; set so again when dropped, for a signal
+/// can end a program in the middle of a line.
+#[derive(Debug)]
+pub struct Modes(Option<Termios>);
+
+impl Modes {
+    /// The modes as they are.
+    #[must_use]
+    pub fn save() -> Self {
+        Self(tcgetattr(stdio::stdin()).ok())
+    }
+}
+
+impl Drop for Modes {
+    fn drop(&mut self) {
+        if let Some(modes) = &self.0 {
+            // A terminal that has gone away needs no modes.
+            let _ = tcsetattr(stdio::stdin(), OptionalActions::Now, modes);
+        }
+    }
+}
