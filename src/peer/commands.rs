@@ -246,11 +246,11 @@ pub fn get(
         while let Some(number) = next(&queue).filter(|_| !peer.downloader.is_closing()) {
             let got = get_one(peer, number, wanted.force, &spread, &progress);
             let line = done_one(peer, number, got, wanted.says, &done);
-            progress.one_done(peer.activity.counts().downloaded_bytes);
+            progress.one_done();
             if let (Some(record), Format::Lines) = (line, format) {
                 let mut printed = printed.lock().unwrap_or_else(PoisonError::into_inner);
                 if printed.is_ok() {
-                    *printed = print_records(&[record], format);
+                    *printed = progress.aside(|| print_records(&[record], format));
                 }
             }
         }
@@ -370,7 +370,7 @@ impl Gotten {
         };
         let code = Code::of(first.exit_code);
         for FailedFields { number, error, .. } in &self.failed {
-            say_error(&format_args!("RFC {number}: {error}"));
+            say_error(&format_args!("RFC {number} was not downloaded: {error}"));
         }
         if count > 1 {
             let failed = self.failed.len();

@@ -51,7 +51,10 @@ type Question = (String, Expected);
 #[derive(Debug)]
 enum Event {
     Line(String),
+    /// The end of the input.
     End,
+    /// The end of the program, whatever the input still has.
+    Hangup,
 }
 
 /// Ends the questions of a console from elsewhere.
@@ -62,7 +65,7 @@ impl Hangup {
     /// Answers the question at hand, and all after it, with the end of input.
     pub fn hang_up(&self) {
         // The console may be gone already.
-        let _ = self.0.send(Event::End);
+        let _ = self.0.send(Event::Hangup);
     }
 }
 
@@ -131,7 +134,7 @@ impl Console {
 
     /// Waits for a hangup.
     pub fn wait_for_hangup(&self) {
-        while let Ok(Event::Line(_)) = self.events.recv() {}
+        while let Ok(Event::Line(_) | Event::End) = self.events.recv() {}
     }
 
     fn next(&mut self, prompt: &str, expected: Expected) -> Event {
@@ -147,7 +150,7 @@ impl Console {
             return Event::End;
         }
         let event = self.events.recv().unwrap_or(Event::End);
-        reader.is_asked = matches!(event, Event::End);
+        reader.is_asked = matches!(event, Event::Hangup);
         event
     }
 }
@@ -162,7 +165,7 @@ impl Answers for Console {
                 self.transcript.answered(&line, is_echoed);
                 Some(line)
             }
-            Event::End => {
+            Event::End | Event::Hangup => {
                 self.has_ended = true;
                 self.transcript.answered("", false);
                 None
@@ -202,6 +205,7 @@ impl Drop for Console {
         if !is_asked {
             let _ = thread.join();
         } else if is_interactive {
+            self.screen.prompt(false);
             let mut stdout = io::stdout();
             let _ = stdout.write_all(b"\n").and_then(|()| stdout.flush());
         }

@@ -1,11 +1,13 @@
 //! Bars for downloads that take their time.
 
 use std::io::{self, IsTerminal};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{BinaryBytes, MultiProgress, ProgressBar, ProgressStyle};
 
 use super::Screen;
 
@@ -16,13 +18,27 @@ const TICK: Duration = Duration::from_millis(100);
 
 const OF_ONE: &str = "{msg} {bar:20} {bytes}/{total_bytes} {bytes_per_sec} {eta} left";
 const WITHOUT_LENGTH: &str = "{msg} {spinner} {bytes} {bytes_per_sec}";
-const OF_MANY: &str = "{pos} of {len} {msg}";
+const OF_MANY: &str = "{pos} of {len}, {msg}";
 
 /// Shows how downloads go on, on standard error and on a terminal only.
 #[derive(Debug, Clone)]
 pub struct Progress {
     bars: MultiProgress,
-    all: Option<ProgressBar>,
+    all: Option<All>,
+}
+
+/// What several downloads have in common.
+#[derive(Debug, Clone)]
+struct All {
+    bar: ProgressBar,
+    bytes: Arc<AtomicU64>,
+}
+
+impl All {
+    fn add(&self, bytes: u64) {
+        let total = self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        self.bar.set_message(BinaryBytes(total).to_string());
+    }
 }
 
 impl Progress {
@@ -39,21 +55,30 @@ impl Progress {
     #[must_use]
     pub fn of(&self, count: usize) -> (Self, Bar) {
         let length = u64::try_from(count).unwrap_or(u64::MAX);
-        let all = ProgressBar::hidden().with_style(style(OF_MANY));
-        all.set_length(length);
+        let bar = ProgressBar::hidden().with_style(style(OF_MANY));
+        bar.set_length(length);
+        let all = All {
+            bar: bar.clone(),
+            bytes: Arc::default(),
+        };
+        all.add(0);
+        let shown = Bar::show_later(self.bars.clone(), bar, None, None);
         let progress = Self {
             bars: self.bars.clone(),
-            all: Some(all.clone()),
+            all: Some(all),
         };
-        let shown = Bar::show_later(self.bars.clone(), all, false);
         (progress, shown)
     }
 
-    /// One of several downloads is done, in whatever way. `total` is what came in all, in bytes.
-    pub fn one_done(&self, total: u64) {
+    /// Writes something while no bar is in its way.
+    pub fn aside<T>(&self, write: impl FnOnce() -> T) -> T {
+        self.bars.suspend(write)
+    }
+
+    /// One of several downloads is done, in whatever way.
+    pub fn one_done(&self) {
         if let Some(all) = &self.all {
-            all.set_message(format!("({})", indicatif::BinaryBytes(total)));
-            all.inc(1);
+            all.bar.inc(1);
         }
     }
 
@@ -69,7 +94,7 @@ impl Progress {
             }
             None => bar.set_style(style(WITHOUT_LENGTH)),
         }
-        Bar::show_later(self.bars.clone(), bar, true)
+        Bar::show_later(self.bars.clone(), bar, self.all.clone(), Some(0))
     }
 }
 
@@ -82,17 +107,24 @@ fn style(template: &str) -> ProgressStyle {
 /// A bar. It goes away when it is dropped.
 #[derive(Debug)]
 pub struct Bar {
-    bar: ProgressBar,
+    line: ProgressBar,
+    all: Option<All>,
     /// What shows it: told that the bar is done, and waited for, so that nothing is drawn after.
     shown_by: Option<(Sender<()>, JoinHandle<()>)>,
 }
 
 impl Bar {
     /// A bar that is shown once it is worth it: a download that hangs shows it as well.
-    fn show_later(bars: MultiProgress, bar: ProgressBar, is_first: bool) -> Self {
+    fn show_later(
+        bars: MultiProgress,
+        bar: ProgressBar,
+        all: Option<All>,
+        place: Option<usize>,
+    ) -> Self {
         if !io::stderr().is_terminal() {
             return Self {
-                bar,
+                line: bar,
+                all,
                 shown_by: None,
             };
         }
@@ -102,10 +134,9 @@ impl Bar {
             if wait.recv_timeout(PATIENCE) != Err(RecvTimeoutError::Timeout) {
                 return;
             }
-            let shown = if is_first {
-                bars.insert(0, shown)
-            } else {
-                bars.add(shown)
+            let shown = match place {
+                Some(place) => bars.insert(place, shown),
+                None => bars.add(shown),
             };
             shown.enable_steady_tick(TICK);
             // It never gets anything but the end.
@@ -116,14 +147,18 @@ impl Bar {
         // Without a thread there is no bar, and the download goes on.
         let thread = thread::Builder::new().name("bar".to_owned()).spawn(show);
         Self {
-            bar,
+            line: bar,
+            all,
             shown_by: thread.ok().map(|thread| (done, thread)),
         }
     }
 
     /// So many more bytes have come.
     pub fn add(&self, bytes: u64) {
-        self.bar.inc(bytes);
+        self.line.inc(bytes);
+        if let Some(all) = &self.all {
+            all.add(bytes);
+        }
     }
 }
 

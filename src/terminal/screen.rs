@@ -107,7 +107,8 @@ impl Screen {
         *self.lock() = Some(Box::new(printer));
     }
 
-    pub(super) fn prompt(&self, is_there: bool) {
+    /// Whether somebody types at the prompt from now on.
+    pub fn prompt(&self, is_there: bool) {
         self.0.is_prompting.store(is_there, Ordering::SeqCst);
     }
 

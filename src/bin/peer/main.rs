@@ -165,6 +165,8 @@ fn take_part(
             let says = !arguments.quiet;
             let ended =
                 registered.and_then(|()| task.run(&peer, format, &mut console, screen, says));
+            // The prompt goes first, so that what is printed from here on is seen.
+            drop(console);
             peer.index.leave();
             ended
         }
@@ -173,7 +175,6 @@ fn take_part(
             anyhow::Error::new(error).context("the index server can't be reached"),
         )),
     };
-    drop(console);
     // Whoever downloads at the moment may finish, but does not keep us.
     uploading.stop_listening();
     if !uploading.wait_until_none(STOP_TIME) {
