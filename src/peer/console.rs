@@ -1,6 +1,5 @@
 //! The person, or the script, at standard input.
 
-use std::collections::BTreeMap;
 use std::io::{self, BufRead, IsTerminal, Read, Write};
 use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -179,11 +178,8 @@ impl Answers for Console {
     }
 
     fn learn(&mut self, records: &[Record]) {
-        let titled = |record: &Record| (record.number, record.title.to_string());
-        let numbers: BTreeMap<_, _> = records.iter().map(titled).collect();
-        let known = numbers.into_iter();
-        self.vocabulary
-            .set_numbers(known.map(|(n, title)| (n.to_string(), title)).collect());
+        let titled = |record: &Record| (record.number.get(), record.title.to_string());
+        self.vocabulary.add_numbers(records.iter().map(titled));
     }
 }
 

@@ -67,7 +67,7 @@ pub trait Answers {
     /// The screen in front of a person; `None` where there is none.
     fn screen(&self) -> Option<&Screen>;
 
-    /// Takes note of RFCs that are known now, with their titles.
+    /// Takes note of RFCs that are known now, with their titles, besides those known before.
     fn learn(&mut self, records: &[Record]);
 }
 
@@ -190,7 +190,10 @@ impl<A: Answers> Menu<'_, A> {
     fn find(&mut self, words: &str) -> Option<()> {
         let words: Vec<_> = words.split_whitespace().collect();
         let found = match self.peer.index.list() {
-            Ok(records) => matching(records, &words),
+            Ok(records) => {
+                self.answers.learn(&records);
+                matching(records, &words)
+            }
             Err(error) => {
                 self.say_unlisted(&error);
                 return Some(());
@@ -199,7 +202,6 @@ impl<A: Answers> Menu<'_, A> {
         if found.is_empty() {
             self.say("No title has all of these words.");
         }
-        self.answers.learn(&found);
         if self.answers.screen().is_some() {
             return self.show_table(&found);
         }

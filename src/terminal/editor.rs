@@ -1,5 +1,6 @@
 //! The prompt: a line that can be edited, with a history and completion.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -37,7 +38,7 @@ pub struct Vocabulary(Arc<Mutex<Words>>);
 #[derive(Debug, Default)]
 struct Words {
     choices: Vec<String>,
-    numbers: Vec<(String, String)>,
+    numbers: BTreeMap<u32, String>,
 }
 
 impl Vocabulary {
@@ -46,9 +47,9 @@ impl Vocabulary {
         self.lock().choices = choices.into_iter().map(str::to_owned).collect();
     }
 
-    /// The numbers that are known now, each with its title.
-    pub fn set_numbers(&self, numbers: Vec<(String, String)>) {
-        self.lock().numbers = numbers;
+    /// Numbers that are known from now on, each with its title.
+    pub fn add_numbers(&self, numbers: impl Iterator<Item = (u32, String)>) {
+        self.lock().numbers.extend(numbers);
     }
 
     /// Where in `line` the word that is completed begins, and what it may become.
@@ -64,9 +65,12 @@ impl Vocabulary {
             }
             Expected::Choice | Expected::Number => {
                 let digits = word.strip_prefix("rfc").unwrap_or(&word);
-                let fitting = words.numbers.iter().filter(|(n, _)| n.starts_with(digits));
-                let shown = |(n, title): &(String, String)| pair(n, &format!("{n} {title}"));
-                fitting.map(shown).collect()
+                let shown = words.numbers.iter().filter_map(|(number, title)| {
+                    let number = number.to_string();
+                    let fits = number.starts_with(digits);
+                    fits.then(|| pair(&number, &format!("{number} {title}")))
+                });
+                shown.collect()
             }
         };
         (start, candidates)
@@ -205,9 +209,8 @@ mod tests {
     fn completions(line: &str, expected: Expected) -> Vec<String> {
         let vocabulary = Vocabulary::default();
         vocabulary.set_choices(["add", "lookup", "list"]);
-        let numbers = [("791", "Internet Protocol"), ("793", "TCP"), ("1", "Host")];
-        let owned = |(n, t): &(&str, &str)| ((*n).to_owned(), (*t).to_owned());
-        vocabulary.set_numbers(numbers.iter().map(owned).collect());
+        let numbers = [(791, "Internet Protocol"), (793, "TCP"), (1, "Host")];
+        vocabulary.add_numbers(numbers.map(|(n, title)| (n, title.to_owned())).into_iter());
         let (start, pairs) = vocabulary.complete(line, expected);
         let whole = |pair: Pair| format!("{}{}", &line[..start], pair.replacement);
         pairs.into_iter().map(whole).collect()
