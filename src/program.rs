@@ -39,6 +39,7 @@ fn with_variables(command: Command) -> Command {
         Some(long) => {
             let name = long.to_uppercase().replace('-', "_");
             arg.env(OsString::from(format!("{VARIABLES}{name}")))
+                .hide_env_values(true)
         }
         None => arg,
     });
