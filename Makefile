@@ -2,8 +2,12 @@
 
 HOST ?= localhost
 CARGO ?= cargo
+PREFIX ?= /usr/local
+# Where cargo builds.
+TARGET_DIR = $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help demo test bench bench-peers fuzz soak run-server run-peer1 run-peer2 clean
+.PHONY: help demo test bench bench-peers fuzz soak run-server run-peer1 run-peer2 release man \
+	completions install uninstall clean
 
 help: ## say what there is to do
 	@echo "make TARGET, where TARGET is one of"
@@ -58,6 +62,50 @@ run-peer1: ## run a peer that shares rfcs/ (RFCs 2345 and 3457)
 
 run-peer2: ## run a peer that shares rfcs/peer2/ (RFCs 123 and 3457)
 	@$(CARGO) run --quiet --release --bin peer -- --host $(HOST) --dir rfcs/peer2
+
+release:
+	@$(CARGO) build --quiet --release --bins --target-dir "$(TARGET_DIR)"
+
+# Pages of commands that are no more do not stay.
+man: release ## write the man pages into target/man
+	@rm -f "$(TARGET_DIR)"/man/*.1
+	@"$(TARGET_DIR)/release/server" man "$(TARGET_DIR)/man"
+	@"$(TARGET_DIR)/release/peer" man "$(TARGET_DIR)/man"
+
+completions: release ## write the completions for bash, zsh and fish into target/completions
+	@mkdir -p $(foreach shell,bash zsh fish,"$(TARGET_DIR)/completions/$(shell)")
+	@for program in server peer; do \
+		"$(TARGET_DIR)/release/$$program" completions bash >"$(TARGET_DIR)/completions/bash/$$program" && \
+		"$(TARGET_DIR)/release/$$program" completions zsh >"$(TARGET_DIR)/completions/zsh/_$$program" && \
+		"$(TARGET_DIR)/release/$$program" completions fish >"$(TARGET_DIR)/completions/fish/$$program.fish" \
+			|| exit 1; \
+	done
+
+# What `make install` writes below PREFIX, and `make uninstall` removes. A test compares the man
+# pages with those that the programs write.
+ROOT = $(DESTDIR)$(PREFIX)
+PROGRAMS = server peer
+MAN_PAGES = server.1 server-completions.1 peer.1 peer-add.1 peer-completions.1 peer-find.1 \
+	peer-get.1 peer-list.1 peer-lookup.1 peer-share.1
+UNIT = lib/systemd/system/p2pci-server.service
+INSTALLED = $(PROGRAMS:%=bin/%) $(MAN_PAGES:%=share/man/man1/%) \
+	$(PROGRAMS:%=share/bash-completion/completions/%) $(PROGRAMS:%=share/zsh/site-functions/_%) \
+	$(PROGRAMS:%=share/fish/vendor_completions.d/%.fish) $(UNIT)
+
+install: man completions ## install the release programs below PREFIX=/usr/local (DESTDIR is put before it)
+	@install -d $(foreach folder,$(sort $(dir $(INSTALLED))),"$(ROOT)/$(folder)")
+	@sed 's|@PREFIX@|$(PREFIX)|' src/systemd/p2pci-server.service >"$(TARGET_DIR)/p2pci-server.service"
+	@install -m 644 "$(TARGET_DIR)/p2pci-server.service" "$(ROOT)/$(UNIT)"
+	@to="$$(cd "$(ROOT)/" && pwd)" && cd "$(TARGET_DIR)" && \
+	(cd release && install -m 755 $(PROGRAMS) "$$to/bin") && \
+	(cd man && install -m 644 $(MAN_PAGES) "$$to/share/man/man1") && \
+	cd completions && \
+	install -m 644 $(PROGRAMS:%=bash/%) "$$to/share/bash-completion/completions" && \
+	install -m 644 $(PROGRAMS:%=zsh/_%) "$$to/share/zsh/site-functions" && \
+	install -m 644 $(PROGRAMS:%=fish/%.fish) "$$to/share/fish/vendor_completions.d"
+
+uninstall: ## remove what `make install` with the same PREFIX and DESTDIR has installed
+	@if cd "$(ROOT)/" 2>/dev/null; then rm -f $(INSTALLED); fi
 
 clean: ## remove what was built
 	$(CARGO) clean

@@ -18,6 +18,7 @@ mod download;
 mod faults;
 mod foreign;
 mod menu;
+mod packaging;
 mod scenarios;
 mod server;
 mod swarm;

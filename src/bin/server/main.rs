@@ -64,7 +64,9 @@ fn run(arguments: &Arguments, transcript: &Transcript) -> Result<(), Failure> {
         "[SERVER] Listening on port {}...",
         listener.port()
     ));
-    transcript.note(reachable(arguments.bind, own_addresses()));
+    if let Some(addresses) = reachable(arguments.bind, own_addresses()) {
+        transcript.note(format_args!("Peers reach this server at {addresses}"));
+    }
 
     let server = Server {
         catalog: Catalog::new(program::count(arguments.max_records_per_peer)),
@@ -90,8 +92,9 @@ fn run(arguments: &Arguments, transcript: &Transcript) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Where peers can find the server: what to type after `--host`.
-fn reachable(bound: Option<IpAddr>, own: io::Result<Vec<IpAddr>>) -> String {
+/// Where peers can find the server: what to type after `--host`; `None` where the system does not
+/// say.
+fn reachable(bound: Option<IpAddr>, own: io::Result<Vec<IpAddr>>) -> Option<String> {
     let addresses = match bound.filter(|address| !address.is_unspecified()) {
         Some(address) => vec![address],
         None => own
@@ -101,5 +104,5 @@ fn reachable(bound: Option<IpAddr>, own: io::Result<Vec<IpAddr>>) -> String {
             .collect(),
     };
     let addresses: Vec<_> = addresses.iter().map(IpAddr::to_string).collect();
-    format!("Peers reach this server at {}", addresses.join(", "))
+    (!addresses.is_empty()).then(|| addresses.join(", "))
 }

@@ -1,0 +1,200 @@
+//! What is installed besides the programs: completions, man pages and the unit of systemd.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use crate::support::{folder, names, peer_command, run, server_command};
+
+const SHELLS: [&str; 3] = ["bash", "zsh", "fish"];
+const SERVER_COMMANDS: [&str; 1] = ["completions"];
+const PEER_COMMANDS: [&str; 7] = [
+    "lookup",
+    "list",
+    "find",
+    "get",
+    "add",
+    "share",
+    "completions",
+];
+
+/// What a program prints that succeeds and has nothing to say on standard error.
+fn printed_by(name: &str, command: Command) -> String {
+    let (status, out, errors) = run(name, command);
+    assert!(status.success(), "{name}: {errors}");
+    assert_eq!(errors, "", "{name}");
+    out
+}
+
+/// Runs a program of the system; `None` where it is not installed.
+fn output_of(command: &mut Command) -> Option<Output> {
+    match command.output() {
+        Ok(output) => Some(output),
+        Err(error) if error.kind() == ErrorKind::NotFound => None,
+        Err(error) => panic!("{command:?}: {error}"),
+    }
+}
+
+/// A file of the repository.
+fn source(path: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
+}
+
+/// The long options that a help text explains, each on a line that begins with it.
+fn options_in(help: &str) -> Vec<String> {
+    let lines = help.lines().map(str::trim_start);
+    let options = lines.filter(|line| line.starts_with('-')).map(|line| {
+        let words = line.split([' ', ',', '.']);
+        let long = words.into_iter().find(|word| word.starts_with("--"));
+        long.expect("an option has a long name").to_owned()
+    });
+    options.collect()
+}
+
+#[test]
+fn completions_name_every_command() {
+    for shell in SHELLS {
+        let server = printed_by("server", server_command(&["completions", shell]));
+        let peer = printed_by("peer", peer_command(&["completions", shell]));
+        for (text, commands) in [(server, &SERVER_COMMANDS[..]), (peer, &PEER_COMMANDS)] {
+            for command in commands {
+                assert!(text.contains(command), "{shell}: {command} in {text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn shells_can_read_their_completions() {
+    for shell in SHELLS {
+        let server = printed_by("server", server_command(&["completions", shell]));
+        let peer = printed_by("peer", peer_command(&["completions", shell]));
+        let folder = folder(&[("server", server.as_bytes()), ("peer", peer.as_bytes())]);
+        for name in ["server", "peer"] {
+            let mut check = Command::new(shell);
+            check.arg("-n").arg(folder.path().join(name));
+            if let Some(output) = output_of(&mut check) {
+                let errors = String::from_utf8_lossy(&output.stderr);
+                assert!(output.status.success(), "{shell} {name}: {errors}");
+            }
+        }
+    }
+}
+
+#[test]
+fn bash_completes_a_command() {
+    let completions = printed_by("peer", peer_command(&["completions", "bash"]));
+    let ask = "COMP_WORDS=(peer lo); COMP_CWORD=1; _peer peer lo peer; echo \"${COMPREPLY[@]}\"";
+    let mut bash = Command::new("bash");
+    bash.arg("-c").arg(format!("{completions}\n{ask}"));
+    if let Some(output) = output_of(&mut bash) {
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "lookup\n");
+    }
+}
+
+#[test]
+fn a_shell_that_is_unknown_is_refused() {
+    for command in [
+        server_command(&["completions", "tcsh"]),
+        peer_command(&["completions", "tcsh"]),
+    ] {
+        let (status, out, errors) = run("completions", command);
+        assert_eq!((status.code(), out.as_str()), (Some(2), ""));
+        assert!(errors.contains("bash"), "{errors}");
+    }
+}
+
+/// The man page of each command explains each option that its help does.
+#[test]
+fn man_pages_explain_every_option() {
+    let folder = folder(&[]);
+    // The folder is made.
+    let pages = folder.path().join("man");
+    let path = pages.to_str().unwrap();
+    assert_eq!(
+        printed_by("server", server_command(&["man", path]))
+            + &printed_by("peer", peer_command(&["man", path])),
+        ""
+    );
+    let check = |name: &str, help: &str| {
+        let page = fs::read_to_string(pages.join(format!("{name}.1"))).expect(name);
+        assert!(page.contains(&format!(".TH {name} 1 ")), "{page}");
+        // In the source of a page every hyphen that is typed has a backslash.
+        let page = page.replace('\\', "");
+        let options = options_in(help);
+        assert!(options.len() > 1 || name == "server-completions", "{help}");
+        for option in options {
+            // The option itself, not one that begins with it.
+            let explained = page.contains(&format!("fB{option}fR"));
+            assert!(explained, "{option} in {name}.1:\n{page}");
+        }
+    };
+    check("server", &printed_by("server", server_command(&["--help"])));
+    for command in SERVER_COMMANDS {
+        let help = printed_by("server", server_command(&[command, "--help"]));
+        check(&format!("server-{command}"), &help);
+    }
+    check("peer", &printed_by("peer", peer_command(&["--help"])));
+    for command in PEER_COMMANDS {
+        let help = printed_by("peer", peer_command(&[command, "--help"]));
+        check(&format!("peer-{command}"), &help);
+    }
+}
+
+/// `make uninstall` removes what `make install` has installed, which is this list.
+#[test]
+fn the_makefile_knows_every_man_page() {
+    let folder = folder(&[]);
+    let path = folder.path().to_str().unwrap();
+    printed_by("server", server_command(&["man", path]));
+    printed_by("peer", peer_command(&["man", path]));
+    let makefile = source("Makefile").replace("\\\n", "");
+    let list = makefile
+        .lines()
+        .find_map(|line| line.strip_prefix("MAN_PAGES = "))
+        .expect("the Makefile has the list");
+    let mut listed: Vec<_> = list.split_whitespace().collect();
+    listed.sort_unstable();
+    assert_eq!(listed, names(folder.path()));
+}
+
+#[test]
+fn the_version_is_that_of_the_package() {
+    let version = env!("CARGO_PKG_VERSION");
+    for (name, command) in [
+        ("server", server_command(&["--version"])),
+        ("peer", peer_command(&["--version"])),
+    ] {
+        let printed = printed_by(name, command);
+        let rest = printed.strip_prefix(&format!("{name} {version}"));
+        // Nothing, or the commit.
+        let rest = rest.unwrap_or_else(|| panic!("{printed}")).trim_end();
+        assert!(rest.is_empty() || rest.starts_with(" ("), "{printed}");
+    }
+}
+
+#[test]
+fn the_unit_has_the_place_of_the_server_and_options_that_exist() {
+    let unit = source("src/systemd/p2pci-server.service");
+    let value = |name: &str| {
+        let lines = unit.lines();
+        let mut values = lines.filter_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+        (values.next(), values.next())
+    };
+    assert_eq!(value("ExecStart"), (Some("@PREFIX@/bin/server"), None));
+    assert_eq!(unit.matches("@PREFIX@").count(), 1);
+    assert_eq!(
+        value("EnvironmentFile"),
+        (Some("-/etc/default/p2pci-server"), None)
+    );
+    let help = printed_by("server", server_command(&["--help"]));
+    let variables = unit.split("P2PCI_").skip(1);
+    let mut count = 0;
+    for variable in variables {
+        let name = variable.split('=').next().unwrap();
+        assert!(help.contains(&format!("[env: P2PCI_{name}]")), "{name}");
+        count += 1;
+    }
+    assert!(count > 0);
+}
