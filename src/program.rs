@@ -85,7 +85,7 @@ pub fn log_to_stderr(verbose: u8, screen: &Screen) {
 }
 
 /// How long an output that is not read holds up the end of a program.
-const PRINT_TIME: Duration = Duration::from_secs(2);
+pub const PRINT_TIME: Duration = Duration::from_secs(2);
 
 /// How a program fails, as its exit code says. 0 is success, and 2 wrong options.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

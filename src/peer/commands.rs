@@ -19,7 +19,7 @@ use super::get::{Downloaded, Got, Place, Spread};
 use super::numbers::Selection;
 use super::{Fault, GetError, Peer};
 use crate::index::IndexError;
-use crate::program::{Code, Failure, say_error};
+use crate::program::{Code, Failure, PRINT_TIME, say_error};
 use crate::terminal::progress::Progress;
 use crate::wire::ci::p2s::Record;
 use crate::wire::{RfcNumber, Title};
@@ -134,9 +134,9 @@ pub fn lookup(peer: &Peer, number: RfcNumber, format: Format) -> Result<(), Fail
         .index
         .lookup(number, &Title::default())
         .map_err(of_index)?;
-    print_records(&records, format)?;
+    print_records(peer, &records, format)?;
     if records.is_empty() {
-        return Err(not_found(number));
+        return Err(told(&not_found(number)));
     }
     Ok(())
 }
@@ -146,7 +146,7 @@ pub fn lookup(peer: &Peer, number: RfcNumber, format: Format) -> Result<(), Fail
 /// # Errors
 /// [`Failure`] with its exit code.
 pub fn list(peer: &Peer, format: Format) -> Result<(), Failure> {
-    print_records(&peer.index.list().map_err(of_index)?, format)
+    print_records(peer, &peer.index.list().map_err(of_index)?, format)
 }
 
 /// Shows the RFCs whose titles hold all of these words.
@@ -155,12 +155,18 @@ pub fn list(peer: &Peer, format: Format) -> Result<(), Failure> {
 /// [`Failure`] with its exit code.
 pub fn find(peer: &Peer, words: &[String], format: Format) -> Result<(), Failure> {
     let found = matching(peer.index.list().map_err(of_index)?, words);
-    print_records(&found, format)?;
+    print_records(peer, &found, format)?;
     if found.is_empty() {
         let error = anyhow::anyhow!("no title holds {:?}", words.join(" "));
-        return Err(Failure::new(Code::NotFound, error));
+        return Err(told(&Failure::new(Code::NotFound, error)));
     }
     Ok(())
+}
+
+/// A failure after a result was printed: there is no second document.
+fn told(failure: &Failure) -> Failure {
+    say_error(failure);
+    Failure::said(failure.code)
 }
 
 /// The records whose titles hold all of these words, or parts of words, in any letter case.
@@ -196,7 +202,7 @@ pub fn add(
         Format::Json => print_json(&Added {
             record: (&record).into(),
         }),
-        _ => print_records(&[record], format),
+        _ => print_records(peer, &[record], format),
     }
 }
 
@@ -250,7 +256,7 @@ pub fn get(
             if let (Some(record), Format::Lines) = (line, format) {
                 let mut printed = printed.lock().unwrap_or_else(PoisonError::into_inner);
                 if printed.is_ok() {
-                    *printed = progress.aside(|| print_records(&[record], format));
+                    *printed = progress.aside(|| print_records(peer, &[record], format));
                 }
             }
         }
@@ -410,7 +416,7 @@ fn get_into(
     let Downloaded { record, bytes, .. } = downloaded;
     match format {
         Format::Nothing => Ok(()),
-        Format::Lines => print_records(&[record], format),
+        Format::Lines => print_records(peer, &[record], format),
         Format::Json => {
             let mut done = Gotten::default();
             done.downloaded.push(DownloadedFields {
@@ -446,7 +452,9 @@ fn unless_unread(written: io::Result<()>) -> io::Result<()> {
     }
 }
 
-fn print_records(records: &[Record], format: Format) -> Result<(), Failure> {
+fn print_records(peer: &Peer, records: &[Record], format: Format) -> Result<(), Failure> {
+    // The messages that have led to them come first, where they are printed.
+    peer.transcript.finish(PRINT_TIME);
     match format {
         Format::Nothing => Ok(()),
         Format::Json => print_json(&Found {

@@ -4,6 +4,7 @@ use std::io::{self, BufRead, IsTerminal, Read, Write};
 use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use tracing::debug;
 
@@ -14,6 +15,9 @@ use crate::wire::ci::p2s::Record;
 
 /// The longest line that is read, in bytes.
 const MAX_LINE: u64 = 64 * 1024;
+
+/// How long a prompt waits for what is printed before it.
+const SETTLE_TIME: Duration = Duration::from_secs(1);
 
 /// Asks on the printout and reads answers from standard input: from a line editor where both are
 /// a terminal, and plain lines elsewhere.
@@ -136,6 +140,12 @@ impl Console {
         while let Ok(Event::Line(_) | Event::End) = self.events.recv() {}
     }
 
+    /// Whether the program was told to end while nothing was asked.
+    fn was_hung_up(&mut self) -> bool {
+        self.has_ended |= matches!(self.events.try_recv(), Ok(Event::Hangup));
+        self.has_ended
+    }
+
     fn next(&mut self, prompt: &str, expected: Expected) -> Event {
         let Some(reader) = self.reader.as_mut().filter(|_| !self.has_ended) else {
             return Event::End;
@@ -156,7 +166,15 @@ impl Console {
 
 impl Answers for Console {
     fn ask(&mut self, question: &str, expected: Expected) -> Option<String> {
+        if self.was_hung_up() {
+            return None;
+        }
         self.transcript.ask(question);
+        if self.screen().is_some() {
+            // The prompt comes below what is printed before it. A terminal that is stopped gets it
+            // anywhere, for nobody can type there.
+            self.transcript.finish(SETTLE_TIME);
+        }
         let prompt = question.rsplit('\n').next().unwrap_or_default();
         let is_echoed = io::stdin().is_terminal();
         match self.next(prompt, expected) {

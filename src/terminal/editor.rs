@@ -1,5 +1,6 @@
 //! The prompt: a line that can be edited, with a history and completion.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
@@ -124,6 +125,7 @@ impl Editor {
         editor.set_helper(Some(Completion {
             vocabulary,
             expected: Expected::Text,
+            has_text: Cell::new(false),
         }));
         if let Some(history) = &history {
             if let Some(folder) = history.parent() {
@@ -145,6 +147,7 @@ impl Editor {
     pub fn read(&mut self, prompt: &str, expected: Expected) -> Option<String> {
         if let Some(helper) = self.lines.helper_mut() {
             helper.expected = expected;
+            helper.has_text.set(false);
         }
         let mut was_interrupted = false;
         loop {
@@ -159,10 +162,18 @@ impl Editor {
                     }
                     return Some(line.to_owned());
                 }
-                Err(ReadlineError::Interrupted) if !was_interrupted => was_interrupted = true,
+                Err(ReadlineError::Interrupted) if !was_interrupted || self.had_text() => {
+                    was_interrupted = true;
+                }
                 Err(_) => return None,
             }
         }
+    }
+
+    /// Whether something was typed into the line that was read last.
+    fn had_text(&self) -> bool {
+        let helper = self.lines.helper();
+        helper.is_some_and(|helper| helper.has_text.replace(false))
     }
 
     fn remember(&mut self, line: &str) {
@@ -179,6 +190,8 @@ impl Editor {
 struct Completion {
     vocabulary: Vocabulary,
     expected: Expected,
+    /// Whether something was typed.
+    has_text: Cell<bool>,
 }
 
 impl Completer for Completion {
@@ -195,8 +208,14 @@ impl Completer for Completion {
     }
 }
 
+/// There are no hints. But this is where a helper sees each change of the line.
 impl Hinter for Completion {
     type Hint = String;
+
+    fn hint(&self, line: &str, _: usize, _: &Context<'_>) -> Option<String> {
+        self.has_text.set(self.has_text.get() || !line.is_empty());
+        None
+    }
 }
 impl Highlighter for Completion {}
 impl Validator for Completion {}

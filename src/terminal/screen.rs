@@ -1,8 +1,7 @@
 //! The terminal as the one place where a prompt, printouts, the log and bars meet.
 
 use std::io::{self, IsTerminal, Write};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use indicatif::{MultiProgress, ProgressDrawTarget};
 use rustix::stdio;
@@ -36,7 +35,8 @@ pub struct Screen(Arc<Shared>);
 struct Shared {
     /// Writes above the prompt.
     above: Mutex<Option<Box<dyn ExternalPrinter + Send>>>,
-    is_prompting: AtomicBool,
+    /// Held while something is written without a prompt, so that none appears in the middle.
+    is_prompting: Mutex<bool>,
     bars: MultiProgress,
 }
 
@@ -44,7 +44,7 @@ impl Default for Shared {
     fn default() -> Self {
         Self {
             above: Mutex::default(),
-            is_prompting: AtomicBool::new(false),
+            is_prompting: Mutex::default(),
             // Nothing is drawn where this is no terminal.
             bars: MultiProgress::with_draw_target(ProgressDrawTarget::stderr()),
         }
@@ -104,31 +104,34 @@ impl Screen {
     }
 
     pub(super) fn print_above_with(&self, printer: impl ExternalPrinter + Send + 'static) {
-        *self.lock() = Some(Box::new(printer));
+        *locked(&self.0.above) = Some(Box::new(printer));
     }
 
     /// Whether somebody types at the prompt from now on.
     pub fn prompt(&self, is_there: bool) {
-        self.0.is_prompting.store(is_there, Ordering::SeqCst);
+        *locked(&self.0.is_prompting) = is_there;
     }
 
     /// Writes lines above what the person types or waits for.
     fn write(&self, stream: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
-        if self.0.is_prompting.load(Ordering::SeqCst)
-            && let Some(printer) = self.lock().as_mut()
-        {
-            let text = String::from_utf8_lossy(bytes).into_owned();
-            if printer.print(text).is_ok() {
-                return Ok(());
+        let is_prompting = locked(&self.0.is_prompting);
+        if *is_prompting {
+            // The prompt must be able to go while this waits for it.
+            drop(is_prompting);
+            if let Some(printer) = locked(&self.0.above).as_mut() {
+                let text = String::from_utf8_lossy(bytes).into_owned();
+                if printer.print(text).is_ok() {
+                    return Ok(());
+                }
             }
         }
         let written = || stream.write_all(bytes).and_then(|()| stream.flush());
         self.0.bars.suspend(written)
     }
+}
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Box<dyn ExternalPrinter + Send>>> {
-        self.0.above.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A stream whose text appears above the prompt, where it appears on the screen at all.

@@ -14,6 +14,7 @@
 mod support;
 
 mod attackers;
+mod commands;
 mod download;
 mod faults;
 mod foreign;
@@ -22,4 +23,5 @@ mod packaging;
 mod scenarios;
 mod server;
 mod swarm;
+mod terminal;
 mod upload;

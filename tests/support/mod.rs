@@ -26,13 +26,13 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What a program has printed so far.
 #[derive(Default)]
-struct Printed {
+pub(crate) struct Printed {
     text: Mutex<(Vec<u8>, bool)>,
     more: Condvar,
 }
 
 impl Printed {
-    fn gather(mut from: impl Read + Send + 'static) -> Arc<Self> {
+    pub(crate) fn gather(mut from: impl Read + Send + 'static) -> Arc<Self> {
         let printed = Arc::new(Self::default());
         let gathered = Arc::clone(&printed);
         thread::spawn(move || {
@@ -51,12 +51,16 @@ impl Printed {
         printed
     }
 
-    fn so_far(&self) -> String {
-        String::from_utf8_lossy(&self.text.lock().unwrap().0).into_owned()
+    pub(crate) fn so_far(&self) -> String {
+        String::from_utf8_lossy(&self.bytes()).into_owned()
+    }
+
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        self.text.lock().unwrap().0.clone()
     }
 
     /// Waits until `found` finds something in the text after `start`.
-    fn wait<T>(&self, start: usize, found: impl Fn(&str) -> Option<T>) -> Option<T> {
+    pub(crate) fn wait<T>(&self, start: usize, found: impl Fn(&str) -> Option<T>) -> Option<T> {
         let deadline = Instant::now() + PATIENCE;
         let mut text = self.text.lock().unwrap();
         loop {
@@ -85,18 +89,19 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    fn start(name: &str, command: Command) -> Self {
+    pub(crate) fn start(name: &str, command: Command) -> Self {
         Self::start_printing_to(name, command, Stdio::piped())
     }
 
-    fn start_printing_to(name: &str, mut command: Command, out: Stdio) -> Self {
+    pub(crate) fn start_printing_to(name: &str, mut command: Command, out: Stdio) -> Self {
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(out)
             .stderr(Stdio::piped())
             .spawn()
             .expect("the program starts");
-        let out = child.stdout.take().map(Printed::gather).unwrap_or_default();
+        let out = child.stdout.take().map(Printed::gather);
+        let out = out.unwrap_or_else(|| Printed::gather(std::io::empty()));
         let err = Printed::gather(child.stderr.take().unwrap());
         let stdin = child.stdin.take();
         Self {
@@ -205,6 +210,11 @@ impl Program {
         self.out.so_far()
     }
 
+    /// The bytes of it.
+    pub(crate) fn printed_bytes(&self) -> Vec<u8> {
+        self.out.bytes()
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(self.pid(), signal).unwrap();
     }
@@ -248,14 +258,25 @@ impl Drop for Program {
 
 pub(crate) fn server_command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_server"));
-    command.args(arguments).env_remove("RUST_LOG");
+    without_options(command.args(arguments));
     command
 }
 
 pub(crate) fn peer_command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_peer"));
-    command.args(arguments).env_remove("RUST_LOG");
+    without_options(command.args(arguments));
     command
+}
+
+/// Takes what whoever runs the tests has set for the programs out of a command's environment.
+pub(crate) fn without_options(command: &mut Command) {
+    let names = std::env::vars_os().map(|(name, _)| name);
+    for name in names.filter(|name| name.as_encoded_bytes().starts_with(b"P2PCI_")) {
+        command.env_remove(name);
+    }
+    for name in ["RUST_LOG", "NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"] {
+        command.env_remove(name);
+    }
 }
 
 /// Runs a program to its end.

@@ -157,7 +157,7 @@ impl Program {
 }
 
 /// Puts names in place of what differs from run to run.
-fn normalised(text: &str, names: &[(String, &str)]) -> String {
+pub(crate) fn normalised(text: &str, names: &[(String, &str)]) -> String {
     let mut text = text.replace("[::1]:", "127.0.0.1:");
     for (word, name) in names {
         text = text.replace(word, name);

@@ -68,10 +68,11 @@ pub(crate) struct Arguments {
     #[arg(global = true, long, value_name = "N", default_value_t = 256, value_parser = program::connections(), help_heading = "Sharing")]
     pub(crate) max_uploads: u32,
     /// Print no messages, only the life cycle and the answers; with a command, only errors
+    /// and warnings
     #[arg(global = true, short, long, value_parser = FalseyValueParser::new(), help_heading = "Printing")]
     pub(crate) quiet: bool,
     /// With a command: print every message to standard output, as the menu does
-    #[arg(global = true, long, value_parser = FalseyValueParser::new(), conflicts_with = "quiet", help_heading = "Printing")]
+    #[arg(global = true, long, value_parser = FalseyValueParser::new(), help_heading = "Printing")]
     pub(crate) print_messages: bool,
     /// Append every message to FILE as well, whatever is printed
     #[arg(global = true, long, value_name = "FILE", help_heading = "Printing")]
@@ -141,7 +142,7 @@ pub(crate) enum Command {
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct Printed {
     /// Print the result as one JSON document
-    #[arg(long, value_parser = FalseyValueParser::new(), conflicts_with = "print_messages")]
+    #[arg(long, value_parser = FalseyValueParser::new())]
     json: bool,
 }
 
@@ -170,7 +171,7 @@ pub(crate) struct Get {
     #[arg(short, long, value_name = "N", default_value_t = 4, value_parser = value_parser!(u8).range(1..=64))]
     pub(crate) jobs: u8,
     /// Share the folder meanwhile, and stay until SIGINT (Ctrl-C) or SIGTERM
-    #[arg(long, value_parser = FalseyValueParser::new(), conflicts_with = "output")]
+    #[arg(long, value_parser = FalseyValueParser::new())]
     pub(crate) share: bool,
     #[command(flatten)]
     format: Printed,
@@ -186,6 +187,11 @@ impl Get {
         if self.format.json && self.is_to_stdout() {
             return Err(
                 "--json has no place where the document goes to standard output".to_owned(),
+            );
+        }
+        if self.output.is_some() && self.share {
+            return Err(
+                "--output puts the RFC where it is not shared, so --share has no place".to_owned(),
             );
         }
         Ok(selection)

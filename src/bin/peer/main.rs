@@ -20,7 +20,7 @@ use p2pci::peer::{
 };
 use p2pci::program::{self, Code, Failure};
 use p2pci::signals;
-use p2pci::terminal::Screen;
+use p2pci::terminal::{Modes, Screen};
 use p2pci::transcript::Transcript;
 use p2pci::wire::{Endpoint, Port};
 
@@ -57,7 +57,12 @@ fn main() -> ExitCode {
             return program::exit_code(program::write_man_pages::<Arguments>(&folder));
         }
     };
+    if format == Format::Json && arguments.print_messages {
+        task::usage_error("--json has no place where the messages are printed as well");
+    }
     let shows = task.shows(&arguments);
+    // Put back at the very end, whatever the prompt was at.
+    let _modes = Modes::save();
     match program::transcript(&screen, shows, arguments.transcript.as_deref()) {
         Ok(transcript) => program::run(&transcript, || {
             let ended = take_part(&arguments, &task, format, &screen, &transcript);

@@ -28,14 +28,20 @@ pub(crate) enum Task {
     Add(RfcNumber, Option<Title>),
 }
 
+/// Ends the program for options that are no sense together. What comes from the environment may
+/// stand against what the command line says only where this finds it wrong, so clap is not asked.
+pub(crate) fn usage_error(error: &str) -> ! {
+    Arguments::command()
+        .error(ErrorKind::ArgumentConflict, error)
+        .exit()
+}
+
 impl Task {
     /// The downloads that are wanted. Ends the program where they are no sense.
     pub(crate) fn get(get: Get) -> Self {
         match get.selection() {
             Ok(selection) => Self::Get(get, selection),
-            Err(error) => Arguments::command()
-                .error(ErrorKind::ValueValidation, error)
-                .exit(),
+            Err(error) => usage_error(&error),
         }
     }
 
