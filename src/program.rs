@@ -200,6 +200,11 @@ pub fn transcript(
 pub fn run(transcript: &Transcript, work: impl FnOnce() -> Result<(), Failure>) -> ExitCode {
     let ended = work();
     transcript.finish(PRINT_TIME);
+    let broken: Vec<_> = transcript.broken_copies().collect();
+    if ended.is_ok() && !broken.is_empty() {
+        let error = anyhow::anyhow!("not everything could be written to {}", broken.join(", "));
+        return exit_code(Err(error.into()));
+    }
     exit_code(ended)
 }
 
@@ -217,8 +222,10 @@ pub fn exit_code(ended: Result<(), Failure>) -> ExitCode {
 
 /// Says what went wrong, on standard error.
 pub fn say_error(what: &impl fmt::Display) {
-    // Where standard error is gone, so is whoever would have read it.
-    let _ = writeln!(io::stderr(), "{} {what}", style::error_tag());
+    // In one write, so that nothing comes between. Where standard error is gone, so is whoever
+    // would have read it.
+    let line = format!("{} {what}\n", style::error_tag());
+    let _ = io::stderr().write_all(line.as_bytes());
 }
 
 /// The system's name and kernel release, as the `OS` header gives them: `Linux 6.1.0`.

@@ -5,13 +5,16 @@
 
 use std::collections::VecDeque;
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use anyhow::Context;
 use chrono::{DateTime, Local};
+use rustix::fs::{OFlags, fcntl_setfl};
+use rustix::io::Errno;
 use serde::Serialize;
 
 use super::activity::{Counts, LastUpload};
@@ -20,6 +23,7 @@ use super::numbers::Selection;
 use super::{Fault, GetError, Peer};
 use crate::index::IndexError;
 use crate::program::{Code, Failure, PRINT_TIME, say_error};
+use crate::terminal::escape::{escaped, escaped_json};
 use crate::terminal::progress::Progress;
 use crate::wire::ci::p2s::Record;
 use crate::wire::{RfcNumber, Title};
@@ -351,6 +355,8 @@ fn done_one(
             });
         }
         Ok(Got::Unknown) => done.fail(number, &not_found(number)),
+        // Whoever has interrupted it knows.
+        Err(GetError::Interrupted) => {}
         Err(error) => done.fail(number, &of_get(error)),
     }
     None
@@ -438,7 +444,18 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
         let mut stdout = io::stdout().lock();
         io::copy(&mut document, &mut stdout).and_then(|_| stdout.flush())
     } else {
-        let mut stream = fs::OpenOptions::new().write(true).open(to)?;
+        // A pipe that nobody reads is an error, and not a wait without an end.
+        let mut stream = fs::OpenOptions::new()
+            .write(true)
+            .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
+            .open(to)
+            .map_err(|error| match error.raw_os_error() {
+                Some(code) if code == Errno::NXIO.raw_os_error() => {
+                    io::Error::other("nobody reads it")
+                }
+                _ => error,
+            })?;
+        fcntl_setfl(&stream, OFlags::empty())?;
         io::copy(&mut document, &mut stream).map(drop)
     };
     unless_unread(copied)
@@ -461,8 +478,14 @@ fn print_records(peer: &Peer, records: &[Record], format: Format) -> Result<(), 
             records: records.iter().map(RecordFields::from).collect(),
         }),
         Format::Lines => print(|out| {
+            let is_watched = io::stdout().is_terminal();
             for record in records {
-                writeln!(out, "{record}")?;
+                let line = record.to_string();
+                if is_watched {
+                    writeln!(out, "{}", escaped(line.as_bytes(), false))?;
+                } else {
+                    writeln!(out, "{line}")?;
+                }
             }
             Ok(())
         }),
@@ -471,8 +494,8 @@ fn print_records(peer: &Peer, records: &[Record], format: Format) -> Result<(), 
 
 fn print_json(document: &impl Serialize) -> Result<(), Failure> {
     print(|out| {
-        serde_json::to_writer_pretty(&mut *out, document)?;
-        writeln!(out)
+        let text = serde_json::to_string_pretty(document)?;
+        writeln!(out, "{}", escaped_json(&text))
     })
 }
 
@@ -512,6 +535,7 @@ fn of_get(error: GetError) -> Failure {
             Failure::new(code, error)
         }
         GetError::OnlyOurselves(_) => Failure::new(Code::NoHolder, error),
+        GetError::Interrupted => Failure::new(Code::Other, error),
     }
 }
 

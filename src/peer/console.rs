@@ -105,6 +105,7 @@ impl Console {
         let modes = is_interactive.then(Modes::save);
         let thread = thread::Builder::new().name("console".to_owned());
         let thread = thread.spawn(move || {
+            let _last_word = LastWord(events.clone());
             if is_interactive {
                 match Editor::open(screen, vocabulary, history) {
                     Ok(mut editor) => {
@@ -223,6 +224,16 @@ impl Drop for Console {
             let mut stdout = io::stdout();
             let _ = stdout.write_all(b"\n").and_then(|()| stdout.flush());
         }
+    }
+}
+
+/// Says that there will be no more answers, in whatever way the thread that reads ends.
+struct LastWord(Sender<Event>);
+
+impl Drop for LastWord {
+    fn drop(&mut self) {
+        // The console may be gone already.
+        let _ = self.0.send(Event::End);
     }
 }
 

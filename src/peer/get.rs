@@ -73,6 +73,9 @@ pub enum GetError {
         /// The worst that happened with any of them.
         fault: Fault,
     },
+    /// The program is about to end.
+    #[error("interrupted")]
+    Interrupted,
     /// This peer is the only one that says it has it.
     #[error("only this peer says that it has RFC {0}")]
     OnlyOurselves(RfcNumber),
@@ -188,6 +191,8 @@ impl Peer {
                     }));
                 }
                 Err(DownloadError::Library(error)) => return Err(error.into()),
+                // It was us who closed the connection.
+                Err(_) if self.downloader.is_closing() => return Err(GetError::Interrupted),
                 Err(error) => {
                     fault = fault.max(error.fault());
                     let line = format_args!("[DOWNLOAD] Failed from {}: {error}", record.holder);

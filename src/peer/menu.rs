@@ -10,6 +10,7 @@ use super::get::{Got, Place, Spread};
 use super::numbers::{self, Selection};
 use super::{GetError, Peer};
 use crate::index::IndexError;
+use crate::terminal::escape::escaped;
 use crate::terminal::pages::{Column, pages};
 use crate::terminal::progress::Progress;
 use crate::terminal::{Expected, Screen};
@@ -230,6 +231,11 @@ impl<A: Answers> Menu<'_, A> {
         match self.peer.selected(&selection) {
             Ok(numbers) => {
                 for number in numbers {
+                    // Of all that there is, what we have is left alone.
+                    let is_here = self.peer.library().path_of(number).is_some();
+                    if selection == Selection::All && is_here {
+                        continue;
+                    }
                     self.get_one(number, &Title::default())?;
                 }
                 Some(())
@@ -252,7 +258,9 @@ impl<A: Answers> Menu<'_, A> {
         let place = Place::Folder(&mut may_replace);
         let spread = Spread::default();
         match self.peer.get(number, title, place, &spread, self.progress) {
-            Ok(Got::Unknown) if !self.transcript().shows_messages() => self.say("Nobody has it."),
+            Ok(Got::Unknown) if !self.transcript().shows_messages() => {
+                self.say(format_args!("Nobody has RFC {number}."));
+            }
             Ok(_) => {}
             Err(GetError::Unregistered(error)) => {
                 self.say(format_args!(
@@ -329,7 +337,7 @@ impl<A: Answers> Menu<'_, A> {
             } = record;
             [
                 number.to_string(),
-                title.to_string(),
+                escaped(title.as_str().as_bytes(), false),
                 holder.host.to_string(),
                 holder.port.to_string(),
             ]

@@ -3,7 +3,8 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustyline::completion::{Completer, Pair};
@@ -12,13 +13,23 @@ use rustyline::highlight::Highlighter;
 use rustyline::hint::Hinter;
 use rustyline::history::FileHistory;
 use rustyline::validate::Validator;
-use rustyline::{CompletionType, Config, Context, Helper};
+use rustyline::{Cmd, CompletionType, Config, Context, Helper, KeyEvent};
 use tracing::debug;
 
 use super::Screen;
+use super::escape::escaped;
 
-/// How many lines the history keeps.
+/// How many lines the history keeps,
 const HISTORY: usize = 1000;
+/// and the largest file that is read as one, in bytes.
+const MAX_HISTORY_FILE: u64 = 1024 * 1024;
+/// How many candidates are offered at a time: nobody reads more, and the editor can't show any
+/// number.
+const MOST_CANDIDATES: usize = 200;
+/// How many numbers are known at a time.
+const MOST_NUMBERS: usize = 100_000;
+/// How many characters of a title a candidate shows.
+const TITLE_SHOWN: usize = 60;
 
 /// What kind of answer a prompt expects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +61,13 @@ impl Vocabulary {
 
     /// Numbers that are known from now on, each with its title.
     pub fn add_numbers(&self, numbers: impl Iterator<Item = (u32, String)>) {
-        self.lock().numbers.extend(numbers);
+        let mut words = self.lock();
+        for (number, title) in numbers {
+            if words.numbers.len() >= MOST_NUMBERS {
+                words.numbers.clear();
+            }
+            words.numbers.insert(number, title);
+        }
     }
 
     /// Where in `line` the word that is completed begins, and what it may become.
@@ -69,9 +86,13 @@ impl Vocabulary {
                 let shown = words.numbers.iter().filter_map(|(number, title)| {
                     let number = number.to_string();
                     let fits = number.starts_with(digits);
-                    fits.then(|| pair(&number, &format!("{number} {title}")))
+                    fits.then(|| {
+                        let title: String = title.chars().take(TITLE_SHOWN).collect();
+                        let title = escaped(title.as_bytes(), false);
+                        pair(&number, &format!("{number} {title}"))
+                    })
                 });
-                shown.collect()
+                shown.take(MOST_CANDIDATES).collect()
             }
         };
         (start, candidates)
@@ -127,12 +148,25 @@ impl Editor {
             expected: Expected::Text,
             has_text: Cell::new(false),
         }));
+        if let Some(folder) = history.as_deref().and_then(Path::parent) {
+            // Where it can't be made, the history is not kept, which is no reason to fail.
+            let _ = fs::create_dir_all(folder);
+        }
+        let history = history.filter(|history| is_usable(history));
         if let Some(history) = &history {
-            if let Some(folder) = history.parent() {
-                // Where it can't be made, the history is not kept, which is no reason to fail.
-                let _ = fs::create_dir_all(folder);
-            }
             let _ = editor.load_history(history);
+            // The editor can't show control characters, and we write none.
+            if editor
+                .history()
+                .iter()
+                .any(|line| line.contains(char::is_control))
+            {
+                let _ = editor.clear_history();
+            }
+        }
+        for key in ['v', 'q'] {
+            // Nor can it take them as they are.
+            editor.bind_sequence(KeyEvent::ctrl(key), Cmd::Noop);
         }
         screen.print_above_with(editor.create_external_printer()?);
         Ok(Self {
@@ -147,8 +181,8 @@ impl Editor {
     pub fn read(&mut self, prompt: &str, expected: Expected) -> Option<String> {
         if let Some(helper) = self.lines.helper_mut() {
             helper.expected = expected;
-            helper.has_text.set(false);
         }
+        self.forget_text();
         let mut was_interrupted = false;
         loop {
             self.screen.prompt(true);
@@ -162,9 +196,16 @@ impl Editor {
                     }
                     return Some(line.to_owned());
                 }
-                Err(ReadlineError::Interrupted) if !was_interrupted || self.had_text() => {
+                Err(ReadlineError::Interrupted) => {
+                    let is_again = was_interrupted && !self.had_text();
+                    if is_again {
+                        return None;
+                    }
                     was_interrupted = true;
+                    self.forget_text();
                 }
+                // What is not UTF-8 is no answer, and no end either.
+                Err(ReadlineError::Io(error)) if error.kind() == io::ErrorKind::InvalidData => {}
                 Err(_) => return None,
             }
         }
@@ -173,16 +214,33 @@ impl Editor {
     /// Whether something was typed into the line that was read last.
     fn had_text(&self) -> bool {
         let helper = self.lines.helper();
-        helper.is_some_and(|helper| helper.has_text.replace(false))
+        helper.is_some_and(|helper| helper.has_text.get())
+    }
+
+    fn forget_text(&self) {
+        if let Some(helper) = self.lines.helper() {
+            helper.has_text.set(false);
+        }
     }
 
     fn remember(&mut self, line: &str) {
+        if line.contains(char::is_control) {
+            return;
+        }
         let added = self.lines.add_history_entry(line);
         if let (Ok(true), Some(history)) = (added, &self.history)
             && let Err(error) = self.lines.append_history(history)
         {
             debug!(%error, "the history is not kept");
         }
+    }
+}
+
+/// Whether a file can be a history: one that is not there yet, or a file of no great size.
+fn is_usable(history: &Path) -> bool {
+    match fs::metadata(history) {
+        Ok(found) => found.is_file() && found.len() <= MAX_HISTORY_FILE,
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
     }
 }
 
@@ -248,5 +306,25 @@ mod tests {
         assert_eq!(completions("RFC 791", Number), ["RFC 791"]);
         assert!(completions("x", Choice).is_empty());
         assert!(completions("79", Text).is_empty());
+    }
+
+    #[test]
+    fn however_much_a_stranger_lists_few_candidates_are_offered_and_none_commands_the_terminal() {
+        let vocabulary = Vocabulary::default();
+        let title = "\u{202e}x".repeat(500);
+        vocabulary.add_numbers((1..=300_000).map(|number| (number, title.clone())));
+        assert!(vocabulary.lock().numbers.len() <= MOST_NUMBERS);
+        let (_, offered) = vocabulary.complete("", Expected::Number);
+        assert_eq!(offered.len(), MOST_CANDIDATES);
+        assert!(
+            offered
+                .iter()
+                .all(|pair| !pair.display.contains('\u{202e}'))
+        );
+        assert!(
+            offered
+                .iter()
+                .all(|pair| pair.display.len() < 10 * TITLE_SHOWN)
+        );
     }
 }

@@ -4,6 +4,7 @@
 //! of it is, so that what goes through a pipe is exact.
 
 mod editor;
+pub(crate) mod escape;
 pub mod pages;
 pub mod progress;
 mod screen;

@@ -9,8 +9,6 @@
 //! that writes what the others print, so that a terminal that is stopped, or a pipe that nobody
 //! reads, holds up nobody. When too much waits, messages are left out and counted.
 
-mod escape;
-
 use std::fmt::Display;
 use std::fs::OpenOptions;
 use std::io::{self, Write};
@@ -21,8 +19,8 @@ use std::time::Duration;
 
 use tracing::warn;
 
+use crate::terminal::escape::escaped;
 use crate::terminal::{Screen, style};
-use escape::escaped;
 
 /// How much may wait to be written, in bytes, before more is left out. A print that is larger
 /// itself is not left out for that.
@@ -41,6 +39,8 @@ pub enum Shows {
 
 /// Where a printout goes.
 pub struct Output {
+    /// What it is, for an error message.
+    pub name: String,
     /// What takes it.
     pub out: Box<dyn Write + Send>,
     /// How much of it.
@@ -55,6 +55,7 @@ impl Output {
     #[must_use]
     pub fn stdout(screen: &Screen, shows: Shows) -> Self {
         Self {
+            name: "standard output".to_owned(),
             out: screen.stdout(),
             shows,
             is_screen: screen.is_interactive(),
@@ -68,6 +69,7 @@ impl Output {
     pub fn file(path: &Path) -> io::Result<Self> {
         let file = OpenOptions::new().create(true).append(true).open(path)?;
         Ok(Self {
+            name: path.display().to_string(),
             out: Box::new(file),
             shows: Shows::Messages,
             is_screen: false,
@@ -93,6 +95,7 @@ pub struct Transcript {
 
 /// One output, and what waits for it.
 struct Sink {
+    name: String,
     shared: Arc<Shared>,
     shows: Shows,
     is_screen: bool,
@@ -161,6 +164,13 @@ impl Transcript {
                 .changed
                 .wait_timeout_while(shared.lock(), time, is_busy);
         }
+    }
+
+    /// The outputs besides the first that could not take everything, by name.
+    pub fn broken_copies(&self) -> impl Iterator<Item = &str> {
+        let copies = self.sinks.iter().skip(1);
+        let broken = copies.filter(|sink| sink.shared.lock().state == State::Broken);
+        broken.map(|sink| sink.name.as_str())
     }
 
     /// Whether the user is shown the messages.
@@ -300,15 +310,17 @@ impl Transcript {
 impl Sink {
     fn start(output: Output) -> io::Result<Self> {
         let Output {
+            name,
             out,
             shows,
             is_screen,
         } = output;
         let shared = Arc::new(Shared::default());
-        let printing = Arc::clone(&shared);
+        let (printing, to) = (Arc::clone(&shared), name.clone());
         let thread = thread::Builder::new().name("printout".to_owned());
-        thread.spawn(move || printing.write_to(out))?;
+        thread.spawn(move || printing.write_to(out, &to))?;
         Ok(Self {
+            name,
             shared,
             shows,
             is_screen,
@@ -344,7 +356,7 @@ impl Shared {
     /// The life of the thread that writes. Each write takes all that waits, so that many small
     /// messages cost few writes. A reader that has gone away (`server | head`) is no reason to
     /// stop serving.
-    fn write_to(&self, mut out: impl Write) {
+    fn write_to(&self, mut out: impl Write, name: &str) {
         loop {
             let idle = |printout: &mut Printout| printout.waiting.is_empty();
             let waited = self.changed.wait_while(self.lock(), idle);
@@ -361,7 +373,7 @@ impl Shared {
             printout.state = State::Idle;
             if let Err(error) = written {
                 printout.state = State::Broken;
-                warn!(%error, "cannot print any more");
+                warn!(%error, "cannot print any more to {name}");
             }
             drop(printout);
             self.changed.notify_all();
@@ -385,6 +397,7 @@ pub(crate) mod testing {
         /// A printout on this paper.
         pub(crate) fn transcript(&self, shows: Shows) -> Transcript {
             let output = Output {
+                name: "paper".to_owned(),
                 out: Box::new(self.clone()),
                 shows,
                 is_screen: false,
@@ -459,6 +472,7 @@ mod tests {
     fn a_screen_gets_the_question_without_its_last_line_and_no_answer() {
         let paper = Paper::default();
         let output = Output {
+            name: "screen".to_owned(),
             out: Box::new(paper.clone()),
             shows: Shows::Messages,
             is_screen: true,
@@ -515,6 +529,7 @@ mod tests {
         let (go_on, stopped) = std::sync::mpsc::channel();
         let paper = Paper::default();
         let output = Output {
+            name: "stopped".to_owned(),
             out: Box::new(Stopped(stopped, paper.clone())),
             shows: Shows::Messages,
             is_screen: false,

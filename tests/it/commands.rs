@@ -268,6 +268,31 @@ fn add_registers_with_the_title_of_the_file_or_the_one_given() {
 }
 
 #[test]
+fn a_transcript_that_can_not_be_written_whole_is_said_with_its_name() {
+    let stage = stage();
+    let full = stage.ask(&["--transcript", "/dev/full", "lookup", "123"]);
+    assert_eq!(full.code, Some(1));
+    let error = "error: not everything could be written to /dev/full\n";
+    assert!(full.errors.ends_with(error), "{}", full.errors);
+}
+
+#[test]
+fn a_pipe_that_nobody_reads_is_an_error() {
+    let stage = stage();
+    let folder = folder(&[]);
+    let pipe = folder.path().join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    let unread = stage.ask(&["get", "-o", pipe.to_str().unwrap(), "123"]);
+    assert_eq!(unread.code, Some(1));
+    assert!(
+        unread.errors.contains("pipe: nobody reads it\n"),
+        "{}",
+        unread.errors
+    );
+}
+
+#[test]
 fn messages_are_printed_where_they_are_wanted() {
     let stage = stage();
     let printed = stage.ask(&["--print-messages", "lookup", "123"]);

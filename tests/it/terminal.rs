@@ -371,6 +371,42 @@ fn ctrl_c_clears_the_line_and_leaves_the_second_time() {
 }
 
 #[test]
+fn ctrl_c_twice_leaves_also_where_the_first_cleared_a_line() {
+    let server = server(&[]);
+    let samples = samples();
+    let mut peer = peer_at(server.port, samples.path());
+    peer.wait_for_prompt("Choice: ");
+    peer.type_keys("get");
+    peer.wait_for_line("Choice: get");
+    peer.type_keys(CTRL_C);
+    peer.wait_for_prompt("Choice: ");
+    peer.type_keys(CTRL_C);
+    assert_eq!(peer.wait().0, 0);
+}
+
+#[test]
+fn keys_that_no_line_can_hold_do_no_harm() {
+    let server = server(&[]);
+    let (samples, state) = (samples(), folder(&[]));
+    let history = state.path().join("p2pci/history");
+    fs::create_dir(history.parent().unwrap()).unwrap();
+    fs::write(&history, "list \u{1b}[31mred\u{1b}]0;x\u{7}\n").unwrap();
+    let variables = [("XDG_STATE_HOME", state.path().to_str().unwrap())];
+    let mut peer = peer_with(server.port, samples.path(), (24, 80), &variables);
+    peer.wait_for_prompt("Choice: ");
+    // A control character as it is, and what is in a history that we did not write.
+    peer.type_keys("find \u{16}\u{1b}[31mx\u{16}\u{7}\u{1}\u{5}\u{15}");
+    peer.type_keys(UP);
+    peer.type_keys("\u{15}");
+    // A byte that is not UTF-8.
+    peer.keyboard.write_all(b"find caf\xe9\r").unwrap();
+    peer.wait_until(|lines| lines.ends_with(&["Choice: find caf", "Choice: "].map(String::from)));
+    peer.type_keys("\u{15}status\r");
+    peer.wait_for("[PEER] Shared: 2 RFC(s) of ");
+    assert!(!peer.raw().contains("\u{1b}[31mred"), "{:?}", peer.raw());
+}
+
+#[test]
 fn ctrl_c_cuts_off_a_download_that_hangs_and_leaves() {
     let mut server = server(&[]);
     let empty = folder(&[]);

@@ -25,6 +25,7 @@ static SERVER: LazyLock<Server> = LazyLock::new(|| Server {
 
 fn printout() -> Transcript {
     let output = Output {
+        name: "sink".to_owned(),
         out: Box::new(io::sink()),
         shows: Shows::Messages,
         is_screen: false,
