@@ -19,8 +19,9 @@ use tracing::debug;
 use super::{Index, IndexError, Rfc};
 use crate::net::{Connection, Sockets, Watch, connect};
 use crate::transcript::Transcript;
-use crate::wire::ci::Status;
-use crate::wire::ci::p2s::{Record, Request, Sender};
+use crate::wire::Record;
+use crate::wire::Status;
+use crate::wire::ci::p2s::{Request, Sender};
 use crate::wire::ci::responses::{Asked, Response, ResponseError, Responses};
 use crate::wire::{Endpoint, RfcNumber, Title};
 

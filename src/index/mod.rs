@@ -8,8 +8,8 @@ use std::io;
 use std::sync::Arc;
 
 use crate::net::ConnectError;
-use crate::wire::ci::Status;
-use crate::wire::ci::p2s::Record;
+use crate::wire::Record;
+use crate::wire::Status;
 use crate::wire::ci::responses::ResponseError;
 use crate::wire::{Endpoint, RfcNumber, Title};
 

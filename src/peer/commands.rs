@@ -25,7 +25,7 @@ use crate::index::IndexError;
 use crate::program::{Code, Failure, PRINT_TIME, say_error};
 use crate::terminal::escape::{escaped, escaped_json};
 use crate::terminal::progress::Progress;
-use crate::wire::ci::p2s::Record;
+use crate::wire::Record;
 use crate::wire::{RfcNumber, Title};
 
 /// How results are printed.

@@ -11,7 +11,7 @@ use tracing::debug;
 use super::menu::{Answers, CHOICES};
 use crate::terminal::{Editor, Expected, Modes, Screen, Vocabulary};
 use crate::transcript::Transcript;
-use crate::wire::ci::p2s::Record;
+use crate::wire::Record;
 
 /// The longest line that is read, in bytes.
 const MAX_LINE: u64 = 64 * 1024;

@@ -10,7 +10,7 @@ use super::library::{Incoming, Library, LibraryError};
 use crate::net::{ConnectError, Connection, Sockets, connect};
 use crate::terminal::progress::{Bar, Progress};
 use crate::transcript::Transcript;
-use crate::wire::ci::Status;
+use crate::wire::Status;
 use crate::wire::ci::p2p::{Answer, AnswerError, Get};
 use crate::wire::{Endpoint, Head, HeadError, RfcNumber, Source, Waits};
 

@@ -9,7 +9,7 @@ use super::library::{Incoming, LibraryError};
 use super::{Peer, numbers::Selection};
 use crate::index::IndexError;
 use crate::terminal::progress::Progress;
-use crate::wire::ci::p2s::Record;
+use crate::wire::Record;
 use crate::wire::{Endpoint, RfcNumber, Title};
 
 /// Where a document is to go.

@@ -15,7 +15,7 @@ use crate::terminal::pages::{Column, pages};
 use crate::terminal::progress::Progress;
 use crate::terminal::{Expected, Screen};
 use crate::transcript::Transcript;
-use crate::wire::ci::p2s::Record;
+use crate::wire::Record;
 use crate::wire::{RfcNumber, Title};
 
 const MENU: &str = "1. ADD\n2. LOOKUP\n3. LIST\n4. GET\n5. EXIT\nChoice: ";

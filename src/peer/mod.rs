@@ -29,7 +29,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::index::{Index, IndexError, Rfc};
 use crate::transcript::Transcript;
-use crate::wire::ci::p2s::Record;
+use crate::wire::Record;
 use crate::wire::{Endpoint, RfcNumber, Title};
 use library::LibraryError;
 

@@ -10,7 +10,7 @@ use super::Activity;
 use super::library::{Document, Library};
 use crate::net::{Connection, Listener, Sockets};
 use crate::transcript::Transcript;
-use crate::wire::ci::Status;
+use crate::wire::Status;
 use crate::wire::ci::p2p::{Delivery, Get, refusal};
 use crate::wire::{Head, HeadError, RfcNumber, Waits};
 

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::wire::ci::p2s::Record;
+use crate::wire::Record;
 use crate::wire::{Endpoint, RfcNumber, Title};
 
 /// The most records in one page, and in one chunk of those that go with a peer: the lock is held

@@ -11,9 +11,10 @@ use tracing::{debug, warn};
 use super::catalog::{Catalog, Cursor, Denied, Entrance, Gone, Left, PAGE, Presence, Scope};
 use crate::net::Sockets;
 use crate::transcript::Transcript;
-use crate::wire::ci::p2s::{Record, Request, begin_response, end_response, refusal};
-use crate::wire::ci::{Reject, Status};
+use crate::wire::Record;
+use crate::wire::ci::p2s::{Request, begin_response, end_response, refusal};
 use crate::wire::{Head, HeadError, Source, Waits};
+use crate::wire::{Reject, Status};
 
 /// The most records of a response that are printed. Those after them are counted.
 const PRINTED_RECORDS: usize = 200;

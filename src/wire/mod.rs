@@ -3,15 +3,17 @@
 //! Reading has two steps. [`Head::read`] finds one message in a stream, within limits; it knows no
 //! method and no RFC. The module of a protocol ([`ci`]) then makes a typed message of it. The
 //! error of each step says what to do next: after a [`HeadError`] the stream is out of step, so
-//! answer and close; after a [`ci::Reject`] only this request is wrong, so answer and go on.
+//! answer and close; after a [`Reject`] only this request is wrong, so answer and go on.
 
 pub mod ci;
 mod head;
+mod protocol;
 mod source;
 mod terms;
 #[cfg(test)]
 pub(crate) mod testing;
 
 pub use head::{FieldError, Head, HeadError, Waits};
+pub use protocol::{Protocol, Reject, Status, StatusLine};
 pub use source::{Source, read_line};
-pub use terms::{Endpoint, Host, Port, RfcNumber, TermError, Title};
+pub use terms::{Endpoint, Host, Port, Record, RfcNumber, TermError, Title};

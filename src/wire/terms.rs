@@ -329,6 +329,17 @@ impl fmt::Display for Endpoint {
     }
 }
 
+/// One peer has one RFC.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Which RFC.
+    pub number: RfcNumber,
+    /// Its title, as the holder gave it; possibly empty.
+    pub title: Title,
+    /// Where the holder's upload server listens.
+    pub holder: Endpoint,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -14,7 +14,7 @@ use p2pci::server::{Catalog, Server};
 use p2pci::signals;
 use p2pci::terminal::Screen;
 use p2pci::transcript::{Shows, Transcript};
-use p2pci::wire::ci::Status;
+use p2pci::wire::Status;
 use p2pci::wire::ci::p2s::refusal;
 
 use arguments::{Arguments, Command};

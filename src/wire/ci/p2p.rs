@@ -5,7 +5,8 @@ use std::time::SystemTime;
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 
-use super::{Reject, Status, VERSION, fields, request_line, status_code, unknown_method};
+use super::{PROTOCOL, VERSION};
+use crate::wire::protocol::{Reject, Status, StatusLine, fields, printable, unknown_method};
 use crate::wire::{FieldError, Head, Host, RfcNumber};
 
 /// RFC 1123 dates in GMT, two-digit day.
@@ -28,7 +29,7 @@ impl Get {
     /// # Errors
     /// [`Reject`], by the order of checks of section 3.
     pub fn parse(head: &Head) -> Result<Self, Reject> {
-        let words = request_line(head)?;
+        let words = PROTOCOL.request_line(head)?;
         let number = words
             .strip_prefix("GET RFC ")
             .ok_or_else(|| unknown_method(words))?;
@@ -59,7 +60,7 @@ impl Get {
 /// The head of a response without a file: a status line and one empty line.
 #[must_use]
 pub fn refusal(status: Status) -> Vec<u8> {
-    format!("{status}\r\n\r\n").into_bytes()
+    format!("{}\r\n\r\n", StatusLine(PROTOCOL, status)).into_bytes()
 }
 
 /// The head of the response that carries a file.
@@ -85,7 +86,7 @@ impl Delivery<'_> {
             head,
             "{}\r\nDate: {}\r\nOS: {}\r\nLast-Modified: {}\r\nContent-Length: {}\r\n\
              Content-Type: text/plain\r\n\r\n",
-            Status::Ok,
+            StatusLine(PROTOCOL, Status::Ok),
             date(self.date),
             self.os,
             date(self.last_modified),
@@ -139,8 +140,9 @@ impl Answer {
     /// told: it is repeated, negative, or no number below 2^63.
     pub fn parse(head: &Head) -> Result<Self, AnswerError> {
         let line = head.start_line();
-        let code =
-            status_code(line).ok_or_else(|| AnswerError::NoStatusLine(super::printable(line)))?;
+        let code = PROTOCOL
+            .status_code(line)
+            .ok_or_else(|| AnswerError::NoStatusLine(printable(line)))?;
         let length = head
             .field("Content-Length")?
             .map(content_length)
@@ -178,8 +180,8 @@ fn time(value: &str) -> Option<SystemTime> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::head;
     use super::*;
+    use crate::wire::protocol::tests::head;
     use std::time::Duration;
 
     fn refused(text: &str) -> u16 {

@@ -3,8 +3,9 @@
 use std::fmt;
 use std::io::Write;
 
-use super::{Reject, Status, VERSION, fields, request_line, required, unknown_method};
-use crate::wire::{Endpoint, Head, Host, Port, RfcNumber, Title};
+use super::{PROTOCOL, VERSION};
+use crate::wire::protocol::{Reject, Status, StatusLine, fields, required, unknown_method};
+use crate::wire::{Endpoint, Head, Host, Port, Record, RfcNumber, Title};
 
 /// Who asks: the name under which the peer is reached, where it says so.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +52,7 @@ impl Request {
     /// # Errors
     /// [`Reject`], by the order of checks of section 3.
     pub fn parse(head: &Head) -> Result<Self, Reject> {
-        let words = request_line(head)?;
+        let words = PROTOCOL.request_line(head)?;
         if let Some(number) = words.strip_prefix("ADD RFC ") {
             let number = number.parse()?;
             let host = fields(head)?;
@@ -145,17 +146,6 @@ fn sender(head: &Head) -> Result<Sender, Reject> {
     Ok(Sender { host, port })
 }
 
-/// One peer has one RFC: a line of a response.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Record {
-    /// Which RFC.
-    pub number: RfcNumber,
-    /// Its title, as the holder gave it; possibly empty.
-    pub title: Title,
-    /// Where the holder's upload server listens.
-    pub holder: Endpoint,
-}
-
 impl Record {
     /// Appends the record as a line of a response.
     pub fn write(&self, out: &mut Vec<u8>) {
@@ -210,8 +200,8 @@ impl fmt::Display for Record {
 
 /// Appends the beginning of a response: the status line and an empty line.
 pub fn begin_response(status: Status, out: &mut Vec<u8>) {
-    out.extend_from_slice(status.line().as_bytes());
-    out.extend_from_slice(b"\r\n\r\n");
+    // Writing to memory does not fail.
+    let _ = write!(out, "{}\r\n\r\n", StatusLine(PROTOCOL, status));
 }
 
 /// Appends the end of a response, after its records.
@@ -230,8 +220,8 @@ pub fn refusal(status: Status) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::head;
     use super::*;
+    use crate::wire::protocol::tests::head;
     use proptest::prelude::*;
 
     fn refused(text: &str) -> u16 {

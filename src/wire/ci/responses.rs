@@ -6,8 +6,9 @@
 use std::io;
 use std::time::Duration;
 
-use super::p2s::Record;
-use super::{PROTOCOL, printable, status_code};
+use super::PROTOCOL;
+use crate::wire::Record;
+use crate::wire::protocol::printable;
 use crate::wire::{Source, read_line};
 
 /// The longest wait for a line of a response.
@@ -161,7 +162,7 @@ impl Responses {
                         break;
                     }
                 }
-                Line::Text(line) if line.starts_with(PROTOCOL.as_bytes()) => {
+                Line::Text(line) if line.starts_with(b"P2P-CI/") => {
                     self.ahead = Some(line);
                     break;
                 }
@@ -182,7 +183,9 @@ impl Responses {
 
     fn status_line(&mut self, source: &mut impl Source) -> Result<(u16, Vec<u8>), ResponseError> {
         if let Some(line) = self.ahead.take() {
-            let code = status_code(&line).ok_or_else(|| malformed(&line))?;
+            let code = PROTOCOL
+                .status_code(&line)
+                .ok_or_else(|| malformed(&line))?;
             return Ok((code, line));
         }
         let mut skipped = 0;
@@ -194,7 +197,9 @@ impl Responses {
                 // A record of the response before, which silence had ended too early.
                 Line::Text(line) if is_record(&line) => skipped += line.len(),
                 Line::Text(line) | Line::Cut(line) => {
-                    let code = status_code(&line).ok_or_else(|| malformed(&line))?;
+                    let code = PROTOCOL
+                        .status_code(&line)
+                        .ok_or_else(|| malformed(&line))?;
                     return Ok((code, line));
                 }
             }

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use p2pci::wire::ci::p2s::Record;
+use p2pci::wire::Record;
 use p2pci::wire::{Endpoint, Host, Port, RfcNumber, Title};
 
 fuzz_target!(|text: &str| {
