@@ -1,11 +1,13 @@
 //! Messages ⇄ bytes. Nothing here knows a socket or a file.
 //!
 //! Reading has two steps. [`Head::read`] finds one message in a stream, within limits; it knows no
-//! method and no RFC. The module of a protocol ([`ci`]) then makes a typed message of it. The
+//! method and no RFC. The module of a protocol ([`ci`], [`di`]) then makes a typed message of it. The
 //! error of each step says what to do next: after a [`HeadError`] the stream is out of step, so
 //! answer and close; after a [`Reject`] only this request is wrong, so answer and go on.
 
 pub mod ci;
+mod dates;
+pub mod di;
 mod head;
 mod protocol;
 mod source;

@@ -3,14 +3,10 @@
 use std::io::Write;
 use std::time::SystemTime;
 
-use chrono::{DateTime, NaiveDateTime, Utc};
-
 use super::{PROTOCOL, VERSION};
+use crate::wire::dates::{content_length, http_date, last_modified};
 use crate::wire::protocol::{Reject, Status, StatusLine, fields, printable, unknown_method};
 use crate::wire::{FieldError, Head, Host, RfcNumber};
-
-/// RFC 1123 dates in GMT, two-digit day.
-const DATE: &str = "%a, %d %b %Y %H:%M:%S GMT";
 
 /// Asks a peer for an RFC.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,23 +83,13 @@ impl Delivery<'_> {
             "{}\r\nDate: {}\r\nOS: {}\r\nLast-Modified: {}\r\nContent-Length: {}\r\n\
              Content-Type: text/plain\r\n\r\n",
             StatusLine(PROTOCOL, Status::Ok),
-            date(self.date),
+            http_date(self.date),
             self.os,
-            date(self.last_modified),
+            http_date(self.last_modified),
             self.length,
         );
         head
     }
-}
-
-/// A time that the calendar can't show (a damaged file system has some) is shown as 1970.
-fn date(time: SystemTime) -> impl std::fmt::Display {
-    let seconds = match time.duration_since(SystemTime::UNIX_EPOCH) {
-        Ok(after) => i64::try_from(after.as_secs()).unwrap_or_default(),
-        Err(before) => i64::try_from(before.duration().as_secs()).map_or(0, i64::wrapping_neg),
-    };
-    let shown = DateTime::<Utc>::from_timestamp(seconds, 0).unwrap_or_default();
-    shown.format(DATE)
 }
 
 /// The head of a response to GET, as it was received: read liberally (section 5), for any header
@@ -145,37 +131,18 @@ impl Answer {
             .ok_or_else(|| AnswerError::NoStatusLine(printable(line)))?;
         let length = head
             .field("Content-Length")?
-            .map(content_length)
+            .map(|value| {
+                let quoted = || AnswerError::Length(value.chars().take(40).collect());
+                content_length(value).ok_or_else(quoted)
+            })
             .transpose()?;
-        let last_modified = ["Last-Modified", "Last Modified"]
-            .iter()
-            .find_map(|name| head.field(name).ok().flatten().and_then(time));
+        let last_modified = last_modified(head);
         Ok(Self {
             code,
             length,
             last_modified,
         })
     }
-}
-
-fn content_length(value: &str) -> Result<u64, AnswerError> {
-    let digits = value.bytes().all(|b| b.is_ascii_digit());
-    let length = if digits {
-        value.parse::<i64>().ok()
-    } else {
-        None
-    };
-    length
-        .and_then(|length| u64::try_from(length).ok())
-        .ok_or_else(|| AnswerError::Length(value.chars().take(40).collect()))
-}
-
-fn time(value: &str) -> Option<SystemTime> {
-    // The weekday is left out: it says nothing new, and some programs get it wrong.
-    let (_, date) = value.split_once(", ")?;
-    let time = NaiveDateTime::parse_from_str(date, "%d %b %Y %H:%M:%S GMT").ok()?;
-    let seconds = u64::try_from(time.and_utc().timestamp()).ok()?;
-    SystemTime::UNIX_EPOCH.checked_add(std::time::Duration::from_secs(seconds))
 }
 
 #[cfg(test)]
@@ -261,21 +228,6 @@ mod tests {
                 last_modified
             }
         );
-    }
-
-    #[test]
-    fn a_day_of_one_digit_has_a_zero_before_it() {
-        let time = SystemTime::UNIX_EPOCH + Duration::from_hours(72);
-        assert_eq!(date(time).to_string(), "Sun, 04 Jan 1970 00:00:00 GMT");
-    }
-
-    #[test]
-    fn times_beyond_the_calendar_are_shown_as_1970() {
-        for far in [u64::MAX, 1 << 60] {
-            if let Some(time) = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(far)) {
-                assert_eq!(date(time).to_string(), "Thu, 01 Jan 1970 00:00:00 GMT");
-            }
-        }
     }
 
     #[test]

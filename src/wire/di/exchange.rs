@@ -1,0 +1,296 @@
+//! Peer to peer: `RFCQuery` and `GetRFC` (section 2).
+
+use std::fmt;
+use std::io::Write;
+use std::time::SystemTime;
+
+use super::{Origin, PROTOCOL, Response, ResponseError, VERSION, lines, write_head, wrong_line};
+use crate::wire::dates::http_date;
+use crate::wire::protocol::{Reject, Status, fields, unknown_method};
+use crate::wire::{Endpoint, Head, Host, Record, RfcNumber, Title};
+
+/// What a peer asks another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// Its index: `RFCQuery`.
+    Index,
+    /// A document: `GetRFC`.
+    Document(RfcNumber),
+}
+
+/// A request of one peer to another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Get {
+    /// What is asked for.
+    pub wanted: Wanted,
+    /// The host of the peer asked.
+    pub host: Host,
+}
+
+impl Get {
+    /// Reads a request.
+    ///
+    /// # Errors
+    /// [`Reject`], by the order of checks of P2P-CI/1.0, section 3.
+    pub fn parse(head: &Head) -> Result<Self, Reject> {
+        let words = PROTOCOL.request_line(head)?;
+        let wanted = if words == "GET RFC-Index" {
+            Wanted::Index
+        } else {
+            let number = words
+                .strip_prefix("GET RFC ")
+                .ok_or_else(|| unknown_method(words))?;
+            Wanted::Document(number.parse()?)
+        };
+        let host = fields(head)?;
+        Ok(Self { wanted, host })
+    }
+
+    /// The request as it goes over the wire; `os` is the system of the asking host.
+    #[must_use]
+    pub fn to_bytes(&self, os: &str) -> Vec<u8> {
+        let Self { wanted, host } = self;
+        let words = match wanted {
+            Wanted::Index => "GET RFC-Index".to_owned(),
+            Wanted::Document(number) => format!("GET RFC {number}"),
+        };
+        format!("{words} {VERSION}\r\nHost: {host}\r\nOS: {os}\r\n\r\n").into_bytes()
+    }
+}
+
+/// A record of an index, and for how many seconds it lives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Timed {
+    /// The record.
+    pub record: Record,
+    /// Its time to live, in seconds.
+    pub ttl: u32,
+}
+
+/// The line of a body, without its end: `RFC number ttl host port title`.
+impl fmt::Display for Timed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { record, ttl } = self;
+        let Record {
+            number,
+            title,
+            holder: Endpoint { host, port },
+        } = record;
+        write!(f, "RFC {number} {ttl} {host} {port} {title}")
+    }
+}
+
+/// The answer to `RFCQuery`, with its body.
+#[must_use]
+pub fn index(records: &[Timed], origin: Origin<'_>) -> Vec<u8> {
+    let mut body = Vec::with_capacity(records.len() * 80);
+    for record in records {
+        // Writing to memory does not fail.
+        let _ = write!(body, "{record}\r\n");
+    }
+    let length = u64::try_from(body.len()).unwrap_or(u64::MAX);
+    let mut out = write_head(Status::Ok, origin, &[("Records", &records.len())], length);
+    out.extend(body);
+    out
+}
+
+/// Reads the body of the answer to `RFCQuery`.
+///
+/// # Errors
+/// [`ResponseError::Line`].
+pub fn read_index(body: &[u8]) -> Result<Vec<Timed>, ResponseError> {
+    lines(body)
+        .map(|line| {
+            let line = line?;
+            timed(line).ok_or_else(|| wrong_line(line))
+        })
+        .collect()
+}
+
+fn timed(line: &str) -> Option<Timed> {
+    // The title comes last and may hold spaces, or be empty.
+    let mut words = line.splitn(6, ' ');
+    let is_record = words.next()? == "RFC";
+    let number = words.next()?.parse().ok()?;
+    let ttl = words.next()?.parse().ok()?;
+    let host = words.next()?.parse().ok()?;
+    let port = words.next()?.parse().ok()?;
+    let title = words.next().unwrap_or_default().parse().ok()?;
+    let holder = Endpoint { host, port };
+    let record = Record {
+        number,
+        title,
+        holder,
+    };
+    is_record.then_some(Timed { record, ttl })
+}
+
+/// The head of the response that carries a document.
+#[derive(Debug, Clone)]
+pub struct Delivery<'a> {
+    /// Which RFC.
+    pub number: RfcNumber,
+    /// Its title.
+    pub title: &'a Title,
+    /// When the file was last modified.
+    pub last_modified: SystemTime,
+    /// What its bytes hash to.
+    pub digest: Digest,
+    /// Its length in bytes.
+    pub length: u64,
+}
+
+impl Delivery<'_> {
+    /// The head as it goes over the wire.
+    #[must_use]
+    pub fn to_bytes(&self, origin: Origin<'_>) -> Vec<u8> {
+        let fields: [(&str, &dyn fmt::Display); 5] = [
+            ("RFC-Number", &self.number),
+            ("RFC-Title", self.title),
+            ("Content-Type", &"text/plain"),
+            ("Last-Modified", &http_date(self.last_modified)),
+            ("Digest", &format_args!("sha-256={}", self.digest)),
+        ];
+        write_head(Status::Ok, origin, &fields, self.length)
+    }
+}
+
+/// The SHA-256 of a document.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Digest([u8; 32]);
+
+impl From<[u8; 32]> for Digest {
+    fn from(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+}
+
+/// In hexadecimal, as `sha256sum` prints it.
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Digest {
+    fn parse(hex: &str) -> Option<Self> {
+        let mut bytes = [0; 32];
+        if hex.len() != 64 || !hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return None;
+        }
+        for (byte, place) in bytes.iter_mut().zip((0..).step_by(2)) {
+            *byte = u8::from_str_radix(hex.get(place..place + 2)?, 16).ok()?;
+        }
+        Some(Self(bytes))
+    }
+}
+
+/// The digest that a response announces; `None` where it announces none that we know.
+///
+/// # Errors
+/// [`ResponseError`] where it is no SHA-256.
+pub fn announced_digest(response: &Response) -> Result<Option<Digest>, ResponseError> {
+    let Some(value) = response.head.field("Digest")? else {
+        return Ok(None);
+    };
+    let Some((name, hex)) = value.split_once('=') else {
+        return Err(ResponseError::WrongField("Digest"));
+    };
+    if !name.eq_ignore_ascii_case("sha-256") {
+        return Ok(None);
+    }
+    Digest::parse(hex)
+        .map(Some)
+        .ok_or(ResponseError::WrongField("Digest"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::protocol::tests::head;
+
+    const ORIGIN: Origin<'static> = Origin {
+        date: SystemTime::UNIX_EPOCH,
+        os: "Test 1",
+    };
+    const BEGIN: &str =
+        "P2P-DI/1.0 200 OK\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\nOS: Test 1\r\n";
+
+    #[test]
+    fn requests_are_read_and_written() {
+        for text in [
+            "GET RFC-Index P2P-DI/1.0\r\nHost: vm\r\nOS: Test 1\r\n\r\n",
+            "GET RFC 1149 P2P-DI/1.0\r\nHost: vm\r\nOS: Test 1\r\n\r\n",
+        ] {
+            let bytes = Get::parse(&head(text)).unwrap().to_bytes("Test 1");
+            assert_eq!(String::from_utf8(bytes).unwrap(), text);
+        }
+        for line in [
+            "GET RFC-index P2P-DI/1.0",
+            "GET RFC x P2P-DI/1.0",
+            "GET RFC P2P-DI/1.0",
+        ] {
+            let reject = Get::parse(&head(&format!("{line}\r\nHost: vm\r\n\r\n"))).unwrap_err();
+            assert_eq!(reject.status.code(), 400, "{line}");
+        }
+    }
+
+    #[test]
+    fn the_index_is_written_and_read() {
+        let lines = "RFC 1149 7200 vm 5 IP over Avian Carriers\r\nRFC 2 1 vm 5 \r\n";
+        let records = read_index(lines.as_bytes()).unwrap();
+        assert_eq!(records.len(), 2);
+        assert!(records[1].record.title.is_empty());
+        let text = String::from_utf8(index(&records, ORIGIN)).unwrap();
+        let expected = format!(
+            "{BEGIN}Records: 2\r\nContent-Length: {}\r\n\r\n{lines}",
+            lines.len()
+        );
+        assert_eq!(text, expected);
+        assert_eq!(read_index(b"RFC 2 1 vm 5\n").unwrap(), records[1..]);
+        assert_eq!(read_index(b"").unwrap(), []);
+        for wrong in [
+            "RFC 2 1 vm",
+            "RFC 2 -1 vm 5 x",
+            "RFC 0 1 vm 5 x",
+            "x",
+            "RFC 2 1 a/b 5 x",
+        ] {
+            assert!(read_index(wrong.as_bytes()).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_delivery_announces_its_digest() {
+        let digest = Digest([0xab; 32]);
+        let title = "IP over Avian Carriers".parse().unwrap();
+        let delivery = Delivery {
+            number: "1149".parse().unwrap(),
+            title: &title,
+            last_modified: SystemTime::UNIX_EPOCH,
+            digest,
+            length: 5,
+        };
+        let text = String::from_utf8(delivery.to_bytes(ORIGIN)).unwrap();
+        let expected = format!(
+            "{BEGIN}RFC-Number: 1149\r\nRFC-Title: IP over Avian Carriers\r\nContent-Type: text/plain\r\n\
+             Last-Modified: Thu, 01 Jan 1970 00:00:00 GMT\r\nDigest: sha-256={}\r\nContent-Length: 5\r\n\r\n",
+            "ab".repeat(32)
+        );
+        assert_eq!(text, expected);
+        let response = Response::parse(head(&text)).unwrap();
+        assert_eq!(announced_digest(&response).unwrap(), Some(digest));
+        for (value, is_error) in [("md5=x", false), ("sha-256=xyz", true), ("sha-256", true)] {
+            let text = format!("P2P-DI/1.0 200 OK\r\nDigest: {value}\r\n\r\n");
+            let announced = announced_digest(&Response::parse(head(&text)).unwrap());
+            assert_eq!(announced.is_err(), is_error, "{value}");
+            assert_ne!(announced.ok().flatten(), Some(digest));
+        }
+    }
+}

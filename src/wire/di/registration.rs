@@ -1,0 +1,355 @@
+//! Peer to registration server: REGISTER, LEAVE, PQUERY, KEEPALIVE and their responses (section 2).
+
+use std::fmt;
+use std::io::Write;
+use std::num::NonZeroU32;
+use std::str::FromStr;
+
+use super::{Origin, PROTOCOL, Response, ResponseError, VERSION, lines, write_head, wrong_line};
+use crate::wire::protocol::{Reject, Status, fields, required, unknown_method};
+use crate::wire::{Endpoint, Head};
+
+/// By what a registration server knows a peer again: a small number, counted from 1. It
+/// authenticates nobody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Cookie(NonZeroU32);
+
+impl Cookie {
+    /// The first cookie that is given out.
+    pub const FIRST: Self = Self(NonZeroU32::MIN);
+
+    /// The cookie with this number; `None` for 0, which is none.
+    #[must_use]
+    pub fn new(number: u32) -> Option<Self> {
+        NonZeroU32::new(number).map(Self)
+    }
+
+    /// The cookie as an integer.
+    #[must_use]
+    pub const fn get(self) -> u32 {
+        self.0.get()
+    }
+}
+
+impl FromStr for Cookie {
+    type Err = Reject;
+
+    fn from_str(word: &str) -> Result<Self, Reject> {
+        let is_decimal = !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
+        let number = if is_decimal { word.parse().ok() } else { None };
+        number.map(Self).ok_or_else(|| {
+            let shown: String = word.chars().take(40).collect();
+            Reject::bad_request(format!(
+                "a cookie is a whole number from 1 up, not {shown:?}"
+            ))
+        })
+    }
+}
+
+impl fmt::Display for Cookie {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What a peer asks of the registration server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// It is active from now on.
+    Register,
+    /// It is active no longer.
+    Leave,
+    /// Who else is active?
+    PeerQuery,
+    /// It is still active.
+    KeepAlive,
+}
+
+impl Method {
+    const ALL: [Self; 4] = [
+        Self::Register,
+        Self::Leave,
+        Self::PeerQuery,
+        Self::KeepAlive,
+    ];
+
+    /// The method and what it is about, as they stand in the request line.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Register => "REGISTER Peer",
+            Self::Leave => "LEAVE Peer",
+            Self::PeerQuery => "PQUERY Peer-List",
+            Self::KeepAlive => "KEEPALIVE Peer",
+        }
+    }
+}
+
+/// A request of a peer to the registration server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// What is asked.
+    pub method: Method,
+    /// Where the peer's upload server is reached.
+    pub peer: Endpoint,
+    /// By what the peer is known; only REGISTER may leave it out.
+    pub cookie: Option<Cookie>,
+}
+
+impl Request {
+    /// Reads a request.
+    ///
+    /// # Errors
+    /// [`Reject`], by the order of checks of P2P-CI/1.0, section 3.
+    pub fn parse(head: &Head) -> Result<Self, Reject> {
+        let words = PROTOCOL.request_line(head)?;
+        let method = Method::ALL
+            .into_iter()
+            .find(|method| method.words() == words)
+            .ok_or_else(|| unknown_method(words))?;
+        let host = fields(head)?;
+        let port = required(head, "Port")?.parse()?;
+        let cookie = match method {
+            Method::Register => head.field("Cookie")?,
+            _ => Some(required(head, "Cookie")?),
+        };
+        Ok(Self {
+            method,
+            peer: Endpoint { host, port },
+            cookie: cookie.map(str::parse).transpose()?,
+        })
+    }
+
+    /// The request as it goes over the wire; `os` is the system of the asking host.
+    #[must_use]
+    pub fn to_bytes(&self, os: &str) -> Vec<u8> {
+        let Self {
+            method,
+            peer: Endpoint { host, port },
+            cookie,
+        } = self;
+        let words = method.words();
+        let mut out = format!("{words} {VERSION}\r\nHost: {host}\r\nPort: {port}\r\n").into_bytes();
+        // The order of section 2: on REGISTER the cookie comes last. Writing to memory does not
+        // fail.
+        let _ = match (method, cookie) {
+            (Method::Register, Some(cookie)) => write!(out, "OS: {os}\r\nCookie: {cookie}\r\n"),
+            (_, Some(cookie)) => write!(out, "Cookie: {cookie}\r\nOS: {os}\r\n"),
+            (_, None) => write!(out, "OS: {os}\r\n"),
+        };
+        out.extend_from_slice(b"\r\n");
+        out
+    }
+}
+
+/// The answer to REGISTER.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Registered {
+    /// By what the peer is known from now on.
+    pub cookie: Cookie,
+    /// For how many seconds it is active, unless it says so again.
+    pub ttl: u32,
+    /// How often it has registered in the last 30 days.
+    pub registrations: u32,
+}
+
+impl Registered {
+    /// The response as it goes over the wire.
+    #[must_use]
+    pub fn to_bytes(self, origin: Origin<'_>) -> Vec<u8> {
+        let Self {
+            cookie,
+            ttl,
+            registrations,
+        } = self;
+        let fields: [(&str, &dyn fmt::Display); 3] = [
+            ("Cookie", &cookie),
+            ("TTL", &ttl),
+            ("Registrations", &registrations),
+        ];
+        write_head(Status::Ok, origin, &fields, 0)
+    }
+
+    /// Reads the response.
+    ///
+    /// # Errors
+    /// [`ResponseError`]; a missing count of registrations is none.
+    pub fn parse(response: &Response) -> Result<Self, ResponseError> {
+        let cookie = response.needed::<u32>("Cookie")?;
+        Ok(Self {
+            cookie: Cookie::new(cookie).ok_or(ResponseError::WrongField("Cookie"))?,
+            ttl: response.needed("TTL")?,
+            registrations: response.needed("Registrations").unwrap_or_default(),
+        })
+    }
+}
+
+/// The answer to LEAVE.
+#[must_use]
+pub fn left(origin: Origin<'_>) -> Vec<u8> {
+    write_head(Status::Ok, origin, &[], 0)
+}
+
+/// The answer to KEEPALIVE: for how many seconds the peer is active now.
+#[must_use]
+pub fn kept_alive(ttl: u32, origin: Origin<'_>) -> Vec<u8> {
+    write_head(Status::Ok, origin, &[("TTL", &ttl)], 0)
+}
+
+/// An active peer, as PQUERY tells it. No cookie is ever disclosed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ActivePeer {
+    /// Where its upload server is reached.
+    pub peer: Endpoint,
+    /// For how many seconds it is active, unless it says so again.
+    pub ttl: u32,
+}
+
+/// The answer to PQUERY, with its body: every active peer but the asker.
+#[must_use]
+pub fn peer_list(peers: &[ActivePeer], origin: Origin<'_>) -> Vec<u8> {
+    if peers.is_empty() {
+        return super::refusal(Status::NoActivePeers, origin);
+    }
+    let mut body = Vec::with_capacity(peers.len() * 40);
+    for ActivePeer { peer, ttl } in peers {
+        let Endpoint { host, port } = peer;
+        // Writing to memory does not fail.
+        let _ = write!(body, "Peer {host} {port} {ttl}\r\n");
+    }
+    let length = u64::try_from(body.len()).unwrap_or(u64::MAX);
+    let mut out = write_head(Status::Ok, origin, &[("Peers", &peers.len())], length);
+    out.extend(body);
+    out
+}
+
+/// Reads the body of the answer to PQUERY.
+///
+/// # Errors
+/// [`ResponseError::Line`].
+pub fn read_peer_list(body: &[u8]) -> Result<Vec<ActivePeer>, ResponseError> {
+    lines(body)
+        .map(|line| {
+            let line = line?;
+            active_peer(line).ok_or_else(|| wrong_line(line))
+        })
+        .collect()
+}
+
+fn active_peer(line: &str) -> Option<ActivePeer> {
+    let mut words = line.split_ascii_whitespace();
+    let is_peer = words.next()? == "Peer";
+    let host = words.next()?.parse().ok()?;
+    let port = words.next()?.parse().ok()?;
+    let ttl = words.next()?.parse().ok()?;
+    let peer = Endpoint { host, port };
+    (is_peer && words.next().is_none()).then_some(ActivePeer { peer, ttl })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::protocol::tests::head;
+    use std::time::SystemTime;
+
+    const ORIGIN: Origin<'static> = Origin {
+        date: SystemTime::UNIX_EPOCH,
+        os: "Test 1",
+    };
+    const BEGIN: &str = "Date: Thu, 01 Jan 1970 00:00:00 GMT\r\nOS: Test 1\r\n";
+
+    fn peer(port: u16) -> Endpoint {
+        Endpoint::parse(&format!("vm:{port}"), crate::wire::Port::MIN).unwrap()
+    }
+
+    #[test]
+    fn requests_are_read_and_written() {
+        for text in [
+            "REGISTER Peer P2P-DI/1.0\r\nHost: vm\r\nPort: 5\r\nOS: Test 1\r\n\r\n",
+            "REGISTER Peer P2P-DI/1.0\r\nHost: vm\r\nPort: 5\r\nOS: Test 1\r\nCookie: 7\r\n\r\n",
+            "LEAVE Peer P2P-DI/1.0\r\nHost: vm\r\nPort: 5\r\nCookie: 7\r\nOS: Test 1\r\n\r\n",
+            "PQUERY Peer-List P2P-DI/1.0\r\nHost: vm\r\nPort: 5\r\nCookie: 7\r\nOS: Test 1\r\n\r\n",
+            "KEEPALIVE Peer P2P-DI/1.0\r\nHost: vm\r\nPort: 5\r\nCookie: 7\r\nOS: Test 1\r\n\r\n",
+        ] {
+            let bytes = Request::parse(&head(text)).unwrap().to_bytes("Test 1");
+            assert_eq!(String::from_utf8(bytes).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn every_wrong_request_is_refused() {
+        let refused = |text: &str| Request::parse(&head(text)).unwrap_err().status.code();
+        let rest = "Host: vm\r\nPort: 5\r\nCookie: 7\r\n\r\n";
+        for line in [
+            "REGISTER P2P-DI/1.0",
+            "register Peer P2P-DI/1.0",
+            "PQUERY Peer P2P-DI/1.0",
+            "LEAVE Peer P2P-CI/1.0",
+            "LEAVE Peer",
+        ] {
+            assert_eq!(refused(&format!("{line}\r\n{rest}")), 400, "{line}");
+        }
+        assert_eq!(refused(&format!("LEAVE Peer P2P-DI/2.0\r\n{rest}")), 505);
+        for fields in [
+            "Port: 5\r\nCookie: 7",
+            "Host: vm\r\nCookie: 7",
+            "Host: vm\r\nPort: 5",
+            "Host: vm\r\nPort: 5\r\nCookie: 0",
+            "Host: vm\r\nPort: 5\r\nCookie: x",
+            "Host: vm\r\nPort: 5\r\nCookie: 4294967296",
+            "Host: vm\r\nPort: 5\r\nCookie: 7\r\nCookie: 8",
+        ] {
+            let text = format!("KEEPALIVE Peer P2P-DI/1.0\r\n{fields}\r\n\r\n");
+            assert_eq!(refused(&text), 400, "{text}");
+        }
+    }
+
+    #[test]
+    fn responses_are_written_and_read() {
+        let registered = Registered {
+            cookie: Cookie::FIRST,
+            ttl: 7200,
+            registrations: 3,
+        };
+        let bytes = registered.to_bytes(ORIGIN);
+        let text = String::from_utf8(bytes).unwrap();
+        let expected = format!(
+            "P2P-DI/1.0 200 OK\r\n{BEGIN}Cookie: 1\r\nTTL: 7200\r\nRegistrations: 3\r\nContent-Length: 0\r\n\r\n"
+        );
+        assert_eq!(text, expected);
+        let response = Response::parse(head(&text)).unwrap();
+        assert_eq!(Registered::parse(&response).unwrap(), registered);
+        assert_eq!((response.code, response.length), (200, Some(0)));
+    }
+
+    #[test]
+    fn the_peer_list_is_written_and_read() {
+        let none = String::from_utf8(peer_list(&[], ORIGIN)).unwrap();
+        let expected = format!(
+            "P2P-DI/1.0 404 No Active Peers\r\n{BEGIN}Peers: 0\r\nContent-Length: 0\r\n\r\n"
+        );
+        assert_eq!(none, expected);
+        let ttl = 7200;
+        let peers = [5, 6].map(|port| ActivePeer {
+            peer: peer(port),
+            ttl,
+        });
+        let text = String::from_utf8(peer_list(&peers, ORIGIN)).unwrap();
+        let body = "Peer vm 5 7200\r\nPeer vm 6 7200\r\n";
+        let expected =
+            format!("P2P-DI/1.0 200 OK\r\n{BEGIN}Peers: 2\r\nContent-Length: 32\r\n\r\n{body}");
+        assert_eq!(text, expected);
+        assert_eq!(read_peer_list(body.as_bytes()).unwrap(), peers);
+        for wrong in [
+            "Peer vm 5",
+            "Peer vm 0 1",
+            "peer vm 5 1",
+            "Peer a/b 5 1",
+            "Peer vm 5 1 2",
+            "\u{7}",
+        ] {
+            assert!(read_peer_list(wrong.as_bytes()).is_err(), "{wrong:?}");
+        }
+        assert!(read_peer_list(b"Peer \xff 5 1\r\n").is_err());
+    }
+}
