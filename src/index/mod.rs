@@ -1,8 +1,10 @@
 //! The peer's view of who has what, however it is found out.
 
 mod central;
+pub mod known;
 
 pub use central::{Central, Membership};
+pub use known::Known;
 
 use std::io;
 use std::sync::Arc;

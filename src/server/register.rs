@@ -1,0 +1,341 @@
+//! The register: the table of peers behind one lock, and the file that keeps it.
+//!
+//! A registration is answered once it is on the disk, so that a server that is killed and comes
+//! back has forgotten nobody. Many that come at once share one write. What only lengthens a time
+//! to live is written within a second.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use atomic_write_file::AtomicWriteFile;
+use tracing::warn;
+
+use super::registrar::{Registrar, Saved};
+
+/// How long what is not waited for may stay unwritten.
+const LAZY_TIME: Duration = Duration::from_secs(1);
+/// How long a change waits for the disk. The table in memory is right also where it is full.
+const SAVE_TIME: Duration = Duration::from_secs(5);
+/// The largest file that is read, in bytes.
+const MAX_FILE: u64 = 256 * 1024 * 1024;
+
+/// The table of a registration server. Clones are handles to the same one.
+#[derive(Debug, Clone)]
+pub struct Register(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+    path: Option<PathBuf>,
+}
+
+#[derive(Debug)]
+struct State {
+    table: Registrar,
+    /// How many changes there were,
+    changes: u64,
+    /// how many of them somebody waits for,
+    urgent: u64,
+    /// and how many of all are on the disk.
+    saved: u64,
+    is_closing: bool,
+}
+
+/// Why the file of the table can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    /// The system refused.
+    #[error("cannot {doing} {}: {reason}", .path.display())]
+    Io {
+        /// What was being done.
+        doing: &'static str,
+        /// To what.
+        path: PathBuf,
+        /// Why it failed.
+        reason: io::Error,
+    },
+}
+
+/// What was found where the table is kept.
+#[derive(Debug)]
+pub enum Found {
+    /// Nothing: this is the first run.
+    Nothing,
+    /// The table of the run before, with so many records.
+    Table(usize),
+    /// Something else, which was set aside.
+    Damaged {
+        /// What is wrong with it.
+        reason: String,
+        /// Where it is now.
+        set_aside: PathBuf,
+    },
+}
+
+impl Register {
+    /// The table that `path` keeps, or a new one; without a path it is kept in memory alone.
+    /// Records live for `ttl`.
+    ///
+    /// # Errors
+    /// [`StateError`] where the file can't be read, set aside or written.
+    pub fn open(path: Option<PathBuf>, ttl: Duration) -> Result<(Self, Found), StateError> {
+        let (table, found) = match &path {
+            Some(path) => load(path, ttl)?,
+            None => (Registrar::new(ttl), Found::Nothing),
+        };
+        if let Some(path) = &path {
+            // What can't be written is said now, and not after the first peer.
+            save(path, &table.to_saved()).map_err(error("write", path))?;
+        }
+        let shared = Arc::new(Shared {
+            state: Mutex::new(State {
+                table,
+                changes: 0,
+                urgent: 0,
+                saved: 0,
+                is_closing: false,
+            }),
+            changed: Condvar::new(),
+            path,
+        });
+        if let Some(path) = &shared.path {
+            let saving = Arc::clone(&shared);
+            let thread = thread::Builder::new().name("register".to_owned());
+            let thread = thread.spawn(move || saving.save_for_ever());
+            thread.map_err(error("start a thread that writes", path))?;
+        }
+        Ok((Self(shared), found))
+    }
+
+    /// Changes the table, and waits until that is on the disk.
+    pub fn change<T>(&self, change: impl FnOnce(&mut Registrar) -> T) -> T {
+        let mut state = self.0.lock();
+        let done = change(&mut state.table);
+        state.changes += 1;
+        state.urgent = state.changes;
+        let mine = state.changes;
+        self.0.changed.notify_all();
+        if self.0.path.is_some() {
+            let unsaved = |state: &mut State| state.saved < mine && !state.is_closing;
+            // Where the disk takes longer, the peer is answered all the same.
+            let _ = self.0.changed.wait_timeout_while(state, SAVE_TIME, unsaved);
+        }
+        done
+    }
+
+    /// Changes something that may be written later.
+    pub fn touch<T>(&self, change: impl FnOnce(&mut Registrar) -> T) -> T {
+        let mut state = self.0.lock();
+        state.changes += 1;
+        change(&mut state.table)
+    }
+
+    /// Looks at the table.
+    pub fn look<T>(&self, look: impl FnOnce(&Registrar) -> T) -> T {
+        look(&self.0.lock().table)
+    }
+
+    /// Writes what is not yet written. Nothing is written after it.
+    pub fn close(&self) {
+        let mut state = self.0.lock();
+        state.is_closing = true;
+        self.0.changed.notify_all();
+        if let Some(path) = &self.0.path
+            && state.saved < state.changes
+            && let Err(error) = save(path, &state.table.to_saved())
+        {
+            warn!(%error, "cannot write {}", path.display());
+        }
+    }
+}
+
+impl Shared {
+    fn save_for_ever(&self) {
+        let Some(path) = &self.path else { return };
+        let mut has_warned = false;
+        loop {
+            let state = self.lock();
+            let lazy = |state: &mut State| state.urgent <= state.saved && !state.is_closing;
+            let waited = self.changed.wait_timeout_while(state, LAZY_TIME, lazy);
+            let state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            if state.is_closing {
+                return;
+            }
+            if state.saved == state.changes {
+                continue;
+            }
+            let (changes, saved) = (state.changes, state.table.to_saved());
+            drop(state);
+            let written = save(path, &saved);
+            if let Err(error) = &written
+                && !has_warned
+            {
+                warn!(%error, "cannot write {}; peers that register now would be forgotten", path.display());
+            }
+            has_warned = written.is_err();
+            // Where it failed, nobody waits for it any longer; it is tried again with the next one.
+            self.lock().saved = changes;
+            self.changed.notify_all();
+            if has_warned {
+                self.lock().changes += 1;
+                thread::sleep(LAZY_TIME);
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn error(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StateError {
+    let path = path.to_owned();
+    move |reason| StateError::Io {
+        doing,
+        path,
+        reason,
+    }
+}
+
+fn load(path: &Path, ttl: Duration) -> Result<(Registrar, Found), StateError> {
+    let text = match read(path) {
+        Ok(text) => text,
+        Err(reason) if reason.kind() == io::ErrorKind::NotFound => {
+            if let Some(folder) = path
+                .parent()
+                .filter(|folder| !folder.as_os_str().is_empty())
+            {
+                fs::create_dir_all(folder).map_err(error("make the folder", folder))?;
+            }
+            return Ok((Registrar::new(ttl), Found::Nothing));
+        }
+        Err(reason) => return Err(error("read", path)(reason)),
+    };
+    let table = serde_json::from_slice::<Saved>(&text)
+        .map_err(|error| error.to_string())
+        .and_then(|saved| {
+            Registrar::from_saved(saved, ttl).ok_or_else(|| "it contradicts itself".to_owned())
+        });
+    match table {
+        Ok(table) => {
+            let count = table.len();
+            Ok((table, Found::Table(count)))
+        }
+        Err(reason) => {
+            let set_aside = free_name(path);
+            fs::rename(path, &set_aside).map_err(error("set aside", path))?;
+            Ok((Registrar::new(ttl), Found::Damaged { reason, set_aside }))
+        }
+    }
+}
+
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let file = fs::File::open(path)?;
+    let length = file.metadata()?.len();
+    if length > MAX_FILE {
+        let reason = format!("it has {length} bytes, which no table has");
+        return Err(io::Error::other(reason));
+    }
+    let mut text = Vec::new();
+    io::Read::read_to_end(&mut io::Read::take(file, MAX_FILE), &mut text)?;
+    Ok(text)
+}
+
+/// A name beside `path` that no file has, with the time in it.
+fn free_name(path: &Path) -> PathBuf {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let seconds = now.unwrap_or_default().as_secs();
+    let mut number = seconds;
+    loop {
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!(".damaged-{number}"));
+        let name = PathBuf::from(name);
+        if !name.exists() {
+            return name;
+        }
+        number += 1;
+    }
+}
+
+fn save(path: &Path, saved: &Saved) -> io::Result<()> {
+    let mut file = AtomicWriteFile::open(path)?;
+    let text = serde_json::to_vec(saved)?;
+    file.write_all(&text)?;
+    file.commit()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::{Endpoint, Port};
+
+    const TTL: Duration = Duration::from_hours(2);
+
+    fn peer(port: u16) -> Endpoint {
+        Endpoint::parse(&format!("vm:{port}"), Port::MIN).unwrap()
+    }
+
+    fn register(register: &Register, port: u16) -> u32 {
+        let now = SystemTime::now();
+        register
+            .change(|table| table.register(&peer(port), None, now))
+            .unwrap()
+            .cookie
+            .get()
+    }
+
+    #[test]
+    fn a_registration_is_on_the_disk_before_it_is_answered() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state/peers.json");
+        let (before, found) = Register::open(Some(path.clone()), TTL).unwrap();
+        assert!(matches!(found, Found::Nothing));
+        assert_eq!([register(&before, 5), register(&before, 6)], [1, 2]);
+        // The first one is not even told to close, as after a kill.
+        let (after, found) = Register::open(Some(path), TTL).unwrap();
+        assert!(matches!(found, Found::Table(2)));
+        assert_eq!([register(&after, 6), register(&after, 7)], [2, 3]);
+    }
+
+    #[test]
+    fn registrations_that_come_at_once_are_all_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("peers.json");
+        let (table, _) = Register::open(Some(path.clone()), TTL).unwrap();
+        thread::scope(|scope| {
+            for thread in 0..8 {
+                let table = &table;
+                scope.spawn(move || {
+                    for number in 1..=20 {
+                        register(table, thread * 100 + number);
+                    }
+                });
+            }
+        });
+        assert!(matches!(
+            Register::open(Some(path), TTL).unwrap().1,
+            Found::Table(160)
+        ));
+    }
+
+    #[test]
+    fn a_damaged_file_is_set_aside() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("peers.json");
+        for damage in ["", "{", "[]", r#"{"next_cookie":1,"peers":[{}]}"#, "\0\0\0"] {
+            fs::write(&path, damage).unwrap();
+            let (table, found) = Register::open(Some(path.clone()), TTL).unwrap();
+            let Found::Damaged { set_aside, reason } = found else {
+                panic!("{damage:?} is taken for a table")
+            };
+            assert_eq!(fs::read_to_string(set_aside).unwrap(), damage);
+            assert!(!reason.is_empty());
+            assert_eq!(register(&table, 5), 1);
+        }
+    }
+}
