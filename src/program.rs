@@ -3,13 +3,14 @@
 use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
+use bytesize::ByteSize;
 use clap::builder::RangedI64ValueParser;
-use clap::{Command, CommandFactory, Parser, value_parser};
+use clap::{Command, CommandFactory, Parser, ValueEnum, value_parser};
 use clap_complete::Shell;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tracing::{debug, info, warn};
@@ -18,6 +19,7 @@ use tracing_subscriber::fmt::writer::BoxMakeWriter;
 
 use crate::terminal::{Screen, style};
 use crate::transcript::{Output, Shows, Transcript};
+use crate::wire::{Port, ci, di};
 
 /// The version of the programs, with the commit where it is known.
 pub const VERSION: &str = env!("P2PCI_VERSION");
@@ -234,6 +236,46 @@ pub fn operating_system() -> String {
     let system = rustix::system::uname();
     let (name, release) = (system.sysname(), system.release());
     format!("{} {}", name.to_string_lossy(), release.to_string_lossy())
+}
+
+/// How peers learn who has what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum IndexKind {
+    /// From one server that knows it: P2P-CI.
+    Central,
+    /// From each other; a server knows who is active: P2P-DI.
+    Distributed,
+}
+
+impl IndexKind {
+    /// The well-known port of its server.
+    #[must_use]
+    pub fn port(self) -> Port {
+        let port = match self {
+            Self::Central => ci::SERVER_PORT,
+            Self::Distributed => di::REGISTRATION_PORT,
+        };
+        Port::new(port).unwrap_or(Port::MIN)
+    }
+}
+
+/// Where the state of the programs is kept between runs; `None` where the system has no place
+/// for it.
+#[must_use]
+pub fn state_folder() -> Option<PathBuf> {
+    let state = dirs::state_dir().or_else(dirs::data_local_dir);
+    state.map(|folder| folder.join("p2pci"))
+}
+
+/// Reads a rate as people write it: `2MB/s`, `500KiB/s`, `1000000`, in bytes a second.
+///
+/// # Errors
+/// What is wrong with it, in words.
+pub fn rate(text: &str) -> Result<u64, String> {
+    let size = text.trim().strip_suffix("/s").unwrap_or(text.trim());
+    size.parse::<ByteSize>()
+        .map(|size| size.as_u64())
+        .map_err(|_| format!("{text:?} is no rate, as 2MB/s or 500KiB/s"))
 }
 
 /// The most connections that a program can have at a time: with about 16,000 threads, of four

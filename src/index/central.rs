@@ -6,7 +6,6 @@
 //! [`IndexError::Away`] at once.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::hash::{BuildHasher, RandomState};
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -16,7 +15,7 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Local};
 use tracing::debug;
 
-use super::{Index, IndexError, Rfc};
+use super::{Index, IndexError, Listed, Rfc, capitalised, jittered};
 use crate::net::{Connection, Sockets, Watch, connect};
 use crate::transcript::Transcript;
 use crate::wire::Record;
@@ -133,7 +132,7 @@ impl Central {
         Ok(Self(shared))
     }
 
-    fn search(&self, request: Request) -> Result<Vec<Record>, IndexError> {
+    fn ask(&self, request: Request) -> Result<Vec<Record>, IndexError> {
         let transcript = &self.0.membership.transcript;
         let ask = |link: &mut Link| link.exchange(&[request], Asked::Search, transcript);
         let responses = self.0.with_link(ask)?.0;
@@ -163,17 +162,18 @@ impl Index for Central {
 
     fn lookup(&self, number: RfcNumber, title: &Title) -> Result<Vec<Record>, IndexError> {
         let (title, sender) = (title.clone(), self.sender());
-        self.search(Request::Lookup {
+        self.ask(Request::Lookup {
             number,
             title,
             sender,
         })
     }
 
-    fn list(&self) -> Result<Vec<Record>, IndexError> {
-        self.search(Request::List {
+    fn list(&self) -> Result<Vec<Listed>, IndexError> {
+        let records = self.ask(Request::List {
             sender: self.sender(),
-        })
+        })?;
+        Ok(records.into_iter().map(Listed::from).collect())
     }
 
     fn withdraw(&self, number: RfcNumber) {
@@ -498,21 +498,4 @@ impl Drop for Link {
     fn drop(&mut self) {
         self.connection.close();
     }
-}
-
-/// Something between half of `pause` and all of it: the peers of a server that was restarted
-/// must not all come back in the same moment.
-fn jittered(pause: Duration) -> Duration {
-    // The seeds of hash maps are the standard library's only source of chance.
-    let chance = RandomState::new().hash_one(Instant::now()) % 1000;
-    let share = u32::try_from(chance).unwrap_or_default();
-    pause / 2 + pause / 2000 * share
-}
-
-fn capitalised(text: &str) -> String {
-    let mut chars = text.chars();
-    chars
-        .next()
-        .map(|first| first.to_uppercase().chain(chars).collect())
-        .unwrap_or_default()
 }

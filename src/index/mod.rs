@@ -1,19 +1,27 @@
 //! The peer's view of who has what, however it is found out.
 
 mod central;
+mod cookie;
+mod distributed;
 pub mod known;
 
 pub use central::{Central, Membership};
+pub use cookie::CookieFile;
+pub use distributed::{Distributed, Participation};
 pub use known::Known;
 
+use std::fmt;
+use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use crate::net::ConnectError;
 use crate::wire::Record;
 use crate::wire::Status;
 use crate::wire::ci::responses::ResponseError;
-use crate::wire::{Endpoint, RfcNumber, Title};
+use crate::wire::di;
+use crate::wire::{Endpoint, HeadError, RfcNumber, Title};
 
 /// A document as an index knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +37,37 @@ impl From<(&RfcNumber, &Title)> for Rfc {
         Self {
             number: *number,
             title: title.clone(),
+        }
+    }
+}
+
+/// A record as an index lists it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// The record.
+    pub record: Record,
+    /// For how many seconds it lives, where that is limited.
+    pub ttl: Option<u32>,
+}
+
+impl From<Record> for Listed {
+    fn from(record: Record) -> Self {
+        Self { record, ttl: None }
+    }
+}
+
+/// The record as its protocol writes it, without the end of the line.
+impl fmt::Display for Listed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { record, ttl } = self;
+        let Record {
+            number,
+            title,
+            holder: Endpoint { host, port },
+        } = record;
+        match ttl {
+            Some(ttl) => write!(f, "RFC {number} {ttl} {host} {port} {title}"),
+            None => record.fmt(f),
         }
     }
 }
@@ -51,11 +90,34 @@ pub trait Index: Send + Sync + std::fmt::Debug {
     /// [`IndexError`].
     fn lookup(&self, number: RfcNumber, title: &Title) -> Result<Vec<Record>, IndexError>;
 
-    /// All that anybody has.
+    /// Who has an RFC, a few holders at a time: what comes later costs more to find out, and is
+    /// not found out where nobody asks for it.
+    fn search<'a>(
+        &'a self,
+        number: RfcNumber,
+        title: &Title,
+    ) -> Box<dyn Iterator<Item = Result<Vec<Record>, IndexError>> + 'a> {
+        Box::new(std::iter::once(self.lookup(number, title)))
+    }
+
+    /// All that is known.
     ///
     /// # Errors
     /// [`IndexError`].
-    fn list(&self) -> Result<Vec<Record>, IndexError>;
+    fn list(&self) -> Result<Vec<Listed>, IndexError>;
+
+    /// All that anybody has, found out anew.
+    ///
+    /// # Errors
+    /// [`IndexError`].
+    fn survey(&self) -> Result<Vec<Listed>, IndexError> {
+        self.list()
+    }
+
+    /// Whether the messages that are printed show who has what.
+    fn answers_in_messages(&self) -> bool {
+        true
+    }
 
     /// Publishes a document no longer. An index that can't take one back keeps it until this peer
     /// leaves or comes back to it.
@@ -85,6 +147,14 @@ pub enum IndexError {
         /// What happened.
         reason: Arc<ResponseError>,
     },
+    /// The registration server gave no usable answer.
+    #[error("the registration server {server} gave no usable answer: {reason}")]
+    Unanswered {
+        /// Which server.
+        server: Endpoint,
+        /// What happened.
+        reason: Arc<di::ResponseError>,
+    },
     /// There is no thread to watch the connection to the index server.
     #[error("cannot start a thread for the index: {0}")]
     NoKeeper(io::Error),
@@ -110,6 +180,12 @@ impl IndexError {
         match self {
             Self::Refused(_) => true,
             Self::Lost { reason, .. } => matches!(**reason, ResponseError::Malformed(_)),
+            Self::Unanswered { reason, .. } => !matches!(
+                **reason,
+                di::ResponseError::Closed
+                    | di::ResponseError::CutOff { .. }
+                    | di::ResponseError::Head(HeadError::Io(_) | HeadError::TimedOut)
+            ),
             Self::Unreachable(_) | Self::Away(_) | Self::NoKeeper(_) => false,
         }
     }
@@ -120,7 +196,25 @@ impl IndexError {
         match self {
             Self::Away(_) => true,
             Self::Lost { reason, .. } => !matches!(**reason, ResponseError::Malformed(_)),
+            Self::Unanswered { .. } => !self.is_of_protocol(),
             Self::Unreachable(_) | Self::Refused(_) | Self::NoKeeper(_) => false,
         }
     }
+}
+
+/// Something between half of `pause` and all of it: the peers of a server that was restarted
+/// must not all come back in the same moment.
+fn jittered(pause: Duration) -> Duration {
+    // The seeds of hash maps are the standard library's only source of chance.
+    let chance = RandomState::new().hash_one(Instant::now()) % 1000;
+    let share = u32::try_from(chance).unwrap_or_default();
+    pause / 2 + pause / 2000 * share
+}
+
+fn capitalised(text: &str) -> String {
+    let mut chars = text.chars();
+    chars
+        .next()
+        .map(|first| first.to_uppercase().chain(chars).collect())
+        .unwrap_or_default()
 }

@@ -10,6 +10,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, recv};
 
+use super::Pace;
 use super::sockets::Admission;
 use crate::wire::Source;
 
@@ -91,12 +92,24 @@ impl Connection {
         self.peer
     }
 
-    /// Sends the next `length` bytes of `file`, after what was written before.
+    /// Sends the next `length` bytes of `file`, after what was written before, no faster than
+    /// `pace`.
     ///
     /// # Errors
     /// [`io::ErrorKind::UnexpectedEof`] where the file ends earlier; otherwise those of the file
     /// and of the connection.
-    pub fn send_file(&mut self, file: &File, length: u64) -> io::Result<()> {
+    pub fn send_file(&mut self, file: &File, length: u64, pace: Option<&Pace>) -> io::Result<()> {
+        if let Some(pace) = pace {
+            let socket = self.reader.get_mut();
+            socket.send()?;
+            let mut left = length;
+            while left > 0 {
+                let portion = pace.take(left);
+                send_rest(&socket.stream, file, portion, socket.send_time)?;
+                left -= portion;
+            }
+            return Ok(());
+        }
         let socket = self.reader.get_mut();
         // The first bytes leave together with the head of the message.
         let head = socket.output.len();

@@ -21,7 +21,7 @@ use super::activity::{Counts, LastUpload};
 use super::get::{Downloaded, Got, Place, Spread};
 use super::numbers::Selection;
 use super::{Fault, GetError, Peer};
-use crate::index::IndexError;
+use crate::index::{IndexError, Listed};
 use crate::program::{Code, Failure, PRINT_TIME, say_error};
 use crate::terminal::escape::{escaped, escaped_json};
 use crate::terminal::progress::Progress;
@@ -46,15 +46,19 @@ struct RecordFields<'a> {
     title: &'a str,
     host: &'a str,
     port: u16,
+    /// Only where it is limited (P2P-DI).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ttl: Option<u32>,
 }
 
-impl<'a> From<&'a Record> for RecordFields<'a> {
-    fn from(record: &'a Record) -> Self {
+impl<'a> From<&'a Listed> for RecordFields<'a> {
+    fn from(Listed { record, ttl }: &'a Listed) -> Self {
         Self {
             number: record.number.get(),
             title: record.title.as_str(),
             host: record.holder.host.as_str(),
             port: record.holder.port.get(),
+            ttl: *ttl,
         }
     }
 }
@@ -138,8 +142,9 @@ pub fn lookup(peer: &Peer, number: RfcNumber, format: Format) -> Result<(), Fail
         .index
         .lookup(number, &Title::default())
         .map_err(of_index)?;
-    print_records(peer, &records, format)?;
-    if records.is_empty() {
+    let listed: Vec<_> = records.into_iter().map(Listed::from).collect();
+    print_records(peer, &listed, format)?;
+    if listed.is_empty() {
         return Err(told(&not_found(number)));
     }
     Ok(())
@@ -150,7 +155,7 @@ pub fn lookup(peer: &Peer, number: RfcNumber, format: Format) -> Result<(), Fail
 /// # Errors
 /// [`Failure`] with its exit code.
 pub fn list(peer: &Peer, format: Format) -> Result<(), Failure> {
-    print_records(peer, &peer.index.list().map_err(of_index)?, format)
+    print_records(peer, &peer.index.survey().map_err(of_index)?, format)
 }
 
 /// Shows the RFCs whose titles hold all of these words.
@@ -158,7 +163,7 @@ pub fn list(peer: &Peer, format: Format) -> Result<(), Failure> {
 /// # Errors
 /// [`Failure`] with its exit code.
 pub fn find(peer: &Peer, words: &[String], format: Format) -> Result<(), Failure> {
-    let found = matching(peer.index.list().map_err(of_index)?, words);
+    let found = matching(peer.index.survey().map_err(of_index)?, words);
     print_records(peer, &found, format)?;
     if found.is_empty() {
         let error = anyhow::anyhow!("no title holds {:?}", words.join(" "));
@@ -175,13 +180,13 @@ fn told(failure: &Failure) -> Failure {
 
 /// The records whose titles hold all of these words, or parts of words, in any letter case.
 #[must_use]
-pub fn matching(mut records: Vec<Record>, words: &[impl AsRef<str>]) -> Vec<Record> {
+pub fn matching(mut records: Vec<Listed>, words: &[impl AsRef<str>]) -> Vec<Listed> {
     let words: Vec<_> = words
         .iter()
         .flat_map(|word| word.as_ref().split_whitespace())
         .map(str::to_lowercase)
         .collect();
-    records.retain(|record| {
+    records.retain(|Listed { record, .. }| {
         let title = record.title.as_str().to_lowercase();
         words.iter().all(|word| title.contains(word))
     });
@@ -202,6 +207,7 @@ pub fn add(
         let error = anyhow::anyhow!("the index server has refused RFC {number}");
         return Err(Failure::new(Code::Protocol, error));
     };
+    let record = Listed::from(record);
     match format {
         Format::Json => print_json(&Added {
             record: (&record).into(),
@@ -260,7 +266,7 @@ pub fn get(
             if let (Some(record), Format::Lines) = (line, format) {
                 let mut printed = printed.lock().unwrap_or_else(PoisonError::into_inner);
                 if printed.is_ok() {
-                    *printed = progress.aside(|| print_records(peer, &[record], format));
+                    *printed = progress.aside(|| print_records(peer, &[record.into()], format));
                 }
             }
         }
@@ -422,7 +428,7 @@ fn get_into(
     let Downloaded { record, bytes, .. } = downloaded;
     match format {
         Format::Nothing => Ok(()),
-        Format::Lines => print_records(peer, &[record], format),
+        Format::Lines => print_records(peer, &[record.into()], format),
         Format::Json => {
             let mut done = Gotten::default();
             done.downloaded.push(DownloadedFields {
@@ -469,7 +475,7 @@ fn unless_unread(written: io::Result<()>) -> io::Result<()> {
     }
 }
 
-fn print_records(peer: &Peer, records: &[Record], format: Format) -> Result<(), Failure> {
+fn print_records(peer: &Peer, records: &[Listed], format: Format) -> Result<(), Failure> {
     // The messages that have led to them come first, where they are printed.
     peer.transcript.finish(PRINT_TIME);
     match format {
@@ -560,7 +566,7 @@ pub fn status(peer: &Peer) -> Vec<String> {
         },
     );
     let mut lines = vec![
-        format!("This peer: {}", peer.me),
+        format!("This peer: {}", peer.me()),
         format!("Index: {}", peer.index.standing()),
         format!("Shared: {shared}"),
         format!("Uploads: {uploads} ({uploaded_bytes} bytes)"),

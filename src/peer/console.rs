@@ -9,9 +9,9 @@ use std::time::Duration;
 use tracing::debug;
 
 use super::menu::{Answers, CHOICES};
+use crate::index::Listed;
 use crate::terminal::{Editor, Expected, Modes, Screen, Vocabulary};
 use crate::transcript::Transcript;
-use crate::wire::Record;
 
 /// The longest line that is read, in bytes.
 const MAX_LINE: u64 = 64 * 1024;
@@ -196,8 +196,9 @@ impl Answers for Console {
         reader.is_interactive.then_some(&self.screen)
     }
 
-    fn learn(&mut self, records: &[Record]) {
-        let titled = |record: &Record| (record.number.get(), record.title.to_string());
+    fn learn(&mut self, records: &[Listed]) {
+        let titled =
+            |Listed { record, .. }: &Listed| (record.number.get(), record.title.to_string());
         self.vocabulary.add_numbers(records.iter().map(titled));
     }
 }

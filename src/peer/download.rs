@@ -3,16 +3,19 @@
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
+
+use sha2::{Digest as _, Sha256};
 
 use super::Activity;
 use super::library::{Incoming, Library, LibraryError};
 use crate::net::{ConnectError, Connection, Sockets, connect};
 use crate::terminal::progress::{Bar, Progress};
 use crate::transcript::Transcript;
-use crate::wire::Status;
 use crate::wire::ci::p2p::{Answer, AnswerError, Get};
-use crate::wire::{Endpoint, Head, HeadError, RfcNumber, Source, Waits};
+use crate::wire::di::exchange::{self, Digest, Wanted, announced_digest};
+use crate::wire::di::{self, Response};
+use crate::wire::{Endpoint, Head, HeadError, Protocol, RfcNumber, Source, Status, Waits};
 
 /// How long connecting to a holder may take.
 const CONNECT_TIME: Duration = Duration::from_secs(10);
@@ -32,6 +35,7 @@ pub struct Downloader {
     transcript: Transcript,
     os: Arc<str>,
     activity: Activity,
+    protocol: Protocol,
     /// How long a holder may take to answer, and how long it may pause in the file.
     patience: Duration,
 }
@@ -73,6 +77,17 @@ pub enum DownloadError {
         /// How it failed.
         reason: io::Error,
     },
+    /// The answer is no P2P-DI response.
+    #[error(transparent)]
+    Response(#[from] di::ResponseError),
+    /// The bytes are not those that were announced.
+    #[error("its bytes have the SHA-256 {got}, and it announced {announced}")]
+    Digest {
+        /// What came.
+        got: Digest,
+        /// What was announced.
+        announced: Digest,
+    },
     /// Our own folder is at fault: another holder would not help.
     #[error(transparent)]
     Library(#[from] LibraryError),
@@ -99,11 +114,27 @@ impl DownloadError {
             Self::Connect(_)
             | Self::NoAnswer
             | Self::Library(_)
-            | Self::Head(HeadError::Io(_) | HeadError::TimedOut) => Fault::Unreachable,
-            Self::Refused(_) | Self::Answer(_) | Self::Head(_) => Fault::Protocol,
-            Self::TooLong | Self::CutOff { .. } | Self::Lost { .. } => Fault::WrongBytes,
+            | Self::Head(HeadError::Io(_) | HeadError::TimedOut)
+            | Self::Response(
+                di::ResponseError::Closed
+                | di::ResponseError::Head(HeadError::Io(_) | HeadError::TimedOut),
+            ) => Fault::Unreachable,
+            Self::Refused(_) | Self::Answer(_) | Self::Head(_) | Self::Response(_) => {
+                Fault::Protocol
+            }
+            Self::Digest { .. } | Self::TooLong | Self::CutOff { .. } | Self::Lost { .. } => {
+                Fault::WrongBytes
+            }
         }
     }
+}
+
+/// What the head of an answer says of the document that follows.
+struct Announced {
+    /// Without it the document goes on up to the close.
+    length: Option<u64>,
+    last_modified: Option<SystemTime>,
+    digest: Option<Digest>,
 }
 
 impl Downloader {
@@ -123,8 +154,15 @@ impl Downloader {
             transcript,
             os,
             activity,
+            protocol: Protocol::Ci,
             patience: ANSWER_TIME,
         }
+    }
+
+    /// The same, in another protocol.
+    #[must_use]
+    pub fn speaking(self, protocol: Protocol) -> Self {
+        Self { protocol, ..self }
     }
 
     /// Whether the program is about to end.
@@ -148,13 +186,7 @@ impl Downloader {
         let line = format_args!("[DOWNLOAD] Connecting to {holder} for RFC {number}...");
         self.transcript.line(line);
         let mut connection = connect(&self.sockets, holder, CONNECT_TIME)?;
-        let os = Some(self.os.to_string());
-        let request = Get {
-            number,
-            host: holder.host.clone(),
-            os,
-        }
-        .to_bytes();
+        let request = self.request(number, holder);
         self.transcript.message("[DOWNLOAD] Sending:", &request);
         connection.write_all(&request).map_err(HeadError::Io)?;
 
@@ -164,25 +196,74 @@ impl Downloader {
         };
         let head = Head::read_response(&mut connection, waits)?.ok_or(DownloadError::NoAnswer)?;
         self.transcript.message("[DOWNLOAD] Response:", head.text());
-        let answer = Answer::parse(&head)?;
-        if answer.code != Status::Ok.code() {
-            return Err(DownloadError::Refused(answer.code));
-        }
-        if !head.is_whole() {
-            return Err(HeadError::CutOff.into());
-        }
+        let answer = self.answer(head)?;
         if answer.length.is_some_and(|length| length > MAX_LENGTH) {
             return Err(DownloadError::TooLong);
         }
         let mut incoming = begin()?;
         let bar = progress.download(format!("RFC {number}"), answer.length);
-        let got = self.receive(&mut connection, answer.length, &mut incoming, &bar)?;
+        let (got, digest) = self.receive(&mut connection, answer.length, &mut incoming, &bar)?;
         drop(bar);
+        if let Some(announced) = answer.digest
+            && announced != digest
+        {
+            let got = digest;
+            return Err(DownloadError::Digest { got, announced });
+        }
         let path = incoming.keep(answer.last_modified)?;
         self.activity.downloaded(got);
         let line = format_args!("[DOWNLOAD] Saved to {} ({got} bytes)", path.display());
         self.transcript.line(line);
         Ok((path, got))
+    }
+
+    fn request(&self, number: RfcNumber, holder: &Endpoint) -> Vec<u8> {
+        let host = holder.host.clone();
+        match self.protocol {
+            Protocol::Ci => Get {
+                number,
+                host,
+                os: Some(self.os.to_string()),
+            }
+            .to_bytes(),
+            Protocol::Di => exchange::Get {
+                wanted: Wanted::Document(number),
+                host,
+            }
+            .to_bytes(&self.os),
+        }
+    }
+
+    /// What the head of an answer announces, where it announces a document.
+    fn answer(&self, head: Head) -> Result<Announced, DownloadError> {
+        let is_whole = head.is_whole();
+        let (code, announced) = match self.protocol {
+            Protocol::Ci => {
+                let answer = Answer::parse(&head)?;
+                let announced = Announced {
+                    length: answer.length,
+                    last_modified: answer.last_modified,
+                    digest: None,
+                };
+                (answer.code, announced)
+            }
+            Protocol::Di => {
+                let response = Response::parse(head)?;
+                let announced = Announced {
+                    length: response.length,
+                    last_modified: response.last_modified(),
+                    digest: announced_digest(&response)?,
+                };
+                (response.code, announced)
+            }
+        };
+        if code != Status::Ok.code() {
+            return Err(DownloadError::Refused(code));
+        }
+        if !is_whole {
+            return Err(HeadError::CutOff.into());
+        }
+        Ok(announced)
     }
 
     /// Takes exactly `length` bytes, or all up to the close where no length was announced.
@@ -192,7 +273,8 @@ impl Downloader {
         length: Option<u64>,
         incoming: &mut Incoming,
         bar: &Bar,
-    ) -> Result<u64, DownloadError> {
+    ) -> Result<(u64, Digest), DownloadError> {
+        let mut hash = Sha256::new();
         let mut buffer = vec![0; PIECE];
         let mut got = 0;
         while length.is_none_or(|length| got < length) {
@@ -204,10 +286,15 @@ impl Downloader {
             if read == 0 {
                 return match length {
                     Some(length) => Err(DownloadError::CutOff { got, length }),
-                    None => Ok(got),
+                    None => Ok((got, Digest::from(<[u8; 32]>::from(hash.finalize())))),
                 };
             }
-            incoming.write(buffer.get(..read).unwrap_or_default())?;
+            let piece = buffer.get(..read).unwrap_or_default();
+            // P2P-CI announces no digest, and its downloads need not pay for one.
+            if self.protocol == Protocol::Di {
+                hash.update(piece);
+            }
+            incoming.write(piece)?;
             let read = u64::try_from(read).unwrap_or_default();
             bar.add(read);
             got += read;
@@ -215,7 +302,7 @@ impl Downloader {
                 return Err(DownloadError::TooLong);
             }
         }
-        Ok(got)
+        Ok((got, Digest::from(<[u8; 32]>::from(hash.finalize()))))
     }
 }
 

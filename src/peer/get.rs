@@ -147,64 +147,83 @@ impl Peer {
         spread: &Spread,
         progress: &Progress,
     ) -> Result<Got, GetError> {
-        let found = self.index.lookup(number, title)?;
-        if found.is_empty() {
-            return Ok(Got::Unknown);
-        }
-        let mut left: Vec<&Record> = found.iter().filter(|r| r.holder != self.me).collect();
-        let holders = left.len();
-        if holders == 0 {
-            return Err(GetError::OnlyOurselves(number));
-        }
+        let (file, mut may_replace) = match place {
+            Place::File(path) => (Some(path), None),
+            Place::Folder(may_replace) => (None, Some(may_replace)),
+        };
         let mut replaces = false;
-        let file = match place {
-            Place::File(path) => Some(path),
-            Place::Folder(may_replace) => {
-                if let Some(path) = self.library().path_of(number) {
-                    if !may_replace(&path) {
-                        return Ok(Got::Kept(path));
-                    }
-                    replaces = true;
-                }
-                None
-            }
-        };
-        let begin = || match file {
-            Some(path) => Incoming::at(path),
-            None => self.library().receive(number, replaces),
-        };
+        let mut tried: Vec<Endpoint> = Vec::new();
+        let mut is_known = self.known.own_title(number).is_some();
         let mut fault = Fault::Unreachable;
-        while let Some((record, _turn)) = spread.next(&mut left) {
-            let download = self
-                .downloader
-                .download(number, &record.holder, begin, progress);
-            match download {
-                Ok((path, bytes)) => {
-                    if file.is_none() {
-                        let title = Some(record.title.clone()).filter(|title| !title.is_empty());
-                        self.add(number, title).map_err(GetError::Unregistered)?;
-                    }
-                    return Ok(Got::Downloaded(Downloaded {
-                        record: record.clone(),
-                        path,
-                        bytes,
-                    }));
-                }
-                Err(DownloadError::Library(error)) => return Err(error.into()),
-                // It was us who closed the connection.
-                Err(_) if self.downloader.is_closing() => return Err(GetError::Interrupted),
+        for found in self.index.search(number, title) {
+            let found = match found {
+                Ok(found) => found,
+                Err(error) if tried.is_empty() => return Err(error.into()),
                 Err(error) => {
-                    fault = fault.max(error.fault());
-                    let line = format_args!("[DOWNLOAD] Failed from {}: {error}", record.holder);
+                    let line = format_args!("[DOWNLOAD] No more holders are known: {error}");
                     self.transcript.problem(line);
+                    break;
+                }
+            };
+            is_known |= !found.is_empty();
+            let is_new =
+                |record: &&Record| record.holder != *self.me() && !tried.contains(&record.holder);
+            let mut left: Vec<&Record> = found.iter().filter(is_new).collect();
+            if left.is_empty() {
+                continue;
+            }
+            // Asked once, and not before there is somebody to get it from.
+            if let Some(may_replace) = may_replace.take()
+                && let Some(path) = self.library().path_of(number)
+            {
+                if !may_replace(&path) {
+                    return Ok(Got::Kept(path));
+                }
+                replaces = true;
+            }
+            let begin = || match file {
+                Some(path) => Incoming::at(path),
+                None => self.library().receive(number, replaces),
+            };
+            while let Some((record, _turn)) = spread.next(&mut left) {
+                tried.push(record.holder.clone());
+                let download = self
+                    .downloader
+                    .download(number, &record.holder, begin, progress);
+                match download {
+                    Ok((path, bytes)) => {
+                        if file.is_none() {
+                            let title = Some(record.title.clone());
+                            let title = title.filter(|title| !title.is_empty());
+                            self.add(number, title).map_err(GetError::Unregistered)?;
+                        }
+                        return Ok(Got::Downloaded(Downloaded {
+                            record: record.clone(),
+                            path,
+                            bytes,
+                        }));
+                    }
+                    Err(DownloadError::Library(error)) => return Err(error.into()),
+                    // It was us who closed the connection.
+                    Err(_) if self.downloader.is_closing() => return Err(GetError::Interrupted),
+                    Err(error) => {
+                        fault = fault.max(error.fault());
+                        let holder = &record.holder;
+                        let line = format_args!("[DOWNLOAD] Failed from {holder}: {error}");
+                        self.transcript.problem(line);
+                    }
                 }
             }
         }
-        Err(GetError::NoHolder {
-            number,
-            holders,
-            fault,
-        })
+        match tried.len() {
+            0 if is_known => Err(GetError::OnlyOurselves(number)),
+            0 => Ok(Got::Unknown),
+            holders => Err(GetError::NoHolder {
+                number,
+                holders,
+                fault,
+            }),
+        }
     }
 
     /// The RFCs that are selected: all is what others have, by number.
@@ -215,8 +234,9 @@ impl Peer {
         match selection {
             Selection::These(numbers) => Ok(numbers.iter().copied().collect()),
             Selection::All => {
-                let records = self.index.list()?;
-                let others = records.iter().filter(|record| record.holder != self.me);
+                let listed = self.index.survey()?;
+                let others = listed.iter().map(|listed| &listed.record);
+                let others = others.filter(|record| record.holder != *self.me());
                 let mut numbers: Vec<_> = others.map(|record| record.number).collect();
                 numbers.sort_unstable();
                 numbers.dedup();

@@ -5,18 +5,23 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use atomic_write_file::AtomicWriteFile;
 use atomic_write_file::unix::OpenOptionsExt;
+use sha2::{Digest as _, Sha256};
 use tracing::{debug, warn};
 
 use super::title::{TITLE_WINDOW, printed_title};
 use crate::index::Rfc;
+use crate::wire::di::exchange::Digest;
 use crate::wire::{RfcNumber, Title};
+
+/// What the bytes of a file hash to, and how the file looked then.
+type Hashed = ((u64, SystemTime), Digest);
 
 /// The shared folder. It is not searched below its first level.
 #[derive(Debug)]
@@ -32,6 +37,8 @@ struct Shared {
     /// Files under other names than the usual `rfcN.txt`, as of the last look at the folder. The
     /// usual name needs no look: it is made from the number.
     unusual: BTreeMap<RfcNumber, PathBuf>,
+    /// The digests of files that were asked for.
+    digests: BTreeMap<RfcNumber, Hashed>,
     /// What is offered, where it is not everything.
     only: Option<BTreeSet<RfcNumber>>,
 }
@@ -230,6 +237,26 @@ impl Library {
         }
     }
 
+    /// What a document hashes to. It is read once and remembered for as long as the file looks the
+    /// same.
+    ///
+    /// # Errors
+    /// [`LibraryError`] where the file can't be read to its end.
+    pub fn digest(&self, number: RfcNumber, document: &Document) -> Result<Digest, LibraryError> {
+        let look = (document.length, document.modified);
+        if let Some((hashed, digest)) = self.lock().digests.get(&number)
+            && *hashed == look
+        {
+            return Ok(*digest);
+        }
+        let mut hash = Sha256::new();
+        hash_all(&document.file, document.length, &mut hash)
+            .map_err(LibraryError::io("read", &self.usual_path(number)))?;
+        let digest = Digest::from(<[u8; 32]>::from(hash.finalize()));
+        self.lock().digests.insert(number, (look, digest));
+        Ok(digest)
+    }
+
     /// Begins to receive the file of an RFC. What was there before stays until it is complete, and
     /// for good without `may_replace`. A link is replaced, not what it leads to.
     ///
@@ -371,6 +398,20 @@ impl Incoming {
         }
         file.commit().map_err(LibraryError::io("write", &path))?;
         Ok(path)
+    }
+}
+
+/// Hashes the first `length` bytes of a file, and goes back to its beginning.
+fn hash_all(mut file: &File, length: u64, hash: &mut Sha256) -> io::Result<()> {
+    let mut reader = io::BufReader::with_capacity(256 * 1024, file.take(length));
+    loop {
+        let piece = reader.fill_buf()?;
+        if piece.is_empty() {
+            return file.rewind();
+        }
+        hash.update(piece);
+        let count = piece.len();
+        reader.consume(count);
     }
 }
 

@@ -9,14 +9,14 @@ use super::commands::{self, matching};
 use super::get::{Got, Place, Spread};
 use super::numbers::{self, Selection};
 use super::{GetError, Peer};
-use crate::index::IndexError;
+use crate::index::{IndexError, Listed};
 use crate::terminal::escape::escaped;
 use crate::terminal::pages::{Column, pages};
 use crate::terminal::progress::Progress;
 use crate::terminal::{Expected, Screen};
 use crate::transcript::Transcript;
-use crate::wire::Record;
-use crate::wire::{RfcNumber, Title};
+
+use crate::wire::{Record, RfcNumber, Title};
 
 const MENU: &str = "1. ADD\n2. LOOKUP\n3. LIST\n4. GET\n5. EXIT\nChoice: ";
 
@@ -36,7 +36,7 @@ const HELP: [&str; 8] = [
     "     status            show how this peer stands",
 ];
 
-const COLUMNS: [Column; 4] = [
+const COLUMNS: [Column; 5] = [
     Column {
         name: "RFC",
         may_be_cut: false,
@@ -57,6 +57,12 @@ const COLUMNS: [Column; 4] = [
         may_be_cut: false,
         is_number: true,
     },
+    // Left out where nothing has an end.
+    Column {
+        name: "TTL",
+        may_be_cut: false,
+        is_number: true,
+    },
 ];
 
 /// Whoever answers the questions of the menu.
@@ -69,7 +75,7 @@ pub trait Answers {
     fn screen(&self) -> Option<&Screen>;
 
     /// Takes note of RFCs that are known now, with their titles, besides those known before.
-    fn learn(&mut self, records: &[Record]);
+    fn learn(&mut self, records: &[Listed]);
 }
 
 /// Runs the menu until EXIT or the end of input.
@@ -170,7 +176,10 @@ impl<A: Answers> Menu<'_, A> {
             }
         };
         match self.peer.index.lookup(number, &title) {
-            Ok(records) => self.show(&records),
+            Ok(records) => {
+                let listed: Vec<_> = records.into_iter().map(Listed::from).collect();
+                self.show(&listed)
+            }
             Err(error) => {
                 self.say(format_args!("RFC {number} was not looked up: {error}."));
                 Some(())
@@ -190,7 +199,7 @@ impl<A: Answers> Menu<'_, A> {
 
     fn find(&mut self, words: &str) -> Option<()> {
         let words: Vec<_> = words.split_whitespace().collect();
-        let found = match self.peer.index.list() {
+        let found = match self.peer.index.survey() {
             Ok(records) => {
                 self.answers.learn(&records);
                 matching(records, &words)
@@ -306,45 +315,50 @@ impl<A: Answers> Menu<'_, A> {
 
     /// Shows what was found: as a table on a screen. Elsewhere the messages have shown the records,
     /// where they are printed.
-    fn show(&mut self, records: &[Record]) -> Option<()> {
+    fn show(&mut self, records: &[Listed]) -> Option<()> {
         self.answers.learn(records);
-        if !self.transcript().shows_messages() && records.is_empty() {
+        let are_shown = self.transcript().shows_messages() && self.peer.index.answers_in_messages();
+        if !are_shown && records.is_empty() {
             self.say("Nobody has it.");
         } else if self.answers.screen().is_some() {
             return self.show_table(records);
-        } else if !self.transcript().shows_messages() {
+        } else if !are_shown {
             self.print(records);
         }
         Some(())
     }
 
-    fn print(&self, records: &[Record]) {
+    fn print(&self, records: &[Listed]) {
         for record in records {
             self.transcript().line(record);
         }
     }
 
     /// A screen at a time.
-    fn show_table(&mut self, records: &[Record]) -> Option<()> {
+    fn show_table(&mut self, records: &[Listed]) -> Option<()> {
         let Some(size) = self.answers.screen().map(Screen::size) else {
             return Some(());
         };
-        let cells = |record: &Record| {
+        let cells = |Listed { record, ttl }: &Listed| {
             let Record {
                 number,
                 title,
                 holder,
             } = record;
-            [
+            let mut cells = vec![
                 number.to_string(),
                 escaped(title.as_str().as_bytes(), false),
                 holder.host.to_string(),
                 holder.port.to_string(),
-            ]
+            ];
+            cells.extend(ttl.map(|ttl| ttl.to_string()));
+            cells
         };
         let rows: Vec<_> = records.iter().map(cells).collect();
+        let width = rows.first().map_or(0, Vec::len);
+        let columns = COLUMNS.get(..width).unwrap_or_default();
         let mut shown = 0;
-        for page in pages(COLUMNS, &rows, size) {
+        for page in pages(columns, &rows, size) {
             if shown > 0 {
                 let question = format!(
                     "{shown} of {} shown. Enter for more, q for enough: ",

@@ -24,10 +24,7 @@ pub use get::GetError;
 pub use library::Library;
 pub use upload::Uploads;
 
-use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
-use crate::index::{Index, IndexError, Rfc};
+use crate::index::{Index, IndexError, Known, Rfc};
 use crate::transcript::Transcript;
 use crate::wire::Record;
 use crate::wire::{Endpoint, RfcNumber, Title};
@@ -36,8 +33,8 @@ use library::LibraryError;
 /// A peer that takes part: what its user can do.
 #[derive(Debug)]
 pub struct Peer {
-    /// The name under which others reach this peer.
-    pub me: Endpoint,
+    /// What this peer has, and what it knows of others.
+    pub known: Known,
     /// Who has what.
     pub index: Box<dyn Index>,
     /// How documents come from others.
@@ -46,8 +43,6 @@ pub struct Peer {
     pub activity: Activity,
     /// Where all is printed.
     pub transcript: Transcript,
-    /// What is registered, so that the watch knows what is new.
-    registered: Mutex<BTreeMap<RfcNumber, Title>>,
 }
 
 /// Why the folder could not be registered.
@@ -65,20 +60,25 @@ impl Peer {
     /// A peer that has registered nothing yet.
     #[must_use]
     pub fn new(
-        me: Endpoint,
+        known: Known,
         index: Box<dyn Index>,
         downloader: Downloader,
         activity: Activity,
         transcript: Transcript,
     ) -> Self {
         Self {
-            me,
+            known,
             index,
             downloader,
             activity,
             transcript,
-            registered: Mutex::default(),
         }
+    }
+
+    /// The name under which others reach this peer.
+    #[must_use]
+    pub fn me(&self) -> &Endpoint {
+        self.known.me()
     }
 
     fn library(&self) -> &Library {
@@ -104,10 +104,8 @@ impl Peer {
             })
         };
         let mut documents: Vec<_> = numbers.iter().filter_map(titled).collect();
-        {
-            let registered = self.registered();
-            documents.retain(|Rfc { number, title }| registered.get(number) != Some(title));
-        }
+        documents
+            .retain(|Rfc { number, title }| self.known.own_title(*number).as_ref() != Some(title));
         if !documents.is_empty() {
             self.publish(&documents)?;
         }
@@ -115,12 +113,12 @@ impl Peer {
     }
 
     fn is_registered(&self, number: RfcNumber) -> bool {
-        self.registered().contains_key(&number)
+        self.known.own_title(number).is_some()
     }
 
     /// A file is gone. The index goes on naming us, for it can't take back one record.
     fn forget(&self, number: RfcNumber) {
-        if self.registered().remove(&number).is_some() {
+        if self.known.withdraw(number) {
             self.index.withdraw(number);
             let folder = self.library().folder().display();
             self.transcript.line(format_args!(
@@ -130,17 +128,8 @@ impl Peer {
     }
 
     fn publish(&self, documents: &[Rfc]) -> Result<usize, IndexError> {
-        let titled = documents
-            .iter()
-            .map(|Rfc { number, title }| (*number, title.clone()));
-        self.registered().extend(titled);
+        self.known.publish(documents);
         self.index.publish(documents)
-    }
-
-    fn registered(&self) -> MutexGuard<'_, BTreeMap<RfcNumber, Title>> {
-        self.registered
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Registers one document, under the title in its file where none is given, and returns its
@@ -165,7 +154,7 @@ impl Peer {
         let record = Record {
             number,
             title: title.clone(),
-            holder: self.me.clone(),
+            holder: self.me().clone(),
         };
         let taken = self.publish(&[Rfc { number, title }])? > 0;
         Ok(taken.then_some(record))

@@ -1,18 +1,22 @@
-//! The upload server: answers GET with a file of the library.
+//! The upload server: answers GET with a file of the library, and with what this peer knows.
+//!
+//! P2P-CI/1.0 and P2P-DI/1.0 are told apart by the version token of each request.
 
 use std::io::Write;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use tracing::warn;
 
 use super::Activity;
-use super::library::{Document, Library};
-use crate::net::{Connection, Listener, Sockets};
+use super::library::{Document, Library, LibraryError};
+use crate::index::Known;
+use crate::net::{Connection, Listener, Pace, Sockets};
 use crate::transcript::Transcript;
-use crate::wire::Status;
 use crate::wire::ci::p2p::{Delivery, Get, refusal};
-use crate::wire::{Head, HeadError, RfcNumber, Waits};
+use crate::wire::di::exchange::{self, Wanted, index};
+use crate::wire::di::{self, Origin};
+use crate::wire::{Head, HeadError, Protocol, RfcNumber, Status, Title, Waits};
 
 /// Another peer connects to ask at once, so it has little time to begin.
 const WAITS: Waits = Waits {
@@ -25,6 +29,10 @@ const WAITS: Waits = Waits {
 pub struct Uploads {
     /// What is served.
     pub library: Arc<Library>,
+    /// What is told to those who ask for the index.
+    pub known: Known,
+    /// How fast all uploads together may be.
+    pub pace: Option<Pace>,
     /// Where what was uploaded is counted.
     pub activity: Activity,
     /// The connections of those who download.
@@ -56,43 +64,47 @@ impl Uploads {
             }
             Err(error) => {
                 warn!(%from, %error, "answered 400 and closed");
-                return self.refuse(connection, Status::BadRequest);
+                return self.refuse(connection, Protocol::Ci, Status::BadRequest);
             }
         };
         self.sockets.heard(connection.id());
         self.transcript
             .message(format_args!("[UPLOAD] Request from {from}:"), head.text());
-        match Get::parse(&head) {
-            Ok(get) => self.deliver(connection, get.number),
+        let protocol = Protocol::of_request(&head).unwrap_or(Protocol::Ci);
+        let wanted = match protocol {
+            Protocol::Ci => Get::parse(&head).map(|get| Wanted::Document(get.number)),
+            Protocol::Di => exchange::Get::parse(&head).map(|get| get.wanted),
+        };
+        match wanted {
+            Ok(Wanted::Document(number)) => self.deliver(connection, protocol, number),
+            Ok(Wanted::Index) => self.tell(connection),
             Err(reject) => {
                 warn!(%from, reason = %reject.reason, "answered {}", reject.status.code());
-                self.refuse(connection, reject.status);
+                self.refuse(connection, protocol, reject.status);
             }
         }
     }
 
-    fn deliver(&self, mut connection: Connection, number: RfcNumber) {
-        let Document {
-            file,
-            length,
-            modified,
-        } = match self.library.read(number) {
-            Ok(Some(document)) => document,
-            Ok(None) => return self.refuse(connection, Status::NotFound),
+    /// Tells what this peer has, and what it knows of others.
+    fn tell(&self, mut connection: Connection) {
+        let records = self.known.all(Instant::now());
+        self.respond(&mut connection, &index(&records, self.origin()));
+        connection.finish();
+    }
+
+    fn deliver(&self, mut connection: Connection, protocol: Protocol, number: RfcNumber) {
+        let (document, head) = match self.open(protocol, number) {
+            Ok(Some(opened)) => opened,
+            Ok(None) => return self.refuse(connection, protocol, Status::NotFound),
             Err(error) => {
                 warn!("{error}");
-                return self.refuse(connection, Status::NotFound);
+                return self.refuse(connection, protocol, Status::NotFound);
             }
         };
-        let delivery = Delivery {
-            date: SystemTime::now(),
-            os: &self.os,
-            last_modified: modified,
-            length,
-        };
-        self.respond(&mut connection, &delivery.to_bytes());
+        self.respond(&mut connection, &head);
+        let Document { file, length, .. } = document;
         let from = connection.peer();
-        match connection.send_file(&file, length) {
+        match connection.send_file(&file, length, self.pace.as_ref()) {
             Ok(()) => {
                 let line = format_args!("[UPLOAD] Sent RFC {number} to {from} ({length} bytes)");
                 self.transcript.detail(line);
@@ -108,9 +120,55 @@ impl Uploads {
         }
     }
 
-    fn refuse(&self, mut connection: Connection, status: Status) {
-        self.respond(&mut connection, &refusal(status));
+    /// Opens a document, and makes the head of the response that carries it.
+    fn open(
+        &self,
+        protocol: Protocol,
+        number: RfcNumber,
+    ) -> Result<Option<(Document, Vec<u8>)>, LibraryError> {
+        let Some(document) = self.library.read(number)? else {
+            return Ok(None);
+        };
+        let (length, last_modified) = (document.length, document.modified);
+        let head = match protocol {
+            Protocol::Ci => Delivery {
+                date: SystemTime::now(),
+                os: &self.os,
+                last_modified,
+                length,
+            }
+            .to_bytes(),
+            Protocol::Di => {
+                let title = self.known.own_title(number);
+                let title = title.or_else(|| self.library.title(number));
+                let title = title.unwrap_or_else(|| Title::fallback(number));
+                exchange::Delivery {
+                    number,
+                    title: &title,
+                    last_modified,
+                    digest: self.library.digest(number, &document)?,
+                    length,
+                }
+                .to_bytes(self.origin())
+            }
+        };
+        Ok(Some((document, head)))
+    }
+
+    fn refuse(&self, mut connection: Connection, protocol: Protocol, status: Status) {
+        let response = match protocol {
+            Protocol::Ci => refusal(status),
+            Protocol::Di => di::refusal(status, self.origin()),
+        };
+        self.respond(&mut connection, &response);
         connection.finish();
+    }
+
+    fn origin(&self) -> Origin<'_> {
+        Origin {
+            date: SystemTime::now(),
+            os: &self.os,
+        }
     }
 
     fn respond(&self, connection: &mut Connection, head: &[u8]) {

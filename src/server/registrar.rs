@@ -213,7 +213,8 @@ impl Registrar {
             cookie,
             peer: entry.peer.clone(),
             is_active: entry.expires > now,
-            ttl: u32::try_from(left.as_secs()).unwrap_or(u32::MAX),
+            // A second that has begun counts, so that a whole TTL is seen as one.
+            ttl: u32::try_from(left.as_nanos().div_ceil(1_000_000_000)).unwrap_or(u32::MAX),
             registrations: recent.fold(0, |sum, (_, count)| sum.saturating_add(*count)),
             registered: entry.registered,
         })

@@ -21,17 +21,13 @@ pub struct Column {
 }
 
 /// Makes tables of `rows`, each of which fits the screen.
-pub fn pages<const N: usize>(
-    columns: [Column; N],
-    rows: &[[String; N]],
-    size: Size,
-) -> impl Iterator<Item = String> {
+pub fn pages(columns: &[Column], rows: &[Vec<String>], size: Size) -> impl Iterator<Item = String> {
     let height = usize::from(size.rows.saturating_sub(OTHER_LINES).max(1));
     rows.chunks(height)
-        .map(move |page| table(&columns, page, size.columns))
+        .map(move |page| table(columns, page, size.columns))
 }
 
-fn table<const N: usize>(columns: &[Column; N], rows: &[[String; N]], width: u16) -> String {
+fn table(columns: &[Column], rows: &[Vec<String>], width: u16) -> String {
     let mut table = Table::new();
     table
         .load_style(presets::NOTHING)

@@ -92,6 +92,9 @@ impl Port {
     /// The smallest port.
     pub const MIN: Self = Self(NonZeroU16::MIN);
 
+    /// The largest port.
+    pub const MAX: Self = Self(NonZeroU16::MAX);
+
     /// The port as an integer; `None` for 0, which names no port.
     #[must_use]
     pub fn new(port: u16) -> Option<Self> {

@@ -44,11 +44,13 @@ fn source(path: &str) -> String {
 /// The long options that a help text explains, each on a line that begins with it.
 fn options_in(help: &str) -> Vec<String> {
     let lines = help.lines().map(str::trim_start);
-    let options = lines.filter(|line| line.starts_with('-')).map(|line| {
-        let words = line.split([' ', ',', '.']);
-        let long = words.into_iter().find(|word| word.starts_with("--"));
-        long.expect("an option has a long name").to_owned()
-    });
+    let options = lines
+        .filter(|line| line.starts_with('-') && !line.starts_with("- "))
+        .map(|line| {
+            let words = line.split([' ', ',', '.']);
+            let long = words.into_iter().find(|word| word.starts_with("--"));
+            long.expect("an option has a long name").to_owned()
+        });
     options.collect()
 }
 

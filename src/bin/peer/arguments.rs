@@ -2,14 +2,14 @@
 
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, value_parser};
 use clap_complete::Shell;
 use p2pci::peer::commands::Format;
 use p2pci::peer::numbers::{self, Selection};
-use p2pci::program::{self, VERSION};
-use p2pci::wire::ci::SERVER_PORT;
+use p2pci::program::{self, IndexKind, VERSION};
 use p2pci::wire::{Endpoint, Host, Port, RfcNumber, TermError, Title};
 
 /// Shares a folder of RFCs with other peers, and downloads from them.
@@ -27,9 +27,19 @@ use p2pci::wire::{Endpoint, Host, Port, RfcNumber, TermError, Title};
     after_help = EXAMPLES
 )]
 pub(crate) struct Arguments {
-    /// The index server: HOST or HOST:PORT
-    #[arg(global = true, long, value_name = "HOST[:PORT]", default_value = "localhost", value_parser = server, help_heading = "Index")]
-    pub(crate) host: Endpoint,
+    /// The index server, or the registration server: HOST or HOST:PORT [default port: 7734 or
+    /// 65243]
+    #[arg(
+        global = true,
+        long,
+        value_name = "HOST[:PORT]",
+        default_value = "localhost",
+        help_heading = "Index"
+    )]
+    pub(crate) host: Server,
+    /// How the peer learns who has what: from one server (P2P-CI), or from the other peers (P2P-DI)
+    #[arg(global = true, long, value_enum, value_name = "KIND", default_value_t = IndexKind::Central, help_heading = "Index")]
+    pub(crate) index: IndexKind,
     /// How many RFCs to register ahead of the server's answers; more than 1 is faster over a slow
     /// line, and not every server can take it
     #[arg(global = true, long, value_name = "N", default_value_t = 1, value_parser = value_parser!(u8).range(1..=100), help_heading = "Index")]
@@ -64,6 +74,9 @@ pub(crate) struct Arguments {
     /// The local address of the upload server [default: every IPv6 and IPv4 address]
     #[arg(global = true, long, value_name = "ADDR", help_heading = "Sharing")]
     pub(crate) bind: Option<IpAddr>,
+    /// The most bytes a second that all uploads together may take, as 2MB/s; 0 is no limit
+    #[arg(global = true, long, value_name = "RATE", default_value = "0", value_parser = program::rate, help_heading = "Sharing")]
+    pub(crate) upload_rate: u64,
     /// The most downloads that others may have at a time
     #[arg(global = true, long, value_name = "N", default_value_t = 256, value_parser = program::connections(), help_heading = "Sharing")]
     pub(crate) max_uploads: u32,
@@ -211,8 +224,36 @@ impl Get {
     }
 }
 
-fn server(text: &str) -> Result<Endpoint, TermError> {
-    Endpoint::parse(text, Port::new(SERVER_PORT).unwrap_or(Port::MIN))
+/// A server as the user names it, perhaps without its port.
+#[derive(Debug, Clone)]
+pub(crate) struct Server {
+    host: Host,
+    port: Option<Port>,
+}
+
+impl FromStr for Server {
+    type Err = TermError;
+
+    fn from_str(text: &str) -> Result<Self, TermError> {
+        // Read with two default ports, one of which the text does not name.
+        let [one, other] = [Port::MIN, Port::MAX].map(|port| Endpoint::parse(text, port));
+        let (one, other) = (one?, other?);
+        Ok(Self {
+            port: (one.port == other.port).then_some(one.port),
+            host: one.host,
+        })
+    }
+}
+
+impl Arguments {
+    /// Where the server is, on the well-known port of its kind where no other is named.
+    pub(crate) fn server(&self) -> Endpoint {
+        let Server { host, port } = self.host.clone();
+        Endpoint {
+            host,
+            port: port.unwrap_or(self.index.port()),
+        }
+    }
 }
 
 const EXAMPLES: &str = "\

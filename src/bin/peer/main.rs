@@ -11,18 +11,20 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::Context;
-use p2pci::index::{Central, Membership};
-use p2pci::net::{Limits, Listener, Sockets};
+use p2pci::index::{
+    Central, CookieFile, Distributed, Index, IndexError, Known, Membership, Participation,
+};
+use p2pci::net::{Limits, Listener, Pace, Sockets};
 use p2pci::peer::commands::{self, Format};
 use p2pci::peer::library::LibraryError;
 use p2pci::peer::{
     Activity, Console, Downloader, Library, Peer, RegisterError, Uploads, name, watch,
 };
-use p2pci::program::{self, Code, Failure};
+use p2pci::program::{self, Code, Failure, IndexKind};
 use p2pci::signals;
 use p2pci::terminal::{Modes, Screen};
 use p2pci::transcript::Transcript;
-use p2pci::wire::{Endpoint, Port};
+use p2pci::wire::{Endpoint, Port, Protocol};
 
 use arguments::{Arguments, Command};
 use task::Task;
@@ -126,8 +128,22 @@ fn take_part(
     transcript.line(format_args!(
         "[UPLOAD] Upload server listening on port {port}"
     ));
+    let name = name::choose(
+        arguments.hostname.clone(),
+        arguments.bind,
+        &arguments.server(),
+    );
+    transcript.line(format_args!("[PEER] Hostname: {}", name.host));
+    transcript.line(format_args!("[PEER] ({})", name.reason));
+    let port = Port::new(port).context("the upload server has no port")?;
+    let known = Known::new(Endpoint {
+        host: name.host,
+        port,
+    });
     let uploads = Uploads {
         library: library.clone(),
+        known: known.clone(),
+        pace: Pace::new(arguments.upload_rate),
         activity: activity.clone(),
         sockets: uploading.clone(),
         transcript: transcript.clone(),
@@ -135,32 +151,26 @@ fn take_part(
     };
     in_background("uploads", move || uploads.run(listener))?;
 
-    let name = name::choose(arguments.hostname.clone(), arguments.bind, &arguments.host);
-    transcript.line(format_args!("[PEER] Hostname: {}", name.host));
-    transcript.line(format_args!("[PEER] ({})", name.reason));
-    let port = Port::new(port).context("the upload server has no port")?;
-    let me = Endpoint {
-        host: name.host,
-        port,
+    if task.shares() {
+        // Those who hear of this peer the moment it joins find its index complete.
+        known.publish(&library.documents()?);
+    }
+    let protocol = match arguments.index {
+        IndexKind::Central => Protocol::Ci,
+        IndexKind::Distributed => Protocol::Di,
     };
-    let membership = Membership {
-        server: arguments.host.clone(),
-        me: me.clone(),
-        pipeline: arguments.pipeline.into(),
-        sockets: asking.clone(),
-        transcript: transcript.clone(),
-    };
-    let ended = match Central::connect(membership) {
+    let downloader = Downloader::new(
+        library,
+        asking.clone(),
+        transcript.clone(),
+        os.clone(),
+        activity.clone(),
+    )
+    .speaking(protocol);
+    let joined = join(arguments, task, &known, &asking, transcript, os);
+    let ended = match joined {
         Ok(index) => {
-            let downloader = Downloader::new(
-                library,
-                asking.clone(),
-                transcript.clone(),
-                os,
-                activity.clone(),
-            );
-            let index = Box::new(index);
-            let peer = Peer::new(me, index, downloader, activity, transcript.clone());
+            let peer = Peer::new(known, index, downloader, activity, transcript.clone());
             let peer = Arc::new(peer);
             let registered = if task.shares() {
                 share(&peer, &arguments.dir)
@@ -175,10 +185,11 @@ fn take_part(
             peer.index.leave();
             ended
         }
-        Err(error) => Err(Failure::new(
+        Err(error @ IndexError::Unreachable(_)) => Err(Failure::new(
             Code::IndexUnreachable,
             anyhow::Error::new(error).context("the index server can't be reached"),
         )),
+        Err(error) => Err(commands::of_index(error)),
     };
     // Whoever downloads at the moment may finish, but does not keep us.
     uploading.stop_listening();
@@ -190,6 +201,71 @@ fn take_part(
         // To share until a signal comes is what was asked, and so is to leave the menu by one.
         _ if task.shares() => Ok(()),
         signal => Err(Failure::said(Code::Interrupted(signal))),
+    }
+}
+
+/// Joins the index of the kind that is wanted.
+fn join(
+    arguments: &Arguments,
+    task: &Task,
+    known: &Known,
+    asking: &Sockets,
+    transcript: &Transcript,
+    os: Arc<str>,
+) -> Result<Box<dyn Index>, IndexError> {
+    let server = arguments.server();
+    Ok(match arguments.index {
+        IndexKind::Central => Box::new(Central::connect(Membership {
+            server,
+            me: known.me().clone(),
+            pipeline: arguments.pipeline.into(),
+            sockets: asking.clone(),
+            transcript: transcript.clone(),
+        })?),
+        IndexKind::Distributed => Box::new(Distributed::join(Participation {
+            cookie_file: cookie_file(&server, task, arguments, transcript),
+            server,
+            known: known.clone(),
+            sockets: asking.clone(),
+            transcript: transcript.clone(),
+            os,
+        })?),
+    })
+}
+
+/// The file that keeps the cookie of this peer. Without one the peer is a new one to the
+/// registration server each time, which is no reason not to take part.
+fn cookie_file(
+    server: &Endpoint,
+    task: &Task,
+    arguments: &Arguments,
+    transcript: &Transcript,
+) -> Option<CookieFile> {
+    // Commands that share nothing are one peer, whatever their folder.
+    let shared = if task.shares() {
+        arguments.dir.as_path()
+    } else {
+        Path::new("")
+    };
+    let state = program::state_folder()?;
+    match CookieFile::open(&state, server, shared) {
+        Ok(Some(file)) => Some(file),
+        Ok(None) => {
+            if task.shares() {
+                let folder = arguments.dir.display();
+                transcript.note(format_args!(
+                    "Another peer shares {folder} as well, so this one registers without a cookie"
+                ));
+            }
+            None
+        }
+        Err(error) => {
+            let state = state.display();
+            transcript.note(format_args!(
+                "Warning: the cookie can't be kept in {state}: {error}"
+            ));
+            None
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use clap::error::ErrorKind;
 use p2pci::peer::commands::{self, Format, Wanted};
 use p2pci::peer::numbers::Selection;
 use p2pci::peer::{Console, Peer, menu};
-use p2pci::program::Failure;
+use p2pci::program::{self, Failure};
 use p2pci::terminal::Screen;
 use p2pci::terminal::progress::Progress;
 use p2pci::transcript::Shows;
@@ -77,8 +77,7 @@ impl Task {
         let progress = Progress::new(screen);
         let ended = match self {
             Self::Menu => {
-                let state = dirs::state_dir().or_else(dirs::data_local_dir);
-                let history = state.map(|folder| folder.join("p2pci").join("history"));
+                let history = program::state_folder().map(|folder| folder.join("history"));
                 console
                     .read_stdin(history)
                     .context("cannot read standard input")?;

@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use clap::builder::FalseyValueParser;
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
-use p2pci::program::{self, VERSION};
-use p2pci::wire::ci::SERVER_PORT;
+use p2pci::program::{self, IndexKind, VERSION};
+use p2pci::wire::di::TTL;
 
-/// The central index of P2P-CI/1.0: knows who has which RFC, and holds none itself.
+/// The central index of P2P-CI/1.0: knows who has which RFC, and holds none itself. Or the
+/// registration server of P2P-DI/1.0, which knows who is active.
 ///
 /// Every message that comes and goes is printed. SIGINT (Ctrl-C) or SIGTERM stops the server.
 #[derive(Debug, Parser)]
@@ -24,9 +25,21 @@ pub(crate) struct Arguments {
     /// The local address to listen on [default: every IPv6 and IPv4 address]
     #[arg(long, value_name = "ADDR", help_heading = "Address")]
     pub(crate) bind: Option<IpAddr>,
-    /// The port to listen on; 0 takes any free one, which is printed
-    #[arg(long, value_name = "PORT", default_value_t = SERVER_PORT, help_heading = "Address")]
-    pub(crate) port: u16,
+    /// The port to listen on; 0 takes any free one, which is printed [default: 7734, or 65243 of
+    /// the registration server]
+    #[arg(long, value_name = "PORT", help_heading = "Address")]
+    pub(crate) port: Option<u16>,
+    /// What to be: the index itself (P2P-CI), or the registration server of peers that keep the
+    /// index among themselves (P2P-DI)
+    #[arg(long, value_enum, value_name = "KIND", default_value_t = IndexKind::Central, help_heading = "Index")]
+    pub(crate) index: IndexKind,
+    /// How long a peer of a distributed index is active without a word
+    #[arg(long, value_name = "SECONDS", default_value_t = TTL, value_parser = clap::value_parser!(u32).range(1..=31_536_000), help_heading = "Index")]
+    pub(crate) ttl: u32,
+    /// The file that keeps the peers of a distributed index [default: registrations-PORT.json in
+    /// the p2pci folder of the user's state, as ~/.local/state/p2pci]
+    #[arg(long, value_name = "FILE", help_heading = "Index")]
+    pub(crate) state: Option<PathBuf>,
     /// The most connections at a time
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = program::connections(), help_heading = "Limits")]
     pub(crate) max_peers: u32,
@@ -74,6 +87,7 @@ const EXAMPLES: &str = "\
 Examples:
   server                          listen on port 7734 and print every message
   server --port 0 -q              listen on any free port, print who comes and goes
+  server --index distributed      be a registration server, on port 65243
   server --transcript log.txt -q  keep every message in a file
   P2PCI_PORT=8000 server          options may come from the environment, with P2PCI_ before them
 

@@ -1,0 +1,109 @@
+//! The file that keeps the cookie of a peer from one run to the next.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, Write};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+
+use crate::wire::Endpoint;
+use crate::wire::di::exchange::Digest;
+use crate::wire::di::registration::Cookie;
+
+/// The longest file that is read, in bytes.
+const MAX_FILE: u64 = 1024;
+
+/// The file, which no other peer uses as long as this one does: two peers with one cookie would be
+/// one to the registration server.
+#[derive(Debug)]
+pub struct CookieFile {
+    file: File,
+    path: PathBuf,
+}
+
+impl CookieFile {
+    /// The file of the peer that shares `shared` and registers with `server`; it is made in
+    /// `folder` where it is missing. `None`: another peer uses it.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn open(folder: &Path, server: &Endpoint, shared: &Path) -> io::Result<Option<Self>> {
+        let shared = fs::canonicalize(shared).unwrap_or_else(|_| shared.to_owned());
+        let mut hash = Sha256::new();
+        hash.update(server.to_string().to_ascii_lowercase());
+        hash.update([0]);
+        hash.update(shared.as_os_str().as_encoded_bytes());
+        let hash = Digest::from(<[u8; 32]>::from(hash.finalize())).to_string();
+        let name = hash.get(..16).unwrap_or_default();
+        fs::create_dir_all(folder)?;
+        let path = folder.join(format!("cookie-{name}"));
+        let mut options = OpenOptions::new();
+        let file = options
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Self { file, path })),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The cookie of the run before; `None` where there was none.
+    #[must_use]
+    pub fn read(&self) -> Option<Cookie> {
+        let mut text = String::new();
+        let mut file = &self.file;
+        file.rewind().ok()?;
+        file.take(MAX_FILE).read_to_string(&mut text).ok()?;
+        text.trim().parse().ok()
+    }
+
+    /// Keeps a cookie.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn write(&self, cookie: Cookie) -> io::Result<()> {
+        let text = format!("{cookie}\n");
+        let mut file = &self.file;
+        file.rewind()?;
+        file.write_all(text.as_bytes())?;
+        file.set_len(u64::try_from(text.len()).unwrap_or_default())?;
+        file.sync_all()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cookie_is_kept_for_one_peer_at_a_time() {
+        let (state, shared) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let server = Endpoint::parse("RS:5", crate::wire::Port::MIN).unwrap();
+        let open = |shared: &Path| CookieFile::open(state.path(), &server, shared).unwrap();
+        let cookies = [7, 65536, 8].map(|number| Cookie::new(number).unwrap());
+        {
+            let file = open(shared.path()).unwrap();
+            assert_eq!(file.read(), None);
+            for cookie in cookies {
+                file.write(cookie).unwrap();
+                assert_eq!(file.read(), Some(cookie));
+            }
+            assert!(open(shared.path()).is_none(), "another peer uses it");
+            assert_eq!(open(state.path()).unwrap().read(), None, "another folder");
+        }
+        let again = open(shared.path()).unwrap();
+        assert_eq!(again.read(), Some(cookies[2]));
+        fs::write(again.path(), "no cookie").unwrap();
+        assert_eq!(again.read(), None);
+    }
+}

@@ -1,0 +1,449 @@
+//! The index that peers keep themselves (P2P-DI/1.0): a registration server knows who is active,
+//! and the peers tell each other what they have.
+//!
+//! A keeper thread says every third of the TTL that this peer is still active, registers again
+//! where the server does not know it any more, and comes back to a server that was away.
+
+use std::collections::VecDeque;
+use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Local};
+use tracing::{debug, warn};
+
+use super::cookie::CookieFile;
+use super::known::Known;
+use super::{Index, IndexError, Listed, Rfc, capitalised, jittered};
+use crate::net::{Connection, Sockets, connect};
+use crate::transcript::Transcript;
+use crate::wire::di::exchange::{Get, Timed, Wanted, read_index};
+use crate::wire::di::registration::{
+    ActivePeer, Cookie, Method, Registered, Request, read_peer_list,
+};
+use crate::wire::di::{Response, ResponseError, TTL};
+use crate::wire::{Endpoint, Record, RfcNumber, Status, Title};
+
+/// How long connecting may take,
+const CONNECT_TIME: Duration = Duration::from_secs(10);
+/// and how long the other side may take for its answer.
+const ANSWER_TIME: Duration = Duration::from_secs(30);
+/// How long leaving may take for each of the two.
+const LEAVE_TIME: Duration = Duration::from_secs(2);
+/// The longest list of peers, in bytes: some 400,000 peers.
+const MAX_PEER_LIST: u64 = 16 * 1024 * 1024;
+/// The longest index of a peer, in bytes: some 800,000 records.
+const MAX_INDEX: u64 = 64 * 1024 * 1024;
+/// The pause before the first try to come back to a server that is away,
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+/// and the longest one. Each is twice the one before.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// The shortest pause between two KEEPALIVEs, whatever TTL a server gives.
+const SHORTEST_KEEPALIVE: Duration = Duration::from_millis(100);
+
+/// How a peer takes part in a distributed index.
+#[derive(Debug)]
+pub struct Participation {
+    /// The registration server.
+    pub server: Endpoint,
+    /// What this peer knows, and where it is reached.
+    pub known: Known,
+    /// The connections of this peer.
+    pub sockets: Sockets,
+    /// Where messages are printed.
+    pub transcript: Transcript,
+    /// The `OS` header of the requests.
+    pub os: Arc<str>,
+    /// The file that keeps the cookie, where there is one.
+    pub cookie_file: Option<CookieFile>,
+}
+
+/// A distributed index, in which this peer is registered as long as it can be.
+#[derive(Debug)]
+pub struct Distributed(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    participation: Participation,
+    is_leaving: AtomicBool,
+    state: Mutex<State>,
+    leaving: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    cookie: Option<Cookie>,
+    /// For how long the registration is good, as the server has said last.
+    ttl: Duration,
+    /// Since when this peer is registered, or the server away.
+    since: Option<DateTime<Local>>,
+    is_away: bool,
+}
+
+impl Distributed {
+    /// Registers with the server.
+    ///
+    /// # Errors
+    /// [`IndexError`] where the server can't be reached or does not register us.
+    pub fn join(participation: Participation) -> Result<Self, IndexError> {
+        let server = participation.server.clone();
+        participation
+            .transcript
+            .line(format_args!("[PEER] Connecting to server {server}..."));
+        let cookie = participation
+            .cookie_file
+            .as_ref()
+            .and_then(CookieFile::read);
+        let shared = Arc::new(Shared {
+            participation,
+            is_leaving: AtomicBool::new(false),
+            state: Mutex::new(State {
+                cookie,
+                ..State::default()
+            }),
+            leaving: Condvar::new(),
+        });
+        shared.register()?;
+        let keeper = Arc::clone(&shared);
+        thread::Builder::new()
+            .name("index keeper".to_owned())
+            .spawn(move || keeper.keep())
+            .map_err(IndexError::NoKeeper)?;
+        Ok(Self(shared))
+    }
+
+    /// Asks every active peer for its index.
+    fn ask_all(&self) -> Result<(), IndexError> {
+        for ActivePeer { peer, .. } in self.0.peers()? {
+            self.0.query_or_say(&peer);
+        }
+        Ok(())
+    }
+
+    fn known(&self) -> &Known {
+        &self.0.participation.known
+    }
+
+    fn holders(&self, number: RfcNumber) -> Vec<Record> {
+        let found = self.known().holders(number, Instant::now());
+        found.into_iter().map(|timed| timed.record).collect()
+    }
+
+    fn listed(&self) -> Vec<Listed> {
+        let all = self.known().all(Instant::now()).into_iter();
+        let listed = |Timed { record, ttl }| Listed {
+            record,
+            ttl: Some(ttl),
+        };
+        all.map(listed).collect()
+    }
+}
+
+impl Index for Distributed {
+    fn publish(&self, documents: &[Rfc]) -> Result<usize, IndexError> {
+        for Rfc { number, title } in documents {
+            let line = format_args!("[PEER] RFC {number} is in the local index: {title}");
+            self.0.participation.transcript.detail(line);
+        }
+        Ok(documents.len())
+    }
+
+    fn lookup(&self, number: RfcNumber, title: &Title) -> Result<Vec<Record>, IndexError> {
+        let own = self.known().own_title(number).map(|title| Record {
+            number,
+            title,
+            holder: self.known().me().clone(),
+        });
+        let mut found = Vec::new();
+        for step in self.search(number, title) {
+            found = step?;
+            if !found.is_empty() || own.is_some() {
+                break;
+            }
+        }
+        found.extend(own);
+        Ok(found)
+    }
+
+    fn search<'a>(
+        &'a self,
+        number: RfcNumber,
+        _title: &Title,
+    ) -> Box<dyn Iterator<Item = Result<Vec<Record>, IndexError>> + 'a> {
+        // First what is known already; then one active peer after the other is asked.
+        let mut is_first = true;
+        let mut peers: Option<VecDeque<ActivePeer>> = None;
+        Box::new(std::iter::from_fn(move || {
+            if std::mem::take(&mut is_first) {
+                return Some(Ok(self.holders(number)));
+            }
+            let peers = match &mut peers {
+                Some(peers) => peers,
+                unknown => match self.0.peers() {
+                    Ok(active) => unknown.insert(active.into()),
+                    Err(error) => {
+                        *unknown = Some(VecDeque::new());
+                        return Some(Err(error));
+                    }
+                },
+            };
+            let ActivePeer { peer, .. } = peers.pop_front()?;
+            self.0.query_or_say(&peer);
+            Some(Ok(self.holders(number)))
+        }))
+    }
+
+    fn list(&self) -> Result<Vec<Listed>, IndexError> {
+        Ok(self.listed())
+    }
+
+    fn survey(&self) -> Result<Vec<Listed>, IndexError> {
+        self.ask_all()?;
+        Ok(self.listed())
+    }
+
+    fn withdraw(&self, _number: RfcNumber) {}
+
+    fn answers_in_messages(&self) -> bool {
+        false
+    }
+
+    fn standing(&self) -> String {
+        let state = self.0.lock();
+        let is = if state.is_away { "away" } else { "registered" };
+        let since = state.since.unwrap_or_default();
+        let server = &self.0.participation.server;
+        let cookie = state
+            .cookie
+            .map_or_else(String::new, |c| format!(", cookie {c}"));
+        format!("{server}, {is} since {}{cookie}", since.format("%F %T"))
+    }
+
+    fn leave(&self) {
+        let shared = &self.0;
+        shared
+            .participation
+            .transcript
+            .line("[PEER] Disconnecting...");
+        shared.is_leaving.store(true, Ordering::SeqCst);
+        shared.leaving.notify_all();
+        let Some(request) = shared.request(Method::Leave) else {
+            return;
+        };
+        // The peer's own sockets may be closed already, by the signal that ends it.
+        let sockets = Sockets::default();
+        if let Err(error) = shared.ask_server(&sockets, &request, LEAVE_TIME) {
+            warn!("the registration server does not know that this peer has left: {error}");
+        }
+    }
+}
+
+impl Shared {
+    /// The request of a method, with the cookie that this peer has; `None` where it needs one and
+    /// has none.
+    fn request(&self, method: Method) -> Option<Request> {
+        let cookie = self.lock().cookie;
+        if cookie.is_none() && method != Method::Register {
+            return None;
+        }
+        Some(Request {
+            method,
+            peer: self.participation.known.me().clone(),
+            cookie,
+        })
+    }
+
+    /// Asks the registration server, and prints both messages.
+    fn ask_server(
+        &self,
+        sockets: &Sockets,
+        request: &Request,
+        time: Duration,
+    ) -> Result<(Response, Vec<u8>), IndexError> {
+        let Participation { server, os, .. } = &self.participation;
+        let connection = connect(sockets, server, time.min(CONNECT_TIME))?;
+        let asked = self.ask(connection, &request.to_bytes(os), MAX_PEER_LIST, time);
+        asked.map_err(|reason| IndexError::Unanswered {
+            server: server.clone(),
+            reason: Arc::new(reason),
+        })
+    }
+
+    /// Sends a request and reads the response, and prints both.
+    fn ask(
+        &self,
+        mut connection: Connection,
+        request: &[u8],
+        most: u64,
+        time: Duration,
+    ) -> Result<(Response, Vec<u8>), ResponseError> {
+        let transcript = &self.participation.transcript;
+        transcript.message("[PEER] Sending:", request);
+        connection.write_all(request)?;
+        let response = Response::read(&mut connection, time)?;
+        let body = response.body(&mut connection, most, time)?;
+        let message = [response.head.text(), &body].concat();
+        transcript.message("[PEER] Response:", &message);
+        Ok((response, body))
+    }
+
+    fn register(&self) -> Result<(), IndexError> {
+        let request = self.request(Method::Register);
+        let request = request.ok_or(IndexError::Refused(Status::BadRequest.code()))?;
+        let Participation {
+            server,
+            transcript,
+            sockets,
+            cookie_file,
+            ..
+        } = &self.participation;
+        let (response, _) = self.ask_server(sockets, &request, ANSWER_TIME)?;
+        if response.code != Status::Ok.code() {
+            return Err(IndexError::Refused(response.code));
+        }
+        let registered = Registered::parse(&response).map_err(|reason| IndexError::Unanswered {
+            server: server.clone(),
+            reason: Arc::new(reason),
+        })?;
+        let Registered { cookie, ttl, .. } = registered;
+        if let Some(file) = cookie_file
+            && request.cookie != Some(cookie)
+            && let Err(error) = file.write(cookie)
+        {
+            warn!(%error, "the cookie is not kept in {}", file.path().display());
+        }
+        transcript.line(format_args!(
+            "[PEER] Registered with cookie {cookie} for {ttl} seconds"
+        ));
+        let mut state = self.lock();
+        *state = State {
+            cookie: Some(cookie),
+            ttl: Duration::from_secs(ttl.into()),
+            since: Some(Local::now()),
+            is_away: false,
+        };
+        Ok(())
+    }
+
+    /// The other peers that are active.
+    fn peers(&self) -> Result<Vec<ActivePeer>, IndexError> {
+        let (response, body) = self.ask_registered(Method::PeerQuery)?;
+        match response.code {
+            code if code == Status::Ok.code() => {
+                read_peer_list(&body).map_err(|reason| IndexError::Unanswered {
+                    server: self.participation.server.clone(),
+                    reason: Arc::new(reason),
+                })
+            }
+            code if code == Status::NoActivePeers.code() => Ok(Vec::new()),
+            code => Err(IndexError::Refused(code)),
+        }
+    }
+
+    /// Asks something that only a registered peer may, and registers again where the server does
+    /// not know this one any more.
+    fn ask_registered(&self, method: Method) -> Result<(Response, Vec<u8>), IndexError> {
+        let sockets = &self.participation.sockets;
+        let mut is_again = false;
+        loop {
+            let Some(request) = self.request(method) else {
+                return Err(IndexError::Away(self.participation.server.clone()));
+            };
+            let (response, body) = self.ask_server(sockets, &request, ANSWER_TIME)?;
+            if response.code != Status::NotRegistered.code() || is_again {
+                return Ok((response, body));
+            }
+            self.register()?;
+            is_again = true;
+        }
+    }
+
+    fn query_or_say(&self, peer: &Endpoint) {
+        if let Err(error) = self.query(peer) {
+            let line = format_args!("[PEER] {peer} has not told its index: {error}");
+            self.participation.transcript.problem(line);
+        }
+    }
+
+    /// Asks a peer for its index and takes it in.
+    fn query(&self, peer: &Endpoint) -> anyhow::Result<()> {
+        let Participation {
+            known, sockets, os, ..
+        } = &self.participation;
+        let connection = connect(sockets, peer, CONNECT_TIME)?;
+        let request = Get {
+            wanted: Wanted::Index,
+            host: peer.host.clone(),
+        };
+        let request = request.to_bytes(os);
+        let (response, body) = self.ask(connection, &request, MAX_INDEX, ANSWER_TIME)?;
+        if response.code != Status::Ok.code() {
+            return Err(ResponseError::Refused(response.code).into());
+        }
+        known.merge(peer, read_index(&body)?, Instant::now());
+        Ok(())
+    }
+
+    /// The life of the keeper.
+    fn keep(&self) {
+        loop {
+            let ttl = self.lock().ttl;
+            if self.wait((ttl / 3).max(SHORTEST_KEEPALIVE)).is_none() {
+                return;
+            }
+            let kept = self.ask_registered(Method::KeepAlive);
+            let lost = match kept {
+                Ok((response, _)) if response.code == Status::Ok.code() => {
+                    let field = response.head.field("TTL").ok().flatten();
+                    let ttl = field.and_then(|ttl| ttl.parse().ok()).unwrap_or(TTL);
+                    self.lock().ttl = Duration::from_secs(ttl.into());
+                    continue;
+                }
+                Ok((response, _)) => IndexError::Refused(response.code),
+                Err(error) => error,
+            };
+            if self.is_leaving.load(Ordering::SeqCst) {
+                return;
+            }
+            let lost = capitalised(&lost.to_string());
+            self.participation.transcript.line(format_args!(
+                "[PEER] {lost}. Sharing goes on, and the peer comes back when the server does."
+            ));
+            {
+                let mut state = self.lock();
+                state.is_away = true;
+                state.since = Some(Local::now());
+            }
+            if self.come_back().is_none() {
+                return;
+            }
+        }
+    }
+
+    /// Tries until this peer is registered again; `None` where it leaves meanwhile.
+    fn come_back(&self) -> Option<()> {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            self.wait(jittered(pause))?;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+            match self.register() {
+                Ok(()) => return Some(()),
+                Err(error) => debug!(%error, "the registration server is still away"),
+            }
+        }
+    }
+
+    /// Waits for `time`; `None` where the peer leaves meanwhile.
+    fn wait(&self, time: Duration) -> Option<()> {
+        let stays = |_: &mut State| !self.is_leaving.load(Ordering::SeqCst);
+        let waited = self.leaving.wait_timeout_while(self.lock(), time, stays);
+        let is_over = waited.unwrap_or_else(PoisonError::into_inner).1.timed_out();
+        (is_over && !self.participation.sockets.is_closing()).then_some(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
