@@ -6,7 +6,7 @@ PREFIX ?= /usr/local
 # Where cargo builds.
 TARGET_DIR = $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help demo test bench bench-peers fuzz soak run-server run-peer1 run-peer2 release man \
+.PHONY: help demo demo-di test bench bench-peers experiment fuzz soak run-server run-peer1 run-peer2 release man \
 	completions install uninstall clean
 
 help: ## say what there is to do
@@ -18,6 +18,10 @@ demo: ## show a server and two peers at work: eight scenarios with their printou
 	@$(CARGO) build --quiet
 	@$(CARGO) test --quiet --test demo
 
+demo-di: ## show a registration server and two peers of a distributed index at work
+	@$(CARGO) build --quiet
+	@$(CARGO) test --quiet --test demo -- distributed
+
 test: ## check everything: formatting, lints, tests, docs
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets --quiet -- -D warnings
@@ -26,6 +30,9 @@ test: ## check everything: formatting, lints, tests, docs
 
 bench: ## measure the release binaries over loopback, about a minute
 	@$(CARGO) bench --quiet --bench bench
+
+experiment: release ## measure one server against many peers; tables and curves in target/experiment
+	@"$(TARGET_DIR)/release/peer" experiment --out "$(TARGET_DIR)/experiment"
 
 bench-peers: ## compare with Redis and nginx, where they are installed
 	@$(CARGO) bench --quiet --bench peers
@@ -51,7 +58,8 @@ fuzz: ## fuzz every parser, FUZZ_TIME=30 seconds each (needs a C++ compiler)
 		echo "$$target: $$(sed -n 's/^stat::number_of_executed_units: *//p' $$log) executions"; \
 	done
 
-soak: ## peers and a server that come, go and are killed for SOAK_TIME=120 seconds
+# Cargo hands the environment on, and make does that with what stands in its command line.
+soak: ## peers and a server that come, go and are killed for SOAK_TIME=120 seconds (SOAK_INDEX=distributed)
 	@$(CARGO) test --quiet --release --test soak
 
 run-server: ## run the index server on port 7734
@@ -85,8 +93,8 @@ completions: release ## write the completions for bash, zsh and fish into target
 # pages with those that the programs write.
 ROOT = $(DESTDIR)$(PREFIX)
 PROGRAMS = server peer
-MAN_PAGES = server.1 server-completions.1 peer.1 peer-add.1 peer-completions.1 peer-find.1 \
-	peer-get.1 peer-list.1 peer-lookup.1 peer-share.1
+MAN_PAGES = server.1 server-completions.1 peer.1 peer-add.1 peer-completions.1 peer-experiment.1 \
+	peer-find.1 peer-get.1 peer-list.1 peer-lookup.1 peer-share.1
 UNIT = lib/systemd/system/p2pci-server.service
 INSTALLED = $(PROGRAMS:%=bin/%) $(MAN_PAGES:%=share/man/man1/%) \
 	$(PROGRAMS:%=share/bash-completion/completions/%) $(PROGRAMS:%=share/zsh/site-functions/_%) \

@@ -17,6 +17,7 @@
 //! - [`server`]: the index server, who is here and who has what.
 //! - [`index`]: the peer's view of who has what.
 //! - [`peer`]: the folder, uploads, downloads, the menu, the commands.
+//! - [`experiment`]: a registration server and many peers in one process, measured.
 //!
 //! [`server`] never imports [`index`] or [`peer`], nor they it: all that the two sides have in
 //! common is what goes over the wire.
@@ -61,3 +62,5 @@ pub mod server;
 pub mod index;
 
 pub mod peer;
+
+pub mod experiment;

@@ -1,4 +1,5 @@
-//! `make demo`: the eight scenarios with the real programs, shown as they happen.
+//! `make demo` and `make demo-di`: the scenarios of an index with the real programs, shown as they
+//! happen.
 
 #[path = "support/mod.rs"]
 mod support;
@@ -6,17 +7,24 @@ mod support;
 use std::io::{Write, stdout};
 use std::process::ExitCode;
 
-const EXPECTED: &str = include_str!("it/golden/scenarios.txt");
-
 fn main() -> ExitCode {
     let mut out = stdout();
-    let printed = support::scenarios::run(|text| {
+    let show = |text: &str| {
         // A reader that goes away (`make demo | head`) misses the rest and nothing else.
+        let mut out = stdout();
         let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-    });
+    };
+    let is_distributed = std::env::args().any(|argument| argument == "distributed");
+    let (printed, golden, all) = if is_distributed {
+        let golden = include_str!("it/golden/distributed.txt");
+        (support::scenarios_di::run(show), golden, "seven steps")
+    } else {
+        let golden = include_str!("it/golden/scenarios.txt");
+        (support::scenarios::run(show), golden, "eight scenarios")
+    };
     let differing = printed
         .lines()
-        .zip(EXPECTED.lines())
+        .zip(golden.lines())
         .find(|(got, expected)| got != expected);
     let verdict = match differing {
         Some((got, expected)) => {
@@ -24,13 +32,13 @@ fn main() -> ExitCode {
                 "The demo differs from what is expected.\nexpected: {expected}\ngot:      {got}\n"
             )
         }
-        None if printed.lines().count() != EXPECTED.lines().count() => {
+        None if printed.lines().count() != golden.lines().count() => {
             "The demo is shorter or longer than expected.\n".to_owned()
         }
-        None => "All eight scenarios are as expected.\n".to_owned(),
+        None => format!("All {all} are as expected.\n"),
     };
     let _ = write!(out, "\n{verdict}");
-    if printed == EXPECTED {
+    if printed == golden {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE

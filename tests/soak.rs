@@ -1,7 +1,8 @@
 //! `make soak`: peers join, add, list, download, leave and are killed at random, and the server is
 //! restarted, for SOAK_TIME seconds (120). At the end the index holds exactly what the living
 //! peers have, every downloaded file is identical, and memory, threads and descriptors are back
-//! where they began. SOAK_SEED repeats a run.
+//! where they began. SOAK_SEED repeats a run. With SOAK_INDEX=distributed the server is a
+//! registration server, and the index is what the active peers tell of themselves.
 
 #![allow(
     clippy::unwrap_used,
@@ -19,7 +20,8 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use support::{Client, Program, peer, server, server_at};
+use support::scenarios_di::DISTRIBUTED;
+use support::{Client, Program, exchange, peer, server_command, started_server};
 use tempfile::TempDir;
 
 /// The most peers at a time.
@@ -55,12 +57,55 @@ impl Chance {
     }
 }
 
+/// The index that is tried.
+struct Kind {
+    is_distributed: bool,
+    state: TempDir,
+}
+
+impl Kind {
+    /// The options of both programs.
+    fn options(&self) -> &'static [&'static str] {
+        if self.is_distributed {
+            &DISTRIBUTED
+        } else {
+            &[]
+        }
+    }
+
+    /// A server at a port; 0 is any free one.
+    fn server(&self, port: u16) -> Program {
+        let port = port.to_string();
+        let state = self.state.path().join("peers.json");
+        // Only a registration server has a use for the last two.
+        let arguments = [
+            "-q",
+            "--port",
+            &port,
+            "--ttl",
+            "10",
+            "--state",
+            state.to_str().unwrap(),
+        ];
+        started_server(server_command(&[self.options(), &arguments].concat()))
+    }
+
+    /// What the index holds, in the form of [`shared`].
+    fn indexed(&self, server: u16) -> Vec<(u32, u16)> {
+        if self.is_distributed {
+            active(server).into_iter().flat_map(told).collect()
+        } else {
+            indexed(server)
+        }
+    }
+}
+
 struct Member {
     program: Program,
     folder: TempDir,
 }
 
-fn join(server: u16, chance: &mut Chance) -> Member {
+fn join(kind: &Kind, server: u16, chance: &mut Chance) -> Member {
     let folder = tempfile::tempdir().unwrap();
     for _ in 0..3 {
         let number = chance.number();
@@ -70,7 +115,8 @@ fn join(server: u16, chance: &mut Chance) -> Member {
         )
         .unwrap();
     }
-    let program = peer("peer", server, folder.path(), &["-q"]);
+    let arguments = [kind.options(), &["-q"]].concat();
+    let program = peer("peer", server, folder.path(), &arguments);
     Member { program, folder }
 }
 
@@ -92,7 +138,7 @@ fn number_in(name: &str) -> u32 {
         .unwrap_or_else(|| panic!("{name} was left behind"))
 }
 
-/// What the index holds, in the same form.
+/// What a central index holds.
 fn indexed(server: u16) -> Vec<(u32, u16)> {
     let mut client = Client::connect(server);
     client.send("LIST ALL P2P-CI/1.0\r\nHost: soak\r\n\r\n");
@@ -106,6 +152,41 @@ fn indexed(server: u16) -> Vec<(u32, u16)> {
         )
     };
     lines.map(record).collect()
+}
+
+/// The ports of the peers that a registration server calls active.
+fn active(server: u16) -> Vec<u16> {
+    // The test is a peer for as long as it asks.
+    let ask = |words: &str, cookie: &str| {
+        let peer = "Host: 127.0.0.1\r\nPort: 1\r\n";
+        let request = format!("{words} P2P-DI/1.0\r\n{peer}Cookie: {cookie}\r\n\r\n");
+        exchange(server, request)
+    };
+    let registered = ask("REGISTER Peer", "4294967295");
+    let cookie = registered
+        .lines()
+        .find_map(|line| line.strip_prefix("Cookie: "));
+    let cookie = cookie.unwrap_or_else(|| panic!("no cookie: {registered}"));
+    let peers = ask("PQUERY Peer-List", cookie);
+    ask("LEAVE Peer", cookie);
+    let peers = peers.lines().filter_map(|line| line.strip_prefix("Peer "));
+    peers
+        .map(|peer| peer.split(' ').nth(1).unwrap().parse().unwrap())
+        .collect()
+}
+
+/// What a peer tells of itself. One that is not there has something that nobody shares.
+fn told(port: u16) -> Vec<(u32, u16)> {
+    if std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+        return vec![(0, port)];
+    }
+    let text = exchange(port, "GET RFC-Index P2P-DI/1.0\r\nHost: localhost\r\n\r\n");
+    let record = |line: &str| {
+        let words: Vec<_> = line.strip_prefix("RFC ")?.split(' ').collect();
+        let of = words[3].parse().unwrap();
+        (of == port).then(|| (words[0].parse().unwrap(), of))
+    };
+    text.lines().filter_map(record).collect()
 }
 
 fn check_files(folder: &Path) -> usize {
@@ -154,11 +235,26 @@ fn main() {
     let time = Duration::from_secs(number("SOAK_TIME").unwrap_or(120));
     let seed =
         number("SOAK_SEED").unwrap_or_else(|| u64::from(std::process::id()) * 2_654_435_761 + 1);
-    println!("SOAK_TIME={} SOAK_SEED={seed}", time.as_secs());
+    let name = std::env::var("SOAK_INDEX").unwrap_or_else(|_| "central".to_owned());
+    let kind = Kind {
+        is_distributed: name == "distributed",
+        state: tempfile::tempdir().unwrap(),
+    };
+    assert!(
+        kind.is_distributed || name == "central",
+        "SOAK_INDEX={name}"
+    );
+    println!(
+        "SOAK_INDEX={name} SOAK_TIME={} SOAK_SEED={seed}",
+        time.as_secs()
+    );
     let mut chance = Chance(seed);
 
-    let mut index = server(&["-q"]);
+    let mut index = kind.server(0);
     let port = index.port;
+    // Its threads are all there once it has answered, and the one that has answered is gone soon.
+    assert!(kind.indexed(port).is_empty());
+    thread::sleep(Duration::from_secs(3));
     let at_first = usage(&index);
     let mut members: Vec<Member> = Vec::new();
     let (mut joins, mut kills, mut exits, mut gets, mut restarts) = (0, 0, 0, 0, 0);
@@ -172,7 +268,7 @@ fn main() {
         };
         match chance.below(1000) {
             0..100 if members.len() < PEERS => {
-                members.push(join(port, &mut chance));
+                members.push(join(&kind, port, &mut chance));
                 joins += 1;
             }
             100..130 if members.len() > PEERS / 2 => {
@@ -190,7 +286,7 @@ fn main() {
             }
             150..152 if !members.is_empty() => {
                 index.kill();
-                index = server_at(port);
+                index = kind.server(port);
                 restarts += 1;
             }
             200..400 if !members.is_empty() => members[some].program.type_line("3"),
@@ -208,8 +304,9 @@ fn main() {
         "{joins} joined, {kills} killed, {exits} left, {gets} GETs, {restarts} restarts of the server"
     );
 
-    let same = settles(|| indexed(port).into_iter().collect::<BTreeSet<_>>() == shared(&members));
-    let (index_holds, folders_hold) = (indexed(port), shared(&members));
+    let held = || kind.indexed(port).into_iter().collect::<BTreeSet<_>>();
+    let same = settles(|| held() == shared(&members));
+    let (index_holds, folders_hold) = (kind.indexed(port), shared(&members));
     assert!(
         same,
         "the index holds {index_holds:?}, the folders {folders_hold:?}"
@@ -247,7 +344,7 @@ fn main() {
         at_last.2 < at_first.2 + 16 * 1024,
         "memory: {at_first:?} at first, {at_last:?} at last"
     );
-    assert!(indexed(port).is_empty());
+    assert!(kind.indexed(port).is_empty());
     println!("server (threads, descriptors, KiB): {at_first:?} at first, {at_last:?} at last");
 }
 

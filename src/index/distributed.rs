@@ -114,6 +114,22 @@ impl Distributed {
         Ok(Self(shared))
     }
 
+    /// The other peers that are active now, as the registration server says (PQUERY).
+    ///
+    /// # Errors
+    /// [`IndexError`].
+    pub fn active_peers(&self) -> Result<Vec<ActivePeer>, IndexError> {
+        self.0.peers()
+    }
+
+    /// Asks one peer for its index (`RFCQuery`) and takes it in.
+    ///
+    /// # Errors
+    /// Why there is no answer, or none that can be used.
+    pub fn query(&self, peer: &Endpoint) -> anyhow::Result<()> {
+        self.0.query(peer)
+    }
+
     /// Asks every active peer for its index.
     fn ask_all(&self) -> Result<(), IndexError> {
         for ActivePeer { peer, .. } in self.0.peers()? {

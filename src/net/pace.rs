@@ -4,11 +4,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How much may leave at once after a pause. It lets an upload begin without a wait, and makes up
-/// for the time between two of them; it is small, so that the rate shows from the first second.
-const BURST: Duration = Duration::from_millis(50);
-/// The most that one connection takes at once, in bytes, before others have their turn.
-const PORTION: u64 = 8 * 1024;
+/// The longest pause that is made up for: what a client needs between two documents, to put one on
+/// its disk and to connect for the next, is no loss of the rate. A longer pause is worth nothing, so
+/// that nobody who comes to an idle peer is ahead of the rate.
+const PAUSE: Duration = Duration::from_millis(50);
+/// How long the portion lasts that one connection takes before others have their turn. With long
+/// turns, who misses one between two documents falls back by it.
+const TURN: Duration = Duration::from_millis(1);
+/// The least of a portion, in bytes, however low the rate is,
+const LEAST: u64 = 512;
+/// and the most.
+const MOST: u64 = 64 * 1024;
 
 /// A token bucket. Clones share it, and it gives out in turn: of several connections that send
 /// without a pause, each gets the same.
@@ -19,8 +25,8 @@ pub struct Pace(Arc<Shared>);
 struct Shared {
     /// Bytes a second.
     rate: u64,
-    /// When all that was given out so far is over.
-    busy_until: Mutex<Instant>,
+    /// When all that was given out so far is over; nothing at first.
+    busy_until: Mutex<Option<Instant>>,
 }
 
 impl Pace {
@@ -30,19 +36,26 @@ impl Pace {
         (rate > 0).then(|| {
             Self(Arc::new(Shared {
                 rate,
-                busy_until: Mutex::new(Instant::now()),
+                busy_until: Mutex::default(),
             }))
         })
     }
 
     /// Waits until some of `wanted` bytes may be sent, and says how many.
     pub(super) fn take(&self, wanted: u64) -> u64 {
-        let portion = wanted.min(PORTION);
+        let portion = wanted.min(self.portion());
         let wait = self.reserve(portion, Instant::now());
         if !wait.is_zero() {
             thread::sleep(wait);
         }
         portion
+    }
+
+    /// What one connection gets in its turn, in bytes.
+    fn portion(&self) -> u64 {
+        let turns = Duration::from_secs(1).as_micros() / TURN.as_micros();
+        let portion = u128::from(self.0.rate) / turns;
+        u64::try_from(portion).unwrap_or(MOST).clamp(LEAST, MOST)
     }
 
     /// Gives out `bytes`, and says how long to wait before they are sent.
@@ -52,12 +65,13 @@ impl Pace {
             .busy_until
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let earliest = now.checked_sub(BURST).unwrap_or(now);
-        let begin = (*busy_until).max(earliest);
+        let is_recent = |end: &Instant| now.saturating_duration_since(*end) <= PAUSE;
+        let begin = busy_until.filter(is_recent).unwrap_or(now);
         let nanoseconds = u128::from(bytes) * 1_000_000_000 / u128::from(self.0.rate);
         let time = Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX));
-        *busy_until = begin + time;
-        busy_until.saturating_duration_since(now)
+        let end = begin + time;
+        *busy_until = Some(end);
+        end.saturating_duration_since(now)
     }
 }
 
@@ -66,15 +80,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn in_the_long_run_the_rate_is_kept_and_a_pause_is_worth_one_burst() {
+    fn in_the_long_run_the_rate_is_kept() {
         let pace = Pace::new(1_000_000).unwrap();
         let start = Instant::now();
         let waits: Vec<_> = (0..100).map(|_| pace.reserve(10_000, start)).collect();
         assert_eq!(waits[99].as_millis().div_ceil(100) * 100, 1000);
-        // Nothing is sent for ten seconds; then 50 ms of it are there at once.
-        let later = start + Duration::from_secs(11);
-        assert_eq!(pace.reserve(50_000, later), Duration::ZERO);
-        assert_eq!(pace.reserve(10_000, later), Duration::from_millis(10));
         assert!(Pace::new(0).is_none());
+    }
+
+    #[test]
+    fn a_short_pause_is_made_up_for_and_a_long_one_is_worth_nothing() {
+        let pace = Pace::new(1_000_000).unwrap();
+        let start = Instant::now();
+        let ms = Duration::from_millis;
+        // A peer that has just started has paused for long.
+        assert_eq!(pace.reserve(10_000, start), ms(10));
+        // The 40 ms from its end on are there at once.
+        let later = start + ms(50);
+        assert_eq!(pace.reserve(40_000, later), Duration::ZERO);
+        assert_eq!(pace.reserve(10_000, later), ms(10));
+        assert_eq!(
+            pace.reserve(10_000, later + Duration::from_secs(10)),
+            ms(10)
+        );
+    }
+
+    #[test]
+    fn a_turn_is_short_and_no_portion_is_tiny_or_huge() {
+        let portion = |rate| Pace::new(rate).unwrap().portion();
+        let portions = [1, 2_000_000, u64::MAX].map(portion);
+        assert_eq!(portions, [512, 2000, 65_536]);
     }
 }

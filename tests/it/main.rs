@@ -15,7 +15,9 @@ mod support;
 
 mod attackers;
 mod commands;
+mod distributed;
 mod download;
+mod experiment;
 mod faults;
 mod foreign;
 mod menu;

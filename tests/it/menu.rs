@@ -175,6 +175,8 @@ fn a_server_that_goes_away_is_said_and_the_menu_stays() {
     let mut server = server(&[]);
     let folder = folder(&[]);
     let mut peer = peer_at_menu("peer", server.port, folder.path(), &[]);
+    // A connection that it has not accepted yet would be reset, and not closed.
+    server.expect("[SERVER] New TCP connection from ");
     server.kill();
     peer.expect("[PEER] The index server 127.0.0.1:");
     peer.expect(" is lost: it closed the connection. Sharing goes on, and the peer comes back when the server does.\n");

@@ -11,10 +11,11 @@ use std::time::{Duration, Instant};
 
 use rexpect::process::{PtyProcess, Signal, WaitStatus};
 use rustix::termios::{LocalModes, tcgetattr};
+use tempfile::TempDir;
 
 use crate::support::{
-    Client, PATIENCE, Printed, exchange, folder, names, peer_at_menu, peer_command, pretend, run,
-    samples, samples_of_peer_2, scenarios, server, without_options,
+    Client, PATIENCE, Printed, STATE, exchange, folder, names, peer_at_menu, peer_command, pretend,
+    run, samples, samples_of_peer_2, scenarios, server, without_options,
 };
 
 const UP: &str = "\u{1b}[A";
@@ -29,6 +30,8 @@ struct Terminal {
     columns: usize,
     /// How many lines there were when it last asked.
     asked: usize,
+    /// Where the program keeps its state, unless the variables name another folder.
+    _state: TempDir,
 }
 
 impl Terminal {
@@ -44,7 +47,9 @@ impl Terminal {
         let mut command = Command::new("sh");
         command.args(["-c", &as_usual, program]).args(arguments);
         without_options(&mut command);
-        command.env("TERM", "xterm").envs(variables.iter().copied());
+        let state = folder(&[]);
+        command.env("TERM", "xterm").env(STATE, state.path());
+        command.envs(variables.iter().copied());
         let process = PtyProcess::new(command).expect("the program starts");
         let keyboard = process.get_file_handle().unwrap();
         let printed = Printed::gather(keyboard.try_clone().unwrap());
@@ -54,6 +59,7 @@ impl Terminal {
             printed,
             columns: columns.into(),
             asked: 0,
+            _state: state,
         }
     }
 
@@ -210,7 +216,7 @@ fn peer_at(server: u16, folder: &Path) -> Terminal {
 
 fn peer_of_size(server: u16, folder: &Path, size: (u16, u16)) -> Terminal {
     // Nothing can be kept there.
-    peer_with(server, folder, size, &[("XDG_STATE_HOME", "/dev/null")])
+    peer_with(server, folder, size, &[(STATE, "/dev/null")])
 }
 
 fn peer_with(server: u16, folder: &Path, size: (u16, u16), variables: &[(&str, &str)]) -> Terminal {
@@ -290,7 +296,7 @@ fn what_was_chosen_in_one_run_is_there_in_the_next_and_other_answers_are_not() {
     let _holder = peer_at_menu("holder", server.port, theirs.path(), &[]);
     let start = || {
         let state = state.path().to_str().unwrap();
-        let variables = [("XDG_STATE_HOME", state)];
+        let variables = [(STATE, state)];
         peer_with(server.port, ours.path(), (24, 80), &variables)
     };
     let mut peer = start();

@@ -9,6 +9,7 @@
 )]
 
 pub(crate) mod scenarios;
+pub(crate) mod scenarios_di;
 
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -20,6 +21,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+/// Names the folder where the programs keep their state between runs.
+pub(crate) const STATE: &str = "XDG_STATE_HOME";
 
 /// The longest wait for anything: generous, for it is used up only by a failure.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -86,6 +91,8 @@ pub(crate) struct Program {
     seen: usize,
     /// Of a server the port of the index, of a peer that of its upload server.
     pub(crate) port: u16,
+    /// Where it keeps its state, unless the test has named a folder.
+    _state: Option<TempDir>,
 }
 
 impl Program {
@@ -94,6 +101,11 @@ impl Program {
     }
 
     pub(crate) fn start_printing_to(name: &str, mut command: Command, out: Stdio) -> Self {
+        let is_told = command.get_envs().any(|(name, _)| name == STATE);
+        let state = (!is_told).then(|| tempfile::tempdir().unwrap());
+        if let Some(state) = &state {
+            command.env(STATE, state.path());
+        }
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(out)
@@ -112,6 +124,7 @@ impl Program {
             err,
             seen: 0,
             port: 0,
+            _state: state,
         }
     }
 
@@ -298,16 +311,17 @@ fn number_after(line: &str, before: &str) -> u16 {
 
 /// A server on a free port.
 pub(crate) fn server(arguments: &[&str]) -> Program {
-    started_server(&[&["--port", "0"], arguments].concat())
+    started_server(server_command(&[&["--port", "0"], arguments].concat()))
 }
 
 /// A server on the port of one that was there before.
 pub(crate) fn server_at(port: u16) -> Program {
-    started_server(&["--port", &port.to_string()])
+    started_server(server_command(&["--port", &port.to_string()]))
 }
 
-fn started_server(arguments: &[&str]) -> Program {
-    let mut program = Program::start("server", server_command(arguments));
+/// A server that listens.
+pub(crate) fn started_server(command: Command) -> Program {
+    let mut program = Program::start("server", command);
     let line = program.expect("...\n");
     program.port = number_after(&line, "[SERVER] Listening on port ");
     program.seen = 0;
@@ -316,21 +330,27 @@ fn started_server(arguments: &[&str]) -> Program {
 
 /// A peer of `server` that shares `folder`, known as localhost.
 pub(crate) fn peer(name: &str, server: u16, folder: &Path, arguments: &[&str]) -> Program {
+    started_peer(name, peer_of(server, folder, arguments))
+}
+
+/// The command of a peer of `server` with `folder`, known as localhost.
+pub(crate) fn peer_of(server: u16, folder: &Path, arguments: &[&str]) -> Command {
     let server = format!("127.0.0.1:{server}");
     let folder = folder.to_str().unwrap();
-    let all = [
-        &[
-            "--host",
-            &server,
-            "--dir",
-            folder,
-            "--hostname",
-            "localhost",
-        ],
-        arguments,
-    ]
-    .concat();
-    let mut program = Program::start(name, peer_command(&all));
+    let options = [
+        "--host",
+        &server,
+        "--dir",
+        folder,
+        "--hostname",
+        "localhost",
+    ];
+    peer_command(&[&options, arguments].concat())
+}
+
+/// A peer whose upload server listens.
+pub(crate) fn started_peer(name: &str, command: Command) -> Program {
+    let mut program = Program::start(name, command);
     program.expect("[UPLOAD] Upload server listening on port ");
     let line = program.expect("\n");
     program.port = line.trim().parse().unwrap();
@@ -443,7 +463,7 @@ pub(crate) fn pretend(answer: impl Fn(Client) + Send + 'static) -> u16 {
 }
 
 /// A folder with files of the given names and contents.
-pub(crate) fn folder(files: &[(&str, &[u8])]) -> tempfile::TempDir {
+pub(crate) fn folder(files: &[(&str, &[u8])]) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     for (name, bytes) in files {
         std::fs::write(folder.path().join(name), bytes).unwrap();
@@ -463,16 +483,16 @@ pub(crate) fn names(folder: &Path) -> Vec<String> {
 
 /// The samples of the first peer, in a folder of their own: a run by hand may have downloaded
 /// more into the one of the project.
-pub(crate) fn samples() -> tempfile::TempDir {
+pub(crate) fn samples() -> TempDir {
     copies(&["rfc2345.txt", "rfc3457.txt"])
 }
 
 /// The samples of the second peer, in a folder of their own.
-pub(crate) fn samples_of_peer_2() -> tempfile::TempDir {
+pub(crate) fn samples_of_peer_2() -> TempDir {
     copies(&["peer2/rfc123.txt", "peer2/rfc3457.txt"])
 }
 
-fn copies(samples: &[&str]) -> tempfile::TempDir {
+fn copies(samples: &[&str]) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     for sample in samples {
         let from = Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -120,20 +120,20 @@ pub(crate) fn run(mut show: impl FnMut(&str)) -> String {
 }
 
 /// Shows what happens, and keeps it.
-struct Stage<'a> {
-    all: String,
-    show: &'a mut dyn FnMut(&str),
+pub(super) struct Stage<'a> {
+    pub(super) all: String,
+    pub(super) show: &'a mut dyn FnMut(&str),
 }
 
 impl Stage<'_> {
-    fn scene(&mut self, title: &str) {
+    pub(super) fn scene(&mut self, title: &str) {
         self.put(&format!(
             "\n{line}\n{title}\n{line}\n",
             line = "=".repeat(78)
         ));
     }
 
-    fn line(&mut self, who: &str, printed: &str) {
+    pub(super) fn line(&mut self, who: &str, printed: &str) {
         let mut text = format!("--- {who}\n{}", printed.replace('\r', ""));
         if !text.ends_with('\n') {
             text.push('\n');

@@ -5,12 +5,17 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::builder::FalseyValueParser;
-use clap::{Args, Parser, Subcommand, value_parser};
+use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 use clap_complete::Shell;
+use p2pci::experiment::documents::Synthetic;
+use p2pci::experiment::{Parameters, Scenario};
 use p2pci::peer::commands::Format;
 use p2pci::peer::numbers::{self, Selection};
 use p2pci::program::{self, IndexKind, VERSION};
 use p2pci::wire::{Endpoint, Host, Port, RfcNumber, TermError, Title};
+
+/// The size of the files that an experiment makes, in bytes.
+const DEFAULT_SIZE: u64 = 50 * 1024;
 
 /// Shares a folder of RFCs with other peers, and downloads from them.
 ///
@@ -75,8 +80,9 @@ pub(crate) struct Arguments {
     #[arg(global = true, long, value_name = "ADDR", help_heading = "Sharing")]
     pub(crate) bind: Option<IpAddr>,
     /// The most bytes a second that all uploads together may take, as 2MB/s; 0 is no limit
-    #[arg(global = true, long, value_name = "RATE", default_value = "0", value_parser = program::rate, help_heading = "Sharing")]
-    pub(crate) upload_rate: u64,
+    /// [default: 0; in an experiment 2MB/s for each peer]
+    #[arg(global = true, long, value_name = "RATE", value_parser = program::rate, help_heading = "Sharing")]
+    pub(crate) upload_rate: Option<u64>,
     /// The most downloads that others may have at a time
     #[arg(global = true, long, value_name = "N", default_value_t = 256, value_parser = program::connections(), help_heading = "Sharing")]
     pub(crate) max_uploads: u32,
@@ -138,6 +144,21 @@ pub(crate) enum Command {
     },
     /// Share without a menu, until SIGINT (Ctrl-C) or SIGTERM
     Share,
+    /// Measure one server against many peers, over loopback
+    ///
+    /// A registration server and the peers run in this one process and talk over real sockets. They
+    /// register, ask each other for their indexes, and then all fetch at the same time, each one RFC
+    /// after the other: in task 1 from one peer that has all; in task 2 from each other, beginning
+    /// with neighbours (best) or all with the same one (worst). Everything that comes is compared
+    /// with its source.
+    ///
+    /// Standard output gets a table of the total times beside those that a model predicts, in units
+    /// of s/u: s is the mean size of the RFCs, u the upload rate of each peer (--upload-rate).
+    /// Without a limit there is no prediction. The folder gets every download and the totals as
+    /// CSV, and the curves as SVG. The peers keep their files below the temporary folder (the
+    /// variable TMPDIR) and remove them.
+    #[command(after_help = EXPERIMENTS)]
+    Experiment(Experiment),
     /// Print completions for a shell
     Completions {
         /// Which shell
@@ -224,6 +245,94 @@ impl Get {
     }
 }
 
+/// An experiment of P2P-DI/1.0, section 5.
+#[derive(Debug, Args)]
+pub(crate) struct Experiment {
+    /// 1: all fetch from one peer, 2: all fetch from each other
+    #[arg(long, value_enum, value_name = "TASK", default_value_t = Tasks::All, help_heading = "Experiment")]
+    pub(crate) task: Tasks,
+    /// In task 2: whether peers begin with their neighbours, or all with the same one
+    #[arg(long, value_enum, value_name = "ORDER", default_value_t = Orders::All, help_heading = "Experiment")]
+    pub(crate) order: Orders,
+    /// How many peers take part
+    #[arg(long, value_name = "N", default_value_t = 6, value_parser = value_parser!(u16).range(2..=20), help_heading = "Experiment")]
+    pub(crate) peers: u16,
+    /// How many RFCs each peer has in task 2; in task 1 the first peer has those of all
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = value_parser!(u16).range(1..=1000), help_heading = "Experiment")]
+    pub(crate) per_peer: u16,
+    /// How many RFCs each peer fetches [default: all that it lacks in task 2, which are 50 for 6
+    /// peers with 10 each]
+    #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(1..), help_heading = "Experiment")]
+    pub(crate) fetch: Option<u16>,
+    /// How often everything is measured; the pictures and the table show means
+    #[arg(long, value_name = "K", default_value_t = 1, value_parser = value_parser!(u32).range(1..=100), help_heading = "Experiment")]
+    pub(crate) repeat: u32,
+    /// Fetch the first files rfcN.txt of this folder
+    #[arg(long, value_name = "FOLDER", help_heading = "Documents")]
+    pub(crate) corpus: Option<PathBuf>,
+    /// Fetch files that are made for it: how many, and of what size [default: as many as are
+    /// needed, of 50KiB]
+    #[arg(long, value_name = "COUNTxSIZE", help_heading = "Documents")]
+    pub(crate) synthetic: Option<Synthetic>,
+    /// The folder for the results; made if it is missing, and files of the same names are replaced
+    #[arg(long, value_name = "FOLDER", help_heading = "Results")]
+    pub(crate) out: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Tasks {
+    #[value(name = "1")]
+    One,
+    #[value(name = "2")]
+    Two,
+    All,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Orders {
+    Best,
+    Worst,
+    All,
+}
+
+impl Experiment {
+    /// What is run, one after the other.
+    pub(crate) fn scenarios(&self) -> Vec<Scenario> {
+        let scenarios = [Scenario::Task1, Scenario::Task2Best, Scenario::Task2Worst];
+        let is_wanted = |scenario: &Scenario| match scenario {
+            Scenario::Task1 => self.task != Tasks::Two,
+            Scenario::Task2Best => self.task != Tasks::One && self.order != Orders::Worst,
+            Scenario::Task2Worst => self.task != Tasks::One && self.order != Orders::Best,
+        };
+        scenarios.into_iter().filter(is_wanted).collect()
+    }
+
+    /// How many peers and documents there are to be.
+    pub(crate) fn parameters(&self) -> Result<Parameters, String> {
+        let fetch = self.fetch.map(usize::from);
+        let parameters = Parameters::new(self.peers.into(), self.per_peer.into(), fetch);
+        parameters.map_err(|error| error.to_string())
+    }
+
+    /// The files to be made, where there is no corpus.
+    pub(crate) fn synthetic(&self, parameters: Parameters) -> Result<Synthetic, String> {
+        let count = parameters.documents();
+        match self.synthetic {
+            Some(_) if self.corpus.is_some() => {
+                Err("--corpus has the documents, so --synthetic has no place".to_owned())
+            }
+            Some(Synthetic { count: there, .. }) if there < count => Err(format!(
+                "--synthetic makes {there} files, and {count} are needed"
+            )),
+            Some(Synthetic { size, .. }) => Ok(Synthetic { count, size }),
+            None => Ok(Synthetic {
+                count,
+                size: DEFAULT_SIZE,
+            }),
+        }
+    }
+}
+
 /// A server as the user names it, perhaps without its port.
 #[derive(Debug, Clone)]
 pub(crate) struct Server {
@@ -255,6 +364,13 @@ impl Arguments {
         }
     }
 }
+
+const EXPERIMENTS: &str = "\
+Examples:
+  peer experiment --out results                             both tasks and orders, some 12 seconds
+  peer experiment --task 2 --order worst --out results      one of them
+  peer experiment --corpus rfcs --repeat 5 --out results    real RFCs, and the means of five runs
+  peer experiment --peers 10 --per-peer 4 --upload-rate 500KB/s --out results";
 
 const EXAMPLES: &str = "\
 Examples:

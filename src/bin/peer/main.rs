@@ -51,6 +51,9 @@ fn main() -> ExitCode {
             let format = get.format();
             (Task::get(get), format)
         }
+        Some(Command::Experiment(experiment)) => {
+            return task::experiment(&arguments, &experiment, &screen);
+        }
         Some(Command::Completions { shell }) => {
             program::print_completions::<Arguments>(shell);
             return ExitCode::SUCCESS;
@@ -143,7 +146,7 @@ fn take_part(
     let uploads = Uploads {
         library: library.clone(),
         known: known.clone(),
-        pace: Pace::new(arguments.upload_rate),
+        pace: Pace::new(arguments.upload_rate.unwrap_or_default()),
         activity: activity.clone(),
         sockets: uploading.clone(),
         transcript: transcript.clone(),

@@ -1,18 +1,28 @@
-//! What a peer is to do once it takes part.
+//! What a peer is to do once it takes part, and the experiment, which is many peers.
+
+use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::CommandFactory;
 use clap::error::ErrorKind;
+use p2pci::experiment::Experiment;
+use p2pci::experiment::documents::Documents;
+use p2pci::experiment::stage::{Stage, Stop};
 use p2pci::peer::commands::{self, Format, Wanted};
 use p2pci::peer::numbers::Selection;
 use p2pci::peer::{Console, Peer, menu};
-use p2pci::program::{self, Failure};
+use p2pci::program::{self, Code, Failure};
+use p2pci::signals;
 use p2pci::terminal::Screen;
 use p2pci::terminal::progress::Progress;
-use p2pci::transcript::Shows;
+use p2pci::transcript::{Shows, Transcript};
 use p2pci::wire::{RfcNumber, Title};
 
-use crate::arguments::{Arguments, Get};
+use crate::arguments::{self, Arguments, Get};
+
+/// How fast each peer of an experiment uploads, in bytes a second. Without a limit loopback would
+/// make all scenarios the same.
+const EXPERIMENT_RATE: u64 = 2_000_000;
 
 /// What the peer is to do.
 #[derive(Debug)]
@@ -104,5 +114,54 @@ impl Task {
             console.wait_for_hangup();
         }
         ended
+    }
+}
+
+/// Runs an experiment, with its own servers and peers, and prints what it has found.
+pub(crate) fn experiment(
+    arguments: &Arguments,
+    options: &arguments::Experiment,
+    screen: &Screen,
+) -> ExitCode {
+    let parameters = options.parameters();
+    let parameters = parameters.unwrap_or_else(|error| usage_error(&error));
+    let synthetic = options.synthetic(parameters);
+    let synthetic = synthetic.unwrap_or_else(|error| usage_error(&error));
+    let shows = if arguments.print_messages {
+        Shows::Messages
+    } else {
+        Shows::Nothing
+    };
+    let perform = |transcript: &Transcript| {
+        let stop = Stop::default();
+        let stopping = stop.clone();
+        signals::on_stop(move |signal| stopping.now(signal)).context("cannot handle signals")?;
+        let experiment = Experiment {
+            parameters,
+            scenarios: options.scenarios(),
+            documents: match &options.corpus {
+                Some(folder) => Documents::of_corpus(folder, parameters.documents())?,
+                None => Documents::synthetic(synthetic)?,
+            },
+            upload_rate: arguments.upload_rate.unwrap_or(EXPERIMENT_RATE),
+            repeat: options.repeat,
+            out: options.out.clone(),
+        };
+        let stage = Stage {
+            transcript: transcript.clone(),
+            progress: Progress::new(screen),
+            says: !arguments.quiet,
+            stop: stop.clone(),
+            os: program::operating_system().into(),
+        };
+        let found = experiment.perform(&stage);
+        if let Some(signal) = stop.signal() {
+            return Err(Failure::said(Code::Interrupted(signal)));
+        }
+        found?.print(&stage)
+    };
+    match program::transcript(screen, shows, arguments.transcript.as_deref()) {
+        Ok(transcript) => program::run(&transcript, || perform(&transcript)),
+        Err(failure) => program::exit_code(Err(failure)),
     }
 }

@@ -1,0 +1,254 @@
+//! The registration server and the peers of one run, all in this process, on free loopback ports.
+//!
+//! It knows who has what, and nothing of what is fetched or measured.
+
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use tempfile::TempDir;
+
+use super::Plan;
+use super::documents::{Document, Documents};
+use super::run::RunError;
+use super::stage::Stage;
+use crate::index::{Distributed, Index as _, Known, Participation};
+use crate::net::{Listener, Pace, Sockets};
+use crate::peer::{Activity, Downloader, Library, Uploads};
+use crate::server::{Register, RegistrationServer};
+use crate::wire::di::{self, Origin};
+use crate::wire::{Endpoint, Host, Port, Protocol, Status};
+
+/// How long the registration server waits for a request.
+const REQUEST_TIME: Duration = Duration::from_secs(30);
+/// How long the uploads have to end after the last download.
+const END_TIME: Duration = Duration::from_secs(5);
+
+/// A registration server and its peers. Dropping it closes all their sockets; the folders of the
+/// peers go with it.
+#[derive(Debug)]
+pub(super) struct Network {
+    registration: Sockets,
+    pub(super) peers: Vec<Node>,
+    folder: TempDir,
+}
+
+/// One peer.
+#[derive(Debug)]
+pub(super) struct Node {
+    pub(super) known: Known,
+    pub(super) downloader: Downloader,
+    pub(super) activity: Activity,
+    index: Distributed,
+    asking: Sockets,
+    uploading: Sockets,
+}
+
+impl Network {
+    /// Starts everything; every peer is registered, and no one has asked another yet.
+    pub(super) fn start(
+        plan: &Plan,
+        documents: &Documents,
+        upload_rate: u64,
+        stage: &Stage,
+    ) -> Result<Self, RunError> {
+        let folder = TempDir::with_prefix("p2pci-experiment-")
+            .map_err(RunError::io("make a folder in", &std::env::temp_dir()))?;
+        let registration = Sockets::default();
+        stage.stop.watch(&registration);
+        let server = serve_registrations(&registration, stage)?;
+        let mut network = Self {
+            registration,
+            peers: Vec::new(),
+            folder,
+        };
+        for (number, holding) in plan.holdings.iter().enumerate() {
+            let home = network.folder.path().join(format!("p{number}"));
+            fs::create_dir(&home).map_err(RunError::io("make the folder", &home))?;
+            for document in documents.all().get(holding.clone()).unwrap_or_default() {
+                let Document { number, path, .. } = document;
+                let to = home.join(format!("rfc{number}.txt"));
+                fs::copy(path, &to).map_err(RunError::io("write", &to))?;
+            }
+            let library = Arc::new(Library::open(&home, None)?);
+            let node = Node::start(library, server.clone(), upload_rate, stage)?;
+            network.peers.push(node);
+        }
+        Ok(network)
+    }
+
+    /// Lets every peer ask who is active, and then those for their index that hold something.
+    pub(super) fn tell_each_other(&self, plan: &Plan) -> Result<(), RunError> {
+        for (asking, node) in self.peers.iter().enumerate() {
+            let active = node.index.active_peers()?;
+            if active.len() + 1 != self.peers.len() {
+                return Err(RunError::Inactive {
+                    asking,
+                    active: active.len(),
+                });
+            }
+            // In task 1 one peer holds everything, so that the others have nothing to tell.
+            let holders = plan.holdings.iter().enumerate();
+            let holders = holders.filter(|(holder, held)| *holder != asking && !held.is_empty());
+            for (holder, _) in holders {
+                let Some(other) = self.peers.get(holder) else {
+                    continue;
+                };
+                let asked = node.index.query(other.known.me());
+                asked.map_err(|reason| RunError::Untold {
+                    asking,
+                    holder,
+                    reason,
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks that every peer knows exactly who holds what.
+    pub(super) fn check_indexes(&self, plan: &Plan, documents: &Documents) -> Result<(), RunError> {
+        for (peer, node) in self.peers.iter().enumerate() {
+            let now = Instant::now();
+            let mut left = documents.all().len();
+            for (holder, other) in self.peers.iter().enumerate() {
+                let held = plan.holdings.get(holder).cloned().unwrap_or_default();
+                for document in documents.all().get(held).unwrap_or_default() {
+                    let is_known = if holder == peer {
+                        node.known.own_title(document.number).is_some()
+                    } else {
+                        let holders = node.known.holders(document.number, now);
+                        let mut holders = holders.iter().map(|timed| &timed.record.holder);
+                        holders.any(|holder| holder == other.known.me())
+                    };
+                    left -= usize::from(is_known);
+                }
+            }
+            let known = node.known.all(now).len();
+            if left > 0 || known != documents.all().len() {
+                return Err(RunError::Incomplete { peer, known, left });
+            }
+        }
+        Ok(())
+    }
+
+    /// All peers leave and close their sockets, once those who send have counted what they sent.
+    pub(super) fn leave(&self) {
+        let until = Instant::now() + END_TIME;
+        for node in &self.peers {
+            node.index.leave();
+            node.uploading.stop_listening();
+        }
+        for node in &self.peers {
+            let left = until.saturating_duration_since(Instant::now());
+            // What goes on longer shows in the counts.
+            let _ = node.uploading.wait_until_none(left);
+        }
+    }
+}
+
+impl Drop for Network {
+    fn drop(&mut self) {
+        for node in &self.peers {
+            node.uploading.close_all();
+            node.asking.close_all();
+        }
+        self.registration.close_all();
+    }
+}
+
+impl Node {
+    fn start(
+        library: Arc<Library>,
+        server: Endpoint,
+        upload_rate: u64,
+        stage: &Stage,
+    ) -> Result<Self, RunError> {
+        let (asking, uploading) = (Sockets::default(), Sockets::default());
+        stage.stop.watch(&asking);
+        stage.stop.watch(&uploading);
+        let (listener, me) = listen()?;
+        let known = Known::new(me);
+        known.publish(&library.documents()?);
+        let activity = Activity::default();
+        let uploads = Uploads {
+            library: library.clone(),
+            known: known.clone(),
+            pace: Pace::new(upload_rate),
+            activity: activity.clone(),
+            sockets: uploading.clone(),
+            transcript: stage.transcript.clone(),
+            os: stage.os.clone(),
+        };
+        in_background("uploads", move || uploads.run(listener))?;
+        let index = Distributed::join(Participation {
+            server,
+            known: known.clone(),
+            sockets: asking.clone(),
+            transcript: stage.transcript.clone(),
+            os: stage.os.clone(),
+            // Every run is the first one.
+            cookie_file: None,
+        })?;
+        let downloader = Downloader::new(
+            library,
+            asking.clone(),
+            stage.transcript.clone(),
+            stage.os.clone(),
+            activity.clone(),
+        );
+        Ok(Self {
+            known,
+            downloader: downloader.speaking(Protocol::Di),
+            activity,
+            index,
+            asking,
+            uploading,
+        })
+    }
+}
+
+/// Starts a registration server that keeps nothing, and says where it is.
+fn serve_registrations(sockets: &Sockets, stage: &Stage) -> Result<Endpoint, RunError> {
+    let (listener, place) = listen()?;
+    let (register, _) = Register::open(None, Duration::from_secs(di::TTL.into()))?;
+    let server = RegistrationServer {
+        register,
+        sockets: sockets.clone(),
+        transcript: stage.transcript.clone(),
+        request_time: REQUEST_TIME,
+        os: stage.os.clone(),
+    };
+    let origin = Origin {
+        date: SystemTime::now(),
+        os: &stage.os,
+    };
+    let no_room = di::refusal(Status::ServiceUnavailable, origin);
+    let sockets = sockets.clone();
+    in_background("registration", move || {
+        let ended = listener.serve("registration", &sockets, no_room, move |mut connection| {
+            let (id, from) = (connection.id(), connection.peer());
+            server.serve(&mut connection, id, from);
+            connection.finish();
+        });
+        if let Err(error) = ended {
+            tracing::warn!(%error, "registrations have ended");
+        }
+    })?;
+    Ok(place)
+}
+
+/// Listens on a free port of loopback.
+fn listen() -> Result<(Listener, Endpoint), RunError> {
+    let address = IpAddr::from(Ipv4Addr::LOCALHOST);
+    let listener = Listener::bind(Some(address), 0)?;
+    let host: Host = address.to_string().parse()?;
+    let port = Port::new(listener.port()).unwrap_or(Port::MIN);
+    Ok((listener, Endpoint { host, port }))
+}
+
+fn in_background(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), RunError> {
+    let thread = thread::Builder::new().name(name.to_owned()).spawn(work);
+    thread.map(drop).map_err(RunError::Thread)
+}
