@@ -160,13 +160,14 @@ impl Index for Central {
         self.0.register(documents)
     }
 
-    fn lookup(&self, number: RfcNumber, title: &Title) -> Result<Vec<Record>, IndexError> {
+    fn lookup(&self, number: RfcNumber, title: &Title) -> Result<Vec<Listed>, IndexError> {
         let (title, sender) = (title.clone(), self.sender());
-        self.ask(Request::Lookup {
+        let records = self.ask(Request::Lookup {
             number,
             title,
             sender,
-        })
+        })?;
+        Ok(records.into_iter().map(Listed::from).collect())
     }
 
     fn list(&self) -> Result<Vec<Listed>, IndexError> {

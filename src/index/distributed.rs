@@ -19,7 +19,7 @@ use super::known::Known;
 use super::{Index, IndexError, Listed, Rfc, capitalised, jittered};
 use crate::net::{Connection, Sockets, connect};
 use crate::transcript::Transcript;
-use crate::wire::di::exchange::{Get, Timed, Wanted, read_index};
+use crate::wire::di::exchange::{Get, Wanted, read_index};
 use crate::wire::di::registration::{
     ActivePeer, Cookie, Method, Registered, Request, read_peer_list,
 };
@@ -149,11 +149,7 @@ impl Distributed {
 
     fn listed(&self) -> Vec<Listed> {
         let all = self.known().all(Instant::now()).into_iter();
-        let listed = |Timed { record, ttl }| Listed {
-            record,
-            ttl: Some(ttl),
-        };
-        all.map(listed).collect()
+        all.map(Listed::from).collect()
     }
 }
 
@@ -166,21 +162,22 @@ impl Index for Distributed {
         Ok(documents.len())
     }
 
-    fn lookup(&self, number: RfcNumber, title: &Title) -> Result<Vec<Record>, IndexError> {
-        let own = self.known().own_title(number).map(|title| Record {
-            number,
-            title,
-            holder: self.known().me().clone(),
+    fn lookup(&self, number: RfcNumber, title: &Title) -> Result<Vec<Listed>, IndexError> {
+        let own = self.known().own_title(number).map(|title| Listed {
+            record: Record {
+                number,
+                title,
+                holder: self.known().me().clone(),
+            },
+            ttl: Some(TTL),
         });
-        let mut found = Vec::new();
-        for step in self.search(number, title) {
-            found = step?;
-            if !found.is_empty() || own.is_some() {
+        for found in self.search(number, title) {
+            if !found?.is_empty() || own.is_some() {
                 break;
             }
         }
-        found.extend(own);
-        Ok(found)
+        let found = self.known().holders(number, Instant::now()).into_iter();
+        Ok(found.map(Listed::from).chain(own).collect())
     }
 
     fn search<'a>(
@@ -370,6 +367,10 @@ impl Shared {
             let (response, body) = self.ask_server(sockets, &request, ANSWER_TIME)?;
             if response.code != Status::NotRegistered.code() || is_again {
                 return Ok((response, body));
+            }
+            // A cookie that is not ours (any more) is of no use; one whose time ran out is.
+            if response.head.start_line().ends_with(b"Unknown Cookie") {
+                self.lock().cookie = None;
             }
             self.register()?;
             is_again = true;

@@ -21,6 +21,7 @@ use crate::wire::Record;
 use crate::wire::Status;
 use crate::wire::ci::responses::ResponseError;
 use crate::wire::di;
+use crate::wire::di::exchange::Timed;
 use crate::wire::{Endpoint, HeadError, RfcNumber, Title};
 
 /// A document as an index knows it.
@@ -48,6 +49,15 @@ pub struct Listed {
     pub record: Record,
     /// For how many seconds it lives, where that is limited.
     pub ttl: Option<u32>,
+}
+
+impl From<Timed> for Listed {
+    fn from(Timed { record, ttl }: Timed) -> Self {
+        Self {
+            record,
+            ttl: Some(ttl),
+        }
+    }
 }
 
 impl From<Record> for Listed {
@@ -88,7 +98,7 @@ pub trait Index: Send + Sync + std::fmt::Debug {
     ///
     /// # Errors
     /// [`IndexError`].
-    fn lookup(&self, number: RfcNumber, title: &Title) -> Result<Vec<Record>, IndexError>;
+    fn lookup(&self, number: RfcNumber, title: &Title) -> Result<Vec<Listed>, IndexError>;
 
     /// Who has an RFC, a few holders at a time: what comes later costs more to find out, and is
     /// not found out where nobody asks for it.
@@ -97,7 +107,9 @@ pub trait Index: Send + Sync + std::fmt::Debug {
         number: RfcNumber,
         title: &Title,
     ) -> Box<dyn Iterator<Item = Result<Vec<Record>, IndexError>> + 'a> {
-        Box::new(std::iter::once(self.lookup(number, title)))
+        let found = self.lookup(number, title);
+        let records = found.map(|found| found.into_iter().map(|found| found.record).collect());
+        Box::new(std::iter::once(records))
     }
 
     /// All that is known.
@@ -178,7 +190,8 @@ impl IndexError {
     #[must_use]
     pub fn is_of_protocol(&self) -> bool {
         match self {
-            Self::Refused(_) => true,
+            // A server that is busy is as good as away.
+            Self::Refused(code) => *code != Status::ServiceUnavailable.code(),
             Self::Lost { reason, .. } => matches!(**reason, ResponseError::Malformed(_)),
             Self::Unanswered { reason, .. } => !matches!(
                 **reason,

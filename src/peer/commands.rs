@@ -142,9 +142,8 @@ pub fn lookup(peer: &Peer, number: RfcNumber, format: Format) -> Result<(), Fail
         .index
         .lookup(number, &Title::default())
         .map_err(of_index)?;
-    let listed: Vec<_> = records.into_iter().map(Listed::from).collect();
-    print_records(peer, &listed, format)?;
-    if listed.is_empty() {
+    print_records(peer, &records, format)?;
+    if records.is_empty() {
         return Err(told(&not_found(number)));
     }
     Ok(())

@@ -176,10 +176,7 @@ impl<A: Answers> Menu<'_, A> {
             }
         };
         match self.peer.index.lookup(number, &title) {
-            Ok(records) => {
-                let listed: Vec<_> = records.into_iter().map(Listed::from).collect();
-                self.show(&listed)
-            }
+            Ok(records) => self.show(&records),
             Err(error) => {
                 self.say(format_args!("RFC {number} was not looked up: {error}."));
                 Some(())
@@ -267,7 +264,7 @@ impl<A: Answers> Menu<'_, A> {
         let place = Place::Folder(&mut may_replace);
         let spread = Spread::default();
         match self.peer.get(number, title, place, &spread, self.progress) {
-            Ok(Got::Unknown) if !self.transcript().shows_messages() => {
+            Ok(Got::Unknown) if !self.messages_answer() => {
                 self.say(format_args!("Nobody has RFC {number}."));
             }
             Ok(_) => {}
@@ -317,7 +314,7 @@ impl<A: Answers> Menu<'_, A> {
     /// where they are printed.
     fn show(&mut self, records: &[Listed]) -> Option<()> {
         self.answers.learn(records);
-        let are_shown = self.transcript().shows_messages() && self.peer.index.answers_in_messages();
+        let are_shown = self.messages_answer();
         if !are_shown && records.is_empty() {
             self.say("Nobody has it.");
         } else if self.answers.screen().is_some() {
@@ -326,6 +323,11 @@ impl<A: Answers> Menu<'_, A> {
             self.print(records);
         }
         Some(())
+    }
+
+    /// Whether the messages that are printed have shown the answer already.
+    fn messages_answer(&self) -> bool {
+        self.transcript().shows_messages() && self.peer.index.answers_in_messages()
     }
 
     fn print(&self, records: &[Listed]) {

@@ -4,7 +4,7 @@
 //! back has forgotten nobody. Many that come at once share one write. What only lengthens a time
 //! to live is written within a second.
 
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -32,6 +32,8 @@ struct Shared {
     state: Mutex<State>,
     changed: Condvar,
     path: Option<PathBuf>,
+    /// Held as long as the table is used, so that no other server writes over it.
+    _lock: Option<File>,
 }
 
 #[derive(Debug)]
@@ -49,6 +51,9 @@ struct State {
 /// Why the file of the table can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
+    /// Another server uses it.
+    #[error("{} is in use by another server; --state names another file", .0.display())]
+    InUse(PathBuf),
     /// The system refused.
     #[error("cannot {doing} {}: {reason}", .path.display())]
     Io {
@@ -84,6 +89,7 @@ impl Register {
     /// # Errors
     /// [`StateError`] where the file can't be read, set aside or written.
     pub fn open(path: Option<PathBuf>, ttl: Duration) -> Result<(Self, Found), StateError> {
+        let lock = path.as_deref().map(lock).transpose()?;
         let (table, found) = match &path {
             Some(path) => load(path, ttl)?,
             None => (Registrar::new(ttl), Found::Nothing),
@@ -102,6 +108,7 @@ impl Register {
             }),
             changed: Condvar::new(),
             path,
+            _lock: lock,
         });
         if let Some(path) = &shared.path {
             let saving = Arc::clone(&shared);
@@ -202,16 +209,32 @@ fn error(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StateErr
     }
 }
 
+/// Makes sure that no other server uses the file, which is replaced with each change and so can't
+/// be locked itself.
+fn lock(path: &Path) -> Result<File, StateError> {
+    if path.is_dir() {
+        return Err(error("write", path)(io::ErrorKind::IsADirectory.into()));
+    }
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = folder {
+        fs::create_dir_all(folder).map_err(error("make the folder of", path))?;
+    }
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let file = File::create(PathBuf::from(name)).map_err(error("lock", path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StateError::InUse(path.to_owned())),
+        Err(TryLockError::Error(reason)) => Err(error("lock", path)(reason)),
+    }
+}
+
 fn load(path: &Path, ttl: Duration) -> Result<(Registrar, Found), StateError> {
     let text = match read(path) {
         Ok(text) => text,
         Err(reason) if reason.kind() == io::ErrorKind::NotFound => {
-            if let Some(folder) = path
-                .parent()
-                .filter(|folder| !folder.as_os_str().is_empty())
-            {
-                fs::create_dir_all(folder).map_err(error("make the folder", folder))?;
-            }
             return Ok((Registrar::new(ttl), Found::Nothing));
         }
         Err(reason) => return Err(error("read", path)(reason)),
@@ -280,6 +303,13 @@ mod tests {
         Endpoint::parse(&format!("vm:{port}"), Port::MIN).unwrap()
     }
 
+    /// A copy of a file, beside it.
+    fn copied(path: &Path) -> PathBuf {
+        let copy = path.with_extension("copy");
+        fs::copy(path, &copy).unwrap();
+        copy
+    }
+
     fn register(register: &Register, port: u16) -> u32 {
         let now = SystemTime::now();
         register
@@ -296,7 +326,10 @@ mod tests {
         let (before, found) = Register::open(Some(path.clone()), TTL).unwrap();
         assert!(matches!(found, Found::Nothing));
         assert_eq!([register(&before, 5), register(&before, 6)], [1, 2]);
-        // The first one is not even told to close, as after a kill.
+        let second = Register::open(Some(path.clone()), TTL);
+        assert!(matches!(second, Err(StateError::InUse(_))));
+        // As after a kill: the file is as it was then, and nobody holds it.
+        let path = copied(&path);
         let (after, found) = Register::open(Some(path), TTL).unwrap();
         assert!(matches!(found, Found::Table(2)));
         assert_eq!([register(&after, 6), register(&after, 7)], [2, 3]);
@@ -318,7 +351,7 @@ mod tests {
             }
         });
         assert!(matches!(
-            Register::open(Some(path), TTL).unwrap().1,
+            Register::open(Some(copied(&path)), TTL).unwrap().1,
             Found::Table(160)
         ));
     }
@@ -326,8 +359,8 @@ mod tests {
     #[test]
     fn a_damaged_file_is_set_aside() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("peers.json");
         for damage in ["", "{", "[]", r#"{"next_cookie":1,"peers":[{}]}"#, "\0\0\0"] {
+            let path = folder.path().join(format!("peers-{}.json", damage.len()));
             fs::write(&path, damage).unwrap();
             let (table, found) = Register::open(Some(path.clone()), TTL).unwrap();
             let Found::Damaged { set_aside, reason } = found else {

@@ -138,6 +138,18 @@ impl Registrar {
         self.registration(cookie, now).ok_or(Status::UnknownCookie)
     }
 
+    /// Whether the record of a cookie is that of this peer. It is not where the table was lost and
+    /// the cookie has been given out again.
+    ///
+    /// # Errors
+    /// [`Status::UnknownCookie`].
+    pub fn check(&self, cookie: Cookie, peer: &Endpoint) -> Result<(), Status> {
+        match self.entries.get(&cookie) {
+            Some(entry) if entry.peer == *peer => Ok(()),
+            _ => Err(Status::UnknownCookie),
+        }
+    }
+
     /// A peer is active no longer.
     ///
     /// # Errors
@@ -448,6 +460,15 @@ mod tests {
             first
         );
         assert!(table.keep_alive(first, at(end)).is_ok());
+    }
+
+    #[test]
+    fn a_cookie_of_somebody_else_is_unknown() {
+        let mut table = table();
+        let first = table.register(&peer(5), None, at(0)).unwrap().cookie;
+        assert_eq!(table.check(first, &peer(5)), Ok(()));
+        assert_eq!(table.check(first, &peer(6)), Err(Status::UnknownCookie));
+        assert_eq!(table.check(cookie(9), &peer(5)), Err(Status::UnknownCookie));
     }
 
     #[test]

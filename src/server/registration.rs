@@ -88,12 +88,14 @@ impl RegistrationServer {
                 Ok(left(origin))
             }),
             Method::PeerQuery => self.register.touch(|table| {
+                table.check(known, peer)?;
                 let peers = table.peers(known, now)?;
                 Ok(peer_list(&peers, origin))
             }),
-            Method::KeepAlive => self
-                .register
-                .touch(|table| Ok(kept_alive(table.keep_alive(known, now)?.ttl, origin))),
+            Method::KeepAlive => self.register.touch(|table| {
+                table.check(known, peer)?;
+                Ok(kept_alive(table.keep_alive(known, now)?.ttl, origin))
+            }),
         };
         answered.unwrap_or_else(|status: Status| {
             let code = status.code();

@@ -9,7 +9,8 @@ use crate::support::{folder, names, peer_command, run, server_command};
 
 const SHELLS: [&str; 3] = ["bash", "zsh", "fish"];
 const SERVER_COMMANDS: [&str; 1] = ["completions"];
-const PEER_COMMANDS: [&str; 7] = [
+const PEER_COMMANDS: [&str; 8] = [
+    "experiment",
     "lookup",
     "list",
     "find",

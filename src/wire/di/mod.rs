@@ -143,8 +143,11 @@ impl Response {
     /// [`ResponseError`].
     pub fn parse(head: Head) -> Result<Self, ResponseError> {
         let line = head.start_line();
+        // Who has no room may say so before it knows in which protocol it is asked.
+        let is_busy = |code: &u16| *code == Status::ServiceUnavailable.code();
         let code = PROTOCOL
             .status_code(line)
+            .or_else(|| Protocol::Ci.status_code(line).filter(is_busy))
             .ok_or_else(|| ResponseError::NoStatusLine(super::protocol::printable(line)))?;
         let length = head
             .field("Content-Length")?

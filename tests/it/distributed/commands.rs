@@ -70,7 +70,10 @@ fn quiet_shows_answers_without_messages() {
     let printed = peer.answer(&["2", "9999", ""]);
     assert!(printed.contains("[PEER] Nobody has it.\n"), "{printed}");
     let printed = peer.answer(&["4", "9999", ""]);
-    assert!(printed.contains("[PEER] Nobody has it.\n"), "{printed}");
+    assert!(
+        printed.contains("[PEER] Nobody has RFC 9999.\n"),
+        "{printed}"
+    );
 }
 
 #[test]

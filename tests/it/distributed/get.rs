@@ -216,7 +216,10 @@ fn a_get_of_what_nobody_has_says_so() {
     let _holder = sharing(&rs, theirs.path(), &[]);
     let mut peer = sharing(&rs, ours.path(), &[]);
     let printed = peer.answer(&["4", "9999", ""]);
-    assert!(printed.contains("[PEER] Nobody has it.\n"), "{printed}");
+    assert!(
+        printed.contains("[PEER] Nobody has RFC 9999.\n"),
+        "{printed}"
+    );
 }
 
 #[test]

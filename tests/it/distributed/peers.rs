@@ -319,7 +319,7 @@ fn a_server_that_is_busy_is_a_clear_error() {
     });
     let folder = folder(&[]);
     let (status, _, errors) = run("peer", command(rs, folder.path(), &[]));
-    assert_eq!(status.code(), Some(6), "{errors}");
+    assert_eq!(status.code(), Some(4), "{errors}");
     assert!(errors.contains("503"), "{errors}");
 }
 

@@ -292,7 +292,10 @@ fn a_restart_forgets_nobody_whether_it_was_stopped_or_killed() {
         says(&after, REGISTER, 50001, Some(1), &registered(1, 3));
         says(&after, REGISTER, 50002, None, &registered(2, 2));
         says(&after, REGISTER, 50004, None, &registered(4, 1));
-        assert_eq!(names(file.parent().unwrap()), ["peers.json"]);
+        assert_eq!(
+            names(file.parent().unwrap()),
+            ["peers.json", "peers.json.lock"]
+        );
     }
 }
 
@@ -344,7 +347,22 @@ fn each_port_has_a_file_of_its_own() {
         .each_ref()
         .map(|rs| format!("registrations-{}.json", rs.port));
     expected.sort();
-    assert_eq!(names(&state.path().join("p2pci")), expected);
+    let mut files = names(&state.path().join("p2pci"));
+    files.retain(|name| !name.ends_with(".lock"));
+    assert_eq!(files, expected);
+}
+
+#[test]
+fn a_file_is_used_by_one_server_at_a_time() {
+    let state = folder(&[]);
+    let file = state.path().join("peers.json");
+    let _first = keeping(&file);
+    let path = file.to_str().unwrap();
+    let arguments = [&DISTRIBUTED[..], &["--port", "0", "--state", path]].concat();
+    let (status, _, errors) = run("server", server_command(&arguments));
+    let expected =
+        format!("error: {path} is in use by another server; --state names another file\n");
+    assert_eq!((status.code(), errors), (Some(1), expected));
 }
 
 #[test]
