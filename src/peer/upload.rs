@@ -16,7 +16,7 @@ use crate::transcript::Transcript;
 use crate::wire::ci::p2p::{Delivery, Get, refusal};
 use crate::wire::di::exchange::{self, Wanted, index};
 use crate::wire::di::{self, Origin};
-use crate::wire::{Head, HeadError, Protocol, RfcNumber, Status, Title, Waits};
+use crate::wire::{Head, HeadError, Protocol, Reject, Requests, RfcNumber, Status, Title, Waits};
 
 /// Another peer connects to ask at once, so it has little time to begin.
 const WAITS: Waits = Waits {
@@ -43,6 +43,14 @@ pub struct Uploads {
     pub os: Arc<str>,
 }
 
+/// Reads a request in either protocol.
+fn wanted(head: &Head) -> Result<Wanted, Reject> {
+    match Protocol::of_request(head) {
+        Some(Protocol::Di) => exchange::Get::parse(head).map(|get| get.wanted),
+        Some(Protocol::Ci) | None => Get::parse(head).map(|get| Wanted::Document(get.number)),
+    }
+}
+
 impl Uploads {
     /// Answers whoever connects, until the sockets are closed.
     pub fn run(self, listener: Listener) {
@@ -55,27 +63,24 @@ impl Uploads {
     /// Answers one request and ends the connection.
     fn serve(&self, mut connection: Connection) {
         let from = connection.peer();
-        let head = match Head::read(&mut connection, WAITS) {
-            Ok(Some(head)) => head,
-            Ok(None) => return,
-            Err(HeadError::Io(error)) => {
-                warn!(%from, %error, "a connection for uploads was lost");
-                return;
-            }
-            Err(error) => {
-                warn!(%from, %error, "answered 400 and closed");
-                return self.refuse(connection, Protocol::Ci, Status::BadRequest);
-            }
-        };
+        let head =
+            match Requests::default().next(&mut connection, WAITS, |head| wanted(head).is_ok()) {
+                Ok(Some(head)) => head,
+                Ok(None) => return,
+                Err(HeadError::Io(error)) => {
+                    warn!(%from, %error, "a connection for uploads was lost");
+                    return;
+                }
+                Err(error) => {
+                    warn!(%from, %error, "answered 400 and closed");
+                    return self.refuse(connection, Protocol::Ci, Status::BadRequest);
+                }
+            };
         self.sockets.heard(connection.id());
         self.transcript
             .message(format_args!("[UPLOAD] Request from {from}:"), head.text());
         let protocol = Protocol::of_request(&head).unwrap_or(Protocol::Ci);
-        let wanted = match protocol {
-            Protocol::Ci => Get::parse(&head).map(|get| Wanted::Document(get.number)),
-            Protocol::Di => exchange::Get::parse(&head).map(|get| get.wanted),
-        };
-        match wanted {
+        match wanted(&head) {
             Ok(Wanted::Document(number)) => self.deliver(connection, protocol, number),
             Ok(Wanted::Index) => self.tell(connection),
             Err(reject) => {

@@ -13,7 +13,7 @@ use crate::net::Sockets;
 use crate::transcript::Transcript;
 use crate::wire::di::registration::{Method, Registered, Request, kept_alive, left, peer_list};
 use crate::wire::di::{Origin, refusal};
-use crate::wire::{Head, HeadError, Reject, Source, Status, Waits};
+use crate::wire::{HeadError, Reject, Requests, Source, Status, Waits};
 
 /// What all sessions of a registration server share.
 #[derive(Debug, Clone)]
@@ -39,7 +39,8 @@ impl RegistrationServer {
             first: Some(self.request_time),
             whole: self.request_time,
         };
-        let answer = match Head::read(stream, waits) {
+        let mut requests = Requests::default();
+        let answer = match requests.next(stream, waits, |head| Request::parse(head).is_ok()) {
             Ok(Some(head)) => {
                 self.sockets.heard(connection);
                 let title = format_args!("[SERVER] Request from {from}:");

@@ -13,7 +13,7 @@ use crate::net::Sockets;
 use crate::transcript::Transcript;
 use crate::wire::Record;
 use crate::wire::ci::p2s::{Request, begin_response, end_response, refusal};
-use crate::wire::{Head, HeadError, Source, Waits};
+use crate::wire::{HeadError, Requests, Source, Waits};
 use crate::wire::{Reject, Status};
 
 /// The most records of a response that are printed. Those after them are counted.
@@ -89,8 +89,9 @@ impl Session<'_> {
             whole: self.server.request_time,
         };
         let mut is_first = true;
+        let mut requests = Requests::default();
         loop {
-            let head = match Head::read(stream, waits) {
+            let head = match requests.next(stream, waits, |head| Request::parse(head).is_ok()) {
                 Ok(Some(head)) => head,
                 Ok(None) => return Ok(()),
                 Err(HeadError::Io(error)) => return Err(error.into()),

@@ -6,7 +6,7 @@
 
 use std::io;
 use std::ops::Range;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{Source, read_line};
 
@@ -94,15 +94,8 @@ struct Field {
 }
 
 impl Head {
-    /// Reads the next head. `Ok(None)` is the end of the stream before a head began.
-    ///
-    /// # Errors
-    /// [`HeadError`], after reading at most 8 KiB.
-    pub fn read(source: &mut impl Source, waits: Waits) -> Result<Option<Self>, HeadError> {
-        Self::read_to(source, waits, |_| Err(HeadError::CutOff))
-    }
-
-    /// Reads the next head of a response, which a close may end as well as an empty line.
+    /// Reads the next head of a response, which a close may end as well as an empty line. `Ok(None)`
+    /// is the end of the stream before a head began.
     ///
     /// # Errors
     /// [`HeadError`], after reading at most 8 KiB.
@@ -110,59 +103,28 @@ impl Head {
         source: &mut impl Source,
         waits: Waits,
     ) -> Result<Option<Self>, HeadError> {
-        Self::read_to(source, waits, |head| Ok(Some(head)))
+        Reading::new(source, waits).head(|head| Ok(Some(head)))
     }
 
-    fn read_to(
-        source: &mut impl Source,
-        waits: Waits,
-        at_close: impl FnOnce(Self) -> Result<Option<Self>, HeadError>,
-    ) -> Result<Option<Self>, HeadError> {
-        source.allow(waits.first);
-        let Some(mut skipped) = skip_empty_lines(source)? else {
-            return Ok(None);
+    /// Reads the head of a message that is there whole, as a frame holds it: it may end without an
+    /// empty line, and its last line without an end. Returns what comes after the empty line as
+    /// well.
+    ///
+    /// # Errors
+    /// [`HeadError`] where it has no start line, or passes the limits.
+    pub fn parse(content: &[u8]) -> Result<(Self, &[u8]), HeadError> {
+        let waits = Waits {
+            first: None,
+            whole: Duration::MAX,
         };
-        source.allow(Some(waits.whole));
-        let mut head = Self {
-            text: Vec::with_capacity(256),
-            is_well_formed: true,
-            ..Self::default()
-        };
-        let mut lines = 0;
-        loop {
-            let start = head.text.len();
-            let limit = MAX_HEAD.saturating_sub(skipped + start);
-            let read = read_line(source, limit, &mut head.text)?;
-            let line = head.text.get(start..).unwrap_or_default();
-            if !line.ends_with(b"\n") {
-                if read == limit {
-                    return Err(HeadError::TooLong);
-                }
-                return at_close(head);
-            }
-            let line = trim_line_end(line);
-            if line.is_empty() {
-                if lines > 0 {
-                    head.is_whole = true;
-                    return Ok(Some(head));
-                }
-                // White space alone before the start line is an empty line too.
-                skipped += head.text.len();
-                head.text.clear();
-                continue;
-            }
-            if lines > MAX_FIELDS {
-                return Err(HeadError::TooManyFields);
-            }
-            if lines == 0 {
-                head.start_line = start..start + line.len();
-            } else if let Some(field) = field(line, start) {
-                head.fields.push(field);
-            } else {
-                head.is_well_formed = false;
-            }
-            lines += 1;
+        let mut rest = content;
+        let whole = Reading::new(&mut rest, waits).head(|_| Ok(None))?;
+        if let Some(head) = whole {
+            return Ok((head, rest));
         }
+        let ended = [content, b"\n"].concat();
+        let head = Reading::new(&mut ended.as_slice(), waits).head(|head| Ok(Some(head)))?;
+        Ok((head.ok_or(HeadError::CutOff)?, &[]))
     }
 
     /// Whether the head is there to its end: a close may have cut off that of a response.
@@ -209,6 +171,182 @@ impl Head {
     fn part(&self, part: &Range<usize>) -> &[u8] {
         self.text.get(part.clone()).unwrap_or_default()
     }
+}
+
+/// Reads the heads of requests from one connection.
+///
+/// Some programs end their lines, leave out the empty line after the last one, and wait for the
+/// answer. So a head that is a whole request by its own rules is taken as one when nothing more
+/// comes for a short while. Whoever was only slow loses nothing: the rest of that head is skipped.
+#[derive(Debug, Default)]
+pub struct Requests {
+    /// Whether the last head may go on after it was answered.
+    may_go_on: bool,
+}
+
+/// How long a whole request without its empty line waits for more.
+const SHORT_WHILE: Duration = Duration::from_millis(250);
+
+impl Requests {
+    /// Reads the next head. `Ok(None)` is the end of the stream before a head began. `is_request`
+    /// says whether a head has all that its method needs.
+    ///
+    /// # Errors
+    /// [`HeadError`], after reading at most 8 KiB.
+    pub fn next(
+        &mut self,
+        source: &mut impl Source,
+        waits: Waits,
+        is_request: impl Fn(&Head) -> bool,
+    ) -> Result<Option<Head>, HeadError> {
+        let reading = Reading {
+            skips_fields: self.may_go_on,
+            is_request: Some(&is_request),
+            ..Reading::new(source, waits)
+        };
+        let head = reading.head(|_| Err(HeadError::CutOff))?;
+        self.may_go_on = head.as_ref().is_some_and(|head| !head.is_whole);
+        Ok(head)
+    }
+}
+
+/// The reading of one head.
+struct Reading<'a, S> {
+    source: &'a mut S,
+    waits: Waits,
+    /// Whether header fields before the start line belong to the head before this one.
+    skips_fields: bool,
+    /// Says whether a head can do without its empty line.
+    is_request: Option<&'a dyn Fn(&Head) -> bool>,
+    /// When it was first waited for more of a whole request.
+    waited: Option<Instant>,
+}
+
+impl<'a, S: Source> Reading<'a, S> {
+    fn new(source: &'a mut S, waits: Waits) -> Self {
+        Self {
+            source,
+            waits,
+            skips_fields: false,
+            is_request: None,
+            waited: None,
+        }
+    }
+
+    fn head(
+        mut self,
+        at_close: impl FnOnce(Head) -> Result<Option<Head>, HeadError>,
+    ) -> Result<Option<Head>, HeadError> {
+        let mut head = Head {
+            text: Vec::with_capacity(256),
+            is_well_formed: true,
+            ..Head::default()
+        };
+        let Some(skipped) = self.start_line(&mut head)? else {
+            return if head.text.is_empty() {
+                Ok(None)
+            } else {
+                at_close(head)
+            };
+        };
+        let mut lines = 1;
+        loop {
+            let start = head.text.len();
+            if self.is_over(&head)? {
+                return Ok(Some(head));
+            }
+            let limit = MAX_HEAD.saturating_sub(skipped + start);
+            let read = read_line(self.source, limit, &mut head.text)?;
+            let line = head.text.get(start..).unwrap_or_default();
+            if !line.ends_with(b"\n") {
+                if read == limit {
+                    return Err(HeadError::TooLong);
+                }
+                return at_close(head);
+            }
+            let line = trim_line_end(line);
+            if line.is_empty() {
+                head.is_whole = true;
+                return Ok(Some(head));
+            }
+            if lines > MAX_FIELDS {
+                return Err(HeadError::TooManyFields);
+            }
+            if let Some(field) = field(line, start) {
+                head.fields.push(field);
+            } else {
+                head.is_well_formed = false;
+            }
+            lines += 1;
+        }
+    }
+
+    /// Reads the start line, after what may come before it, and returns how many bytes that had.
+    /// `None` is the end of the stream.
+    fn start_line(&mut self, head: &mut Head) -> Result<Option<usize>, HeadError> {
+        let (mut skipped, mut fields) = (0, 0);
+        loop {
+            self.source.allow(self.waits.first);
+            let Some(empty) = skip_empty_lines(self.source)? else {
+                return Ok(None);
+            };
+            skipped += empty;
+            self.source.allow(Some(self.waits.whole));
+            head.text.clear();
+            let limit = MAX_HEAD.saturating_sub(skipped);
+            let read = read_line(self.source, limit, &mut head.text)?;
+            if !head.text.ends_with(b"\n") {
+                return if read == limit {
+                    Err(HeadError::TooLong)
+                } else {
+                    Ok(None)
+                };
+            }
+            let line = trim_line_end(&head.text);
+            if self.skips_fields && field(line, 0).is_some() {
+                fields += 1;
+                if fields > MAX_FIELDS {
+                    return Err(HeadError::TooManyFields);
+                }
+            } else if line.is_empty() {
+                // White space alone before the start line is an empty line too.
+                skipped += head.text.len();
+            } else {
+                head.start_line = 0..line.len();
+                return Ok(Some(skipped));
+            }
+        }
+    }
+
+    /// Whether the head is a request that its sender has ended without an empty line. Waits where
+    /// the next line is not there yet.
+    fn is_over(&mut self, head: &Head) -> Result<bool, HeadError> {
+        let Some(is_request) = self.is_request else {
+            return Ok(false);
+        };
+        if !self.source.buffered().is_empty() || !is_request(head) {
+            return Ok(false);
+        }
+        // Reading on begins the time of the head anew, once and not with each line.
+        let waited = self.waited.get_or_insert_with(Instant::now).elapsed();
+        let left = self.waits.whole.saturating_sub(waited);
+        self.source.allow(Some(SHORT_WHILE.min(left)));
+        let more = self.source.fill_buf().map(<[u8]>::len);
+        self.source.allow(Some(left));
+        match more {
+            Err(error) if is_silence(&error) => Ok(true),
+            Err(error) => Err(error.into()),
+            // A close is no end of a head.
+            Ok(_) => Ok(false),
+        }
+    }
+}
+
+fn is_silence(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock
+    )
 }
 
 /// Skips empty lines and returns how many bytes they had, or `None` at the end of the stream.
@@ -276,8 +414,12 @@ mod tests {
         whole: Duration::from_secs(1),
     };
 
+    fn read_next(source: &mut Script) -> Result<Option<Head>, HeadError> {
+        Requests::default().next(source, WAITS, |_| false)
+    }
+
     fn read(text: &str) -> Result<Option<Head>, HeadError> {
-        Head::read(&mut Script::of(text), WAITS)
+        Requests::default().next(&mut Script::of(text), WAITS, |_| false)
     }
 
     #[test]
@@ -333,7 +475,11 @@ mod tests {
                 .unwrap()
                 .is_well_formed()
         );
-        let head = Head::read(&mut Script::of(b"A\nTitle: \xff\n\n".as_slice()), WAITS);
+        let head = Requests::default().next(
+            &mut Script::of(b"A\nTitle: \xff\n\n".as_slice()),
+            WAITS,
+            |_| false,
+        );
         assert_eq!(
             head.unwrap().unwrap().field("Title"),
             Err(FieldError::NotUtf8("Title"))
@@ -343,20 +489,14 @@ mod tests {
     #[test]
     fn endless_line_is_given_up_at_the_limit() {
         let mut source = Script::of("x".repeat(20_000));
-        assert!(matches!(
-            Head::read(&mut source, WAITS),
-            Err(HeadError::TooLong)
-        ));
+        assert!(matches!(read_next(&mut source), Err(HeadError::TooLong)));
         assert_eq!(source.read_so_far(), MAX_HEAD);
     }
 
     #[test]
     fn endless_empty_lines_are_given_up_near_the_limit() {
         let mut source = Script::of("\r\n".repeat(20_000));
-        assert!(matches!(
-            Head::read(&mut source, WAITS),
-            Err(HeadError::TooLong)
-        ));
+        assert!(matches!(read_next(&mut source), Err(HeadError::TooLong)));
     }
 
     #[test]
@@ -377,11 +517,93 @@ mod tests {
         assert!(matches!(read(&format!("A{text}")), Err(HeadError::TooLong)));
     }
 
+    /// The start lines and fields of what is read; a head with a `B` is whole without its end.
+    fn all(mut source: Script) -> Vec<String> {
+        let mut requests = Requests::default();
+        let is_request = |head: &Head| head.field("B").is_ok_and(|field| field.is_some());
+        let mut read = Vec::new();
+        loop {
+            match requests.next(&mut source, WAITS, is_request) {
+                Ok(Some(head)) => {
+                    let lines = String::from_utf8_lossy(head.text());
+                    read.push(lines.replace("\r\n", "\n").replace('\n', "|"));
+                }
+                Ok(None) => return read,
+                Err(error) => {
+                    read.push(error.to_string());
+                    return read;
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_whole_request_without_its_empty_line_is_read_after_a_short_while() {
+        let read = all(Script::with_pauses(&["X 1\nA: 1\nB: 2\n", "X 2\nB: 3\n"]));
+        assert_eq!(read, ["X 1|A: 1|B: 2|", "X 2|B: 3|"]);
+        // What is not complete waits for the rest.
+        let read = all(Script::then_silence("X 1\nA: 1\n"));
+        assert_eq!(read, ["the message head was not complete in time"]);
+        // Nor is half a line more the end of a head.
+        let read = all(Script::then_silence("X 1\nB: 1\nTit"));
+        assert_eq!(read, ["the message head was not complete in time"]);
+        // A close is no end of a request.
+        assert_eq!(
+            all(Script::of("X 1\nB: 1\n")),
+            ["the connection was closed in the middle of a message head"]
+        );
+    }
+
+    #[test]
+    fn a_slow_client_loses_nothing() {
+        // The rest of a head comes after its answer, in pieces, with or without the next request.
+        for pieces in [
+            &["X 1\r\nB: 1\r\n", "C: 2\r\n\r\nX 2\r\nB: 2\r\n\r\n"][..],
+            &["X 1\r\nB: 1\r\n", "C: 2\r\n", "\r\n", "X 2\r\nB: 2\r\n\r\n"],
+            &["X 1\r\nB: 1\r\n", "\r\n", "X 2\r\nB: 2\r\n\r\n"],
+            &["X 1\r\nB: 1\r\n", "X 2\r\nB: 2\r\n\r\n"],
+        ] {
+            // A wait between requests is not limited, so its pauses are none.
+            let pieces: Vec<_> = pieces.to_vec();
+            let mut script = Script::with_pauses(&pieces[..1]);
+            script.then(&pieces[1..].concat());
+            assert_eq!(all(script), ["X 1|B: 1|", "X 2|B: 2||"], "{pieces:?}");
+        }
+        // A start line is never taken for a field of the head before it.
+        let mut script = Script::with_pauses(&["X 1\nB: 1\n"]);
+        script.then(&"C: 1\n".repeat(100));
+        assert_eq!(
+            all(script),
+            [
+                "X 1|B: 1|",
+                "the message head has more than 64 header fields"
+            ]
+        );
+    }
+
+    #[test]
+    fn the_head_of_a_frame_needs_no_end() {
+        let (head, rest) = Head::parse(b"X 1\nA: 1\nB: 2").unwrap();
+        assert_eq!(
+            (head.start_line(), head.field("B")),
+            (b"X 1".as_slice(), Ok(Some("2")))
+        );
+        assert_eq!(rest, b"");
+        let (head, rest) = Head::parse(b"X 1\r\nA: 1\r\n\r\nbody\n").unwrap();
+        assert_eq!(
+            (head.field("A"), rest),
+            (Ok(Some("1")), b"body\n".as_slice())
+        );
+        for wrong in [b"".as_slice(), b"\n\n", &[b'x'; 9000]] {
+            assert!(Head::parse(wrong).is_err());
+        }
+    }
+
     proptest! {
         #[test]
         fn arbitrary_bytes_never_panic(bytes: Vec<u8>) {
             let mut source = Script::of(bytes);
-            while let Ok(Some(head)) = Head::read(&mut source, WAITS) {
+            while let Ok(Some(head)) = read_next(&mut source) {
                 let _ = (head.start_line(), head.field("Host"), head.is_well_formed());
             }
         }
@@ -391,7 +613,7 @@ mod tests {
             let text = "A B C\r\nHost: vm\r\n\r\n\r\nLIST\nPort: 5\n\nX\r\nTitle: a b\r\n\r\n";
             let all = |mut source: Script| {
                 let mut heads = Vec::new();
-                while let Some(head) = Head::read(&mut source, WAITS).unwrap() {
+                while let Some(head) = read_next(&mut source).unwrap() {
                     heads.push(head.text().to_vec());
                 }
                 heads

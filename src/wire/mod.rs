@@ -1,6 +1,6 @@
 //! Messages ⇄ bytes. Nothing here knows a socket or a file.
 //!
-//! Reading has two steps. [`Head::read`] finds one message in a stream, within limits; it knows no
+//! Reading has two steps. [`Requests`] finds one message in a stream, within limits; it knows no
 //! method and no RFC. The module of a protocol ([`ci`], [`di`]) then makes a typed message of it. The
 //! error of each step says what to do next: after a [`HeadError`] the stream is out of step, so
 //! answer and close; after a [`Reject`] only this request is wrong, so answer and go on.
@@ -8,6 +8,7 @@
 pub mod ci;
 mod dates;
 pub mod di;
+pub mod frame;
 mod head;
 mod protocol;
 mod source;
@@ -15,7 +16,7 @@ mod terms;
 #[cfg(test)]
 pub(crate) mod testing;
 
-pub use head::{FieldError, Head, HeadError, Waits};
+pub use head::{FieldError, Head, HeadError, Requests, Waits};
 pub use protocol::{Protocol, Reject, Status, StatusLine};
 pub use source::{Source, read_line};
 pub use terms::{Endpoint, Host, Port, Record, RfcNumber, TermError, Title};

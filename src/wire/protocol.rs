@@ -210,16 +210,9 @@ pub(super) fn required<'a>(head: &'a Head, name: &'static str) -> Result<&'a str
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::wire::Waits;
-    use crate::wire::testing::Script;
-    use std::time::Duration;
 
     pub(in crate::wire) fn head(text: &str) -> Head {
-        let waits = Waits {
-            first: None,
-            whole: Duration::from_secs(1),
-        };
-        Head::read(&mut Script::of(text), waits).unwrap().unwrap()
+        Head::parse(text.as_bytes()).unwrap().0
     }
 
     fn refusal(line: &str) -> Option<Status> {

@@ -13,6 +13,15 @@ pub trait Source: BufRead {
     fn buffered(&self) -> &[u8];
 }
 
+/// Bytes that are all there.
+impl Source for &[u8] {
+    fn allow(&mut self, _: Option<Duration>) {}
+
+    fn buffered(&self) -> &[u8] {
+        self
+    }
+}
+
 /// Appends one line with its `\n` to `text`, reading at most `limit` bytes, and returns how many
 /// it read. A line without `\n` at its end was cut by the limit or by the end of the stream.
 ///

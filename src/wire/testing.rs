@@ -19,6 +19,8 @@ enum Piece {
     Bytes(Vec<u8>),
     /// The other side sends nothing for longer than anyone waits.
     Silence,
+    /// It sends nothing for one wait.
+    Pause,
 }
 
 impl Script {
@@ -30,6 +32,24 @@ impl Script {
         }
     }
 
+    /// These pieces, with a silence between them that ends one wait.
+    pub(crate) fn with_pauses(pieces: &[&str]) -> Self {
+        let mut script = Self::of("");
+        for piece in pieces {
+            script
+                .pieces
+                .push_back(Piece::Bytes(piece.as_bytes().to_vec()));
+            script.pieces.push_back(Piece::Pause);
+        }
+        script
+    }
+
+    /// These bytes come as well.
+    pub(crate) fn then(&mut self, bytes: &str) {
+        self.pieces
+            .push_back(Piece::Bytes(bytes.as_bytes().to_vec()));
+    }
+
     /// `bytes`, then silence instead of a close.
     pub(crate) fn then_silence(bytes: impl Into<Vec<u8>>) -> Self {
         let mut script = Self::of(bytes);
@@ -38,9 +58,9 @@ impl Script {
     }
 
     /// `text` in pieces of the lengths `cuts`, over and over.
-    pub(crate) fn in_pieces(text: &str, cuts: &[usize]) -> Self {
+    pub(crate) fn in_pieces(text: impl AsRef<[u8]>, cuts: &[usize]) -> Self {
         let mut script = Self::of("");
-        let mut rest = text.as_bytes();
+        let mut rest = text.as_ref();
         for &cut in cuts.iter().cycle() {
             if rest.is_empty() {
                 break;
@@ -74,9 +94,14 @@ impl BufRead for Script {
             self.pieces.pop_front();
             self.position = 0;
         }
+        if matches!(self.pieces.front(), Some(Piece::Pause)) {
+            self.pieces.pop_front();
+            self.position = 0;
+            return Err(io::ErrorKind::TimedOut.into());
+        }
         match self.pieces.front() {
             Some(Piece::Bytes(bytes)) => Ok(&bytes[self.position..]),
-            Some(Piece::Silence) => Err(io::ErrorKind::TimedOut.into()),
+            Some(Piece::Silence | Piece::Pause) => Err(io::ErrorKind::TimedOut.into()),
             None => Ok(&[]),
         }
     }

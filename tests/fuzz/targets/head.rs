@@ -17,7 +17,7 @@ const WAITS: Waits = Waits {
 fn heads(mut stream: Stream<'_>) -> (Vec<Vec<u8>>, bool) {
     let mut heads = Vec::new();
     loop {
-        match Head::read(&mut stream, WAITS) {
+        match requests.next(&mut stream, WAITS, |_| false) {
             Ok(Some(head)) => {
                 let _ = (
                     head.field("Host"),

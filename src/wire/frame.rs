@@ -1,0 +1,215 @@
+//! Frames: ten bytes of ASCII decimal length, left-justified and padded with spaces, and then that
+//! many bytes.
+//!
+//! It knows nothing of what is inside. The first byte of a connection tells frames from text: a
+//! frame begins with a digit, a request in text with a letter.
+
+use std::io::{self, Read, Write};
+use std::time::Duration;
+
+use super::{HeadError, Source, Waits};
+
+/// The length of the length.
+const PREFIX: usize = 10;
+/// The longest frame, in bytes, without its length.
+pub const MAX_FRAME: usize = 1024 * 1024;
+
+/// Why no frame could be read. The stream is out of step after any of these.
+#[derive(Debug, thiserror::Error)]
+pub enum FrameError {
+    /// The length is no number, or is not padded with spaces.
+    #[error("a frame begins with {0:?}, which is no length")]
+    NoLength(String),
+    /// The frame is longer than 1 MiB.
+    #[error("a frame has {0} bytes, and at most {MAX_FRAME} are taken")]
+    TooLong(u64),
+    /// The stream ended in the middle of the frame.
+    #[error("the connection was closed in the middle of a frame")]
+    CutOff,
+    /// The frame was not complete when its time was up.
+    #[error("the frame was not complete in time")]
+    TimedOut,
+    /// The connection failed.
+    #[error("the connection failed: {0}")]
+    Io(io::Error),
+}
+
+impl From<io::Error> for FrameError {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => Self::TimedOut,
+            io::ErrorKind::UnexpectedEof => Self::CutOff,
+            _ => Self::Io(error),
+        }
+    }
+}
+
+/// Whether what comes next on a stream is a frame and not text. Waits for the first byte, at most
+/// `time`; `None` is the end of the stream.
+///
+/// # Errors
+/// Those of [`HeadError`] that concern the stream.
+pub fn is_next(
+    source: &mut impl Source,
+    time: Option<Duration>,
+) -> Result<Option<bool>, HeadError> {
+    source.allow(time);
+    let first = source.fill_buf()?.first();
+    Ok(first.map(u8::is_ascii_digit))
+}
+
+/// Reads the next frame with its length before it, as it stands on the wire. `Ok(None)` is the end
+/// of the stream before a frame began.
+///
+/// # Errors
+/// [`FrameError`], after reading no more than the frame.
+pub fn read(source: &mut impl Source, waits: Waits) -> Result<Option<Frame>, FrameError> {
+    source.allow(waits.first);
+    if source.fill_buf()?.is_empty() {
+        return Ok(None);
+    }
+    source.allow(Some(waits.whole));
+    let mut bytes = vec![0; PREFIX];
+    source.read_exact(&mut bytes)?;
+    let length = length(&bytes)?;
+    // Memory grows with what comes, not with what was announced.
+    let mut rest = source.take(u64::try_from(length).unwrap_or_default());
+    if rest.read_to_end(&mut bytes)? < length {
+        return Err(FrameError::CutOff);
+    }
+    Ok(Some(Frame(bytes)))
+}
+
+fn length(prefix: &[u8]) -> Result<usize, FrameError> {
+    let wrong = || FrameError::NoLength(String::from_utf8_lossy(prefix).into_owned());
+    let text = str::from_utf8(prefix).map_err(|_| wrong())?;
+    let digits = text.trim_end_matches(' ');
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(wrong());
+    }
+    let length = digits.parse::<u64>().map_err(|_| wrong())?;
+    match usize::try_from(length) {
+        Ok(length) if length <= MAX_FRAME => Ok(length),
+        _ => Err(FrameError::TooLong(length)),
+    }
+}
+
+/// A frame, with its length before it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Frame(Vec<u8>);
+
+impl Frame {
+    /// A frame around `content`, which has at most [`MAX_FRAME`] bytes; what is beyond is left out.
+    #[must_use]
+    pub fn around(content: &[u8]) -> Self {
+        let content = content.get(..MAX_FRAME).unwrap_or(content);
+        let mut bytes = Vec::with_capacity(PREFIX + content.len());
+        // Writing to memory does not fail.
+        let _ = write!(bytes, "{:<PREFIX$}", content.len());
+        bytes.extend_from_slice(content);
+        Self(bytes)
+    }
+
+    /// What is inside.
+    #[must_use]
+    pub fn content(&self) -> &[u8] {
+        self.0.get(PREFIX..).unwrap_or_default()
+    }
+
+    /// The frame as it stands on the wire.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::testing::Script;
+    use proptest::prelude::*;
+
+    const WAITS: Waits = Waits {
+        first: None,
+        whole: Duration::from_secs(1),
+    };
+
+    fn read_one(bytes: impl Into<Vec<u8>>) -> Result<Option<Frame>, FrameError> {
+        read(&mut Script::of(bytes), WAITS)
+    }
+
+    #[test]
+    fn a_frame_is_its_length_and_that_many_bytes() {
+        assert_eq!(Frame::around(b"hello").bytes(), b"5         hello");
+        let frame = read_one("5         hello more").unwrap().unwrap();
+        assert_eq!(frame.content(), b"hello");
+        assert_eq!(read_one("0         ").unwrap().unwrap().content(), b"");
+        assert!(read_one("").unwrap().is_none());
+    }
+
+    #[test]
+    fn a_wrong_length_ends_the_stream() {
+        for wrong in [
+            "abc       x",
+            "-5        x",
+            "+5        x",
+            "5 5       x",
+            " 5        x",
+            "          x",
+            "5\n        x",
+            "0x5       x",
+            "5.0       x",
+            "\u{665}        x",
+        ] {
+            assert!(
+                matches!(read_one(wrong), Err(FrameError::NoLength(_))),
+                "{wrong:?}"
+            );
+        }
+        for huge in ["1048577   ", "9999999999"] {
+            assert!(
+                matches!(read_one(huge), Err(FrameError::TooLong(_))),
+                "{huge:?}"
+            );
+        }
+        for cut in ["5", "5         ", "5         hell", "1048576   "] {
+            assert!(matches!(read_one(cut), Err(FrameError::CutOff)), "{cut:?}");
+        }
+        let mut silent = Script::then_silence("5         hell");
+        assert!(matches!(
+            read(&mut silent, WAITS),
+            Err(FrameError::TimedOut)
+        ));
+    }
+
+    #[test]
+    fn the_first_byte_tells_frames_from_text() {
+        let is_next = |text: &str| is_next(&mut Script::of(text), None).unwrap();
+        assert_eq!(
+            [is_next("5    "), is_next("ADD"), is_next("\r\nADD")],
+            [Some(true), Some(false), Some(false)]
+        );
+        assert_eq!(is_next(""), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_split_gives_the_same_frames(
+            contents in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..50), 1..5),
+            cuts in prop::collection::vec(1_usize..20, 1..40),
+        ) {
+            let all: Vec<u8> = contents.iter().flat_map(|c| Frame::around(c).0).collect();
+            let mut source = Script::in_pieces(&all, &cuts);
+            for content in &contents {
+                let frame = read(&mut source, WAITS).unwrap().unwrap();
+                prop_assert_eq!(frame.content(), content.as_slice());
+            }
+            prop_assert!(read(&mut source, WAITS).unwrap().is_none());
+        }
+
+        #[test]
+        fn arbitrary_bytes_never_panic(bytes: Vec<u8>) {
+            let _ = read_one(bytes);
+        }
+    }
+}
