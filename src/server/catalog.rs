@@ -132,13 +132,7 @@ impl Catalog {
     /// returned presence ends.
     #[must_use]
     pub fn join(&self, connection: ConnectionId, address: IpAddr) -> Presence {
-        let peer = Peer {
-            address,
-            name: None,
-            records: HashMap::new(),
-            removed: None,
-        };
-        self.lock().peers.insert(connection, peer);
+        self.lock().peers.insert(connection, Peer::nobody(address));
         Presence {
             catalog: self.clone(),
             connection,
@@ -262,6 +256,39 @@ impl Presence {
         Ok(entrance)
     }
 
+    /// Leaves under `name`, and stays as a connection that may come back under any name. Returns
+    /// the records that went, newest first; `None` where it has no name.
+    ///
+    /// # Errors
+    /// [`Denied::Other`] where it has another name, and [`Denied::Replaced`].
+    pub fn withdraw(&self, name: &Endpoint) -> Result<Option<Vec<Record>>, Denied> {
+        let address = {
+            let mut state = self.catalog.lock();
+            let peer = state.peer(self.connection)?;
+            match &peer.name {
+                None => return Ok(None),
+                Some(other) if other != name => return Err(Denied::Other(other.clone())),
+                Some(_) => peer.address,
+            }
+        };
+        let mut all = Vec::new();
+        loop {
+            let mut state = self.catalog.lock();
+            let Some(removed) = state.remove_some(self.connection) else {
+                return Err(Denied::Replaced);
+            };
+            if removed.is_empty() {
+                state.remove_peer(self.connection);
+                state.peers.insert(self.connection, Peer::nobody(address));
+                break;
+            }
+            drop(state);
+            all.extend(removed);
+        }
+        all.sort_unstable_by_key(|(sequence, _)| std::cmp::Reverse(*sequence));
+        Ok(Some(all.into_iter().map(|(_, record)| record).collect()))
+    }
+
     /// Leaves, and says what went: `None` where the connection never had a name, or had lost it.
     #[must_use]
     pub fn leave(&self) -> Option<Left> {
@@ -289,6 +316,18 @@ impl Presence {
 impl Drop for Presence {
     fn drop(&mut self) {
         let _ = self.leave();
+    }
+}
+
+impl Peer {
+    /// A connection that has not said who it is.
+    fn nobody(address: IpAddr) -> Self {
+        Self {
+            address,
+            name: None,
+            records: HashMap::new(),
+            removed: None,
+        }
     }
 }
 
@@ -330,12 +369,12 @@ impl State {
     }
 
     /// Takes a chunk of its records from a connection; an empty one when all are gone.
-    fn remove_some(&mut self, connection: ConnectionId) -> Option<Vec<Record>> {
+    fn remove_some(&mut self, connection: ConnectionId) -> Option<Vec<(Sequence, Record)>> {
         let peer = self.peers.get_mut(&connection)?;
         let mut removed = Vec::with_capacity(PAGE.min(peer.records.len()));
         for (number, sequence) in peer.records.extract_if(|_, _| true).take(PAGE) {
             self.by_number.remove(&(number, sequence));
-            removed.extend(self.records.remove(&sequence));
+            removed.extend(self.records.remove_entry(&sequence));
         }
         *peer.removed.get_or_insert(0) += removed.len();
         Some(removed)
@@ -430,6 +469,23 @@ mod tests {
             .into_iter()
             .map(|(number, ..)| number)
             .collect()
+    }
+
+    #[test]
+    fn who_withdraws_is_gone_and_may_come_back() {
+        let catalog = Catalog::new(10);
+        let [one, other] = [1, 2].map(|id| catalog.join(id, address(1)));
+        for number in [5, 7, 6] {
+            added(&one, &record(number, "T", 1)).0.unwrap();
+        }
+        added(&other, &record(5, "T", 2)).0.unwrap();
+        assert_eq!(one.withdraw(&name(2)), Err(Denied::Other(name(1))));
+        let gone = one.withdraw(&name(1)).unwrap().unwrap();
+        let numbers: Vec<_> = gone.iter().map(|record| record.number.get()).collect();
+        assert_eq!(numbers, [6, 7, 5]);
+        assert_eq!((one.withdraw(&name(1)), catalog.len()), (Ok(None), 1));
+        assert_eq!(added(&one, &record(8, "T", 3)).0, Ok(Entrance::New));
+        assert_eq!(one.leave().unwrap().records, 1);
     }
 
     #[test]

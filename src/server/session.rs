@@ -11,10 +11,13 @@ use tracing::{debug, warn};
 use super::catalog::{Catalog, Cursor, Denied, Entrance, Gone, Left, PAGE, Presence, Scope};
 use crate::net::Sockets;
 use crate::transcript::Transcript;
-use crate::wire::Record;
+
+use crate::wire::ci::framed;
 use crate::wire::ci::p2s::{Request, begin_response, end_response, refusal};
-use crate::wire::{HeadError, Requests, Source, Waits};
-use crate::wire::{Reject, Status};
+use crate::wire::frame::{self, Dialect, Frame, FrameError, MAX_FRAME};
+use crate::wire::{
+    Endpoint, Head, HeadError, MAX_HEAD, Record, Reject, Requests, Source, Status, Title, Waits,
+};
 
 /// The most records of a response that are printed. Those after them are counted.
 const PRINTED_RECORDS: usize = 200;
@@ -40,7 +43,24 @@ enum End {
     /// The connection failed, or has lost its name: there is nobody to answer.
     Gone,
     /// The stream is out of step: the last word is 400.
-    OutOfStep(HeadError),
+    OutOfStep(OutOfStep),
+}
+
+/// Where the next request begins is not known any more.
+#[derive(Debug, thiserror::Error)]
+enum OutOfStep {
+    #[error(transparent)]
+    Head(#[from] HeadError),
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+}
+
+/// A request that was received.
+struct Received {
+    /// The message as it stood on the wire.
+    message: Vec<u8>,
+    /// Its head, where it has one.
+    head: Result<Head, Reject>,
 }
 
 impl From<io::Error> for End {
@@ -61,7 +81,9 @@ impl Server {
             presence,
             connection,
             from,
+            dialect: Dialect::Text,
             page: Vec::new(),
+            wanted: None,
             out: Vec::new(),
         };
         if let Err(End::OutOfStep(error)) = session.run(stream) {
@@ -78,31 +100,34 @@ struct Session<'a> {
     presence: Presence,
     connection: u64,
     from: SocketAddr,
+    /// How this peer speaks: its first byte tells.
+    dialect: Dialect,
     page: Vec<Record>,
+    /// The title that records must have to be told, where it matters.
+    wanted: Option<Title>,
     out: Vec<u8>,
 }
 
 impl Session<'_> {
     fn run(&mut self, stream: &mut (impl Source + Write)) -> Result<(), End> {
-        let waits = Waits {
-            first: None,
-            whole: self.server.request_time,
+        self.dialect = match frame::is_next(stream, None) {
+            Ok(Some(true)) => Dialect::Framed,
+            Ok(Some(false)) => Dialect::Text,
+            Ok(None) => return Ok(()),
+            Err(HeadError::Io(error)) => return Err(error.into()),
+            Err(error) => return Err(End::OutOfStep(error.into())),
         };
         let mut is_first = true;
         let mut requests = Requests::default();
-        loop {
-            let head = match requests.next(stream, waits, |head| Request::parse(head).is_ok()) {
-                Ok(Some(head)) => head,
-                Ok(None) => return Ok(()),
-                Err(HeadError::Io(error)) => return Err(error.into()),
-                Err(error) => return Err(End::OutOfStep(error)),
-            };
+        while let Some(Received { message, head }) = self.read(stream, &mut requests)? {
             if std::mem::take(&mut is_first) {
                 self.server.sockets.heard(self.connection);
             }
             let title = format_args!("[SERVER] Request from {}:", self.from);
-            self.server.transcript.message(title, head.text());
-            let answered = match Request::parse(&head) {
+            self.server.transcript.message(title, &message);
+            let request = head.and_then(|head| Request::parse(&head));
+            let may_end = matches!(request, Ok(Request::Close));
+            let answered = match request {
                 Ok(request) => self.answer(stream, request)?,
                 Err(reject) => Err(reject),
             };
@@ -110,6 +135,48 @@ impl Session<'_> {
                 warn!(from = %self.from, %reason, "answered {}", status.code());
                 self.refuse(stream, status)?;
             }
+            if may_end {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the next request.
+    fn read(
+        &self,
+        stream: &mut impl Source,
+        requests: &mut Requests,
+    ) -> Result<Option<Received>, End> {
+        let waits = Waits {
+            first: None,
+            whole: self.server.request_time,
+        };
+        match self.dialect {
+            Dialect::Text => {
+                let is_request = |head: &Head| Request::parse(head).is_ok();
+                match requests.next(stream, waits, is_request) {
+                    Ok(head) => Ok(head.map(|head| Received {
+                        message: head.text().to_vec(),
+                        head: Ok(head),
+                    })),
+                    Err(HeadError::Io(error)) => Err(error.into()),
+                    Err(error) => Err(End::OutOfStep(error.into())),
+                }
+            }
+            Dialect::Framed => match frame::read(stream, waits, MAX_HEAD) {
+                Ok(frame) => Ok(frame.map(|frame| {
+                    let head = Head::parse(frame.content());
+                    let head = head.map(|(head, _)| head);
+                    let wrong = |error: HeadError| Reject::bad_request(error.to_string());
+                    Received {
+                        message: frame.bytes().to_vec(),
+                        head: head.map_err(wrong),
+                    }
+                })),
+                Err(FrameError::Io(error)) => Err(error.into()),
+                Err(error) => Err(End::OutOfStep(error.into())),
+            },
         }
     }
 
@@ -134,22 +201,48 @@ impl Session<'_> {
                 let Record { number, holder, .. } = &record;
                 let line = format_args!("[SERVER] Added RFC {number} from {}", holder.host);
                 self.server.transcript.detail(line);
-                self.page.clear();
-                self.page.push(record);
-                self.respond(stream, None)?;
+                self.respond_with(stream, b"", vec![record])?;
             }
-            Request::Lookup { number, .. } => {
+            Request::Lookup { number, title, .. } => {
                 let next = self.first_page(Scope::Of(number));
-                if self.page.is_empty() {
+                // In frames a title that is given must match; in text it takes no part.
+                let is_exact = self.dialect == Dialect::Framed && !title.is_empty();
+                self.wanted = is_exact.then_some(title);
+                self.keep_wanted();
+                if self.page.is_empty() && next.is_none() {
                     self.refuse(stream, Status::NotFound)?;
                 } else {
-                    self.respond(stream, next)?;
+                    self.respond(stream, b"", next)?;
                 }
+                self.wanted = None;
             }
             Request::List { .. } => {
                 let next = self.first_page(Scope::All);
-                self.respond(stream, next)?;
+                if self.page.is_empty() && self.dialect == Dialect::Framed {
+                    self.refuse(stream, Status::NotFound)?;
+                } else {
+                    self.respond(stream, b"", next)?;
+                }
             }
+            Request::Delete(name) => match self.presence.withdraw(&name) {
+                Ok(Some(records)) => {
+                    let count = records.len();
+                    let Endpoint { host, port } = &name;
+                    let peer = match self.dialect {
+                        Dialect::Text => String::new(),
+                        Dialect::Framed => format!("{host} {port}\r\n"),
+                    };
+                    self.print_left(&Left {
+                        name: name.clone(),
+                        records: count,
+                    });
+                    self.respond_with(stream, peer.as_bytes(), records)?;
+                }
+                Ok(None) => self.refuse(stream, Status::NotFound)?,
+                Err(Denied::Replaced) => return Err(End::Gone),
+                Err(error) => return Ok(Err(Reject::bad_request(error.to_string()))),
+            },
+            Request::Close => self.refuse(stream, Status::Ok)?,
         }
         Ok(Ok(()))
     }
@@ -184,22 +277,45 @@ impl Session<'_> {
         next.map(|cursor| (scope, cursor))
     }
 
+    /// Leaves out of the page at hand what has another title than the one that is wanted.
+    fn keep_wanted(&mut self) {
+        if let Some(title) = &self.wanted {
+            self.page.retain(|record| record.title == *title);
+        }
+    }
+
     fn print_left(&self, Left { name, records }: &Left) {
         self.server.transcript.line(format_args!(
             "[SERVER] Peer {name} left. Removed 1 peer(s), {records} RFC(s)."
         ));
     }
 
-    /// Sends the page at hand and all those after it. Memory holds one page of them.
+    /// Sends records that are all at hand.
+    fn respond_with(
+        &mut self,
+        stream: &mut impl Write,
+        before: &[u8],
+        records: Vec<Record>,
+    ) -> io::Result<()> {
+        self.page = records;
+        let sent = self.respond(stream, before, None);
+        self.page = Vec::new();
+        sent
+    }
+
+    /// Sends the line `before`, the page at hand and all those after it. Memory holds one page of
+    /// them, or one frame.
     fn respond(
         &mut self,
         stream: &mut impl Write,
+        before: &[u8],
         mut next: Option<(Scope, Cursor)>,
     ) -> io::Result<()> {
         let mut count = 0;
         let mut excerpt = None;
         self.out.clear();
         begin_response(Status::Ok, &mut self.out);
+        self.out.extend_from_slice(before);
         loop {
             for record in &self.page {
                 if count == PRINTED_RECORDS {
@@ -208,15 +324,23 @@ impl Session<'_> {
                 record.write(&mut self.out);
                 count += 1;
             }
-            let Some((scope, cursor)) = next else { break };
-            stream.write_all(&self.out)?;
-            self.out.clear();
+            let is_full = self.dialect == Dialect::Framed && self.out.len() > MAX_FRAME;
+            let Some((scope, cursor)) = next.filter(|_| !is_full) else {
+                break;
+            };
+            if self.dialect == Dialect::Text {
+                stream.write_all(&self.out)?;
+                self.out.clear();
+            }
             let after = self.server.catalog.page(scope, cursor, &mut self.page);
+            self.keep_wanted();
             next = after.map(|cursor| (scope, cursor));
         }
         end_response(&mut self.out);
+        let framed = (self.dialect == Dialect::Framed).then(|| framed::frame(&self.out));
+        let message = framed.as_ref().map_or(self.out.as_slice(), Frame::bytes);
         match excerpt {
-            None => self.print_response(&self.out),
+            None => self.print_response(message),
             Some(mut excerpt) => {
                 // Writing to memory does not fail.
                 let _ = writeln!(
@@ -227,11 +351,15 @@ impl Session<'_> {
                 self.print_response(&excerpt);
             }
         }
-        stream.write_all(&self.out)
+        stream.write_all(message)
     }
 
     fn refuse(&mut self, stream: &mut impl Write, status: Status) -> io::Result<()> {
-        let response = refusal(status);
+        let text = refusal(status);
+        let response = match self.dialect {
+            Dialect::Text => text,
+            Dialect::Framed => framed::frame(&text).bytes().to_vec(),
+        };
         self.print_response(&response);
         stream.write_all(&response)
     }

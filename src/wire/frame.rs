@@ -14,15 +14,29 @@ const PREFIX: usize = 10;
 /// The longest frame, in bytes, without its length.
 pub const MAX_FRAME: usize = 1024 * 1024;
 
+/// How messages go over a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// As text: lines, and an empty line at the end of a head.
+    Text,
+    /// In frames.
+    Framed,
+}
+
 /// Why no frame could be read. The stream is out of step after any of these.
 #[derive(Debug, thiserror::Error)]
 pub enum FrameError {
     /// The length is no number, or is not padded with spaces.
     #[error("a frame begins with {0:?}, which is no length")]
     NoLength(String),
-    /// The frame is longer than 1 MiB.
-    #[error("a frame has {0} bytes, and at most {MAX_FRAME} are taken")]
-    TooLong(u64),
+    /// The frame is longer than is taken.
+    #[error("a frame has {length} bytes, and at most {most} are taken here")]
+    TooLong {
+        /// How long it is, in bytes.
+        length: u64,
+        /// How much would be taken.
+        most: usize,
+    },
     /// The stream ended in the middle of the frame.
     #[error("the connection was closed in the middle of a frame")]
     CutOff,
@@ -58,12 +72,16 @@ pub fn is_next(
     Ok(first.map(u8::is_ascii_digit))
 }
 
-/// Reads the next frame with its length before it, as it stands on the wire. `Ok(None)` is the end
+/// Reads the next frame, of at most `most` bytes ([`MAX_FRAME`] at the most). `Ok(None)` is the end
 /// of the stream before a frame began.
 ///
 /// # Errors
 /// [`FrameError`], after reading no more than the frame.
-pub fn read(source: &mut impl Source, waits: Waits) -> Result<Option<Frame>, FrameError> {
+pub fn read(
+    source: &mut impl Source,
+    waits: Waits,
+    most: usize,
+) -> Result<Option<Frame>, FrameError> {
     source.allow(waits.first);
     if source.fill_buf()?.is_empty() {
         return Ok(None);
@@ -71,7 +89,7 @@ pub fn read(source: &mut impl Source, waits: Waits) -> Result<Option<Frame>, Fra
     source.allow(Some(waits.whole));
     let mut bytes = vec![0; PREFIX];
     source.read_exact(&mut bytes)?;
-    let length = length(&bytes)?;
+    let length = length(&bytes, most.min(MAX_FRAME))?;
     // Memory grows with what comes, not with what was announced.
     let mut rest = source.take(u64::try_from(length).unwrap_or_default());
     if rest.read_to_end(&mut bytes)? < length {
@@ -80,7 +98,7 @@ pub fn read(source: &mut impl Source, waits: Waits) -> Result<Option<Frame>, Fra
     Ok(Some(Frame(bytes)))
 }
 
-fn length(prefix: &[u8]) -> Result<usize, FrameError> {
+fn length(prefix: &[u8], most: usize) -> Result<usize, FrameError> {
     let wrong = || FrameError::NoLength(String::from_utf8_lossy(prefix).into_owned());
     let text = str::from_utf8(prefix).map_err(|_| wrong())?;
     let digits = text.trim_end_matches(' ');
@@ -89,8 +107,8 @@ fn length(prefix: &[u8]) -> Result<usize, FrameError> {
     }
     let length = digits.parse::<u64>().map_err(|_| wrong())?;
     match usize::try_from(length) {
-        Ok(length) if length <= MAX_FRAME => Ok(length),
-        _ => Err(FrameError::TooLong(length)),
+        Ok(length) if length <= most => Ok(length),
+        _ => Err(FrameError::TooLong { length, most }),
     }
 }
 
@@ -135,7 +153,7 @@ mod tests {
     };
 
     fn read_one(bytes: impl Into<Vec<u8>>) -> Result<Option<Frame>, FrameError> {
-        read(&mut Script::of(bytes), WAITS)
+        read(&mut Script::of(bytes), WAITS, MAX_FRAME)
     }
 
     #[test]
@@ -168,7 +186,7 @@ mod tests {
         }
         for huge in ["1048577   ", "9999999999"] {
             assert!(
-                matches!(read_one(huge), Err(FrameError::TooLong(_))),
+                matches!(read_one(huge), Err(FrameError::TooLong { .. })),
                 "{huge:?}"
             );
         }
@@ -177,7 +195,7 @@ mod tests {
         }
         let mut silent = Script::then_silence("5         hell");
         assert!(matches!(
-            read(&mut silent, WAITS),
+            read(&mut silent, WAITS, MAX_FRAME),
             Err(FrameError::TimedOut)
         ));
     }
@@ -201,10 +219,10 @@ mod tests {
             let all: Vec<u8> = contents.iter().flat_map(|c| Frame::around(c).0).collect();
             let mut source = Script::in_pieces(&all, &cuts);
             for content in &contents {
-                let frame = read(&mut source, WAITS).unwrap().unwrap();
+                let frame = read(&mut source, WAITS, MAX_FRAME).unwrap().unwrap();
                 prop_assert_eq!(frame.content(), content.as_slice());
             }
-            prop_assert!(read(&mut source, WAITS).unwrap().is_none());
+            prop_assert!(read(&mut source, WAITS, MAX_FRAME).unwrap().is_none());
         }
 
         #[test]

@@ -16,6 +16,7 @@ mod terms;
 #[cfg(test)]
 pub(crate) mod testing;
 
+pub(crate) use head::MAX_HEAD;
 pub use head::{FieldError, Head, HeadError, Requests, Waits};
 pub use protocol::{Protocol, Reject, Status, StatusLine};
 pub use source::{Source, read_line};

@@ -2,8 +2,9 @@
 //!
 //! [`p2s`] is what a peer and the index server say to each other, [`p2p`] what two peers do. A
 //! message has one type for each direction, so that one that goes the wrong way can't be written.
-//! [`responses`] reads what index servers answer, in all the forms that exist.
+//! [`framed`] puts them into frames. [`responses`] reads what index servers answer, in all the forms that exist.
 
+pub mod framed;
 pub mod p2p;
 pub mod p2s;
 pub mod responses;

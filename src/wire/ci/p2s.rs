@@ -1,4 +1,5 @@
-//! Peer to server: ADD, LOOKUP, LIST and their responses (sections 2 and 3).
+//! Peer to server: ADD, LOOKUP, LIST and their responses (sections 2 and 3); DEL and CLOSE, which
+//! existing systems have besides, and LISTALL, their name of LIST.
 
 use std::fmt;
 use std::io::Write;
@@ -44,6 +45,10 @@ pub enum Request {
         /// Who asks.
         sender: Sender,
     },
+    /// This peer leaves, with all its RFCs, and the connection stays.
+    Delete(Endpoint),
+    /// The server may close.
+    Close,
 }
 
 impl Request {
@@ -72,10 +77,17 @@ impl Request {
                 title,
                 sender,
             })
-        } else if words == "LIST ALL" {
+        } else if words == "LIST ALL" || words == "LISTALL" {
             Ok(Self::List {
                 sender: sender(head)?,
             })
+        } else if words == "DEL" {
+            let Sender { host, port } = sender(head)?;
+            let missing = || Reject::bad_request("the header Port is missing");
+            let port = port.ok_or_else(missing)?;
+            Ok(Self::Delete(Endpoint { host, port }))
+        } else if words == "CLOSE" {
+            Ok(Self::Close)
         } else {
             Err(unknown_method(words))
         }
@@ -96,6 +108,8 @@ impl Request {
                 host: host.clone(),
                 port,
             }),
+            // Who leaves need not enter first.
+            Self::Delete(_) | Self::Close => None,
         }
     }
 
@@ -124,6 +138,8 @@ impl Request {
                 Some(title),
             ),
             Self::List { sender } => ("LIST ALL".to_owned(), &sender.host, sender.port, None),
+            Self::Delete(peer) => ("DEL".to_owned(), &peer.host, Some(peer.port), None),
+            Self::Close => return format!("CLOSE {VERSION}\r\n\r\n").into_bytes(),
         };
         let mut out = format!("{line} {VERSION}\r\nHost: {host}\r\n").into_bytes();
         // Writing to memory does not fail.
