@@ -18,8 +18,9 @@ use super::registrar::{Registrar, Saved};
 
 /// How long what is not waited for may stay unwritten.
 const LAZY_TIME: Duration = Duration::from_secs(1);
-/// How long a change waits for the disk. The table in memory is right also where it is full.
-const SAVE_TIME: Duration = Duration::from_secs(5);
+/// How long a change waits for the disk: in frames an answer must come within a second. The table in
+/// memory is right also where the disk is full.
+const SAVE_TIME: Duration = Duration::from_millis(500);
 /// The largest file that is read, in bytes.
 const MAX_FILE: u64 = 256 * 1024 * 1024;
 

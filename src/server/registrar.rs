@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-use crate::wire::di::registration::{ActivePeer, Cookie};
+use crate::wire::di::registration::Cookie;
 use crate::wire::{Endpoint, Status};
 
 /// The most peers that are remembered. The one that was inactive for longest makes room.
@@ -36,6 +36,8 @@ struct Entry {
     expires: SystemTime,
     /// Whether its time ended because it has left.
     has_left: bool,
+    /// When it was last heard of.
+    heard: SystemTime,
     /// When it last registered.
     registered: SystemTime,
     /// How often it registered on each day (since 1970).
@@ -55,8 +57,8 @@ pub struct Registration {
     pub ttl: u32,
     /// How often it has registered in the last 30 days.
     pub registrations: u32,
-    /// When it last registered.
-    pub registered: SystemTime,
+    /// When it was last heard of.
+    pub heard: SystemTime,
 }
 
 impl Registrar {
@@ -117,6 +119,7 @@ impl Registrar {
             peer: peer.clone(),
             expires: now,
             has_left: false,
+            heard: now,
             registered: now,
             days: BTreeMap::new(),
         });
@@ -129,6 +132,7 @@ impl Registrar {
         // The letter case of a name may be another than before.
         entry.peer = peer.clone();
         entry.registered = now;
+        entry.heard = now;
         entry.has_left = false;
         let today = day(now);
         entry.days.retain(|day, _| day + DAYS > today);
@@ -169,23 +173,31 @@ impl Registrar {
         if entry.expires <= now {
             return Err(Status::NotRegistered);
         }
+        self.revive(cookie, now)
+    }
+
+    /// A peer is active, whether it was before or not: in frames every sign of life activates.
+    ///
+    /// # Errors
+    /// [`Status::UnknownCookie`].
+    pub fn revive(&mut self, cookie: Cookie, now: SystemTime) -> Result<Registration, Status> {
+        let entry = self.entries.get_mut(&cookie);
+        let entry = entry.ok_or(Status::UnknownCookie)?;
+        entry.has_left = false;
+        entry.heard = now;
         self.live_until(cookie, now + self.ttl);
         self.registration(cookie, now).ok_or(Status::UnknownCookie)
     }
 
-    /// Every active peer but the one that asks, which is active for asking.
-    ///
-    /// # Errors
-    /// Those of [`Registrar::keep_alive`].
-    pub fn peers(&mut self, cookie: Cookie, now: SystemTime) -> Result<Vec<ActivePeer>, Status> {
-        self.keep_alive(cookie, now)?;
+    /// Every active peer but the one with this cookie, in the order of their cookies.
+    #[must_use]
+    pub fn others(&self, cookie: Cookie, now: SystemTime) -> Vec<Registration> {
         let mut others: Vec<_> = self
             .active(now)
             .filter(|other| other.cookie != cookie)
             .collect();
         others.sort_unstable_by_key(|other| other.cookie);
-        let told = |Registration { peer, ttl, .. }| ActivePeer { peer, ttl };
-        Ok(others.into_iter().map(told).collect())
+        others
     }
 
     /// The records that are active.
@@ -228,7 +240,7 @@ impl Registrar {
             // A second that has begun counts, so that a whole TTL is seen as one.
             ttl: u32::try_from(left.as_nanos().div_ceil(1_000_000_000)).unwrap_or(u32::MAX),
             registrations: recent.fold(0, |sum, (_, count)| sum.saturating_add(*count)),
-            registered: entry.registered,
+            heard: entry.heard,
         })
     }
 
@@ -330,6 +342,7 @@ impl Registrar {
                 peer: endpoint.clone(),
                 expires,
                 has_left: false,
+                heard: time(peer.registered)?,
                 registered: time(peer.registered)?,
                 days: peer.registrations,
             };
@@ -383,7 +396,17 @@ mod tests {
         Cookie::new(number).unwrap()
     }
 
-    fn ports(told: &[ActivePeer]) -> Vec<u16> {
+    /// What a peer is told that asks who is active.
+    fn asked(
+        table: &mut Registrar,
+        cookie: Cookie,
+        now: SystemTime,
+    ) -> Result<Vec<Registration>, Status> {
+        table.keep_alive(cookie, now)?;
+        Ok(table.others(cookie, now))
+    }
+
+    fn ports(told: &[Registration]) -> Vec<u16> {
         told.iter().map(|told| told.peer.port.get()).collect()
     }
 
@@ -433,7 +456,7 @@ mod tests {
         table.register(&peer(5), Some(second), at(1)).unwrap();
         assert_eq!(table.keep_alive(first, at(2)), Err(Status::NotRegistered));
         let third = table.register(&peer(7), None, at(3)).unwrap().cookie;
-        assert_eq!(ports(&table.peers(third, at(4)).unwrap()), [5]);
+        assert_eq!(ports(&asked(&mut table, third, at(4)).unwrap()), [5]);
         // The one that lost its place gets another.
         assert_eq!(
             table.register(&peer(8), Some(first), at(5)).unwrap().cookie,
@@ -447,10 +470,13 @@ mod tests {
         let first = table.register(&peer(5), None, at(0)).unwrap().cookie;
         assert!(table.keep_alive(first, at(TTL - 1)).is_ok());
         assert_eq!(table.registration(first, at(TTL)).unwrap().ttl, 7199);
-        assert!(table.peers(first, at(2 * TTL - 2)).is_ok());
+        assert!(asked(&mut table, first, at(2 * TTL - 2)).is_ok());
         let end = 3 * TTL - 2;
         assert_eq!(table.keep_alive(first, at(end)), Err(Status::NotRegistered));
-        assert_eq!(table.peers(first, at(end)), Err(Status::NotRegistered));
+        assert_eq!(
+            asked(&mut table, first, at(end)),
+            Err(Status::NotRegistered)
+        );
         assert!(!table.registration(first, at(end)).unwrap().is_active);
         assert_eq!(
             table
@@ -476,15 +502,19 @@ mod tests {
         let mut table = table();
         let first = table.register(&peer(5), None, at(0)).unwrap().cookie;
         let second = table.register(&peer(6), None, at(0)).unwrap().cookie;
-        assert_eq!(ports(&table.peers(second, at(1)).unwrap()), [5]);
+        assert_eq!(ports(&asked(&mut table, second, at(1)).unwrap()), [5]);
         assert!(!table.leave(first, at(2)).unwrap().is_active);
-        assert_eq!(ports(&table.peers(second, at(2)).unwrap()), [0_u16; 0]);
+        assert_eq!(
+            ports(&asked(&mut table, second, at(2)).unwrap()),
+            [0_u16; 0]
+        );
         assert_eq!(table.keep_alive(first, at(2)), Err(Status::NotRegistered));
         assert!(table.leave(first, at(3)).is_ok());
+        assert!(table.revive(first, at(3)).unwrap().is_active);
         for status in [
             table.leave(cookie(9), at(4)).map(drop),
             table.keep_alive(cookie(9), at(4)).map(drop),
-            table.peers(cookie(9), at(4)).map(drop),
+            asked(&mut table, cookie(9), at(4)).map(drop),
         ] {
             assert_eq!(status, Err(Status::UnknownCookie));
         }
@@ -496,7 +526,7 @@ mod tests {
         for port in [9, 3, 7] {
             table.register(&peer(port), None, at(port.into())).unwrap();
         }
-        let told = table.peers(cookie(3), at(10)).unwrap();
+        let told = asked(&mut table, cookie(3), at(10)).unwrap();
         assert_eq!(ports(&told), [9, 3]);
         assert_eq!([told[0].ttl, told[1].ttl], [7199, 7193]);
     }

@@ -1,6 +1,7 @@
-//! The registration server of P2P-DI/1.0: one request and one response for each connection.
+//! The registration server of P2P-DI/1.0: one request and one response for each connection, or
+//! many of them in frames.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -8,12 +9,15 @@ use std::time::{Duration, SystemTime};
 use tracing::warn;
 
 use super::register::Register;
-use super::registrar::Registration;
+use super::registrar::{Registrar, Registration};
 use crate::net::Sockets;
 use crate::transcript::Transcript;
-use crate::wire::di::registration::{Method, Registered, Request, kept_alive, left, peer_list};
-use crate::wire::di::{Origin, refusal};
-use crate::wire::{HeadError, Reject, Requests, Source, Status, Waits};
+use crate::wire::di::registration::{
+    ActivePeer, Cookie, Method, Registered, Request, kept_alive, left, peer_list,
+};
+use crate::wire::di::{self, Origin, refusal};
+use crate::wire::frame::{self, Dialect, Frame, FrameError};
+use crate::wire::{Endpoint, Head, HeadError, MAX_HEAD, Reject, Requests, Source, Status, Waits};
 
 /// What all sessions of a registration server share.
 #[derive(Debug, Clone)]
@@ -30,102 +34,70 @@ pub struct RegistrationServer {
     pub os: Arc<str>,
 }
 
+/// What a request is answered with, in whatever dialect.
+enum Answer {
+    Registered(Registration),
+    Left,
+    Peers(Vec<Registration>),
+    Alive(Registration),
+}
+
 impl RegistrationServer {
-    /// Answers one request. `connection` is its number among the sockets.
+    /// Answers one request in text, or as many in frames as come. `connection` is its number among
+    /// the sockets.
     pub fn serve(&self, stream: &mut (impl Source + Write), connection: u64, from: SocketAddr) {
         self.transcript
             .line(format_args!("[SERVER] New TCP connection from {from}"));
-        let waits = Waits {
-            first: Some(self.request_time),
-            whole: self.request_time,
+        let session = Session {
+            server: self,
+            connection,
+            from,
         };
-        let mut requests = Requests::default();
-        let answer = match requests.next(stream, waits, |head| Request::parse(head).is_ok()) {
-            Ok(Some(head)) => {
-                self.sockets.heard(connection);
-                let title = format_args!("[SERVER] Request from {from}:");
-                self.transcript.message(title, head.text());
-                match Request::parse(&head) {
-                    Ok(request) => self.answer(&request),
-                    Err(Reject { status, reason }) => {
-                        warn!(%from, %reason, "answered {}", status.code());
-                        self.refuse(status)
-                    }
-                }
-            }
-            Ok(None) | Err(HeadError::Io(_)) => return,
-            Err(error) => {
-                let status = match error {
-                    HeadError::TimedOut => Status::RequestTimeout,
-                    _ => Status::BadRequest,
-                };
-                warn!(%from, %error, "answered {} and closed", status.code());
-                self.refuse(status)
-            }
-        };
-        let title = format_args!("[SERVER] Response to {from}:");
-        self.transcript.message(title, &answer);
-        if let Err(error) = send(stream, &answer) {
-            warn!(%from, %error, "the response was not sent");
+        match frame::is_next(stream, Some(self.request_time)) {
+            Ok(Some(true)) => session.serve_frames(stream),
+            Ok(None) | Err(HeadError::Io(_)) => {}
+            Ok(Some(false)) => session.serve_text(stream),
+            Err(error) => session.give_up(stream, &error),
         }
     }
 
-    fn answer(&self, request: &Request) -> Vec<u8> {
-        let Request {
-            method,
-            peer,
-            cookie,
-        } = request;
+    /// Does what is asked. In text only REGISTER activates; in frames every sign of life does.
+    fn answer(
+        &self,
+        method: Method,
+        peer: Option<&Endpoint>,
+        cookie: Option<Cookie>,
+        dialect: Dialect,
+    ) -> Result<Answer, Status> {
         let now = SystemTime::now();
-        let origin = self.origin(now);
-        let Some(known) = *cookie else {
-            return self.register(request, now);
-        };
-        let answered = match method {
-            Method::Register => return self.register(request, now),
-            Method::Leave => self.register.change(|table| {
-                let gone = table.leave(known, now)?;
-                self.say(format_args!("{} (cookie {known}) left", gone.peer));
-                Ok(left(origin))
-            }),
-            Method::PeerQuery => self.register.touch(|table| {
-                table.check(known, peer)?;
-                let peers = table.peers(known, now)?;
-                Ok(peer_list(&peers, origin))
-            }),
-            Method::KeepAlive => self.register.touch(|table| {
-                table.check(known, peer)?;
-                Ok(kept_alive(table.keep_alive(known, now)?.ttl, origin))
-            }),
-        };
-        answered.unwrap_or_else(|status: Status| {
-            let code = status.code();
-            warn!(%peer, cookie = %known, "answered {code}");
-            self.refuse(status)
-        })
-    }
-
-    fn register(&self, request: &Request, now: SystemTime) -> Vec<u8> {
-        let registered = self
-            .register
-            .change(|table| table.register(&request.peer, request.cookie, now));
-        match registered {
-            Ok(Registration {
-                cookie,
-                peer,
-                ttl,
-                registrations,
-                ..
-            }) => {
-                self.say(format_args!("Registered {peer} with cookie {cookie}"));
-                let registered = Registered {
-                    cookie,
-                    ttl,
-                    registrations,
-                };
-                registered.to_bytes(self.origin(now))
+        if method == Method::Register {
+            let peer = peer.ok_or(Status::BadRequest)?;
+            let registered = self
+                .register
+                .change(|table| table.register(peer, cookie, now))?;
+            let Registration { cookie, peer, .. } = &registered;
+            self.say(format_args!("Registered {peer} with cookie {cookie}"));
+            return Ok(Answer::Registered(registered));
+        }
+        let cookie = cookie.ok_or(Status::UnknownCookie)?;
+        let alive = |table: &mut Registrar| match dialect {
+            Dialect::Text => {
+                peer.map_or(Ok(()), |peer| table.check(cookie, peer))?;
+                table.keep_alive(cookie, now)
             }
-            Err(status) => self.refuse(status),
+            Dialect::Framed => table.revive(cookie, now),
+        };
+        match method {
+            Method::Register | Method::KeepAlive => self.register.touch(alive).map(Answer::Alive),
+            Method::PeerQuery => self.register.touch(|table| {
+                alive(table)?;
+                Ok(Answer::Peers(table.others(cookie, now)))
+            }),
+            Method::Leave => {
+                let gone = self.register.change(|table| table.leave(cookie, now))?;
+                self.say(format_args!("{} (cookie {cookie}) left", gone.peer));
+                Ok(Answer::Left)
+            }
         }
     }
 
@@ -142,17 +114,180 @@ impl RegistrationServer {
     fn say(&self, what: std::fmt::Arguments<'_>) {
         self.transcript.line(format_args!("[SERVER] {what}"));
     }
+}
 
-    fn refuse(&self, status: Status) -> Vec<u8> {
-        refusal(status, self.origin(SystemTime::now()))
+/// One connection.
+struct Session<'a> {
+    server: &'a RegistrationServer,
+    connection: u64,
+    from: SocketAddr,
+}
+
+impl Session<'_> {
+    fn serve_text(&self, stream: &mut (impl Source + Write)) {
+        let waits = Waits {
+            first: Some(self.server.request_time),
+            whole: self.server.request_time,
+        };
+        let is_request = |head: &Head| Request::parse(head).is_ok();
+        let head = match Requests::default().next(stream, waits, is_request) {
+            Ok(Some(head)) => head,
+            Ok(None) | Err(HeadError::Io(_)) => return,
+            Err(error) => return self.give_up(stream, &error),
+        };
+        self.heard(head.text());
+        let origin = Origin {
+            date: SystemTime::now(),
+            os: &self.server.os,
+        };
+        let answered = Request::parse(&head).map_err(|reject| self.warn(&reject));
+        let answered = answered.and_then(|request| {
+            let Request {
+                method,
+                peer,
+                cookie,
+            } = request;
+            self.server
+                .answer(method, Some(&peer), cookie, Dialect::Text)
+        });
+        let answer = match answered {
+            Ok(answer) => answer.to_text(origin),
+            Err(status) => refusal(status, origin),
+        };
+        self.send(stream, &answer);
     }
 
-    fn origin(&self, date: SystemTime) -> Origin<'_> {
-        Origin { date, os: &self.os }
+    /// A connection in frames stays open for many exchanges.
+    fn serve_frames(&self, stream: &mut (impl Source + Write)) {
+        let waits = Waits {
+            first: None,
+            whole: self.server.request_time,
+        };
+        loop {
+            let frame = match frame::read(stream, waits, MAX_HEAD) {
+                Ok(Some(frame)) => frame,
+                Ok(None) | Err(FrameError::Io(_)) => return,
+                Err(error) => {
+                    warn!(from = %self.from, %error, "answered 400 and closed");
+                    let answer = di::framed::refusal(Status::BadRequest);
+                    self.send(stream, answer.bytes());
+                    return;
+                }
+            };
+            self.heard(frame.bytes());
+            let head = Head::parse(frame.content());
+            let head = head.map_err(|error| Reject::bad_request(error.to_string()));
+            let request = head.and_then(|(head, _)| di::framed::Request::parse(&head));
+            let answered = request.map_err(|reject| self.warn(&reject));
+            let answered = answered.and_then(|request| {
+                let (method, peer, cookie) = match request {
+                    di::framed::Request::Register(peer) => (Method::Register, Some(peer), None),
+                    di::framed::Request::Leave(cookie) => (Method::Leave, None, cookie),
+                    di::framed::Request::PeerQuery(cookie) => (Method::PeerQuery, None, cookie),
+                    di::framed::Request::KeepAlive(cookie) => (Method::KeepAlive, None, cookie),
+                    di::framed::Request::Index | di::framed::Request::Document(_) => {
+                        return Err(Status::BadRequest);
+                    }
+                };
+                self.server
+                    .answer(method, peer.as_ref(), cookie, Dialect::Framed)
+            });
+            let answer = match answered {
+                Ok(answer) => answer.to_frame(),
+                Err(status) => di::framed::refusal(status),
+            };
+            if !self.send(stream, answer.bytes()) {
+                return;
+            }
+        }
+    }
+
+    fn heard(&self, message: &[u8]) {
+        self.server.sockets.heard(self.connection);
+        let title = format_args!("[SERVER] Request from {}:", self.from);
+        self.server.transcript.message(title, message);
+    }
+
+    fn warn(&self, reject: &Reject) -> Status {
+        let Reject { status, reason } = reject;
+        warn!(from = %self.from, %reason, "answered {}", status.code());
+        *status
+    }
+
+    /// The end of a request was not found.
+    fn give_up(&self, stream: &mut impl Write, error: &HeadError) {
+        let status = match error {
+            HeadError::TimedOut => Status::RequestTimeout,
+            _ => Status::BadRequest,
+        };
+        warn!(from = %self.from, %error, "answered {} and closed", status.code());
+        let origin = Origin {
+            date: SystemTime::now(),
+            os: &self.server.os,
+        };
+        self.send(stream, &refusal(status, origin));
+    }
+
+    /// Sends an answer, and says whether that went well.
+    fn send(&self, stream: &mut impl Write, answer: &[u8]) -> bool {
+        let title = format_args!("[SERVER] Response to {}:", self.from);
+        self.server.transcript.message(title, answer);
+        let sent = stream.write_all(answer).and_then(|()| stream.flush());
+        if let Err(error) = &sent {
+            warn!(from = %self.from, %error, "the response was not sent");
+        }
+        sent.is_ok()
     }
 }
 
-fn send(stream: &mut impl Write, answer: &[u8]) -> io::Result<()> {
-    stream.write_all(answer)?;
-    stream.flush()
+impl Answer {
+    fn to_text(&self, origin: Origin<'_>) -> Vec<u8> {
+        match self {
+            Self::Registered(registration) => Registered {
+                cookie: registration.cookie,
+                ttl: registration.ttl,
+                registrations: registration.registrations,
+            }
+            .to_bytes(origin),
+            Self::Left => left(origin),
+            Self::Alive(registration) => kept_alive(registration.ttl, origin),
+            Self::Peers(others) => {
+                let told = |other: &Registration| ActivePeer {
+                    peer: other.peer.clone(),
+                    ttl: other.ttl,
+                };
+                let peers: Vec<_> = others.iter().map(told).collect();
+                peer_list(&peers, origin)
+            }
+        }
+    }
+
+    fn to_frame(&self) -> Frame {
+        let body = match self {
+            Self::Registered(registration) | Self::Alive(registration) => {
+                Some(object(registration, registration.cookie.get()).to_json())
+            }
+            Self::Left => None,
+            Self::Peers(others) => {
+                // No cookie is ever disclosed to others.
+                let objects: Vec<_> = others.iter().map(|other| object(other, 0)).collect();
+                Some(di::framed::peers(&objects))
+            }
+        };
+        let frame = di::framed::response(body.as_deref().map(str::as_bytes));
+        frame.unwrap_or_else(|| di::framed::refusal(Status::ServiceUnavailable))
+    }
+}
+
+fn object(registration: &Registration, cookie: u32) -> di::framed::PeerObject {
+    let Endpoint { host, port } = &registration.peer;
+    di::framed::PeerObject {
+        hostname: host.to_string(),
+        cookie,
+        port: port.get(),
+        last_active_time: di::framed::seconds(registration.heard),
+        registration_count: registration.registrations,
+        active: registration.is_active,
+        ttl: registration.ttl,
+    }
 }

@@ -2,11 +2,12 @@
 //! know.
 //!
 //! [`registration`] is what a peer and the registration server say to each other, [`exchange`]
-//! what two peers do. There is one request and one response for each connection, and every
+//! what two peers do, and [`framed`] both of it in frames. There is one request and one response for each connection, and every
 //! response has the shape of [`Response`]. Where a comment here names a section, it is one of the
 //! agreement of P2P-DI/1.0.
 
 pub mod exchange;
+pub mod framed;
 pub mod registration;
 
 use std::io::{self, Write};

@@ -1,0 +1,455 @@
+//! P2P-DI in frames, as existing systems speak it: messages like those of HTTP/1.1, with JSON.
+//!
+//! It says the same as the text in other words, so there are only words here; the rules stand with
+//! the table of peers and with the index. A JSON object has exactly the keys that are named here.
+
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
+
+use super::ResponseError;
+use super::exchange::Timed;
+use super::registration::{ActivePeer, Cookie};
+use crate::wire::dates::{content_length, http_date};
+use crate::wire::frame::{Frame, MAX_FRAME};
+use crate::wire::protocol::{Reject, Status, printable, required};
+use crate::wire::{Endpoint, Head, Host, Port, Record, RfcNumber};
+
+/// The version in every start line.
+const VERSION: &str = "HTTP/1.1";
+
+/// A request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Request {
+    /// This peer is active from now on.
+    Register(Endpoint),
+    /// The peer with this cookie is active no longer.
+    Leave(Option<Cookie>),
+    /// Who else is active?
+    PeerQuery(Option<Cookie>),
+    /// The peer with this cookie is still active.
+    KeepAlive(Option<Cookie>),
+    /// Which documents does the peer asked have?
+    Index,
+    /// A document of the peer asked.
+    Document(RfcNumber),
+}
+
+impl Request {
+    /// Whether a head is one of these messages and not one of P2P-CI.
+    #[must_use]
+    pub fn is_one(head: &Head) -> bool {
+        words(head).is_some()
+    }
+
+    /// Reads a request. The method may have any letter case; a cookie of 0 is none.
+    ///
+    /// # Errors
+    /// [`Reject`] with 400.
+    pub fn parse(head: &Head) -> Result<Self, Reject> {
+        let malformed = || {
+            let line = printable(head.start_line());
+            Reject::bad_request(format!("{line:?} is no request line"))
+        };
+        let (method, host) = words(head).ok_or_else(malformed)?;
+        if !head.is_well_formed() {
+            return Err(Reject::bad_request("a header line is not `Name: value`"));
+        }
+        let cookie = || {
+            let value = required(head, "Peer-Cookie")?;
+            match value {
+                "0" => Ok(None),
+                value => value.parse().map(Some),
+            }
+        };
+        match method.to_ascii_lowercase().as_str() {
+            "register" => Ok(Self::Register(Endpoint {
+                host: host.parse()?,
+                port: required(head, "Port")?.parse()?,
+            })),
+            "leave" => Ok(Self::Leave(cookie()?)),
+            "pquery" => Ok(Self::PeerQuery(cookie()?)),
+            "keepalive" => Ok(Self::KeepAlive(cookie()?)),
+            "rfcquery" => Ok(Self::Index),
+            "getrfc" => Ok(Self::Document(required(head, "RFC-Number")?.parse()?)),
+            _ => Err(malformed()),
+        }
+    }
+
+    /// The request in a frame. `host` is the host of the peer that asks, of `os` its system.
+    #[must_use]
+    pub fn to_frame(&self, host: &Host, os: &str, date: SystemTime) -> Frame {
+        let cookie = |cookie: &Option<Cookie>| {
+            let number = cookie.map_or(0, Cookie::get);
+            format!("Peer-Cookie: {number}\r\n")
+        };
+        let (method, fields) = match self {
+            Self::Register(Endpoint { port, .. }) => ("register", format!("port: {port}\r\n")),
+            Self::Leave(known) => ("leave", cookie(known)),
+            Self::PeerQuery(known) => ("pquery", cookie(known)),
+            Self::KeepAlive(known) => ("keepalive", cookie(known)),
+            Self::Index => ("rfcquery", String::new()),
+            Self::Document(number) => ("getrfc", format!("RFC-Number: {number}\r\n")),
+        };
+        let date = http_date(date);
+        let text = format!(
+            "{method} {host} {VERSION}\r\n{fields}Host: {host}\r\nOS: {os}\r\nDate: {date}\r\n"
+        );
+        Frame::around(text.as_bytes())
+    }
+}
+
+/// The method and the host of a request line.
+fn words(head: &Head) -> Option<(&str, &str)> {
+    let line = str::from_utf8(head.start_line()).ok()?;
+    let (words, version) = line.rsplit_once(' ')?;
+    let (method, host) = words.split_once(' ')?;
+    version.starts_with("HTTP/1.").then_some((method, host))
+}
+
+/// A response with a body, or without one. `None` where it is too long for a frame.
+#[must_use]
+pub fn response(body: Option<&[u8]>) -> Option<Frame> {
+    let Some(body) = body else {
+        return Some(Frame::around(
+            format!("{VERSION} 200 OK\r\n\r\n").as_bytes(),
+        ));
+    };
+    let head = format!("{VERSION} 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+    let content = [head.as_bytes(), body].concat();
+    (content.len() <= MAX_FRAME).then(|| Frame::around(&content))
+}
+
+/// A response that says no. What is unknown or not there is 403.
+#[must_use]
+pub fn refusal(status: Status) -> Frame {
+    let phrase = match status {
+        Status::BadRequest | Status::VersionNotSupported => "400 Bad Request",
+        Status::RequestTimeout => "408 Request Timeout",
+        Status::ServiceUnavailable => "503 Service Unavailable",
+        _ => "403 Forbidden",
+    };
+    Frame::around(format!("{VERSION} {phrase}\r\n\r\n").as_bytes())
+}
+
+/// A peer, as the registration server tells it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PeerObject {
+    /// Its host.
+    pub hostname: String,
+    /// By what it is known; 0 where that is not disclosed.
+    pub cookie: u32,
+    /// Its port.
+    pub port: u16,
+    /// When it was last heard of, in seconds since 1970.
+    pub last_active_time: f64,
+    /// How often it has registered in the last 30 days.
+    pub registration_count: u32,
+    /// Whether it is active.
+    pub active: bool,
+    /// For how many seconds it is.
+    pub ttl: u32,
+}
+
+impl PeerObject {
+    /// The object as JSON.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        // It has nothing that JSON could not hold.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+/// A time as these objects have it.
+#[must_use]
+pub fn seconds(time: SystemTime) -> f64 {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH);
+    since.unwrap_or(Duration::ZERO).as_secs_f64()
+}
+
+/// The body of the answer to pquery: an array of strings, each of which is an object in JSON.
+#[must_use]
+pub fn peers(peers: &[PeerObject]) -> String {
+    let encoded: Vec<_> = peers.iter().map(PeerObject::to_json).collect();
+    serde_json::to_string(&encoded).unwrap_or_default()
+}
+
+/// A document, as a peer tells it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DocumentObject {
+    /// Its number.
+    pub number: u32,
+    /// Its title.
+    pub title: String,
+    /// The host of the peer that has it.
+    pub hostname: String,
+    /// Its file.
+    pub path: String,
+}
+
+impl From<&Record> for DocumentObject {
+    fn from(record: &Record) -> Self {
+        Self {
+            number: record.number.get(),
+            title: record.title.to_string(),
+            hostname: record.holder.host.to_string(),
+            path: format!("rfc{}.txt", record.number),
+        }
+    }
+}
+
+impl DocumentObject {
+    /// The object as JSON.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+/// The body of the answer to rfcquery.
+#[must_use]
+pub fn documents(records: &[Record]) -> String {
+    let objects: Vec<_> = records.iter().map(DocumentObject::from).collect();
+    serde_json::to_string(&objects).unwrap_or_default()
+}
+
+/// A response that was received.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Response<'a> {
+    /// The code of the status line.
+    pub code: u16,
+    /// The body, which is empty where there is none.
+    pub body: &'a [u8],
+}
+
+impl<'a> Response<'a> {
+    /// Reads a response.
+    ///
+    /// # Errors
+    /// [`ResponseError`].
+    pub fn parse(frame: &'a Frame) -> Result<Self, ResponseError> {
+        let (head, body) = Head::parse(frame.content())?;
+        let wrong = || ResponseError::NoStatusLine(printable(head.start_line()));
+        let line = str::from_utf8(head.start_line()).map_err(|_| wrong())?;
+        let mut words = line.split_ascii_whitespace();
+        let version = words.next().filter(|word| word.starts_with("HTTP/1."));
+        version.ok_or_else(wrong)?;
+        let code = words.next().and_then(|code| code.parse().ok());
+        let code = code.ok_or_else(wrong)?;
+        let length = head.field("Content-Length")?;
+        let length = length.map(|value| {
+            let length = content_length(value).and_then(|length| usize::try_from(length).ok());
+            length.ok_or(ResponseError::WrongField("Content-Length"))
+        });
+        let length = length.transpose()?.unwrap_or(body.len());
+        let cut = || ResponseError::CutOff {
+            got: u64::try_from(body.len()).unwrap_or(u64::MAX),
+            length: u64::try_from(length).unwrap_or(u64::MAX),
+        };
+        let body = body.get(..length).ok_or_else(cut)?;
+        Ok(Self { code, body })
+    }
+
+    /// The peer of an answer to register or keepalive.
+    ///
+    /// # Errors
+    /// [`ResponseError::Line`] where the body is no such object.
+    pub fn peer(&self) -> Result<PeerObject, ResponseError> {
+        serde_json::from_slice(self.body).map_err(|_| self.wrong())
+    }
+
+    /// The peers of an answer to pquery. Objects that are not encoded again are read as well.
+    ///
+    /// # Errors
+    /// [`ResponseError::Line`] where the body is no list of peers.
+    pub fn peers(&self) -> Result<Vec<ActivePeer>, ResponseError> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Told {
+            Encoded(String),
+            Plain(PeerObject),
+        }
+        let told: Vec<Told> = serde_json::from_slice(self.body).map_err(|_| self.wrong())?;
+        told.into_iter()
+            .map(|told| {
+                let object = match told {
+                    Told::Plain(object) => object,
+                    Told::Encoded(text) => serde_json::from_str(&text).map_err(|_| self.wrong())?,
+                };
+                let peer = Endpoint {
+                    host: object.hostname.parse().map_err(|_| self.wrong())?,
+                    port: Port::new(object.port).ok_or_else(|| self.wrong())?,
+                };
+                let ttl = object.ttl;
+                Ok(ActivePeer { peer, ttl })
+            })
+            .collect()
+    }
+
+    /// The records of an answer to rfcquery. They have no port: it is that of the peer that
+    /// `ports` knows at their host. What is said of an unknown host is left out, for nobody could
+    /// be asked for it.
+    ///
+    /// # Errors
+    /// [`ResponseError::Line`] where the body is no list of documents.
+    pub fn documents(
+        &self,
+        ports: impl Fn(&Host) -> Option<Port>,
+    ) -> Result<Vec<Timed>, ResponseError> {
+        let told: Vec<DocumentObject> =
+            serde_json::from_slice(self.body).map_err(|_| self.wrong())?;
+        let mut records = Vec::with_capacity(told.len());
+        for object in told {
+            let host: Host = object.hostname.parse().map_err(|_| self.wrong())?;
+            let Some(port) = ports(&host) else { continue };
+            records.push(Timed {
+                record: Record {
+                    number: RfcNumber::new(object.number).ok_or_else(|| self.wrong())?,
+                    title: object.title.parse().map_err(|_| self.wrong())?,
+                    holder: Endpoint { host, port },
+                },
+                ttl: super::TTL,
+            });
+        }
+        Ok(records)
+    }
+
+    fn wrong(&self) -> ResponseError {
+        ResponseError::Line(printable(self.body))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(text: &str) -> Head {
+        Head::parse(text.as_bytes()).unwrap().0
+    }
+
+    fn vm(port: u16) -> Endpoint {
+        Endpoint::parse(&format!("vm:{port}"), Port::MIN).unwrap()
+    }
+
+    #[test]
+    fn requests_are_read_and_written() {
+        let cookie = Cookie::new(7);
+        for (request, text) in [
+            (
+                Request::Register(vm(1235)),
+                "register vm HTTP/1.1\r\nport: 1235\r\n",
+            ),
+            (
+                Request::Leave(cookie),
+                "leave vm HTTP/1.1\r\nPeer-Cookie: 7\r\n",
+            ),
+            (
+                Request::PeerQuery(cookie),
+                "pquery vm HTTP/1.1\r\nPeer-Cookie: 7\r\n",
+            ),
+            (
+                Request::KeepAlive(None),
+                "keepalive vm HTTP/1.1\r\nPeer-Cookie: 0\r\n",
+            ),
+            (Request::Index, "rfcquery vm HTTP/1.1\r\n"),
+            (
+                Request::Document(RfcNumber::new(48).unwrap()),
+                "getrfc vm HTTP/1.1\r\nRFC-Number: 48\r\n",
+            ),
+        ] {
+            let text =
+                format!("{text}Host: vm\r\nOS: Test 1\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\n");
+            let frame = request.to_frame(&vm(1).host, "Test 1", SystemTime::UNIX_EPOCH);
+            assert_eq!(String::from_utf8_lossy(frame.content()), text);
+            assert_eq!(Request::parse(&head(&text)).unwrap(), request);
+            let capitals = text.replacen(
+                text.split(' ').next().unwrap(),
+                &text.split(' ').next().unwrap().to_uppercase(),
+                1,
+            );
+            assert_eq!(Request::parse(&head(&capitals)).unwrap(), request);
+        }
+        for wrong in [
+            "dance vm HTTP/1.1",
+            "register vm HTTP/1.1",
+            "register a/b HTTP/1.1\r\nport: 5",
+            "register vm HTTP/1.1\r\nport: 0",
+            "leave vm HTTP/1.1",
+            "leave vm HTTP/1.1\r\nPeer-Cookie: x",
+            "getrfc vm HTTP/1.1",
+            "register HTTP/1.1\r\nport: 5",
+        ] {
+            assert!(Request::parse(&head(wrong)).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn objects_have_exactly_the_keys_that_are_agreed() {
+        let peer = PeerObject {
+            hostname: "vm".to_owned(),
+            cookie: 3,
+            port: 1235,
+            last_active_time: 1.5,
+            registration_count: 2,
+            active: true,
+            ttl: 7200,
+        };
+        let json = r#"{"hostname":"vm","cookie":3,"port":1235,"last_active_time":1.5,"registration_count":2,"active":true,"ttl":7200}"#;
+        assert_eq!(peer.to_json(), json);
+        let body = peers(std::slice::from_ref(&peer));
+        assert_eq!(body, format!("[{}]", serde_json::to_string(json).unwrap()));
+        assert_eq!(peers(&[]), "[]");
+        let frame = response(Some(body.as_bytes())).unwrap();
+        let told = Response::parse(&frame).unwrap().peers().unwrap();
+        let ttl = 7200;
+        assert_eq!(
+            told,
+            [ActivePeer {
+                peer: vm(1235),
+                ttl
+            }]
+        );
+
+        let record = Record {
+            number: RfcNumber::new(48).unwrap(),
+            title: "A \"title\"".parse().unwrap(),
+            holder: vm(5),
+        };
+        let body = documents(std::slice::from_ref(&record));
+        let json = r#"[{"number":48,"title":"A \"title\"","hostname":"vm","path":"rfc48.txt"}]"#;
+        assert_eq!(body, json);
+        let frame = response(Some(body.as_bytes())).unwrap();
+        let response = Response::parse(&frame).unwrap();
+        let told = response.documents(|_| Port::new(5)).unwrap();
+        assert_eq!((told.len(), &told[0].record), (1, &record));
+        assert!(response.documents(|_| None).unwrap().is_empty());
+    }
+
+    #[test]
+    fn responses_are_told_by_their_code_and_length() {
+        assert_eq!(
+            response(None).unwrap().content(),
+            b"HTTP/1.1 200 OK\r\n\r\n"
+        );
+        assert_eq!(
+            refusal(Status::UnknownCookie).content(),
+            b"HTTP/1.1 403 Forbidden\r\n\r\n"
+        );
+        let parse = |text: &str| {
+            let frame = Frame::around(text.as_bytes());
+            Response::parse(&frame).map(|r| (r.code, r.body.to_vec()))
+        };
+        assert_eq!(
+            parse("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nabc").unwrap(),
+            (200, b"ab".to_vec())
+        );
+        assert_eq!(
+            parse("HTTP/1.1 403 Forbidden\r\n\r\n").unwrap(),
+            (403, Vec::new())
+        );
+        assert!(parse("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc").is_err());
+        assert!(parse("P2P-CI/1.0 200 OK").is_err());
+        assert!(parse("").is_err());
+        assert!(response(Some(&vec![0; MAX_FRAME])).is_none());
+    }
+}
