@@ -41,6 +41,14 @@ impl Pace {
         })
     }
 
+    /// Waits until `bytes` may be sent at once.
+    pub fn wait_for(&self, bytes: u64) {
+        let mut left = bytes;
+        while left > 0 {
+            left -= self.take(left);
+        }
+    }
+
     /// Waits until some of `wanted` bytes may be sent, and says how many.
     pub(super) fn take(&self, wanted: u64) -> u64 {
         let portion = wanted.min(self.portion());

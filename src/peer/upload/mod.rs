@@ -1,6 +1,9 @@
 //! The upload server: answers GET with a file of the library, and with what this peer knows.
 //!
-//! P2P-CI/1.0 and P2P-DI/1.0 are told apart by the version token of each request.
+//! P2P-CI/1.0 and P2P-DI/1.0 are told apart by the version token of each request, and text from
+//! frames by the first byte of a connection.
+
+mod framed;
 
 use std::io::Write;
 use std::sync::Arc;
@@ -16,6 +19,7 @@ use crate::transcript::Transcript;
 use crate::wire::ci::p2p::{Delivery, Get, refusal};
 use crate::wire::di::exchange::{self, Wanted, index};
 use crate::wire::di::{self, Origin};
+use crate::wire::frame;
 use crate::wire::{Head, HeadError, Protocol, Reject, Requests, RfcNumber, Status, Title, Waits};
 
 /// Another peer connects to ask at once, so it has little time to begin.
@@ -60,9 +64,12 @@ impl Uploads {
         }
     }
 
-    /// Answers one request and ends the connection.
+    /// Answers what a connection asks, and ends it.
     fn serve(&self, mut connection: Connection) {
         let from = connection.peer();
+        if let Ok(Some(true)) = frame::is_next(&mut connection, WAITS.first) {
+            return self.serve_frames(connection);
+        }
         let head =
             match Requests::default().next(&mut connection, WAITS, |head| wanted(head).is_ok()) {
                 Ok(Some(head)) => head,
