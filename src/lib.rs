@@ -1,9 +1,15 @@
-//! Documents shared between peers, and an index of who has what: P2P-CI/1.0.
+//! Documents shared between peers. What differs is how a peer learns who has what: from a server
+//! that knows it (P2P-CI/1.0), or from the other peers (P2P-DI/1.0).
 //!
 //! ```text
 //!          ADD, LOOKUP, LIST                 GET
-//!   peer ────────────────────▶ server   peer ─────▶ peer
+//!   peer ────────────────────▶ server   peer ─────▶ peer            central index
+//!
+//!          REGISTER, PQUERY                  GET RFC-Index, GET RFC
+//!   peer ────────────────────▶ server   peer ───────────────▶ peer  distributed index
 //! ```
+//!
+//! Both are spoken in text and in frames of a given length.
 //!
 //! The crate has two programs, `server` and `peer` (in `src/bin`), and this library, in which
 //! they share what they have in common. The modules in reading order, each of which knows only
@@ -14,7 +20,8 @@
 //! - [`transcript`]: what is printed, whole messages at a time.
 //! - [`net`]: sockets with deadlines, a thread for each connection.
 //! - [`program`] and [`signals`]: what both programs do around their work.
-//! - [`server`]: the index server, who is here and who has what.
+//! - [`server`]: the index server, who is here and who has what; the registration server, who is
+//!   active.
 //! - [`index`]: the peer's view of who has what.
 //! - [`peer`]: the folder, uploads, downloads, the menu, the commands.
 //! - [`experiment`]: a registration server and many peers in one process, measured.
@@ -24,7 +31,8 @@
 //!
 //! Where a comment names a section, it is one of the agreement of P2P-CI/1.0: 1 who talks to whom,
 //! 2 requests to the server, 3 its responses and the order of checks, 4 GET, 5 what is read
-//! liberally, 6 the shape of a printed session.
+//! liberally, 6 the shape of a printed session; or, in the modules of P2P-DI/1.0, of that one: 1
+//! framing, 2 messages, 3 rules, 4 the testing scenario, 5 the experiment.
 //!
 //! What always holds:
 //! - A word of the protocol (a number, a host, a title) is checked once, where it comes in. A
@@ -32,7 +40,8 @@
 //! - Every byte from a stranger has a limit, and every wait a deadline but one: a peer that has
 //!   sent nothing yet, or is registered, may be silent for as long as its machine is there. Text
 //!   from strangers is escaped where it is printed.
-//! - A peer is in the catalog exactly as long as its connection is served.
+//! - A peer is in the catalog exactly as long as its connection is served. In the register it is
+//!   active as long as its time to live has not run out.
 //! - A file appears in the folder whole or not at all.
 
 #![cfg_attr(

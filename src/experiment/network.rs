@@ -14,11 +14,12 @@ use super::Plan;
 use super::documents::{Document, Documents};
 use super::run::RunError;
 use super::stage::Stage;
-use crate::index::{Distributed, Index as _, Known, Participation};
+use crate::index::{Dialects, Distributed, Index as _, Known, Participation};
 use crate::net::{Listener, Pace, Sockets};
 use crate::peer::{Activity, Downloader, Library, Uploads};
 use crate::server::{Register, RegistrationServer};
 use crate::wire::di::{self, Origin};
+use crate::wire::frame::Dialect;
 use crate::wire::{Endpoint, Host, Port, Protocol, Status};
 
 /// How long the registration server waits for a request.
@@ -183,6 +184,7 @@ impl Node {
         };
         in_background("uploads", move || uploads.run(listener))?;
         let index = Distributed::join(Participation {
+            dialects: Dialects::new(Some(Dialect::Text)),
             server,
             known: known.clone(),
             sockets: asking.clone(),
@@ -200,7 +202,7 @@ impl Node {
         );
         Ok(Self {
             known,
-            downloader: downloader.speaking(Protocol::Di),
+            downloader: downloader.speaking(Protocol::Di, Dialects::new(Some(Dialect::Text))),
             activity,
             index,
             asking,

@@ -15,13 +15,15 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Local};
 use tracing::debug;
 
-use super::{Index, IndexError, Listed, Rfc, capitalised, jittered};
+use super::{Dialects, Index, IndexError, Listed, Rfc, capitalised, jittered};
 use crate::net::{Connection, Sockets, Watch, connect};
 use crate::transcript::Transcript;
 use crate::wire::Record;
 use crate::wire::Status;
+use crate::wire::ci::framed;
 use crate::wire::ci::p2s::{Request, Sender};
 use crate::wire::ci::responses::{Asked, Response, ResponseError, Responses};
+use crate::wire::frame::Dialect;
 use crate::wire::{Endpoint, RfcNumber, Title};
 
 /// How long connecting to the server may take.
@@ -52,6 +54,8 @@ pub struct Membership {
     /// How many ADDs are sent before the first response is read: many servers take what one read
     /// gives them for one request, so more than 1 is for those that are known not to.
     pub pipeline: usize,
+    /// How servers are spoken to.
+    pub dialects: Dialects,
     /// The connections of this peer.
     pub sockets: Sockets,
     /// Where messages are printed.
@@ -90,6 +94,7 @@ struct State {
 #[derive(Debug)]
 struct Link {
     connection: Connection,
+    dialect: Dialect,
     responses: Responses,
 }
 
@@ -111,7 +116,7 @@ impl Central {
             state: Mutex::default(),
             leaving: Condvar::new(),
         });
-        let (link, watch) = shared.connect()?;
+        let (link, watch) = shared.connect(shared.first_dialect())?;
         {
             let mut state = shared.lock();
             state.link = Some(link);
@@ -134,7 +139,8 @@ impl Central {
 
     fn ask(&self, request: Request) -> Result<Vec<Record>, IndexError> {
         let transcript = &self.0.membership.transcript;
-        let ask = |link: &mut Link| link.exchange(&[request], Asked::Search, transcript);
+        let requests = [request];
+        let ask = |link: &mut Link| link.exchange(&requests, Asked::Search, transcript);
         let responses = self.0.with_link(ask)?.0;
         let Some(Response { code, records, .. }) = responses.into_iter().next() else {
             return Ok(Vec::new());
@@ -198,6 +204,7 @@ impl Index for Central {
     fn leave(&self) {
         self.0.membership.transcript.line("[PEER] Disconnecting...");
         self.0.is_leaving.store(true, Ordering::SeqCst);
+        self.0.say_goodbye();
         let connection = self.0.connection.load(Ordering::SeqCst);
         self.0.membership.sockets.close(connection);
         self.0.lock().link = None;
@@ -206,8 +213,20 @@ impl Index for Central {
 }
 
 impl Shared {
+    /// In frames leaving is said, where the connection is free for it.
+    fn say_goodbye(&self) {
+        let Ok(mut state) = self.state.try_lock() else {
+            return;
+        };
+        if let Some(link) = state.link.as_mut().filter(|l| l.dialect == Dialect::Framed) {
+            let goodbye = [Request::Delete(self.membership.me.clone())];
+            // Whoever does not hear it sees the close.
+            let _ = link.exchange(&goodbye, Asked::Search, &self.membership.transcript);
+        }
+    }
+
     /// Connects, and returns what sees the end of the connection as well.
-    fn connect(&self) -> Result<(Link, Watch), IndexError> {
+    fn connect(&self, dialect: Dialect) -> Result<(Link, Watch), IndexError> {
         let Membership {
             server, sockets, ..
         } = &self.membership;
@@ -217,25 +236,54 @@ impl Shared {
         Ok((
             Link {
                 connection,
+                dialect,
                 responses: Responses::default(),
             },
             watch,
         ))
     }
 
-    /// Does something with the connection to the server. After an error the stream is out of step
-    /// or gone, so the connection is given up.
+    /// How the server is spoken to first.
+    fn first_dialect(&self) -> Dialect {
+        let Membership {
+            server, dialects, ..
+        } = &self.membership;
+        let attempts = dialects.attempts(server);
+        attempts.first().copied().unwrap_or(Dialect::Text)
+    }
+
+    /// Does something with the connection to the server. Where it has never answered, and closes
+    /// or answers nonsense, it is tried in another dialect. After an error the stream is out of
+    /// step or gone, so the connection is given up.
     fn with_link<T>(
         &self,
-        work: impl FnOnce(&mut Link) -> Result<T, ResponseError>,
+        mut work: impl FnMut(&mut Link) -> Result<T, ResponseError>,
     ) -> Result<(T, MutexGuard<'_, State>), IndexError> {
-        let server = &self.membership.server;
+        let Membership {
+            server, dialects, ..
+        } = &self.membership;
         let mut state = self.lock();
         let Some(link) = &mut state.link else {
             return Err(IndexError::Away(server.clone()));
         };
-        match work(link) {
-            Ok(done) => Ok((done, state)),
+        let first = link.dialect;
+        let mut other = None;
+        let done = dialects.try_each(server, ResponseError::is_nonsense, |dialect| {
+            if dialect == first {
+                return work(link);
+            }
+            let (mut link, _) = self.connect(dialect).map_err(|_| ResponseError::Closed)?;
+            let done = work(&mut link)?;
+            other = Some(link);
+            Ok(done)
+        });
+        match done {
+            Ok(done) => {
+                if let Some(other) = other {
+                    state.link = Some(other);
+                }
+                Ok((done, state))
+            }
             Err(reason) => {
                 let reason = Arc::new(reason);
                 state.link = None;
@@ -291,6 +339,13 @@ impl Shared {
                 continue;
             }
             let mut state = self.lock();
+            // It may speak in another dialect by now, on another connection.
+            if let Some(link) = &state.link
+                && !watch.is_of(&link.connection)
+            {
+                watch = link.connection.watch();
+                continue;
+            }
             state.refused.clear();
             let link = state.link.take();
             if link.is_some() {
@@ -336,6 +391,17 @@ impl Shared {
     /// get the connection: until then the index is away for them, and they need not wait.
     fn register_again(&self) -> Result<Watch, IndexError> {
         let Membership {
+            server, dialects, ..
+        } = &self.membership;
+        let nonsense = |error: &IndexError| match error {
+            IndexError::Lost { reason, .. } => reason.is_nonsense(),
+            _ => false,
+        };
+        dialects.try_each(server, nonsense, |dialect| self.register_again_in(dialect))
+    }
+
+    fn register_again_in(&self, dialect: Dialect) -> Result<Watch, IndexError> {
+        let Membership {
             server,
             transcript,
             pipeline,
@@ -345,7 +411,7 @@ impl Shared {
             server: server.clone(),
             reason: Arc::new(reason),
         };
-        let (mut link, watch) = self.connect()?;
+        let (mut link, watch) = self.connect(dialect)?;
         let (mut tried, mut taken) = (BTreeMap::new(), BTreeSet::new());
         loop {
             let new = self.lock().published_beyond(&tried);
@@ -458,13 +524,20 @@ impl Link {
             if let Request::Add(Record { number, title, .. }) = request {
                 transcript.detail(format_args!("[PEER] Registering RFC {number}: {title}"));
             }
-            let bytes = request.to_bytes();
+            let text = request.to_bytes();
+            let bytes = match self.dialect {
+                Dialect::Text => text,
+                Dialect::Framed => framed::frame(&text).bytes().to_vec(),
+            };
             transcript.message("[PEER] Sending:", &bytes);
             self.connection.write_all(&bytes)?;
         }
         let mut responses = Vec::with_capacity(requests.len());
         for _ in requests {
-            let response = self.responses.read(&mut self.connection, asked)?;
+            let response = match self.dialect {
+                Dialect::Text => self.responses.read(&mut self.connection, asked)?,
+                Dialect::Framed => Response::read_framed(&mut self.connection)?,
+            };
             transcript.message("[PEER] Response:", &response.text);
             if response.code == Status::ServiceUnavailable.code() {
                 return Err(ResponseError::NoRoom);

@@ -90,7 +90,7 @@ mod tests {
         let (state, shared) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let server = Endpoint::parse("RS:5", crate::wire::Port::MIN).unwrap();
         let open = |shared: &Path| CookieFile::open(state.path(), &server, shared).unwrap();
-        let cookies = [7, 65536, 8].map(|number| Cookie::new(number).unwrap());
+        let cookies = [7, 65536, 8].map(Cookie::from);
         {
             let file = open(shared.path()).unwrap();
             assert_eq!(file.read(), None);

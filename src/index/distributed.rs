@@ -9,21 +9,23 @@ use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use chrono::{DateTime, Local};
 use tracing::{debug, warn};
 
 use super::cookie::CookieFile;
 use super::known::Known;
-use super::{Index, IndexError, Listed, Rfc, capitalised, jittered};
-use crate::net::{Connection, Sockets, connect};
+use super::{Dialects, Index, IndexError, Listed, Rfc, capitalised, jittered};
+use crate::net::{ConnectError, Sockets, connect};
 use crate::transcript::Transcript;
-use crate::wire::di::exchange::{Get, Wanted, read_index};
+use crate::wire::di::exchange::{Get, Timed, Wanted, read_index};
+use crate::wire::di::framed;
 use crate::wire::di::registration::{
     ActivePeer, Cookie, Method, Registered, Request, read_peer_list,
 };
 use crate::wire::di::{Response, ResponseError, TTL};
+use crate::wire::frame::{Dialect, Frame};
 use crate::wire::{Endpoint, Record, RfcNumber, Status, Title};
 
 /// How long connecting may take,
@@ -50,6 +52,8 @@ pub struct Participation {
     pub server: Endpoint,
     /// What this peer knows, and where it is reached.
     pub known: Known,
+    /// How the server and other peers are spoken to.
+    pub dialects: Dialects,
     /// The connections of this peer.
     pub sockets: Sockets,
     /// Where messages are printed.
@@ -80,6 +84,100 @@ struct State {
     /// Since when this peer is registered, or the server away.
     since: Option<DateTime<Local>>,
     is_away: bool,
+    /// The peers that were active when it was asked last: they complete what has no port.
+    peers: Vec<ActivePeer>,
+}
+
+/// An answer, in whatever dialect.
+enum Told {
+    Text(Response, Vec<u8>),
+    Framed(Frame),
+}
+
+/// Why there is none.
+#[derive(Debug, thiserror::Error)]
+enum AskError {
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    #[error(transparent)]
+    Response(#[from] ResponseError),
+}
+
+impl Told {
+    fn code(&self) -> u16 {
+        match self {
+            Self::Text(response, _) => response.code,
+            // It was parsed when it came.
+            Self::Framed(frame) => {
+                framed::Response::parse(frame).map_or(Status::BadRequest.code(), |r| r.code)
+            }
+        }
+    }
+
+    /// Whether the server says that it does not know the cookie, and not that its time ran out. In
+    /// frames no cookie is used for registering.
+    fn is_unknown_cookie(&self) -> bool {
+        match self {
+            Self::Text(response, _) => response.head.start_line().ends_with(b"Unknown Cookie"),
+            Self::Framed(_) => false,
+        }
+    }
+
+    fn registered(&self) -> Result<Registered, ResponseError> {
+        match self {
+            Self::Text(response, _) => Registered::parse(response),
+            Self::Framed(frame) => {
+                let peer = framed::Response::parse(frame)?.peer()?;
+                Ok(Registered {
+                    cookie: peer.cookie.into(),
+                    ttl: peer.ttl,
+                    registrations: peer.registration_count,
+                })
+            }
+        }
+    }
+
+    /// For how many seconds this peer is active now.
+    fn ttl(&self) -> u32 {
+        let told = match self {
+            Self::Text(response, _) => {
+                let field = response.head.field("TTL").ok().flatten();
+                field.and_then(|ttl| ttl.parse().ok())
+            }
+            Self::Framed(frame) => {
+                let peer = framed::Response::parse(frame).and_then(|response| response.peer());
+                peer.ok().map(|peer| peer.ttl)
+            }
+        };
+        told.unwrap_or(TTL)
+    }
+
+    fn peers(&self) -> Result<Vec<ActivePeer>, ResponseError> {
+        match self {
+            Self::Text(_, body) => read_peer_list(body),
+            Self::Framed(frame) => framed::Response::parse(frame)?.peers(),
+        }
+    }
+
+    /// The index of the peer `answering`. What has no port gets that of the answering peer, or of
+    /// another one at its host.
+    fn index(
+        &self,
+        answering: &Endpoint,
+        peers: &[ActivePeer],
+    ) -> Result<Vec<Timed>, ResponseError> {
+        let frame = match self {
+            Self::Text(_, body) => return read_index(body),
+            Self::Framed(frame) => frame,
+        };
+        framed::Response::parse(frame)?.documents(|host| {
+            if *host == answering.host {
+                return Some(answering.port);
+            }
+            let known = peers.iter().find(|known| known.peer.host == *host);
+            known.map(|known| known.peer.port)
+        })
+    }
 }
 
 impl Distributed {
@@ -274,52 +372,101 @@ impl Shared {
         sockets: &Sockets,
         request: &Request,
         time: Duration,
-    ) -> Result<(Response, Vec<u8>), IndexError> {
+    ) -> Result<Told, IndexError> {
         let Participation { server, os, .. } = &self.participation;
-        let connection = connect(sockets, server, time.min(CONNECT_TIME))?;
-        let asked = self.ask(connection, &request.to_bytes(os), MAX_PEER_LIST, time);
-        asked.map_err(|reason| IndexError::Unanswered {
-            server: server.clone(),
-            reason: Arc::new(reason),
+        let text = request.to_bytes(os);
+        // Every request but REGISTER has one.
+        let cookie = request.cookie.unwrap_or(Cookie::FIRST);
+        let framed = match request.method {
+            Method::Register => framed::Request::Register(request.peer.clone()),
+            Method::Leave => framed::Request::Leave(cookie),
+            Method::PeerQuery => framed::Request::PeerQuery(cookie),
+            Method::KeepAlive => framed::Request::KeepAlive(cookie),
+        };
+        let asked = self.ask(sockets, server, &text, &framed, MAX_PEER_LIST, time);
+        asked.map_err(|error| match error {
+            AskError::Connect(error) => error.into(),
+            AskError::Response(reason) => self.unanswered(reason),
         })
     }
 
-    /// Sends a request and reads the response, and prints both.
+    fn unanswered(&self, reason: ResponseError) -> IndexError {
+        IndexError::Unanswered {
+            server: self.participation.server.clone(),
+            reason: Arc::new(reason),
+        }
+    }
+
+    /// Sends a request in the dialect of `other` and reads the response, and prints both.
     fn ask(
         &self,
-        mut connection: Connection,
-        request: &[u8],
+        sockets: &Sockets,
+        other: &Endpoint,
+        text: &[u8],
+        framed: &framed::Request,
         most: u64,
         time: Duration,
-    ) -> Result<(Response, Vec<u8>), ResponseError> {
-        let transcript = &self.participation.transcript;
-        transcript.message("[PEER] Sending:", request);
-        connection.write_all(request)?;
-        let response = Response::read(&mut connection, time)?;
-        let body = response.body(&mut connection, most, time)?;
-        let message = [response.head.text(), &body].concat();
-        transcript.message("[PEER] Response:", &message);
-        Ok((response, body))
+    ) -> Result<Told, AskError> {
+        let Participation {
+            transcript,
+            dialects,
+            known,
+            os,
+            ..
+        } = &self.participation;
+        let nonsense = |error: &AskError| match error {
+            AskError::Response(error) => error.is_nonsense(),
+            AskError::Connect(_) => false,
+        };
+        dialects.try_each(other, nonsense, |dialect| {
+            let mut connection = connect(sockets, other, time.min(CONNECT_TIME))?;
+            let request = match dialect {
+                Dialect::Text => text.to_vec(),
+                Dialect::Framed => {
+                    let host = &known.me().host;
+                    let frame = framed.to_frame(host, os, SystemTime::now());
+                    frame.bytes().to_vec()
+                }
+            };
+            transcript.message("[PEER] Sending:", &request);
+            connection
+                .write_all(&request)
+                .map_err(ResponseError::from)?;
+            let (told, message) = match dialect {
+                Dialect::Text => {
+                    let response = Response::read(&mut connection, time)?;
+                    let body = response.body(&mut connection, most, time)?;
+                    let message = [response.head.text(), &body].concat();
+                    (Told::Text(response, body), message)
+                }
+                Dialect::Framed => {
+                    let frame = framed::read(&mut connection, time)?;
+                    framed::Response::parse(&frame)?;
+                    let message = frame.bytes().to_vec();
+                    (Told::Framed(frame), message)
+                }
+            };
+            transcript.message("[PEER] Response:", &message);
+            Ok(told)
+        })
     }
 
     fn register(&self) -> Result<(), IndexError> {
         let request = self.request(Method::Register);
         let request = request.ok_or(IndexError::Refused(Status::BadRequest.code()))?;
         let Participation {
-            server,
             transcript,
             sockets,
             cookie_file,
             ..
         } = &self.participation;
-        let (response, _) = self.ask_server(sockets, &request, ANSWER_TIME)?;
-        if response.code != Status::Ok.code() {
-            return Err(IndexError::Refused(response.code));
+        let told = self.ask_server(sockets, &request, ANSWER_TIME)?;
+        if told.code() != Status::Ok.code() {
+            return Err(IndexError::Refused(told.code()));
         }
-        let registered = Registered::parse(&response).map_err(|reason| IndexError::Unanswered {
-            server: server.clone(),
-            reason: Arc::new(reason),
-        })?;
+        let registered = told
+            .registered()
+            .map_err(|reason| self.unanswered(reason))?;
         let Registered { cookie, ttl, .. } = registered;
         if let Some(file) = cookie_file
             && request.cookie != Some(cookie)
@@ -331,24 +478,21 @@ impl Shared {
             "[PEER] Registered with cookie {cookie} for {ttl} seconds"
         ));
         let mut state = self.lock();
-        *state = State {
-            cookie: Some(cookie),
-            ttl: Duration::from_secs(ttl.into()),
-            since: Some(Local::now()),
-            is_away: false,
-        };
+        state.cookie = Some(cookie);
+        state.ttl = Duration::from_secs(ttl.into());
+        state.since = Some(Local::now());
+        state.is_away = false;
         Ok(())
     }
 
     /// The other peers that are active.
     fn peers(&self) -> Result<Vec<ActivePeer>, IndexError> {
-        let (response, body) = self.ask_registered(Method::PeerQuery)?;
-        match response.code {
+        let told = self.ask_registered(Method::PeerQuery)?;
+        match told.code() {
             code if code == Status::Ok.code() => {
-                read_peer_list(&body).map_err(|reason| IndexError::Unanswered {
-                    server: self.participation.server.clone(),
-                    reason: Arc::new(reason),
-                })
+                let peers = told.peers().map_err(|reason| self.unanswered(reason))?;
+                self.lock().peers.clone_from(&peers);
+                Ok(peers)
             }
             code if code == Status::NoActivePeers.code() => Ok(Vec::new()),
             code => Err(IndexError::Refused(code)),
@@ -357,19 +501,19 @@ impl Shared {
 
     /// Asks something that only a registered peer may, and registers again where the server does
     /// not know this one any more.
-    fn ask_registered(&self, method: Method) -> Result<(Response, Vec<u8>), IndexError> {
+    fn ask_registered(&self, method: Method) -> Result<Told, IndexError> {
         let sockets = &self.participation.sockets;
         let mut is_again = false;
         loop {
             let Some(request) = self.request(method) else {
                 return Err(IndexError::Away(self.participation.server.clone()));
             };
-            let (response, body) = self.ask_server(sockets, &request, ANSWER_TIME)?;
-            if response.code != Status::NotRegistered.code() || is_again {
-                return Ok((response, body));
+            let told = self.ask_server(sockets, &request, ANSWER_TIME)?;
+            if told.code() != Status::NotRegistered.code() || is_again {
+                return Ok(told);
             }
             // A cookie that is not ours (any more) is of no use; one whose time ran out is.
-            if response.head.start_line().ends_with(b"Unknown Cookie") {
+            if told.is_unknown_cookie() {
                 self.lock().cookie = None;
             }
             self.register()?;
@@ -389,17 +533,18 @@ impl Shared {
         let Participation {
             known, sockets, os, ..
         } = &self.participation;
-        let connection = connect(sockets, peer, CONNECT_TIME)?;
         let request = Get {
             wanted: Wanted::Index,
             host: peer.host.clone(),
         };
-        let request = request.to_bytes(os);
-        let (response, body) = self.ask(connection, &request, MAX_INDEX, ANSWER_TIME)?;
-        if response.code != Status::Ok.code() {
-            return Err(ResponseError::Refused(response.code).into());
+        let text = request.to_bytes(os);
+        let framed = framed::Request::Index;
+        let told = self.ask(sockets, peer, &text, &framed, MAX_INDEX, ANSWER_TIME)?;
+        if told.code() != Status::Ok.code() {
+            return Err(ResponseError::Refused(told.code()).into());
         }
-        known.merge(peer, read_index(&body)?, Instant::now());
+        let peers = self.lock().peers.clone();
+        known.merge(peer, told.index(peer, &peers)?, Instant::now());
         Ok(())
     }
 
@@ -412,13 +557,11 @@ impl Shared {
             }
             let kept = self.ask_registered(Method::KeepAlive);
             let lost = match kept {
-                Ok((response, _)) if response.code == Status::Ok.code() => {
-                    let field = response.head.field("TTL").ok().flatten();
-                    let ttl = field.and_then(|ttl| ttl.parse().ok()).unwrap_or(TTL);
-                    self.lock().ttl = Duration::from_secs(ttl.into());
+                Ok(told) if told.code() == Status::Ok.code() => {
+                    self.lock().ttl = Duration::from_secs(told.ttl().into());
                     continue;
                 }
-                Ok((response, _)) => IndexError::Refused(response.code),
+                Ok(told) => IndexError::Refused(told.code()),
                 Err(error) => error,
             };
             if self.is_leaving.load(Ordering::SeqCst) {

@@ -2,11 +2,13 @@
 
 mod central;
 mod cookie;
+mod dialects;
 mod distributed;
 pub mod known;
 
 pub use central::{Central, Membership};
 pub use cookie::CookieFile;
+pub use dialects::Dialects;
 pub use distributed::{Distributed, Participation};
 pub use known::Known;
 

@@ -163,6 +163,12 @@ impl Connection {
 pub struct Watch(Arc<TcpStream>);
 
 impl Watch {
+    /// Whether it watches this connection.
+    #[must_use]
+    pub fn is_of(&self, connection: &Connection) -> bool {
+        Arc::ptr_eq(&self.0, &connection.reader.get_ref().stream)
+    }
+
     /// Waits until the connection is closed, also where there are bytes that nobody has read yet, at
     /// most `time`, and says whether it is.
     #[must_use]

@@ -252,8 +252,8 @@ impl Registrar {
             }
             self.forget(oldest);
         }
-        let cookie = Cookie::new(self.next).ok_or(Status::ServiceUnavailable)?;
-        self.next = self.next.checked_add(1).unwrap_or_default();
+        let cookie = Cookie::from(self.next);
+        self.next = self.next.checked_add(1).ok_or(Status::ServiceUnavailable)?;
         Ok(cookie)
     }
 
@@ -332,7 +332,7 @@ impl Registrar {
         let mut table = Self::new(ttl);
         table.next = saved.next_cookie;
         for peer in saved.peers {
-            let cookie = Cookie::new(peer.cookie)?;
+            let cookie = Cookie::from(peer.cookie);
             let endpoint = Endpoint {
                 host: peer.host.parse().ok()?,
                 port: crate::wire::Port::new(peer.port)?,
@@ -348,7 +348,7 @@ impl Registrar {
             };
             // A cookie that is given out again would be two peers in one.
             if table.entries.insert(cookie, entry).is_some()
-                || (table.next != 0 && cookie.get() >= table.next)
+                || !(Cookie::FIRST.get()..table.next).contains(&peer.cookie)
             {
                 return None;
             }
@@ -393,7 +393,7 @@ mod tests {
     }
 
     fn cookie(number: u32) -> Cookie {
-        Cookie::new(number).unwrap()
+        Cookie::from(number)
     }
 
     /// What a peer is told that asks who is active.

@@ -182,9 +182,13 @@ impl Session<'_> {
             let answered = answered.and_then(|request| {
                 let (method, peer, cookie) = match request {
                     di::framed::Request::Register(peer) => (Method::Register, Some(peer), None),
-                    di::framed::Request::Leave(cookie) => (Method::Leave, None, cookie),
-                    di::framed::Request::PeerQuery(cookie) => (Method::PeerQuery, None, cookie),
-                    di::framed::Request::KeepAlive(cookie) => (Method::KeepAlive, None, cookie),
+                    di::framed::Request::Leave(cookie) => (Method::Leave, None, Some(cookie)),
+                    di::framed::Request::PeerQuery(cookie) => {
+                        (Method::PeerQuery, None, Some(cookie))
+                    }
+                    di::framed::Request::KeepAlive(cookie) => {
+                        (Method::KeepAlive, None, Some(cookie))
+                    }
                     di::framed::Request::Index | di::framed::Request::Document(_) => {
                         return Err(Status::BadRequest);
                     }

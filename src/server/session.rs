@@ -57,10 +57,21 @@ enum OutOfStep {
 
 /// A request that was received.
 struct Received {
-    /// The message as it stood on the wire.
-    message: Vec<u8>,
+    /// The frame that it came in, where it did.
+    frame: Option<Frame>,
     /// Its head, where it has one.
     head: Result<Head, Reject>,
+}
+
+impl Received {
+    /// The message as it stood on the wire.
+    fn message(&self) -> &[u8] {
+        match (&self.frame, &self.head) {
+            (Some(frame), _) => frame.bytes(),
+            (None, Ok(head)) => head.text(),
+            (None, Err(_)) => &[],
+        }
+    }
 }
 
 impl From<io::Error> for End {
@@ -119,13 +130,13 @@ impl Session<'_> {
         };
         let mut is_first = true;
         let mut requests = Requests::default();
-        while let Some(Received { message, head }) = self.read(stream, &mut requests)? {
+        while let Some(received) = self.read(stream, &mut requests)? {
             if std::mem::take(&mut is_first) {
                 self.server.sockets.heard(self.connection);
             }
             let title = format_args!("[SERVER] Request from {}:", self.from);
-            self.server.transcript.message(title, &message);
-            let request = head.and_then(|head| Request::parse(&head));
+            self.server.transcript.message(title, received.message());
+            let request = received.head.and_then(|head| Request::parse(&head));
             let may_end = matches!(request, Ok(Request::Close));
             let answered = match request {
                 Ok(request) => self.answer(stream, request)?,
@@ -157,7 +168,7 @@ impl Session<'_> {
                 let is_request = |head: &Head| Request::parse(head).is_ok();
                 match requests.next(stream, waits, is_request) {
                     Ok(head) => Ok(head.map(|head| Received {
-                        message: head.text().to_vec(),
+                        frame: None,
                         head: Ok(head),
                     })),
                     Err(HeadError::Io(error)) => Err(error.into()),
@@ -170,8 +181,8 @@ impl Session<'_> {
                     let head = head.map(|(head, _)| head);
                     let wrong = |error: HeadError| Reject::bad_request(error.to_string());
                     Received {
-                        message: frame.bytes().to_vec(),
                         head: head.map_err(wrong),
+                        frame: Some(frame),
                     }
                 })),
                 Err(FrameError::Io(error)) => Err(error.into()),

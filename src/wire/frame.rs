@@ -9,6 +9,9 @@ use std::time::Duration;
 
 use super::{HeadError, Source, Waits};
 
+/// How long a client waits for a frame to begin: an answer must come within one second.
+pub const ANSWER_TIME: Duration = Duration::from_secs(3);
+
 /// The length of the length.
 const PREFIX: usize = 10;
 /// The longest frame, in bytes, without its length.

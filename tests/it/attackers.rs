@@ -113,7 +113,7 @@ fn dripper_is_answered_400_when_its_time_is_up() {
 fn half_a_request_is_answered_400_when_its_time_is_up() {
     let server = server(&["--request-time", "1"]);
     let mut client = Client::connect(server.port);
-    client.send("LIST ALL P2P-CI/1.0\r\nHost: vm\r\n");
+    client.send("ADD RFC 5 P2P-CI/1.0\r\nHost: vm\r\n");
     client.receive(BAD);
     assert_eq!(client.rest(), b"");
 }

@@ -502,7 +502,8 @@ fn a_server_that_goes_away_in_the_middle_is_code_4() {
             client.send(answer);
         });
         for asked in [&["lookup", "9"][..], &["list"], &["get", "9"]] {
-            let ended = ask(index, empty.path(), asked);
+            let asked = [&["--dialect", "text"], asked].concat();
+            let ended = ask(index, empty.path(), &asked);
             assert_eq!(
                 (ended.code, ended.out.as_str()),
                 (Some(4), ""),
@@ -549,7 +550,8 @@ fn another_protocol_is_code_6() {
         &["add", "7"],
         &["get", "7"],
     ] {
-        let ended = ask(http, empty.path(), asked);
+        let asked = [&["--dialect", "text"], asked].concat();
+        let ended = ask(http, empty.path(), &asked);
         assert_eq!(
             (ended.code, ended.out.as_str()),
             (Some(6), ""),
@@ -565,7 +567,11 @@ fn another_protocol_is_code_6() {
     ] {
         let server = server(&["-q"]);
         let _holder = holder(server.port, answer);
-        let ended = ask(server.port, empty.path(), &["get", "7"]);
+        let ended = ask(
+            server.port,
+            empty.path(),
+            &["--dialect", "text", "get", "7"],
+        );
         assert_eq!((ended.code, ended.out.as_str()), (Some(6), ""), "{ended:?}");
         assert!(
             ended

@@ -31,7 +31,7 @@ fn registered(server: &Program, port: u16) -> Client {
 
 /// What a GET of RFC 7 prints, into an empty folder.
 fn get_into(server: &Program, folder: &Path) -> String {
-    let mut peer = peer_at_menu("peer", server.port, folder, &[]);
+    let mut peer = peer_at_menu("peer", server.port, folder, &["--dialect", "text"]);
     peer.answer(&["4", "7", ""])
 }
 

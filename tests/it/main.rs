@@ -20,6 +20,7 @@ mod download;
 mod experiment;
 mod faults;
 mod foreign;
+mod framed;
 mod menu;
 mod packaging;
 mod scenarios;

@@ -12,6 +12,7 @@ use p2pci::experiment::{Parameters, Scenario};
 use p2pci::peer::commands::Format;
 use p2pci::peer::numbers::{self, Selection};
 use p2pci::program::{self, IndexKind, VERSION};
+use p2pci::wire::frame::Dialect;
 use p2pci::wire::{Endpoint, Host, Port, RfcNumber, TermError, Title};
 
 /// The size of the files that an experiment makes, in bytes.
@@ -45,6 +46,10 @@ pub(crate) struct Arguments {
     /// How the peer learns who has what: from one server (P2P-CI), or from the other peers (P2P-DI)
     #[arg(global = true, long, value_enum, value_name = "KIND", default_value_t = IndexKind::Central, help_heading = "Index")]
     pub(crate) index: IndexKind,
+    /// How to speak to servers and peers: in text, in frames of a given length, or in text first and
+    /// in frames where that is not understood
+    #[arg(global = true, long, value_enum, value_name = "DIALECT", default_value_t = DialectChoice::Auto, help_heading = "Index")]
+    pub(crate) dialect: DialectChoice,
     /// How many RFCs to register ahead of the server's answers; more than 1 is faster over a slow
     /// line, and not every server can take it
     #[arg(global = true, long, value_name = "N", default_value_t = 1, value_parser = value_parser!(u8).range(1..=100), help_heading = "Index")]
@@ -329,6 +334,27 @@ impl Experiment {
                 count,
                 size: DEFAULT_SIZE,
             }),
+        }
+    }
+}
+
+/// In which dialect others are spoken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DialectChoice {
+    /// Text first, and frames where that is not understood; remembered for each address
+    Auto,
+    /// Text alone
+    Text,
+    /// Frames alone
+    Framed,
+}
+
+impl DialectChoice {
+    pub(crate) fn only(self) -> Option<Dialect> {
+        match self {
+            Self::Auto => None,
+            Self::Text => Some(Dialect::Text),
+            Self::Framed => Some(Dialect::Framed),
         }
     }
 }

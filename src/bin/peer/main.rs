@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use p2pci::index::{
-    Central, CookieFile, Distributed, Index, IndexError, Known, Membership, Participation,
+    Central, CookieFile, Dialects, Distributed, Index, IndexError, Known, Membership, Participation,
 };
 use p2pci::net::{Limits, Listener, Pace, Sockets};
 use p2pci::peer::commands::{self, Format};
@@ -162,6 +162,7 @@ fn take_part(
         IndexKind::Central => Protocol::Ci,
         IndexKind::Distributed => Protocol::Di,
     };
+    let dialects = Dialects::new(arguments.dialect.only());
     let downloader = Downloader::new(
         library,
         asking.clone(),
@@ -169,8 +170,8 @@ fn take_part(
         os.clone(),
         activity.clone(),
     )
-    .speaking(protocol);
-    let joined = join(arguments, task, &known, &asking, transcript, os);
+    .speaking(protocol, dialects.clone());
+    let joined = join(arguments, task, &known, &asking, transcript, os, dialects);
     let ended = match joined {
         Ok(index) => {
             let peer = Peer::new(known, index, downloader, activity, transcript.clone());
@@ -215,6 +216,7 @@ fn join(
     asking: &Sockets,
     transcript: &Transcript,
     os: Arc<str>,
+    dialects: Dialects,
 ) -> Result<Box<dyn Index>, IndexError> {
     let server = arguments.server();
     Ok(match arguments.index {
@@ -222,6 +224,7 @@ fn join(
             server,
             me: known.me().clone(),
             pipeline: arguments.pipeline.into(),
+            dialects,
             sockets: asking.clone(),
             transcript: transcript.clone(),
         })?),
@@ -229,6 +232,7 @@ fn join(
             cookie_file: cookie_file(&server, task, arguments, transcript),
             server,
             known: known.clone(),
+            dialects,
             sockets: asking.clone(),
             transcript: transcript.clone(),
             os,

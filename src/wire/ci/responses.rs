@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use super::PROTOCOL;
 use crate::wire::Record;
+use crate::wire::frame::{self, FrameError, MAX_FRAME};
 use crate::wire::protocol::printable;
-use crate::wire::{Source, read_line};
+use crate::wire::{Source, Waits, read_line};
 
 /// The longest wait for a line of a response.
 pub const ANSWER_TIME: Duration = Duration::from_secs(30);
@@ -67,6 +68,52 @@ pub enum ResponseError {
     /// The connection failed.
     #[error("the connection failed: {0}")]
     Io(io::Error),
+}
+
+impl ResponseError {
+    /// Whether the server may speak in another way: it closed, or answered nonsense.
+    #[must_use]
+    pub fn is_nonsense(&self) -> bool {
+        match self {
+            Self::Closed | Self::Malformed(_) => true,
+            Self::Io(error) => error.kind() == io::ErrorKind::ConnectionReset,
+            Self::CutOff | Self::TimedOut | Self::TooLong | Self::NoRoom => false,
+        }
+    }
+}
+
+impl Response {
+    /// Reads a response in a frame.
+    ///
+    /// # Errors
+    /// [`ResponseError`], after at most [`ANSWER_TIME`].
+    pub fn read_framed(source: &mut impl Source) -> Result<Self, ResponseError> {
+        let waits = Waits {
+            first: Some(frame::ANSWER_TIME),
+            whole: ANSWER_TIME,
+        };
+        let frame = frame::read(source, waits, MAX_FRAME).map_err(|error| match error {
+            FrameError::TimedOut => ResponseError::TimedOut,
+            FrameError::CutOff => ResponseError::CutOff,
+            FrameError::Io(error) => ResponseError::Io(error),
+            error => ResponseError::Malformed(error.to_string()),
+        })?;
+        let frame = frame.ok_or(ResponseError::Closed)?;
+        let mut lines = frame.content().split(|&byte| byte == b'\n');
+        let first = lines.next().unwrap_or_default();
+        let code = PROTOCOL
+            .status_code(first)
+            .ok_or_else(|| malformed(first))?;
+        Ok(Self {
+            code,
+            // Besides records there may be the name of a peer.
+            records: lines
+                .filter(|line| is_record(line))
+                .filter_map(record)
+                .collect(),
+            text: frame.bytes().to_vec(),
+        })
+    }
 }
 
 impl From<io::Error> for ResponseError {

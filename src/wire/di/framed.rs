@@ -11,9 +11,9 @@ use super::ResponseError;
 use super::exchange::Timed;
 use super::registration::{ActivePeer, Cookie};
 use crate::wire::dates::{content_length, http_date};
-use crate::wire::frame::{Frame, MAX_FRAME};
+use crate::wire::frame::{self, Frame, FrameError, MAX_FRAME};
 use crate::wire::protocol::{Reject, Status, printable, required};
-use crate::wire::{Endpoint, Head, Host, Port, Record, RfcNumber};
+use crate::wire::{Endpoint, Head, HeadError, Host, Port, Record, RfcNumber, Source, Waits};
 
 /// The version in every start line.
 const VERSION: &str = "HTTP/1.1";
@@ -24,11 +24,11 @@ pub enum Request {
     /// This peer is active from now on.
     Register(Endpoint),
     /// The peer with this cookie is active no longer.
-    Leave(Option<Cookie>),
+    Leave(Cookie),
     /// Who else is active?
-    PeerQuery(Option<Cookie>),
+    PeerQuery(Cookie),
     /// The peer with this cookie is still active.
-    KeepAlive(Option<Cookie>),
+    KeepAlive(Cookie),
     /// Which documents does the peer asked have?
     Index,
     /// A document of the peer asked.
@@ -42,7 +42,7 @@ impl Request {
         words(head).is_some()
     }
 
-    /// Reads a request. The method may have any letter case; a cookie of 0 is none.
+    /// Reads a request. The method may have any letter case.
     ///
     /// # Errors
     /// [`Reject`] with 400.
@@ -55,13 +55,7 @@ impl Request {
         if !head.is_well_formed() {
             return Err(Reject::bad_request("a header line is not `Name: value`"));
         }
-        let cookie = || {
-            let value = required(head, "Peer-Cookie")?;
-            match value {
-                "0" => Ok(None),
-                value => value.parse().map(Some),
-            }
-        };
+        let cookie = || required(head, "Peer-Cookie")?.parse();
         match method.to_ascii_lowercase().as_str() {
             "register" => Ok(Self::Register(Endpoint {
                 host: host.parse()?,
@@ -79,10 +73,7 @@ impl Request {
     /// The request in a frame. `host` is the host of the peer that asks, of `os` its system.
     #[must_use]
     pub fn to_frame(&self, host: &Host, os: &str, date: SystemTime) -> Frame {
-        let cookie = |cookie: &Option<Cookie>| {
-            let number = cookie.map_or(0, Cookie::get);
-            format!("Peer-Cookie: {number}\r\n")
-        };
+        let cookie = |cookie: &Cookie| format!("Peer-Cookie: {cookie}\r\n");
         let (method, fields) = match self {
             Self::Register(Endpoint { port, .. }) => ("register", format!("port: {port}\r\n")),
             Self::Leave(known) => ("leave", cookie(known)),
@@ -213,6 +204,24 @@ pub fn documents(records: &[Record]) -> String {
     serde_json::to_string(&objects).unwrap_or_default()
 }
 
+/// Reads the frame of a response, within `time`.
+///
+/// # Errors
+/// [`ResponseError`].
+pub fn read(source: &mut impl Source, time: Duration) -> Result<Frame, ResponseError> {
+    let waits = Waits {
+        first: Some(time.min(frame::ANSWER_TIME)),
+        whole: time,
+    };
+    match frame::read(source, waits, MAX_FRAME) {
+        Ok(frame) => frame.ok_or(ResponseError::Closed),
+        Err(FrameError::TimedOut) => Err(HeadError::TimedOut.into()),
+        Err(FrameError::CutOff) => Err(HeadError::CutOff.into()),
+        Err(FrameError::Io(error)) => Err(HeadError::Io(error).into()),
+        Err(error) => Err(ResponseError::Line(error.to_string())),
+    }
+}
+
 /// A response that was received.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Response<'a> {
@@ -333,7 +342,7 @@ mod tests {
 
     #[test]
     fn requests_are_read_and_written() {
-        let cookie = Cookie::new(7);
+        let cookie = Cookie::from(7);
         for (request, text) in [
             (
                 Request::Register(vm(1235)),
@@ -348,7 +357,7 @@ mod tests {
                 "pquery vm HTTP/1.1\r\nPeer-Cookie: 7\r\n",
             ),
             (
-                Request::KeepAlive(None),
+                Request::KeepAlive(Cookie::from(0)),
                 "keepalive vm HTTP/1.1\r\nPeer-Cookie: 0\r\n",
             ),
             (Request::Index, "rfcquery vm HTTP/1.1\r\n"),

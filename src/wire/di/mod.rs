@@ -118,6 +118,23 @@ pub enum ResponseError {
     Refused(u16),
 }
 
+impl ResponseError {
+    /// Whether the other side may speak in another way: it closed, or answered nonsense.
+    #[must_use]
+    pub fn is_nonsense(&self) -> bool {
+        match self {
+            Self::Closed | Self::NoStatusLine(_) | Self::Line(_) => true,
+            Self::Head(HeadError::Io(error)) => error.kind() == io::ErrorKind::ConnectionReset,
+            Self::Head(error) => !matches!(error, HeadError::TimedOut | HeadError::CutOff),
+            Self::CutOff { .. }
+            | Self::Field(_)
+            | Self::WrongField(_)
+            | Self::TooLong(_)
+            | Self::Refused(_) => false,
+        }
+    }
+}
+
 impl From<io::Error> for ResponseError {
     fn from(error: io::Error) -> Self {
         Self::Head(error.into())

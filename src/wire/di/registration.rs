@@ -2,32 +2,31 @@
 
 use std::fmt;
 use std::io::Write;
-use std::num::NonZeroU32;
 use std::str::FromStr;
 
 use super::{Origin, PROTOCOL, Response, ResponseError, VERSION, lines, write_head, wrong_line};
 use crate::wire::protocol::{Reject, Status, fields, required, unknown_method};
 use crate::wire::{Endpoint, Head};
 
-/// By what a registration server knows a peer again: a small number, counted from 1. It
-/// authenticates nobody.
+/// By what a registration server knows a peer again: a small number, which ours count from 1 and
+/// others from 0. It authenticates nobody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Cookie(NonZeroU32);
+pub struct Cookie(u32);
 
 impl Cookie {
-    /// The first cookie that is given out.
-    pub const FIRST: Self = Self(NonZeroU32::MIN);
-
-    /// The cookie with this number; `None` for 0, which is none.
-    #[must_use]
-    pub fn new(number: u32) -> Option<Self> {
-        NonZeroU32::new(number).map(Self)
-    }
+    /// The first cookie that our server gives out.
+    pub const FIRST: Self = Self(1);
 
     /// The cookie as an integer.
     #[must_use]
     pub const fn get(self) -> u32 {
-        self.0.get()
+        self.0
+    }
+}
+
+impl From<u32> for Cookie {
+    fn from(number: u32) -> Self {
+        Self(number)
     }
 }
 
@@ -39,9 +38,7 @@ impl FromStr for Cookie {
         let number = if is_decimal { word.parse().ok() } else { None };
         number.map(Self).ok_or_else(|| {
             let shown: String = word.chars().take(40).collect();
-            Reject::bad_request(format!(
-                "a cookie is a whole number from 1 up, not {shown:?}"
-            ))
+            Reject::bad_request(format!("a cookie is a whole number, not {shown:?}"))
         })
     }
 }
@@ -113,10 +110,14 @@ impl Request {
             Method::Register => head.field("Cookie")?,
             _ => Some(required(head, "Cookie")?),
         };
+        let cookie = cookie.map(str::parse::<Cookie>).transpose()?;
+        if cookie.is_some_and(|cookie| cookie < Cookie::FIRST) {
+            return Err(Reject::bad_request("cookies are counted from 1"));
+        }
         Ok(Self {
             method,
             peer: Endpoint { host, port },
-            cookie: cookie.map(str::parse).transpose()?,
+            cookie,
         })
     }
 
@@ -175,9 +176,12 @@ impl Registered {
     /// # Errors
     /// [`ResponseError`]; a missing count of registrations is none.
     pub fn parse(response: &Response) -> Result<Self, ResponseError> {
-        let cookie = response.needed::<u32>("Cookie")?;
+        let cookie = Cookie::from(response.needed::<u32>("Cookie")?);
+        if cookie < Cookie::FIRST {
+            return Err(ResponseError::WrongField("Cookie"));
+        }
         Ok(Self {
-            cookie: Cookie::new(cookie).ok_or(ResponseError::WrongField("Cookie"))?,
+            cookie,
             ttl: response.needed("TTL")?,
             registrations: response.needed("Registrations").unwrap_or_default(),
         })
@@ -294,7 +298,6 @@ mod tests {
             "Port: 5\r\nCookie: 7",
             "Host: vm\r\nCookie: 7",
             "Host: vm\r\nPort: 5",
-            "Host: vm\r\nPort: 5\r\nCookie: 0",
             "Host: vm\r\nPort: 5\r\nCookie: x",
             "Host: vm\r\nPort: 5\r\nCookie: 4294967296",
             "Host: vm\r\nPort: 5\r\nCookie: 7\r\nCookie: 8",

@@ -6,7 +6,7 @@ mod stream;
 use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
-use p2pci::wire::{Head, Waits};
+use p2pci::wire::{Requests, Waits};
 use stream::Stream;
 
 const WAITS: Waits = Waits {
@@ -16,6 +16,7 @@ const WAITS: Waits = Waits {
 
 fn heads(mut stream: Stream<'_>) -> (Vec<Vec<u8>>, bool) {
     let mut heads = Vec::new();
+    let mut requests = Requests::default();
     loop {
         match requests.next(&mut stream, WAITS, |_| false) {
             Ok(Some(head)) => {

@@ -1,5 +1,7 @@
 //! Downloading: GET from another peer into the library.
 
+mod framed;
+
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,12 +11,14 @@ use sha2::{Digest as _, Sha256};
 
 use super::Activity;
 use super::library::{Incoming, Library, LibraryError};
+use crate::index::Dialects;
 use crate::net::{ConnectError, Connection, Sockets, connect};
 use crate::terminal::progress::{Bar, Progress};
 use crate::transcript::Transcript;
 use crate::wire::ci::p2p::{Answer, AnswerError, Get};
 use crate::wire::di::exchange::{self, Digest, Wanted, announced_digest};
 use crate::wire::di::{self, Response};
+use crate::wire::frame::Dialect;
 use crate::wire::{Endpoint, Head, HeadError, Protocol, RfcNumber, Source, Status, Waits};
 
 /// How long connecting to a holder may take.
@@ -36,6 +40,7 @@ pub struct Downloader {
     os: Arc<str>,
     activity: Activity,
     protocol: Protocol,
+    dialects: Dialects,
     /// How long a holder may take to answer, and how long it may pause in the file.
     patience: Duration,
 }
@@ -105,6 +110,21 @@ pub enum Fault {
 }
 
 impl DownloadError {
+    /// Whether the holder may have meant something else: it closed, or answered nonsense.
+    fn is_nonsense(&self) -> bool {
+        let is_reset = |error: &io::Error| error.kind() == io::ErrorKind::ConnectionReset;
+        match self {
+            Self::NoAnswer | Self::Answer(AnswerError::NoStatusLine(_)) => true,
+            Self::Head(error) => match error {
+                HeadError::Io(error) => is_reset(error),
+                HeadError::TimedOut | HeadError::CutOff => false,
+                _ => true,
+            },
+            Self::Response(error) => error.is_nonsense(),
+            _ => false,
+        }
+    }
+
     /// What kind of failure this is.
     #[must_use]
     pub fn fault(&self) -> Fault {
@@ -137,6 +157,34 @@ struct Announced {
     digest: Option<Digest>,
 }
 
+/// Where the bytes of a document come from.
+enum Body {
+    /// The rest of the connection.
+    Stream,
+    /// The frames that come on the connection; what is left of the last one.
+    Frames(io::Cursor<Vec<u8>>),
+    /// They came with the answer.
+    Bytes(io::Cursor<Vec<u8>>),
+}
+
+impl Body {
+    fn read(
+        &mut self,
+        connection: &mut Connection,
+        into: &mut [u8],
+        patience: Duration,
+    ) -> io::Result<usize> {
+        match self {
+            Self::Stream => {
+                connection.allow(Some(patience));
+                connection.read(into)
+            }
+            Self::Frames(frames) => framed::read_frames(frames, connection, into, patience),
+            Self::Bytes(bytes) => bytes.read(into),
+        }
+    }
+}
+
 impl Downloader {
     /// Downloads will be kept in `library`, and printed. `sockets` hold their connections, so
     /// that they can be cut off, `os` is the `OS` header of the requests, and `activity` counts.
@@ -155,14 +203,19 @@ impl Downloader {
             os,
             activity,
             protocol: Protocol::Ci,
+            dialects: Dialects::default(),
             patience: ANSWER_TIME,
         }
     }
 
-    /// The same, in another protocol.
+    /// The same, in another protocol and in the dialects of others.
     #[must_use]
-    pub fn speaking(self, protocol: Protocol) -> Self {
-        Self { protocol, ..self }
+    pub fn speaking(self, protocol: Protocol, dialects: Dialects) -> Self {
+        Self {
+            protocol,
+            dialects,
+            ..self
+        }
     }
 
     /// Whether the program is about to end.
@@ -185,7 +238,49 @@ impl Downloader {
     ) -> Result<(PathBuf, u64), DownloadError> {
         let line = format_args!("[DOWNLOAD] Connecting to {holder} for RFC {number}...");
         self.transcript.line(line);
-        let mut connection = connect(&self.sockets, holder, CONNECT_TIME)?;
+        let (mut connection, announced, mut body) =
+            self.dialects
+                .try_each(holder, DownloadError::is_nonsense, |dialect| {
+                    let mut connection = connect(&self.sockets, holder, CONNECT_TIME)?;
+                    let (announced, body) = match dialect {
+                        Dialect::Text => self.ask(&mut connection, number, holder)?,
+                        Dialect::Framed => self.ask_framed(&mut connection, number, holder)?,
+                    };
+                    Ok((connection, announced, body))
+                })?;
+        if announced.length.is_some_and(|length| length > MAX_LENGTH) {
+            return Err(DownloadError::TooLong);
+        }
+        let mut incoming = begin()?;
+        let bar = progress.download(format!("RFC {number}"), announced.length);
+        let (got, digest) = self.receive(
+            &mut connection,
+            &mut body,
+            announced.length,
+            &mut incoming,
+            &bar,
+        )?;
+        drop(bar);
+        if let Some(announced) = announced.digest
+            && announced != digest
+        {
+            let got = digest;
+            return Err(DownloadError::Digest { got, announced });
+        }
+        let path = incoming.keep(announced.last_modified)?;
+        self.activity.downloaded(got);
+        let line = format_args!("[DOWNLOAD] Saved to {} ({got} bytes)", path.display());
+        self.transcript.line(line);
+        Ok((path, got))
+    }
+
+    /// Asks a holder for a document in text.
+    fn ask(
+        &self,
+        connection: &mut Connection,
+        number: RfcNumber,
+        holder: &Endpoint,
+    ) -> Result<(Announced, Body), DownloadError> {
         let request = self.request(number, holder);
         self.transcript.message("[DOWNLOAD] Sending:", &request);
         connection.write_all(&request).map_err(HeadError::Io)?;
@@ -194,27 +289,9 @@ impl Downloader {
             first: Some(self.patience),
             whole: self.patience,
         };
-        let head = Head::read_response(&mut connection, waits)?.ok_or(DownloadError::NoAnswer)?;
+        let head = Head::read_response(connection, waits)?.ok_or(DownloadError::NoAnswer)?;
         self.transcript.message("[DOWNLOAD] Response:", head.text());
-        let answer = self.answer(head)?;
-        if answer.length.is_some_and(|length| length > MAX_LENGTH) {
-            return Err(DownloadError::TooLong);
-        }
-        let mut incoming = begin()?;
-        let bar = progress.download(format!("RFC {number}"), answer.length);
-        let (got, digest) = self.receive(&mut connection, answer.length, &mut incoming, &bar)?;
-        drop(bar);
-        if let Some(announced) = answer.digest
-            && announced != digest
-        {
-            let got = digest;
-            return Err(DownloadError::Digest { got, announced });
-        }
-        let path = incoming.keep(answer.last_modified)?;
-        self.activity.downloaded(got);
-        let line = format_args!("[DOWNLOAD] Saved to {} ({got} bytes)", path.display());
-        self.transcript.line(line);
-        Ok((path, got))
+        Ok((self.answer(head)?, Body::Stream))
     }
 
     fn request(&self, number: RfcNumber, holder: &Endpoint) -> Vec<u8> {
@@ -270,6 +347,7 @@ impl Downloader {
     fn receive(
         &self,
         connection: &mut Connection,
+        body: &mut Body,
         length: Option<u64>,
         incoming: &mut Incoming,
         bar: &Bar,
@@ -278,10 +356,10 @@ impl Downloader {
         let mut buffer = vec![0; PIECE];
         let mut got = 0;
         while length.is_none_or(|length| got < length) {
-            connection.allow(Some(self.patience));
             let left = length.map_or(u64::MAX, |length| length - got);
             let piece = usize::try_from(left).unwrap_or(PIECE).min(PIECE);
-            let read = connection.read(buffer.get_mut(..piece).unwrap_or_default());
+            let into = buffer.get_mut(..piece).unwrap_or_default();
+            let read = body.read(connection, into, self.patience);
             let read = read.map_err(|reason| DownloadError::Lost { got, reason })?;
             if read == 0 {
                 return match length {

@@ -1,0 +1,125 @@
+//! How others speak: in text or in frames, as far as is known.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::wire::Endpoint;
+use crate::wire::frame::Dialect;
+
+/// The most addresses that are remembered.
+const MOST: usize = 100_000;
+
+/// The dialects of others. Clones are handles to the same knowledge.
+#[derive(Debug, Clone, Default)]
+pub struct Dialects {
+    only: Option<Dialect>,
+    known: Arc<Mutex<HashMap<Endpoint, Dialect>>>,
+}
+
+impl Dialects {
+    /// Everybody is spoken to in one dialect; or, with `None`, in text first, and in frames where
+    /// that is not understood.
+    #[must_use]
+    pub fn new(only: Option<Dialect>) -> Self {
+        Self {
+            only,
+            known: Arc::default(),
+        }
+    }
+
+    /// In which dialects somebody is spoken to, in this order.
+    #[must_use]
+    pub fn attempts(&self, other: &Endpoint) -> &'static [Dialect] {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        match self.only.or_else(|| known.get(other).copied()) {
+            Some(Dialect::Text) => &[Dialect::Text],
+            Some(Dialect::Framed) => &[Dialect::Framed],
+            None => &[Dialect::Text, Dialect::Framed],
+        }
+    }
+
+    /// Somebody has answered in this dialect.
+    pub fn learn(&self, other: &Endpoint, dialect: Dialect) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MOST {
+            known.clear();
+        }
+        known.insert(other.clone(), dialect);
+    }
+
+    /// Speaks to somebody in each dialect in turn, until what comes back is no `nonsense`. Where
+    /// nothing else does, the first nonsense is what went wrong.
+    ///
+    /// # Errors
+    /// Those of `speak`.
+    pub fn try_each<T, E>(
+        &self,
+        other: &Endpoint,
+        nonsense: impl Fn(&E) -> bool,
+        mut speak: impl FnMut(Dialect) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut first = None;
+        for &dialect in self.attempts(other) {
+            match speak(dialect) {
+                Ok(done) => {
+                    self.learn(other, dialect);
+                    return Ok(done);
+                }
+                Err(error) if nonsense(&error) => {
+                    first.get_or_insert(error);
+                }
+                Err(error) => return Err(first.unwrap_or(error)),
+            }
+        }
+        match first {
+            Some(error) => Err(error),
+            // There is always an attempt.
+            None => speak(Dialect::Text),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Dialect::{Framed, Text};
+
+    fn vm() -> Endpoint {
+        Endpoint::parse("vm:5", crate::wire::Port::MIN).unwrap()
+    }
+
+    #[test]
+    fn text_comes_first_and_what_was_understood_is_remembered() {
+        let dialects = Dialects::default();
+        let mut spoken = Vec::new();
+        let mut speak = |dialect| {
+            spoken.push(dialect);
+            if dialect == Framed {
+                Ok(())
+            } else {
+                Err("nonsense")
+            }
+        };
+        let nonsense = |error: &&str| *error == "nonsense";
+        dialects.try_each(&vm(), nonsense, &mut speak).unwrap();
+        dialects.try_each(&vm(), nonsense, &mut speak).unwrap();
+        assert_eq!(spoken, [Text, Framed, Framed]);
+    }
+
+    #[test]
+    fn an_error_that_is_no_nonsense_ends_it_and_the_first_nonsense_is_told() {
+        let dialects = Dialects::default();
+        let all = |answers: [&'static str; 2]| {
+            let mut answers = answers.into_iter();
+            let speak = |_| Err::<(), _>(answers.next().unwrap());
+            dialects
+                .try_each(&vm(), |error| *error != "away", speak)
+                .unwrap_err()
+        };
+        assert_eq!(all(["away", "never"]), "away");
+        assert_eq!(all(["closed", "closed too"]), "closed");
+        assert_eq!(all(["closed", "away"]), "closed");
+        let only = Dialects::new(Some(Framed));
+        assert_eq!(only.attempts(&vm()), [Framed]);
+    }
+}
