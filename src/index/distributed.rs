@@ -4,7 +4,7 @@
 //! A keeper thread says every third of the TTL that this peer is still active, registers again
 //! where the server does not know it any more, and comes back to a server that was away.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -32,6 +32,8 @@ use crate::wire::{Endpoint, Record, RfcNumber, Status, Title};
 const CONNECT_TIME: Duration = Duration::from_secs(10);
 /// and how long the other side may take for its answer.
 const ANSWER_TIME: Duration = Duration::from_secs(30);
+/// How long another peer may take for its index: there are others to be asked.
+const INDEX_TIME: Duration = Duration::from_secs(10);
 /// How long leaving may take for each of the two.
 const LEAVE_TIME: Duration = Duration::from_secs(2);
 /// The longest list of peers, in bytes: some 400,000 peers.
@@ -231,6 +233,9 @@ impl Distributed {
     /// Asks every active peer for its index.
     fn ask_all(&self) -> Result<(), IndexError> {
         for ActivePeer { peer, .. } in self.0.peers()? {
+            if self.0.participation.sockets.is_closing() {
+                break;
+            }
             self.0.query_or_say(&peer);
         }
         Ok(())
@@ -300,7 +305,9 @@ impl Index for Distributed {
                     }
                 },
             };
-            let ActivePeer { peer, .. } = peers.pop_front()?;
+            let ActivePeer { peer, .. } = peers
+                .pop_front()
+                .filter(|_| !self.0.participation.sockets.is_closing())?;
             self.0.query_or_say(&peer);
             Some(Ok(self.holders(number)))
         }))
@@ -348,6 +355,16 @@ impl Index for Distributed {
         if let Err(error) = shared.ask_server(&sockets, &request, LEAVE_TIME) {
             warn!("the registration server does not know that this peer has left: {error}");
         }
+    }
+}
+
+/// How long to wait between two KEEPALIVEs: a third of the TTL. A server that gives none is not
+/// hammered.
+fn keepalive_pause(ttl: Duration) -> Duration {
+    if ttl.is_zero() {
+        Duration::from_secs(TTL.into()) / 3
+    } else {
+        (ttl / 3).max(SHORTEST_KEEPALIVE)
     }
 }
 
@@ -490,7 +507,10 @@ impl Shared {
         let told = self.ask_registered(Method::PeerQuery)?;
         match told.code() {
             code if code == Status::Ok.code() => {
-                let peers = told.peers().map_err(|reason| self.unanswered(reason))?;
+                let mut peers = told.peers().map_err(|reason| self.unanswered(reason))?;
+                // Nobody is asked twice, and we do not ask ourselves.
+                let mut seen = HashSet::from([self.participation.known.me().clone()]);
+                peers.retain(|active| seen.insert(active.peer.clone()));
                 self.lock().peers.clone_from(&peers);
                 Ok(peers)
             }
@@ -539,7 +559,7 @@ impl Shared {
         };
         let text = request.to_bytes(os);
         let framed = framed::Request::Index;
-        let told = self.ask(sockets, peer, &text, &framed, MAX_INDEX, ANSWER_TIME)?;
+        let told = self.ask(sockets, peer, &text, &framed, MAX_INDEX, INDEX_TIME)?;
         if told.code() != Status::Ok.code() {
             return Err(ResponseError::Refused(told.code()).into());
         }
@@ -550,15 +570,19 @@ impl Shared {
 
     /// The life of the keeper.
     fn keep(&self) {
+        // It grows until a KEEPALIVE succeeds: a server that registers us and then does not know us
+        // is not hammered.
+        let mut pause = FIRST_PAUSE;
         loop {
             let ttl = self.lock().ttl;
-            if self.wait((ttl / 3).max(SHORTEST_KEEPALIVE)).is_none() {
+            if self.wait(keepalive_pause(ttl)).is_none() {
                 return;
             }
             let kept = self.ask_registered(Method::KeepAlive);
             let lost = match kept {
                 Ok(told) if told.code() == Status::Ok.code() => {
                     self.lock().ttl = Duration::from_secs(told.ttl().into());
+                    pause = FIRST_PAUSE;
                     continue;
                 }
                 Ok(told) => IndexError::Refused(told.code()),
@@ -576,18 +600,17 @@ impl Shared {
                 state.is_away = true;
                 state.since = Some(Local::now());
             }
-            if self.come_back().is_none() {
+            if self.come_back(&mut pause).is_none() {
                 return;
             }
         }
     }
 
     /// Tries until this peer is registered again; `None` where it leaves meanwhile.
-    fn come_back(&self) -> Option<()> {
-        let mut pause = FIRST_PAUSE;
+    fn come_back(&self, pause: &mut Duration) -> Option<()> {
         loop {
-            self.wait(jittered(pause))?;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            self.wait(jittered(*pause))?;
+            *pause = (*pause * 2).min(LONGEST_PAUSE);
             match self.register() {
                 Ok(()) => return Some(()),
                 Err(error) => debug!(%error, "the registration server is still away"),

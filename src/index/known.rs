@@ -14,7 +14,8 @@ use crate::wire::di::TTL;
 use crate::wire::di::exchange::Timed;
 use crate::wire::{Endpoint, Record, RfcNumber, Title};
 
-/// The most records of others that are kept: a liar can't fill the memory.
+/// The most second-hand records that are kept, and as many first-hand ones: a liar can't fill the
+/// memory.
 const MOST_RECORDS: usize = 1_000_000;
 
 /// What a peer knows. Clones are handles to the same knowledge.
@@ -93,10 +94,16 @@ impl Known {
                 title,
                 holder,
             } = record;
-            if holder == self.0.me || state.count >= MOST_RECORDS {
+            let is_authority = holder == *answering;
+            // What liars tell of others leaves room for what peers say of themselves.
+            let most = if is_authority {
+                2 * MOST_RECORDS
+            } else {
+                MOST_RECORDS
+            };
+            if holder == self.0.me || state.count >= most {
                 continue;
             }
-            let is_authority = holder == *answering;
             let ttl = if is_authority { TTL } else { ttl.min(TTL) };
             if ttl == 0 {
                 continue;

@@ -186,6 +186,10 @@ impl<A: Answers> Menu<'_, A> {
 
     fn list(&mut self) -> Option<()> {
         match self.peer.index.list() {
+            Ok(records) if records.is_empty() && !self.peer.index.answers_in_messages() => {
+                self.say("Nothing is known yet; LOOKUP and find ask the other peers.");
+                Some(())
+            }
             Ok(records) => self.show(&records),
             Err(error) => {
                 self.say_unlisted(&error);

@@ -4,14 +4,17 @@
 //! back has forgotten nobody. Many that come at once share one write. What only lengthens a time
 //! to live is written within a second.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
 use atomic_write_file::AtomicWriteFile;
+use atomic_write_file::unix::OpenOptionsExt as _;
+use rustix::fs::OFlags;
 use tracing::warn;
 
 use super::registrar::{Registrar, Saved};
@@ -213,8 +216,9 @@ fn error(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StateErr
 /// Makes sure that no other server uses the file, which is replaced with each change and so can't
 /// be locked itself.
 fn lock(path: &Path) -> Result<File, StateError> {
-    if path.is_dir() {
-        return Err(error("write", path)(io::ErrorKind::IsADirectory.into()));
+    if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        let reason = io::Error::other("it is there and is not a file");
+        return Err(error("write", path)(reason));
     }
     let folder = path
         .parent()
@@ -224,7 +228,13 @@ fn lock(path: &Path) -> Result<File, StateError> {
     }
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
-    let file = File::create(PathBuf::from(name)).map_err(error("lock", path))?;
+    // It may be somebody else's file, or a link: nothing of it is changed.
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    options.custom_flags(OFlags::NOFOLLOW.bits().cast_signed());
+    let file = options
+        .open(PathBuf::from(name))
+        .map_err(error("lock", path))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(StateError::InUse(path.to_owned())),
@@ -287,7 +297,12 @@ fn free_name(path: &Path) -> PathBuf {
 }
 
 fn save(path: &Path, saved: &Saved) -> io::Result<()> {
-    let mut file = AtomicWriteFile::open(path)?;
+    // Found out before there is a file that could not take its place.
+    if path.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    // Whatever has come into its place meanwhile says nothing about its mode.
+    let mut file = AtomicWriteFile::options().preserve_mode(false).open(path)?;
     let text = serde_json::to_vec(saved)?;
     file.write_all(&text)?;
     file.commit()

@@ -331,6 +331,9 @@ impl Registrar {
     pub(super) fn from_saved(saved: Saved, ttl: Duration) -> Option<Self> {
         let mut table = Self::new(ttl);
         table.next = saved.next_cookie;
+        if table.next < Cookie::FIRST.get() {
+            return None;
+        }
         for peer in saved.peers {
             let cookie = Cookie::from(peer.cookie);
             let endpoint = Endpoint {
@@ -597,6 +600,7 @@ mod tests {
             cookie(3)
         );
         for wrong in [
+            r#"{"next_cookie":0,"peers":[]}"#,
             r#"{"next_cookie":1,"peers":[{"cookie":1,"host":"vm","port":5,"expires":0,"registered":0,"registrations":{}}]}"#,
             r#"{"next_cookie":2,"peers":[{"cookie":0,"host":"vm","port":5,"expires":0,"registered":0,"registrations":{}}]}"#,
             r#"{"next_cookie":2,"peers":[{"cookie":1,"host":"a b","port":5,"expires":0,"registered":0,"registrations":{}}]}"#,

@@ -80,9 +80,11 @@ impl RegistrationServer {
             return Ok(Answer::Registered(registered));
         }
         let cookie = cookie.ok_or(Status::UnknownCookie)?;
+        // In frames a peer does not say where it is reached.
+        let check = |table: &Registrar| peer.map_or(Ok(()), |peer| table.check(cookie, peer));
         let alive = |table: &mut Registrar| match dialect {
             Dialect::Text => {
-                peer.map_or(Ok(()), |peer| table.check(cookie, peer))?;
+                check(table)?;
                 table.keep_alive(cookie, now)
             }
             Dialect::Framed => table.revive(cookie, now),
@@ -94,7 +96,10 @@ impl RegistrationServer {
                 Ok(Answer::Peers(table.others(cookie, now)))
             }),
             Method::Leave => {
-                let gone = self.register.change(|table| table.leave(cookie, now))?;
+                let gone = self.register.change(|table| {
+                    check(table)?;
+                    table.leave(cookie, now)
+                })?;
                 self.say(format_args!("{} (cookie {cookie}) left", gone.peer));
                 Ok(Answer::Left)
             }

@@ -127,7 +127,9 @@ pub(super) fn read_frames(
         connection.allow(waits.first);
         match frame::read(connection, waits, MAX_FRAME) {
             Ok(None) => return Ok(0),
-            // An empty frame says nothing, and the next one is waited for.
+            // An empty frame brings nothing, and is the end like a close: a holder that sends nothing
+            // else would hold us for ever.
+            Ok(Some(frame)) if frame.content().is_empty() => return Ok(0),
             Ok(Some(frame)) => *frames = io::Cursor::new(frame.content().to_vec()),
             Err(FrameError::Io(error)) => return Err(error),
             Err(error) => return Err(io::Error::other(error)),

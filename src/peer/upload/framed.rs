@@ -46,7 +46,8 @@ impl Uploads {
                 }
                 Err(error) => {
                     let reject = Reject::bad_request(error.to_string());
-                    self.refuse_frame(&mut connection, &reject)
+                    let _ = self.refuse_frame(&mut connection, &reject);
+                    return connection.finish();
                 }
             };
             if let Err(error) = answered {

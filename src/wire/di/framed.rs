@@ -165,6 +165,29 @@ pub fn peers(peers: &[PeerObject]) -> String {
     serde_json::to_string(&encoded).unwrap_or_default()
 }
 
+/// A peer in the answer to pquery.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Told {
+    Encoded(String),
+    Plain(PeerObject),
+    Other(serde::de::IgnoredAny),
+}
+
+fn active_peer(told: Told) -> Option<ActivePeer> {
+    let object = match told {
+        Told::Plain(object) => object,
+        Told::Encoded(text) => serde_json::from_str(&text).ok()?,
+        Told::Other(_) => return None,
+    };
+    let peer = Endpoint {
+        host: object.hostname.parse().ok()?,
+        port: Port::new(object.port)?,
+    };
+    let ttl = object.ttl;
+    Some(ActivePeer { peer, ttl })
+}
+
 /// A document, as a peer tells it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DocumentObject {
@@ -267,37 +290,19 @@ impl<'a> Response<'a> {
         serde_json::from_slice(self.body).map_err(|_| self.wrong())
     }
 
-    /// The peers of an answer to pquery. Objects that are not encoded again are read as well.
+    /// The peers of an answer to pquery. Objects that are not encoded again are read as well, and
+    /// what is no peer is left out.
     ///
     /// # Errors
     /// [`ResponseError::Line`] where the body is no list of peers.
     pub fn peers(&self) -> Result<Vec<ActivePeer>, ResponseError> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Told {
-            Encoded(String),
-            Plain(PeerObject),
-        }
         let told: Vec<Told> = serde_json::from_slice(self.body).map_err(|_| self.wrong())?;
-        told.into_iter()
-            .map(|told| {
-                let object = match told {
-                    Told::Plain(object) => object,
-                    Told::Encoded(text) => serde_json::from_str(&text).map_err(|_| self.wrong())?,
-                };
-                let peer = Endpoint {
-                    host: object.hostname.parse().map_err(|_| self.wrong())?,
-                    port: Port::new(object.port).ok_or_else(|| self.wrong())?,
-                };
-                let ttl = object.ttl;
-                Ok(ActivePeer { peer, ttl })
-            })
-            .collect()
+        Ok(told.into_iter().filter_map(active_peer).collect())
     }
 
     /// The records of an answer to rfcquery. They have no port: it is that of the peer that
     /// `ports` knows at their host. What is said of an unknown host is left out, for nobody could
-    /// be asked for it.
+    /// be asked for it, and so is what breaks the rules.
     ///
     /// # Errors
     /// [`ResponseError::Line`] where the body is no list of documents.
@@ -307,20 +312,20 @@ impl<'a> Response<'a> {
     ) -> Result<Vec<Timed>, ResponseError> {
         let told: Vec<DocumentObject> =
             serde_json::from_slice(self.body).map_err(|_| self.wrong())?;
-        let mut records = Vec::with_capacity(told.len());
-        for object in told {
-            let host: Host = object.hostname.parse().map_err(|_| self.wrong())?;
-            let Some(port) = ports(&host) else { continue };
-            records.push(Timed {
-                record: Record {
-                    number: RfcNumber::new(object.number).ok_or_else(|| self.wrong())?,
-                    title: object.title.parse().map_err(|_| self.wrong())?,
-                    holder: Endpoint { host, port },
-                },
-                ttl: super::TTL,
-            });
-        }
-        Ok(records)
+        let record = |object: DocumentObject| {
+            let host: Host = object.hostname.parse().ok()?;
+            let port = ports(&host)?;
+            Some(Record {
+                number: RfcNumber::new(object.number)?,
+                title: object.title.parse().ok()?,
+                holder: Endpoint { host, port },
+            })
+        };
+        let timed = |record| Timed {
+            record,
+            ttl: super::TTL,
+        };
+        Ok(told.into_iter().filter_map(record).map(timed).collect())
     }
 
     fn wrong(&self) -> ResponseError {

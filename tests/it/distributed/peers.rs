@@ -91,7 +91,7 @@ fn a_peer_that_was_taken_for_gone_registers_again() {
     let folder = folder(&[]);
     let mut peer = sharing(&rs, folder.path(), &[]);
     rs.expect("Registrations: 1\n");
-    let leave = request("LEAVE Peer", peer.port, Some(1));
+    let leave = request("LEAVE Peer", peer.port, Some(1)).replace("Host: vm", "Host: localhost");
     assert_eq!(ask(rs.port, leave), empty("200 OK"));
     let printed = peer.answer(&["2", "77", ""]);
     let lines = [
@@ -118,7 +118,7 @@ fn a_peer_that_was_taken_for_gone_finds_out_by_its_next_keepalive() {
     let mut rs = registration_server(&["--ttl", "2"]);
     let folder = folder(&[]);
     let peer = sharing(&rs, folder.path(), &[]);
-    let leave = request("LEAVE Peer", peer.port, Some(1));
+    let leave = request("LEAVE Peer", peer.port, Some(1)).replace("Host: vm", "Host: localhost");
     assert_eq!(ask(rs.port, leave), empty("200 OK"));
     rs.expect(" left\n");
     rs.expect("P2P-DI/1.0 403 Not Registered\n");
