@@ -373,6 +373,30 @@ mod tests {
     }
 
     #[test]
+    fn nothing_but_a_file_is_used_and_nobody_s_file_is_changed_for_the_lock() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("peers.json");
+        let lock = folder.path().join("peers.json.lock");
+        fs::write(&lock, "precious").unwrap();
+        let (table, _) = Register::open(Some(path.clone()), TTL).unwrap();
+        assert_eq!(register(&table, 5), 1);
+        assert_eq!(fs::read_to_string(&lock).unwrap(), "precious");
+        for other in [folder.path(), Path::new("/dev/null")] {
+            let opened = Register::open(Some(other.to_owned()), TTL);
+            assert!(matches!(opened, Err(StateError::Io { .. })), "{other:?}");
+        }
+        let linked = folder.path().join("linked.json");
+        std::os::unix::fs::symlink(&lock, folder.path().join("linked.json.lock")).unwrap();
+        let opened = Register::open(Some(linked), TTL);
+        assert!(matches!(opened, Err(StateError::Io { .. })));
+        // A folder that comes into its place leaves no temporary files behind.
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        register(&table, 6);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3);
+    }
+
+    #[test]
     fn a_damaged_file_is_set_aside() {
         let folder = tempfile::tempdir().unwrap();
         for damage in ["", "{", "[]", r#"{"next_cookie":1,"peers":[{}]}"#, "\0\0\0"] {

@@ -544,6 +544,27 @@ fn a_system_that_knows_frames_alone_is_found_out_and_remembered() {
 }
 
 #[test]
+fn a_holder_of_empty_frames_is_given_up() {
+    let holder = pretend(|client: Client| {
+        let mut framed = Framed(client.stream().try_clone().unwrap());
+        framed.receive();
+        framed.send("P2P-CI/1.0 200 OK\nCONTENT-LENGTH: 1500");
+        let empty = b"0         ";
+        while framed.0.write_all(empty).is_ok() {}
+    });
+    let index = server(&[]);
+    let mut registered = Client::connect(index.port);
+    registered.send(format!(
+        "ADD RFC 5 P2P-CI/1.0\r\nHost: 127.0.0.1\r\nPort: {holder}\r\nTitle: T\r\n\r\n"
+    ));
+    registered.head();
+    let files = folder(&[]);
+    let mut peer = peer_at_menu("peer", index.port, files.path(), &["--dialect", "framed"]);
+    let printed = peer.answer(&["get 5"]);
+    assert!(printed.contains(": it sent 0 of 1500 bytes\n"), "{printed}");
+}
+
+#[test]
 fn what_is_told_to_be_text_is_not_tried_in_frames() {
     let index = framed_index("");
     let files = folder(&[]);

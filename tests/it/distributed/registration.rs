@@ -300,6 +300,17 @@ fn a_restart_forgets_nobody_whether_it_was_stopped_or_killed() {
 }
 
 #[test]
+fn nobody_leaves_for_somebody_else() {
+    let rs = registration_server(&[]);
+    says(&rs, REGISTER, 50001, None, &registered(1, 1));
+    let unknown = empty("403 Unknown Cookie");
+    for words in [LEAVE, KEEPALIVE, PQUERY] {
+        says(&rs, words, 50002, Some(1), &unknown);
+    }
+    says(&rs, REGISTER, 50001, Some(1), &registered(1, 2));
+}
+
+#[test]
 fn a_damaged_file_is_set_aside() {
     let state = folder(&[("peers.json", b"{\"next_cookie\":")]);
     let file = state.path().join("peers.json");
