@@ -18,13 +18,11 @@ use tracing::debug;
 use super::{Dialects, Index, IndexError, Listed, Rfc, capitalised, jittered};
 use crate::net::{Connection, Sockets, Watch, connect};
 use crate::transcript::Transcript;
-use crate::wire::Record;
-use crate::wire::Status;
 use crate::wire::ci::framed;
 use crate::wire::ci::p2s::{Request, Sender};
 use crate::wire::ci::responses::{Asked, Response, ResponseError, Responses};
 use crate::wire::frame::Dialect;
-use crate::wire::{Endpoint, RfcNumber, Title};
+use crate::wire::{Endpoint, Record, RfcNumber, Status, Title};
 
 /// How long connecting to the server may take.
 const CONNECT_TIME: Duration = Duration::from_secs(10);

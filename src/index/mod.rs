@@ -71,14 +71,9 @@ impl From<Record> for Listed {
 /// The record as its protocol writes it, without the end of the line.
 impl fmt::Display for Listed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { record, ttl } = self;
-        let Record {
-            number,
-            title,
-            holder: Endpoint { host, port },
-        } = record;
+        let Self { record, ttl } = self.clone();
         match ttl {
-            Some(ttl) => write!(f, "RFC {number} {ttl} {host} {port} {title}"),
+            Some(ttl) => Timed { record, ttl }.fmt(f),
             None => record.fmt(f),
         }
     }

@@ -10,8 +10,8 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::support::{
-    Client, Program, exchange, folder, names, peer_at_menu, peer_command, pretend, run, samples,
-    samples_of_peer_2, server, server_command,
+    Client, Program, exchange, folder, names, peer_at_menu, peer_command, peer_of, pretend, run,
+    samples, samples_of_peer_2, server, server_command,
 };
 
 const IPSEC: &str = "Requirements for IPsec Remote Access Scenarios";
@@ -48,23 +48,8 @@ fn ended(command: Command) -> Ended {
     Ended { code, out, errors }
 }
 
-/// A command of a peer, known as localhost, with `folder`.
-fn command(server: u16, folder: &Path, arguments: &[&str]) -> Command {
-    let server = format!("127.0.0.1:{server}");
-    let folder = folder.to_str().unwrap();
-    let options = [
-        "--host",
-        &server,
-        "--dir",
-        folder,
-        "--hostname",
-        "localhost",
-    ];
-    peer_command(&[&options, arguments].concat())
-}
-
 fn ask(server: u16, folder: &Path, arguments: &[&str]) -> Ended {
-    ended(command(server, folder, arguments))
+    ended(peer_of(server, folder, arguments))
 }
 
 /// Says to the index that 127.0.0.1:`port` has RFC `number`, for as long as the connection lives.
@@ -226,7 +211,7 @@ fn get_into_a_file_or_standard_output_gives_the_very_bytes() {
     assert_eq!(fs::read(&file).unwrap(), binary);
 
     for (number, bytes) in [("7", &binary[..]), ("8", b"")] {
-        let to_stdout = command(server.port, empty.path(), &["get", "-o", "-", number]);
+        let to_stdout = peer_of(server.port, empty.path(), &["get", "-o", "-", number]);
         let mut peer = Program::start("peer", to_stdout);
         assert!(peer.wait().0.success());
         assert!(peer.printed_bytes() == bytes);
@@ -635,7 +620,7 @@ fn a_signal_while_a_download_hangs_is_128_and_its_number() {
             &["get", "7", "8"],
             &["get", "-o", "-", "7"],
         ] {
-            let mut peer = Program::start("peer", command(server.port, empty.path(), asked));
+            let mut peer = Program::start("peer", peer_of(server.port, empty.path(), asked));
             begun.recv().unwrap();
             peer.signal(signal);
             let (status, out) = peer.wait();
@@ -651,7 +636,7 @@ fn sharing_ends_with_0_on_a_signal() {
     let (ours, theirs) = (samples(), samples_of_peer_2());
     let _holder = peer_at_menu("holder", server.port, theirs.path(), &["-q"]);
     for signal in [Signal::INT, Signal::TERM] {
-        let mut sharing = Program::start("peer", command(server.port, ours.path(), &["share"]));
+        let mut sharing = Program::start("peer", peer_of(server.port, ours.path(), &["share"]));
         sharing.expect_error(&format!(
             "2 RFC(s) of {} are shared\n",
             ours.path().display()
@@ -662,7 +647,7 @@ fn sharing_ends_with_0_on_a_signal() {
     }
     for signal in [Signal::INT, Signal::TERM] {
         let get = ["get", "123", "--share"];
-        let mut sharing = Program::start("peer", command(server.port, ours.path(), &get));
+        let mut sharing = Program::start("peer", peer_of(server.port, ours.path(), &get));
         let path = ours.path().join("rfc123.txt");
         sharing.expect_error(&format!("RFC 123 is in {}", path.display()));
         sharing.signal(signal);
@@ -676,7 +661,7 @@ fn get_with_share_registers_the_folder_and_serves_it() {
     let (ours, theirs) = (samples(), samples_of_peer_2());
     let holder = peer_at_menu("holder", server.port, theirs.path(), &["-q"]);
     let get = ["get", "--share", "123"];
-    let mut sharing = Program::start("peer", command(server.port, ours.path(), &get));
+    let mut sharing = Program::start("peer", peer_of(server.port, ours.path(), &get));
     sharing.expect(&format!("RFC 123 {ICP} localhost {}\n", holder.port));
     let all = list(server.port);
     let port = |number: u32| {
@@ -968,7 +953,7 @@ fn what_the_environment_switches_off_or_on_is_no_conflict_with_the_command_line(
         ("P2PCI_QUIET", "0", &["list", "--print-messages"], messages),
         ("P2PCI_QUIET", "1", &["list", "--print-messages"], messages),
     ] {
-        let mut asking = command(server.port, empty.path(), arguments);
+        let mut asking = peer_of(server.port, empty.path(), arguments);
         asking.env(variable, value);
         let ended = ended(asking);
         assert_eq!(
@@ -1000,7 +985,7 @@ fn a_reader_that_has_seen_enough_is_no_failure() {
     let empty = folder(&[]);
     for format in [&["list"][..], &["list", "--json"]] {
         let (ours, theirs) = std::io::pipe().unwrap();
-        let list = command(index, empty.path(), format);
+        let list = peer_of(index, empty.path(), format);
         let mut peer = Program::start_printing_to("peer", list, Stdio::from(theirs));
         let mut reader = std::io::BufReader::new(ours);
         let mut line = String::new();
@@ -1025,7 +1010,7 @@ fn a_full_disk_is_code_1_and_says_so() {
             .write(true)
             .open("/dev/full")
             .unwrap();
-        let asking = command(stage.server.port, stage.empty.path(), asked);
+        let asking = peer_of(stage.server.port, stage.empty.path(), asked);
         let mut peer = Program::start_printing_to("peer", asking, Stdio::from(full));
         assert_eq!(peer.wait().0.code(), Some(1), "{asked:?}");
         peer.expect_error("No space left on device (os error 28)\n");
@@ -1130,13 +1115,13 @@ fn the_start_says_on_standard_error_how_much_is_shared() {
     let server = server(&["-q"]);
     let (samples, empty) = (samples(), folder(&[("readme.txt", b"")]));
     for command_name in [&[][..], &["share"]] {
-        let peer = Program::start("peer", command(server.port, samples.path(), command_name));
+        let peer = Program::start("peer", peer_of(server.port, samples.path(), command_name));
         peer.expect_error(&format!(
             "2 RFC(s) of {} are shared\n",
             samples.path().display()
         ));
         assert!(!peer.printed().contains("are shared"));
-        let peer = Program::start("peer", command(server.port, empty.path(), command_name));
+        let peer = Program::start("peer", peer_of(server.port, empty.path(), command_name));
         let warning = format!(
             "Warning: no RFCs are shared: {} has no files named rfcN.txt\n",
             empty.path().display()

@@ -7,15 +7,15 @@ use std::process::Command;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rexpect::process::{PtyProcess, Signal, WaitStatus};
 use rustix::termios::{LocalModes, tcgetattr};
 use tempfile::TempDir;
 
 use crate::support::{
-    Client, PATIENCE, Printed, STATE, exchange, folder, names, peer_at_menu, peer_command, pretend,
-    run, samples, samples_of_peer_2, scenarios, server, without_options,
+    Client, PATIENCE, Printed, Program, STATE, exchange, folder, names, peer_at_menu, peer_of,
+    pretend, samples, samples_of_peer_2, scenarios, server, without_options,
 };
 
 const UP: &str = "\u{1b}[A";
@@ -416,7 +416,7 @@ fn keys_that_no_line_can_hold_do_no_harm() {
 fn ctrl_c_cuts_off_a_download_that_hangs_and_leaves() {
     let mut server = server(&[]);
     let empty = folder(&[]);
-    let (_holder, _go_on) = slow_holder(server.port);
+    let (_holder, _, _go_on) = slow_holder(server.port);
     let mut peer = peer_at(server.port, empty.path());
     peer.answer("Choice: ", "get 7");
     peer.wait_for("1.00 KiB/2.00 KiB");
@@ -598,13 +598,15 @@ fn an_error_at_a_terminal_has_colour() {
     }
 }
 
-/// A holder of RFC 7 that sends half of it, and the rest when it is told to.
-fn slow_holder(server: u16) -> (Client, mpsc::Sender<()>) {
+/// A holder of RFC 7 that sends half of it, says so, and sends the rest when it is told to.
+fn slow_holder(server: u16) -> (Client, mpsc::Receiver<()>, mpsc::Sender<()>) {
     let (go_on, wait) = mpsc::channel();
+    let (say, half_sent) = mpsc::channel();
     let port = pretend(move |mut client| {
         client.head();
         client.send("P2P-CI/1.0 200 OK\r\nContent-Length: 2048\r\n\r\n");
         client.send([b'a'; 1024]);
+        let _ = say.send(());
         let _ = wait.recv();
         client.send([b'b'; 1024]);
     });
@@ -615,14 +617,14 @@ fn slow_holder(server: u16) -> (Client, mpsc::Sender<()>) {
     client.receive(&format!(
         "P2P-CI/1.0 200 OK\r\n\r\nRFC 7 Seven 127.0.0.1 {port}\r\n\r\n"
     ));
-    (client, go_on)
+    (client, half_sent, go_on)
 }
 
 #[test]
 fn a_download_that_takes_its_time_shows_a_bar_which_goes_away() {
     let server = server(&[]);
     let empty = folder(&[]);
-    let (_holder, go_on) = slow_holder(server.port);
+    let (_holder, _, go_on) = slow_holder(server.port);
     let host = format!("127.0.0.1:{}", server.port);
     let get = [&options(&host, empty.path())[..], &["get", "7"]].concat();
     let peer = Terminal::start(env!("CARGO_BIN_EXE_peer"), &get, (24, 80), &[]);
@@ -647,7 +649,7 @@ fn a_download_that_takes_its_time_shows_a_bar_which_goes_away() {
 fn a_bar_at_the_menu_stays_below_what_is_printed() {
     let server = server(&[]);
     let empty = folder(&[("rfc5.txt", b"five")]);
-    let (_holder, go_on) = slow_holder(server.port);
+    let (_holder, _, go_on) = slow_holder(server.port);
     let mut peer = peer_at(server.port, empty.path());
     let port = peer.wait_for("[UPLOAD] Upload server listening on port ");
     let port = port.rsplit(' ').next().unwrap().parse().unwrap();
@@ -741,22 +743,26 @@ fn a_pipe_gets_the_printouts_by_the_byte_and_nothing_for_a_terminal() {
 
 #[test]
 fn a_pipe_gets_no_bar() {
-    let server = server(&[]);
-    let empty = folder(&[]);
-    let (_holder, go_on) = slow_holder(server.port);
-    let host = format!("127.0.0.1:{}", server.port);
-    let get = [&options(&host, empty.path())[..], &["get", "7"]].concat();
-    // Longer than a bar waits at a terminal.
-    let later = thread::spawn(move || {
-        thread::sleep(Duration::from_millis(600));
-        go_on.send(()).unwrap();
-    });
-    let (status, _, errors) = run("peer", peer_command(&get));
-    later.join().unwrap();
-    assert!(status.success());
-    let path = empty.path().join("rfc7.txt");
-    assert_eq!(
-        errors,
-        format!("RFC 7 is in {} (2048 bytes)\n", path.display())
+    let servers = [server(&[]), server(&[])];
+    let [(_one, half_sent, go_on), (_other, _, other_goes_on)] =
+        servers.each_ref().map(|server| slow_holder(server.port));
+    let (piped, watched) = (folder(&[]), folder(&[]));
+    let mut peer = Program::start(
+        "peer",
+        peer_of(servers[0].port, piped.path(), &["get", "7"]),
     );
+    half_sent.recv_timeout(PATIENCE).unwrap();
+    // One at a terminal that began later has its bar, so here it would be there as well.
+    let host = format!("127.0.0.1:{}", servers[1].port);
+    let get = [&options(&host, watched.path())[..], &["get", "7"]].concat();
+    let at_terminal = Terminal::start(env!("CARGO_BIN_EXE_peer"), &get, (24, 80), &[]);
+    at_terminal.wait_for("1.00 KiB/2.00 KiB");
+    go_on.send(()).unwrap();
+    other_goes_on.send(()).unwrap();
+    assert!(peer.wait().0.success());
+    let path = piped.path().join("rfc7.txt");
+    let said = format!("RFC 7 is in {} (2048 bytes)\n", path.display());
+    peer.expect_error(&said);
+    assert_eq!(peer.errors(), said);
+    assert_eq!(at_terminal.wait().0, 0);
 }
