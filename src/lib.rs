@@ -17,17 +17,20 @@
 //!
 //! - [`wire`]: messages ⇄ bytes. It knows no sockets and no files.
 //! - [`terminal`]: the person in front of it: the prompt, tables, bars, colour.
-//! - [`transcript`]: what is printed, whole messages at a time.
+//! - [`printout`]: what is printed, whole messages at a time.
 //! - [`net`]: sockets with deadlines, a thread for each connection.
-//! - [`program`] and [`signals`]: what both programs do around their work.
-//! - [`server`]: the index server, who is here and who has what; the registration server, who is
-//!   active.
+//! - [`program`]: what both programs do around their work.
+//! - [`library`]: the folder that is shared.
+//! - [`central`]: the index server, who is here and who has what.
+//! - [`registration`]: the registration server, who is active.
 //! - [`index`]: the peer's view of who has what.
-//! - [`peer`]: the folder, uploads, downloads, the menu, the commands.
+//! - [`transfer`]: uploads and downloads.
+//! - [`node`]: a peer, and what it can do.
+//! - [`doors`]: the menu and the commands, which let people and scripts do it.
 //! - [`experiment`]: a registration server and many peers in one process, measured.
 //!
-//! [`server`] never imports [`index`] or [`peer`], nor they it: all that the two sides have in
-//! common is what goes over the wire.
+//! [`central`] and [`registration`] never import the peer's side, nor it them: all that the two have
+//! in common is what goes over the wire.
 //!
 //! Where a comment names a section, it is one of the agreement of P2P-CI/1.0: 1 who talks to whom,
 //! 2 requests to the server, 3 its responses and the order of checks, 4 GET, 5 what is read
@@ -59,17 +62,24 @@ pub mod wire;
 
 pub mod terminal;
 
-pub mod transcript;
+pub mod printout;
 
 pub mod net;
 
 pub mod program;
-pub mod signals;
 
-pub mod server;
+pub mod library;
+
+pub mod central;
+
+pub mod registration;
 
 pub mod index;
 
-pub mod peer;
+pub mod transfer;
+
+pub mod node;
+
+pub mod doors;
 
 pub mod experiment;

@@ -69,9 +69,6 @@ pub struct Curve {
 pub struct ChartError(#[from] DrawingAreaErrorKind<io::Error>);
 
 /// Draws a picture, and returns it as SVG.
-///
-/// # Errors
-/// [`ChartError`].
 pub fn draw(picture: &Picture) -> Result<String, ChartError> {
     let mut svg = String::new();
     draw_into(&mut svg, picture)?;

@@ -9,8 +9,8 @@ use bytesize::ByteSize;
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
-use crate::peer::Library;
-use crate::peer::library::LibraryError;
+use crate::library::Library;
+use crate::library::LibraryError;
 use crate::wire::RfcNumber;
 use crate::wire::di::exchange::Digest;
 
@@ -98,9 +98,6 @@ impl FromStr for Synthetic {
 
 impl Documents {
     /// Makes files in a folder of their own, which goes away with the documents.
-    ///
-    /// # Errors
-    /// [`DocumentsError`].
     pub fn synthetic(kind: Synthetic) -> Result<Self, DocumentsError> {
         let folder = TempDir::with_prefix("p2pci-experiment-")
             .map_err(io_error("make a folder in", &std::env::temp_dir()))?;
@@ -144,26 +141,22 @@ impl Documents {
     }
 
     /// One of them, by its place from 0.
-    #[must_use]
     pub fn get(&self, place: usize) -> Option<&Document> {
         self.all.get(place)
     }
 
     /// All of them.
-    #[must_use]
     pub fn all(&self) -> &[Document] {
         &self.all
     }
 
     /// Their mean size s, in bytes.
-    #[must_use]
     pub fn mean_size(&self) -> f64 {
         let total: u64 = self.all.iter().map(|document| document.bytes).sum();
         float(total) / float(u64::try_from(self.all.len()).unwrap_or(u64::MAX).max(1))
     }
 
     /// How long each is in units of the mean: all are 1 where they have one size.
-    #[must_use]
     pub fn works(&self) -> Vec<f64> {
         let mean = self.mean_size();
         let work = |document: &Document| float(document.bytes) / mean;

@@ -21,7 +21,7 @@ use std::iter;
 use std::ops::Range;
 use std::path::PathBuf;
 
-use crate::peer::commands;
+use crate::doors::commands;
 use crate::program::{Failure, PRINT_TIME};
 use documents::Documents;
 use report::ReportError;
@@ -61,9 +61,6 @@ pub enum ParameterError {
 impl Parameters {
     /// So many peers, each of which holds `per_peer` documents in task 2 and fetches `fetch` ones:
     /// without a number, all that the others have.
-    ///
-    /// # Errors
-    /// [`ParameterError`].
     pub fn new(
         peers: usize,
         per_peer: usize,
@@ -86,19 +83,16 @@ impl Parameters {
     }
 
     /// How many peers take part.
-    #[must_use]
     pub fn peers(&self) -> usize {
         self.peers
     }
 
     /// How many documents there are in all.
-    #[must_use]
     pub fn documents(&self) -> usize {
         self.peers.saturating_mul(self.per_peer)
     }
 
     /// How many documents a peer fetches that fetches any.
-    #[must_use]
     pub fn fetch(&self) -> usize {
         self.fetch
     }
@@ -118,7 +112,6 @@ pub enum Scenario {
 
 impl Scenario {
     /// Its name in results, also of its files.
-    #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Task1 => "task1",
@@ -128,7 +121,6 @@ impl Scenario {
     }
 
     /// What it is, for a person.
-    #[must_use]
     pub const fn description(self) -> &'static str {
         match self {
             Self::Task1 => "Task 1: everything is fetched from P0",
@@ -138,7 +130,6 @@ impl Scenario {
     }
 
     /// What everybody does in it.
-    #[must_use]
     pub fn plan(self, parameters: Parameters) -> Plan {
         let Parameters {
             peers,
@@ -202,7 +193,6 @@ pub struct Fetch {
 
 impl Plan {
     /// How many downloads there are in all.
-    #[must_use]
     pub fn downloads(&self) -> usize {
         self.fetches.iter().map(Vec::len).sum()
     }
@@ -277,9 +267,6 @@ impl Findings {
 impl Experiment {
     /// Runs every scenario as often as is wanted and writes the results of each once it is done,
     /// so that they stay where a later one fails.
-    ///
-    /// # Errors
-    /// [`ExperimentError`].
     pub fn perform(&self, stage: &Stage) -> Result<Findings, ExperimentError> {
         let folder = report::Folder::open(&self.out)?;
         let conditions = Conditions {

@@ -20,7 +20,6 @@ const DONE: f64 = 1e-9;
 /// When each peer has all that it fetches, in units of s/u; 0 where it fetches nothing.
 ///
 /// `works` are the documents in units of the mean size. It costs O(p) for each download of p peers.
-#[must_use]
 pub fn predict(plan: &Plan, works: &[f64]) -> Vec<f64> {
     let mut now = 0.0;
     let mut clients: Vec<Client> = plan

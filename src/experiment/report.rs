@@ -71,9 +71,6 @@ pub struct Folder(PathBuf);
 
 impl Folder {
     /// Opens the folder, and makes it where it is missing.
-    ///
-    /// # Errors
-    /// [`ReportError`].
     pub fn open(path: &Path) -> Result<Self, ReportError> {
         let made = fs::create_dir_all(path);
         made.map_err(|reason| error(path.to_owned(), reason))?;
@@ -81,9 +78,6 @@ impl Folder {
     }
 
     /// Writes every download of a scenario.
-    ///
-    /// # Errors
-    /// [`ReportError`].
     pub fn write_downloads(
         &self,
         results: &Results,
@@ -116,9 +110,6 @@ impl Folder {
     }
 
     /// Writes the totals of all scenarios, runs and peers.
-    ///
-    /// # Errors
-    /// [`ReportError`].
     pub fn write_summary(
         &self,
         all: &[Results],
@@ -147,9 +138,6 @@ impl Folder {
     }
 
     /// Draws a curve for each peer of a scenario.
-    ///
-    /// # Errors
-    /// [`ReportError`].
     pub fn draw_peers(
         &self,
         results: &Results,
@@ -168,9 +156,6 @@ impl Folder {
     }
 
     /// Draws the mean curve of each scenario.
-    ///
-    /// # Errors
-    /// [`ReportError`].
     pub fn draw_comparison(
         &self,
         all: &[Results],
@@ -252,7 +237,6 @@ fn label(name: &str, Total { seconds, against }: Total) -> String {
 }
 
 /// The totals, each the mean of all runs, beside what was predicted.
-#[must_use]
 pub fn table(all: &[Results], conditions: &Conditions) -> String {
     let mut table = format!(
         "{:<12}  {:<4}  {:>15}  {:>14}  {:>9}  {:>9}\n",
@@ -282,7 +266,6 @@ pub fn table(all: &[Results], conditions: &Conditions) -> String {
 }
 
 /// What is to be said where a total is far from its prediction; `None` where none is.
-#[must_use]
 pub fn warning(all: &[Results], conditions: &Conditions) -> Option<String> {
     let far = |results: &Results| {
         let clients = results.clients();

@@ -13,11 +13,11 @@ use super::network::{Network, Node};
 use super::stage::Stage;
 use super::{Fetch, Plan};
 use crate::index::IndexError;
+use crate::library::LibraryError;
 use crate::net::ListenError;
-use crate::peer::DownloadError;
-use crate::peer::library::LibraryError;
-use crate::server::register::StateError;
+use crate::registration::store::StateError;
 use crate::terminal::progress::Progress;
+use crate::transfer::DownloadError;
 use crate::wire::{RfcNumber, TermError};
 
 /// What a run has measured: the downloads of each peer, in order.

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::net::Sockets;
+use crate::printout::Transcript;
 use crate::terminal::progress::Progress;
-use crate::transcript::Transcript;
 
 /// What all runs have in common.
 #[derive(Debug)]
@@ -52,7 +52,6 @@ impl Stop {
     }
 
     /// The number of the signal that has stopped the experiment.
-    #[must_use]
     pub fn signal(&self) -> Option<u8> {
         let signal = self.0.signal.load(Ordering::SeqCst);
         (signal != 0).then_some(signal)

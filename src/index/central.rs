@@ -15,9 +15,9 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Local};
 use tracing::debug;
 
-use super::{Dialects, Index, IndexError, Listed, Rfc, capitalised, jittered};
-use crate::net::{Connection, Sockets, Watch, connect};
-use crate::transcript::Transcript;
+use super::{Index, IndexError, Listed, Rfc, capitalised, jittered};
+use crate::net::{Connection, Dialects, Sockets, Watch, connect};
+use crate::printout::Transcript;
 use crate::wire::ci::framed;
 use crate::wire::ci::p2s::{Request, Sender};
 use crate::wire::ci::responses::{Asked, Response, ResponseError, Responses};

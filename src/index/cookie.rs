@@ -24,9 +24,6 @@ pub struct CookieFile {
 impl CookieFile {
     /// The file of the peer that shares `shared` and registers with `server`; it is made in
     /// `folder` where it is missing. `None`: another peer uses it.
-    ///
-    /// # Errors
-    /// Those of the system.
     pub fn open(folder: &Path, server: &Endpoint, shared: &Path) -> io::Result<Option<Self>> {
         let shared = fs::canonicalize(shared).unwrap_or_else(|_| shared.to_owned());
         let mut hash = Sha256::new();
@@ -52,13 +49,11 @@ impl CookieFile {
     }
 
     /// Where it is.
-    #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
     /// The cookie of the run before; `None` where there was none.
-    #[must_use]
     pub fn read(&self) -> Option<Cookie> {
         let mut text = String::new();
         let mut file = &self.file;
@@ -68,9 +63,6 @@ impl CookieFile {
     }
 
     /// Keeps a cookie.
-    ///
-    /// # Errors
-    /// Those of the system.
     pub fn write(&self, cookie: Cookie) -> io::Result<()> {
         let text = format!("{cookie}\n");
         let mut file = &self.file;

@@ -16,9 +16,9 @@ use tracing::{debug, warn};
 
 use super::cookie::CookieFile;
 use super::known::Known;
-use super::{Dialects, Index, IndexError, Listed, Rfc, capitalised, jittered};
-use crate::net::{ConnectError, Sockets, connect};
-use crate::transcript::Transcript;
+use super::{Index, IndexError, Listed, Rfc, capitalised, jittered};
+use crate::net::{ConnectError, Dialects, Sockets, connect};
+use crate::printout::Transcript;
 use crate::wire::di::exchange::{Get, Timed, Wanted, read_index};
 use crate::wire::di::framed;
 use crate::wire::di::registration::{
@@ -215,9 +215,6 @@ impl Distributed {
     }
 
     /// The other peers that are active now, as the registration server says (PQUERY).
-    ///
-    /// # Errors
-    /// [`IndexError`].
     pub fn active_peers(&self) -> Result<Vec<ActivePeer>, IndexError> {
         self.0.peers()
     }

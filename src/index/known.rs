@@ -45,7 +45,6 @@ struct Told {
 
 impl Known {
     /// What the peer that is reached at `me` knows at first: nothing.
-    #[must_use]
     pub fn new(me: Endpoint) -> Self {
         Self(Arc::new(Shared {
             me,
@@ -54,7 +53,6 @@ impl Known {
     }
 
     /// Where this peer is reached.
-    #[must_use]
     pub fn me(&self) -> &Endpoint {
         &self.0.me
     }
@@ -74,7 +72,6 @@ impl Known {
     }
 
     /// The title under which this peer has a document.
-    #[must_use]
     pub fn own_title(&self, number: RfcNumber) -> Option<Title> {
         self.lock().own.get(&number).cloned()
     }
@@ -126,7 +123,6 @@ impl Known {
     }
 
     /// Who has a document, as far as is known: others alone.
-    #[must_use]
     pub fn holders(&self, number: RfcNumber, now: Instant) -> Vec<Timed> {
         let state = self.lock();
         let mut found: Vec<_> = state
@@ -144,7 +140,6 @@ impl Known {
 
     /// Everything that is known and alive: own records first, which never grow old, and then those
     /// of others, by number.
-    #[must_use]
     pub fn all(&self, now: Instant) -> Vec<Timed> {
         let state = self.lock();
         let own = state.own.iter().map(|(&number, title)| Timed {

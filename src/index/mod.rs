@@ -2,13 +2,11 @@
 
 mod central;
 mod cookie;
-mod dialects;
 mod distributed;
 pub mod known;
 
 pub use central::{Central, Membership};
 pub use cookie::CookieFile;
-pub use dialects::Dialects;
 pub use distributed::{Distributed, Participation};
 pub use known::Known;
 
@@ -18,6 +16,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::library::Rfc;
 use crate::net::ConnectError;
 use crate::wire::Record;
 use crate::wire::Status;
@@ -25,24 +24,6 @@ use crate::wire::ci::responses::ResponseError;
 use crate::wire::di;
 use crate::wire::di::exchange::Timed;
 use crate::wire::{Endpoint, HeadError, RfcNumber, Title};
-
-/// A document as an index knows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rfc {
-    /// Its number, which is its key.
-    pub number: RfcNumber,
-    /// Its title: several documents may have the same.
-    pub title: Title,
-}
-
-impl From<(&RfcNumber, &Title)> for Rfc {
-    fn from((number, title): (&RfcNumber, &Title)) -> Self {
-        Self {
-            number: *number,
-            title: title.clone(),
-        }
-    }
-}
 
 /// A record as an index lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,9 +73,6 @@ pub trait Index: Send + Sync + std::fmt::Debug {
 
     /// Who has an RFC? Nobody is an empty answer and no error. `title` is sent along where the
     /// protocol has a place for it.
-    ///
-    /// # Errors
-    /// [`IndexError`].
     fn lookup(&self, number: RfcNumber, title: &Title) -> Result<Vec<Listed>, IndexError>;
 
     /// Who has an RFC, a few holders at a time: what comes later costs more to find out, and is
@@ -110,15 +88,9 @@ pub trait Index: Send + Sync + std::fmt::Debug {
     }
 
     /// All that is known.
-    ///
-    /// # Errors
-    /// [`IndexError`].
     fn list(&self) -> Result<Vec<Listed>, IndexError>;
 
     /// All that anybody has, found out anew.
-    ///
-    /// # Errors
-    /// [`IndexError`].
     fn survey(&self) -> Result<Vec<Listed>, IndexError> {
         self.list()
     }
@@ -184,7 +156,6 @@ fn hint(code: u16) -> &'static str {
 
 impl IndexError {
     /// Whether the server speaks another protocol or version, or refuses what was asked.
-    #[must_use]
     pub fn is_of_protocol(&self) -> bool {
         match self {
             // A server that is busy is as good as away.
@@ -201,7 +172,6 @@ impl IndexError {
     }
 
     /// Whether the index may come back by itself. A server of another kind will not.
-    #[must_use]
     pub fn is_passing(&self) -> bool {
         match self {
             Self::Away(_) => true,

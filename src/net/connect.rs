@@ -134,9 +134,6 @@ fn connect_to(sockets: &Sockets, address: SocketAddr, time: Duration) -> io::Res
 
 /// The addresses under which others may reach this machine: those of all interfaces, without the
 /// ones that are only good on one link.
-///
-/// # Errors
-/// Those of the system.
 pub fn own_addresses() -> io::Result<Vec<IpAddr>> {
     let is_link_local = |address: &IpAddr| match address {
         IpAddr::V4(address) => address.is_link_local(),

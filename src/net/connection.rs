@@ -81,13 +81,11 @@ impl Connection {
     }
 
     /// The number of this connection among those of the program.
-    #[must_use]
     pub fn id(&self) -> u64 {
         self.admission.id()
     }
 
     /// The address of the other side; an IPv4 address is shown as one, also on an IPv6 socket.
-    #[must_use]
     pub fn peer(&self) -> SocketAddr {
         self.peer
     }
@@ -129,7 +127,6 @@ impl Connection {
     }
 
     /// What sees the end of this connection while somebody else uses it.
-    #[must_use]
     pub fn watch(&self) -> Watch {
         Watch(Arc::clone(&self.reader.get_ref().stream))
     }
@@ -164,7 +161,6 @@ pub struct Watch(Arc<TcpStream>);
 
 impl Watch {
     /// Whether it watches this connection.
-    #[must_use]
     pub fn is_of(&self, connection: &Connection) -> bool {
         Arc::ptr_eq(&self.0, &connection.reader.get_ref().stream)
     }

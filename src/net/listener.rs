@@ -93,7 +93,6 @@ impl Listener {
     }
 
     /// The port that is listened on.
-    #[must_use]
     pub fn port(&self) -> u16 {
         self.address.port()
     }

@@ -7,6 +7,7 @@
 mod connect;
 mod connection;
 mod crew;
+mod dialects;
 mod listener;
 mod pace;
 mod refusals;
@@ -15,6 +16,7 @@ mod sockets;
 
 pub use connect::{ConnectError, connect, local_address_towards, own_addresses, resolve};
 pub use connection::{Connection, Watch};
+pub use dialects::Dialects;
 pub use listener::{ListenError, Listener};
 pub use pace::Pace;
 pub use sockets::{Limits, Sockets};

@@ -31,7 +31,6 @@ struct Shared {
 
 impl Pace {
     /// At most `rate` bytes a second; `None` for 0, which is no limit.
-    #[must_use]
     pub fn new(rate: u64) -> Option<Self> {
         (rate > 0).then(|| {
             Self(Arc::new(Shared {

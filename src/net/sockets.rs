@@ -70,7 +70,6 @@ pub(super) enum Refused {
 
 impl Sockets {
     /// An empty set that lets in as many connections as `limits` say.
-    #[must_use]
     pub fn with_limits(limits: Limits) -> Self {
         Self(Arc::new(Shared {
             limits,
@@ -187,7 +186,6 @@ impl Sockets {
     }
 
     /// Whether no new connection is let in any more.
-    #[must_use]
     pub fn is_closing(&self) -> bool {
         self.lock().closing
     }

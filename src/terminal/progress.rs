@@ -43,7 +43,6 @@ impl All {
 
 impl Progress {
     /// Shows bars of single downloads on the screen.
-    #[must_use]
     pub fn new(screen: &Screen) -> Self {
         Self {
             bars: screen.bars().clone(),

@@ -59,14 +59,12 @@ impl std::fmt::Debug for Screen {
 
 impl Screen {
     /// Whether a person types and sees the printout here.
-    #[must_use]
     pub fn is_interactive(&self) -> bool {
         let can_edit = std::env::var_os("TERM").is_some_and(|term| term != "dumb");
         io::stdin().is_terminal() && io::stdout().is_terminal() && can_edit
     }
 
     /// How large it is now.
-    #[must_use]
     pub fn size(&self) -> Size {
         match tcgetwinsize(stdio::stdout()) {
             Ok(size) if size.ws_col > 0 && size.ws_row > 0 => Size {
@@ -78,7 +76,6 @@ impl Screen {
     }
 
     /// Standard output.
-    #[must_use]
     pub fn stdout(&self) -> Box<dyn Write + Send> {
         Box::new(Above {
             is_shown: io::stdout().is_terminal(),
@@ -88,7 +85,6 @@ impl Screen {
     }
 
     /// Standard error.
-    #[must_use]
     pub fn stderr(&self) -> Box<dyn Write + Send> {
         Box::new(Above {
             is_shown: io::stderr().is_terminal(),
@@ -98,7 +94,6 @@ impl Screen {
     }
 
     /// Where bars are drawn.
-    #[must_use]
     pub(super) fn bars(&self) -> &MultiProgress {
         &self.0.bars
     }
@@ -162,7 +157,6 @@ pub struct Modes(Option<Termios>);
 
 impl Modes {
     /// The modes as they are.
-    #[must_use]
     pub fn save() -> Self {
         Self(tcgetattr(stdio::stdin()).ok())
     }

@@ -9,14 +9,12 @@ use anstyle::{AnsiColor, Style};
 
 /// Whether this output may have colour: it is a terminal, and neither `NO_COLOR` nor its
 /// relatives say otherwise.
-#[must_use]
 pub fn has_colour(stream: &impl RawStream) -> bool {
     stream.is_terminal() && AutoStream::choice(stream) != ColorChoice::Never
 }
 
 /// A line of ours with its tag, as `[PEER]`, in colour where standard output may have some. What
 /// follows the tag is never touched.
-#[must_use]
 pub fn tagged(line: &str) -> Cow<'_, str> {
     let Some(end) = line.find("] ").filter(|_| line.starts_with('[')) else {
         return line.into();
@@ -35,7 +33,6 @@ pub fn tagged(line: &str) -> Cow<'_, str> {
 }
 
 /// The word that begins an error, in colour where standard error may have some.
-#[must_use]
 pub fn error_tag() -> String {
     if !has_colour(&io::stderr()) {
         return "error:".to_owned();

@@ -121,7 +121,6 @@ pub struct Frame(Vec<u8>);
 
 impl Frame {
     /// A frame around `content`, which has at most [`MAX_FRAME`] bytes; what is beyond is left out.
-    #[must_use]
     pub fn around(content: &[u8]) -> Self {
         let content = content.get(..MAX_FRAME).unwrap_or(content);
         let mut bytes = Vec::with_capacity(PREFIX + content.len());
@@ -132,13 +131,11 @@ impl Frame {
     }
 
     /// What is inside.
-    #[must_use]
     pub fn content(&self) -> &[u8] {
         self.0.get(PREFIX..).unwrap_or_default()
     }
 
     /// The frame as it stands on the wire.
-    #[must_use]
     pub fn bytes(&self) -> &[u8] {
         &self.0
     }

@@ -47,7 +47,6 @@ pub enum HeadError {
 
 impl HeadError {
     /// Whether the other side may still be there to read an answer.
-    #[must_use]
     pub fn can_be_answered(&self) -> bool {
         !matches!(self, Self::Io(_))
     }
@@ -128,25 +127,21 @@ impl Head {
     }
 
     /// Whether the head is there to its end: a close may have cut off that of a response.
-    #[must_use]
     pub fn is_whole(&self) -> bool {
         self.is_whole
     }
 
     /// The head as it stood on the wire, from its start line to the empty line that ends it.
-    #[must_use]
     pub fn text(&self) -> &[u8] {
         &self.text
     }
 
     /// The start line without its end.
-    #[must_use]
     pub fn start_line(&self) -> &[u8] {
         self.part(&self.start_line)
     }
 
     /// Whether every header line is a field, `Name: value`.
-    #[must_use]
     pub fn is_well_formed(&self) -> bool {
         self.is_well_formed
     }

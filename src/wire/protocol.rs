@@ -38,7 +38,6 @@ pub enum Status {
 
 impl Status {
     /// The number: programs act on this, and people read the phrase.
-    #[must_use]
     pub const fn code(self) -> u16 {
         match self {
             Self::Ok => 200,
@@ -111,7 +110,6 @@ impl From<FieldError> for Reject {
 
 impl Protocol {
     /// The version that we speak, as it stands in every start line.
-    #[must_use]
     pub const fn version(self) -> &'static str {
         match self {
             Self::Ci => "P2P-CI/1.0",
@@ -121,7 +119,6 @@ impl Protocol {
 
     /// The protocol in which a request is written, by its version token; `None` where it is none
     /// of ours.
-    #[must_use]
     pub fn of_request(head: &Head) -> Option<Self> {
         let line = str::from_utf8(head.start_line()).ok()?;
         let (_, version) = line.rsplit_once(' ')?;

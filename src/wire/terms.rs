@@ -51,13 +51,11 @@ impl RfcNumber {
     pub const MIN: Self = Self(NonZeroU32::MIN);
 
     /// The number as a number of an RFC; `None` for 0, which is none.
-    #[must_use]
     pub fn new(number: u32) -> Option<Self> {
         NonZeroU32::new(number).map(Self)
     }
 
     /// The number as an integer.
-    #[must_use]
     pub const fn get(self) -> u32 {
         self.0.get()
     }
@@ -96,13 +94,11 @@ impl Port {
     pub const MAX: Self = Self(NonZeroU16::MAX);
 
     /// The port as an integer; `None` for 0, which names no port.
-    #[must_use]
     pub fn new(port: u16) -> Option<Self> {
         NonZeroU16::new(port).map(Self)
     }
 
     /// The port as an integer.
-    #[must_use]
     pub const fn get(self) -> u16 {
         self.0.get()
     }
@@ -137,19 +133,16 @@ impl Title {
     pub const MAX_BYTES: usize = 1024;
 
     /// The title as text.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
     /// Whether there is no title.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// The title that stands for a document that prints none: `RFC N`.
-    #[must_use]
     pub fn fallback(number: RfcNumber) -> Self {
         Self(format!("RFC {number}").into())
     }
@@ -214,7 +207,6 @@ impl Host {
     pub const MAX_BYTES: usize = 255;
 
     /// The name as text; an IPv6 address has no brackets here.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -11,19 +11,19 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::Context;
+use p2pci::doors::Console;
+use p2pci::doors::commands::{self, Format};
 use p2pci::index::{
-    Central, CookieFile, Dialects, Distributed, Index, IndexError, Known, Membership, Participation,
+    Central, CookieFile, Distributed, Index, IndexError, Known, Membership, Participation,
 };
-use p2pci::net::{Limits, Listener, Pace, Sockets};
-use p2pci::peer::commands::{self, Format};
-use p2pci::peer::library::LibraryError;
-use p2pci::peer::{
-    Activity, Console, Downloader, Library, Peer, RegisterError, Uploads, name, watch,
-};
+use p2pci::library::{Library, LibraryError};
+use p2pci::net::{Dialects, Limits, Listener, Pace, Sockets};
+use p2pci::node::{Peer, RegisterError, name, watch};
+use p2pci::printout::Transcript;
+use p2pci::program::signals;
 use p2pci::program::{self, Code, Failure, IndexKind};
-use p2pci::signals;
 use p2pci::terminal::{Modes, Screen};
-use p2pci::transcript::Transcript;
+use p2pci::transfer::{Activity, Downloader, Uploads};
 use p2pci::wire::{Endpoint, Port, Protocol};
 
 use arguments::{Arguments, Command};

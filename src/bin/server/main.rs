@@ -11,13 +11,14 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
+use p2pci::central::{Catalog, Server};
 use p2pci::net::{Limits, Listener, Sockets, own_addresses};
+use p2pci::printout::{Shows, Transcript};
+use p2pci::program::signals;
 use p2pci::program::{self, Failure, IndexKind};
-use p2pci::server::register::Found;
-use p2pci::server::{Catalog, Register, RegistrationServer, Server};
-use p2pci::signals;
+use p2pci::registration::store::Found;
+use p2pci::registration::{Register, RegistrationServer};
 use p2pci::terminal::Screen;
-use p2pci::transcript::{Shows, Transcript};
 use p2pci::wire::Status;
 use p2pci::wire::ci::p2s::refusal;
 use p2pci::wire::di::{self, Origin};

@@ -9,7 +9,6 @@ use crate::wire::Port;
 use crate::wire::frame::{Frame, MAX_FRAME};
 
 /// A message in a frame. Where it is too long for one, whole lines at its end are left out.
-#[must_use]
 pub fn frame(text: &[u8]) -> Frame {
     let mut content = Vec::with_capacity(text.len());
     for line in text.split(|&byte| byte == b'\n') {
@@ -31,7 +30,6 @@ pub fn frame(text: &[u8]) -> Frame {
 }
 
 /// A GET in a frame: it says the port of the peer asked as well.
-#[must_use]
 pub fn get(get: &Get, port: Port) -> Frame {
     let text = String::from_utf8_lossy(&get.to_bytes()).replacen(
         "\r\nOS:",

@@ -40,7 +40,6 @@ impl Get {
     }
 
     /// The request as it goes over the wire.
-    #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let Self { number, host, os } = self;
         let mut out = format!("GET RFC {number} {VERSION}\r\nHost: {host}\r\n").into_bytes();
@@ -54,7 +53,6 @@ impl Get {
 }
 
 /// The head of a response without a file: a status line and one empty line.
-#[must_use]
 pub fn refusal(status: Status) -> Vec<u8> {
     format!("{}\r\n\r\n", StatusLine(PROTOCOL, status)).into_bytes()
 }
@@ -74,7 +72,6 @@ pub struct Delivery<'a> {
 
 impl Delivery<'_> {
     /// The head as it goes over the wire.
-    #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut head = Vec::with_capacity(256);
         // Writing to memory does not fail.

@@ -94,7 +94,6 @@ impl Request {
     }
 
     /// The name of the peer that asks, where the request gives the whole of it.
-    #[must_use]
     pub fn name(&self) -> Option<Endpoint> {
         match self {
             Self::Add(record) => Some(record.holder.clone()),
@@ -114,7 +113,6 @@ impl Request {
     }
 
     /// The request as it goes over the wire.
-    #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let (line, host, port, title) = match self {
             Self::Add(Record {
@@ -181,7 +179,6 @@ impl Record {
     }
 
     /// Reads a line of a response, from both ends: the title may hold spaces, or be empty.
-    #[must_use]
     pub fn parse(line: &str) -> Option<Self> {
         let (number, rest) = line
             .trim_ascii()
@@ -226,7 +223,6 @@ pub fn end_response(out: &mut Vec<u8>) {
 }
 
 /// A response without records.
-#[must_use]
 pub fn refusal(status: Status) -> Vec<u8> {
     let mut out = Vec::with_capacity(64);
     begin_response(status, &mut out);

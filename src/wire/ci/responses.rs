@@ -72,7 +72,6 @@ pub enum ResponseError {
 
 impl ResponseError {
     /// Whether the server may speak in another way: it closed, or answered nonsense.
-    #[must_use]
     pub fn is_nonsense(&self) -> bool {
         match self {
             Self::Closed | Self::Malformed(_) => true,

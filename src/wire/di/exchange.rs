@@ -47,7 +47,6 @@ impl Get {
     }
 
     /// The request as it goes over the wire; `os` is the system of the asking host.
-    #[must_use]
     pub fn to_bytes(&self, os: &str) -> Vec<u8> {
         let Self { wanted, host } = self;
         let words = match wanted {
@@ -81,7 +80,6 @@ impl fmt::Display for Timed {
 }
 
 /// The answer to `RFCQuery`, with its body.
-#[must_use]
 pub fn index(records: &[Timed], origin: Origin<'_>) -> Vec<u8> {
     let mut body = Vec::with_capacity(records.len() * 80);
     for record in records {
@@ -142,7 +140,6 @@ pub struct Delivery<'a> {
 
 impl Delivery<'_> {
     /// The head as it goes over the wire.
-    #[must_use]
     pub fn to_bytes(&self, origin: Origin<'_>) -> Vec<u8> {
         let fields: [(&str, &dyn fmt::Display); 5] = [
             ("RFC-Number", &self.number),

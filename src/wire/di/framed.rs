@@ -37,7 +37,6 @@ pub enum Request {
 
 impl Request {
     /// Whether a head is one of these messages and not one of P2P-CI.
-    #[must_use]
     pub fn is_one(head: &Head) -> bool {
         words(head).is_some()
     }
@@ -71,7 +70,6 @@ impl Request {
     }
 
     /// The request in a frame. `host` is the host of the peer that asks, of `os` its system.
-    #[must_use]
     pub fn to_frame(&self, host: &Host, os: &str, date: SystemTime) -> Frame {
         let cookie = |cookie: &Cookie| format!("Peer-Cookie: {cookie}\r\n");
         let (method, fields) = match self {
@@ -99,7 +97,6 @@ fn words(head: &Head) -> Option<(&str, &str)> {
 }
 
 /// A response with a body, or without one. `None` where it is too long for a frame.
-#[must_use]
 pub fn response(body: Option<&[u8]>) -> Option<Frame> {
     let Some(body) = body else {
         return Some(Frame::around(
@@ -112,7 +109,6 @@ pub fn response(body: Option<&[u8]>) -> Option<Frame> {
 }
 
 /// A response that says no. What is unknown or not there is 403.
-#[must_use]
 pub fn refusal(status: Status) -> Frame {
     let phrase = match status {
         Status::BadRequest | Status::VersionNotSupported => "400 Bad Request",
@@ -144,7 +140,6 @@ pub struct PeerObject {
 
 impl PeerObject {
     /// The object as JSON.
-    #[must_use]
     pub fn to_json(&self) -> String {
         // It has nothing that JSON could not hold.
         serde_json::to_string(self).unwrap_or_default()
@@ -152,14 +147,12 @@ impl PeerObject {
 }
 
 /// A time as these objects have it.
-#[must_use]
 pub fn seconds(time: SystemTime) -> f64 {
     let since = time.duration_since(SystemTime::UNIX_EPOCH);
     since.unwrap_or(Duration::ZERO).as_secs_f64()
 }
 
 /// The body of the answer to pquery: an array of strings, each of which is an object in JSON.
-#[must_use]
 pub fn peers(peers: &[PeerObject]) -> String {
     let encoded: Vec<_> = peers.iter().map(PeerObject::to_json).collect();
     serde_json::to_string(&encoded).unwrap_or_default()
@@ -214,23 +207,18 @@ impl From<&Record> for DocumentObject {
 
 impl DocumentObject {
     /// The object as JSON.
-    #[must_use]
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
     }
 }
 
 /// The body of the answer to rfcquery.
-#[must_use]
 pub fn documents(records: &[Record]) -> String {
     let objects: Vec<_> = records.iter().map(DocumentObject::from).collect();
     serde_json::to_string(&objects).unwrap_or_default()
 }
 
 /// Reads the frame of a response, within `time`.
-///
-/// # Errors
-/// [`ResponseError`].
 pub fn read(source: &mut impl Source, time: Duration) -> Result<Frame, ResponseError> {
     let waits = Waits {
         first: Some(time.min(frame::ANSWER_TIME)),
@@ -256,9 +244,6 @@ pub struct Response<'a> {
 
 impl<'a> Response<'a> {
     /// Reads a response.
-    ///
-    /// # Errors
-    /// [`ResponseError`].
     pub fn parse(frame: &'a Frame) -> Result<Self, ResponseError> {
         let (head, body) = Head::parse(frame.content())?;
         let wrong = || ResponseError::NoStatusLine(printable(head.start_line()));

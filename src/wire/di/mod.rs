@@ -62,7 +62,6 @@ fn write_head(
 }
 
 /// A response without a body that says no.
-#[must_use]
 pub fn refusal(status: Status, origin: Origin<'_>) -> Vec<u8> {
     if status == Status::NoActivePeers {
         return write_head(status, origin, &[("Peers", &0)], 0);
@@ -120,7 +119,6 @@ pub enum ResponseError {
 
 impl ResponseError {
     /// Whether the other side may speak in another way: it closed, or answered nonsense.
-    #[must_use]
     pub fn is_nonsense(&self) -> bool {
         match self {
             Self::Closed | Self::NoStatusLine(_) | Self::Line(_) => true,
@@ -143,9 +141,6 @@ impl From<io::Error> for ResponseError {
 
 impl Response {
     /// Reads the head of a response.
-    ///
-    /// # Errors
-    /// [`ResponseError`].
     pub fn read(source: &mut impl Source, time: Duration) -> Result<Self, ResponseError> {
         let waits = Waits {
             first: Some(time),
@@ -156,9 +151,6 @@ impl Response {
     }
 
     /// Reads a head as that of a response.
-    ///
-    /// # Errors
-    /// [`ResponseError`].
     pub fn parse(head: Head) -> Result<Self, ResponseError> {
         let line = head.start_line();
         // Who has no room may say so before it knows in which protocol it is asked.
@@ -210,7 +202,6 @@ impl Response {
     }
 
     /// When the document was last modified, where the response says so in a way that can be read.
-    #[must_use]
     pub fn last_modified(&self) -> Option<SystemTime> {
         dates::last_modified(&self.head)
     }

@@ -18,7 +18,6 @@ impl Cookie {
     pub const FIRST: Self = Self(1);
 
     /// The cookie as an integer.
-    #[must_use]
     pub const fn get(self) -> u32 {
         self.0
     }
@@ -71,7 +70,6 @@ impl Method {
     ];
 
     /// The method and what it is about, as they stand in the request line.
-    #[must_use]
     pub const fn words(self) -> &'static str {
         match self {
             Self::Register => "REGISTER Peer",
@@ -122,7 +120,6 @@ impl Request {
     }
 
     /// The request as it goes over the wire; `os` is the system of the asking host.
-    #[must_use]
     pub fn to_bytes(&self, os: &str) -> Vec<u8> {
         let Self {
             method,
@@ -156,7 +153,6 @@ pub struct Registered {
 
 impl Registered {
     /// The response as it goes over the wire.
-    #[must_use]
     pub fn to_bytes(self, origin: Origin<'_>) -> Vec<u8> {
         let Self {
             cookie,
@@ -189,13 +185,11 @@ impl Registered {
 }
 
 /// The answer to LEAVE.
-#[must_use]
 pub fn left(origin: Origin<'_>) -> Vec<u8> {
     write_head(Status::Ok, origin, &[], 0)
 }
 
 /// The answer to KEEPALIVE: for how many seconds the peer is active now.
-#[must_use]
 pub fn kept_alive(ttl: u32, origin: Origin<'_>) -> Vec<u8> {
     write_head(Status::Ok, origin, &[("TTL", &ttl)], 0)
 }
@@ -210,7 +204,6 @@ pub struct ActivePeer {
 }
 
 /// The answer to PQUERY, with its body: every active peer but the asker.
-#[must_use]
 pub fn peer_list(peers: &[ActivePeer], origin: Origin<'_>) -> Vec<u8> {
     if peers.is_empty() {
         return super::refusal(Status::NoActivePeers, origin);

@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
 use p2pci::net::Sockets;
-use p2pci::server::{Catalog, Server};
+use p2pci::central::{Catalog, Server};
 use p2pci::terminal::Screen;
-use p2pci::transcript::{Output, Shows, Transcript};
+use p2pci::printout::{Output, Shows, Transcript};
 use stream::Stream;
 
 static SERVER: LazyLock<Server> = LazyLock::new(|| Server {

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use p2pci::peer::title::{TITLE_WINDOW, printed_title};
+use p2pci::library::title::{TITLE_WINDOW, printed_title};
 
 fuzz_target!(|input: &[u8]| {
     let Some((number, file)) = input.split_first() else {

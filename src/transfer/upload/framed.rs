@@ -6,8 +6,8 @@ use std::time::SystemTime;
 
 use tracing::warn;
 
-use super::super::library::Document;
 use super::{Uploads, WAITS, wanted};
+use crate::library::Document;
 use crate::net::Connection;
 use crate::wire::ci::framed;
 use crate::wire::ci::p2p::refusal;

@@ -6,15 +6,15 @@
 use std::path::Path;
 
 use super::commands::{self, matching};
-use super::get::{Got, Place, Spread};
-use super::numbers::{self, Selection};
-use super::{GetError, Peer};
 use crate::index::{IndexError, Listed};
+use crate::node::get::{Got, Place, Spread};
+use crate::node::numbers::{self, Selection};
+use crate::node::{GetError, Peer};
+use crate::printout::Transcript;
 use crate::terminal::escape::escaped;
 use crate::terminal::pages::{Column, pages};
 use crate::terminal::progress::Progress;
 use crate::terminal::{Expected, Screen};
-use crate::transcript::Transcript;
 
 use crate::wire::{Record, RfcNumber, Title};
 

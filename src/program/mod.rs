@@ -1,5 +1,7 @@
 //! What both programs do around their work: options, the log, and how they end.
 
+pub mod signals;
+
 use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, Write};
@@ -17,8 +19,8 @@ use tracing::{debug, info, warn};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
 
+use crate::printout::{Output, Shows, Transcript};
 use crate::terminal::{Screen, style};
-use crate::transcript::{Output, Shows, Transcript};
 use crate::wire::{Port, ci, di};
 
 /// The version of the programs, with the commit where it is known.
@@ -29,7 +31,6 @@ const VARIABLES: &str = "P2PCI_";
 
 /// Reads the options of a program from its arguments and the environment. Ends the program where
 /// they are wrong (with 2) or ask for help or the version.
-#[must_use]
 pub fn options<O: Parser>() -> O {
     let matches = with_variables(O::command()).get_matches();
     O::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
@@ -56,9 +57,6 @@ pub fn print_completions<O: CommandFactory>(shell: Shell) {
 }
 
 /// Writes the man pages of a program and of its commands into a folder, which is made.
-///
-/// # Errors
-/// [`Failure`] of the system.
 pub fn write_man_pages<O: CommandFactory>(folder: &Path) -> Result<(), Failure> {
     std::fs::create_dir_all(folder)
         .and_then(|()| clap_mangen::generate_to(with_variables(O::command()), folder))
@@ -110,7 +108,6 @@ pub enum Code {
 
 impl Code {
     /// The code that is this exit code.
-    #[must_use]
     pub const fn of(code: u8) -> Self {
         match code {
             3 => Self::NotFound,
@@ -124,7 +121,6 @@ impl Code {
     }
 
     /// The exit code.
-    #[must_use]
     pub const fn get(self) -> u8 {
         match self {
             Self::Other => 1,
@@ -157,7 +153,6 @@ impl Failure {
     }
 
     /// A failure of which the user knows already.
-    #[must_use]
     pub fn said(code: Code) -> Self {
         Self { code, error: None }
     }
@@ -198,7 +193,6 @@ pub fn transcript(
 
 /// Does the work of a program, and gives its exit code. All that was printed is written before an
 /// error is, with everything that caused it.
-#[must_use]
 pub fn run(transcript: &Transcript, work: impl FnOnce() -> Result<(), Failure>) -> ExitCode {
     let ended = work();
     transcript.finish(PRINT_TIME);
@@ -211,7 +205,6 @@ pub fn run(transcript: &Transcript, work: impl FnOnce() -> Result<(), Failure>) 
 }
 
 /// Says on standard error why a program has failed, and gives its exit code.
-#[must_use]
 pub fn exit_code(ended: Result<(), Failure>) -> ExitCode {
     let Err(failure) = ended else {
         return ExitCode::SUCCESS;
@@ -231,7 +224,6 @@ pub fn say_error(what: &impl fmt::Display) {
 }
 
 /// The system's name and kernel release, as the `OS` header gives them: `Linux 6.1.0`.
-#[must_use]
 pub fn operating_system() -> String {
     let system = rustix::system::uname();
     let (name, release) = (system.sysname(), system.release());
@@ -249,7 +241,6 @@ pub enum IndexKind {
 
 impl IndexKind {
     /// The well-known port of its server.
-    #[must_use]
     pub fn port(self) -> Port {
         let port = match self {
             Self::Central => ci::SERVER_PORT,
@@ -261,7 +252,6 @@ impl IndexKind {
 
 /// Where the state of the programs is kept between runs; `None` where the system has no place
 /// for it.
-#[must_use]
 pub fn state_folder() -> Option<PathBuf> {
     let state = dirs::state_dir().or_else(dirs::data_local_dir);
     state.map(|folder| folder.join("p2pci"))
@@ -283,13 +273,11 @@ pub fn rate(text: &str) -> Result<u64, String> {
 const MOST_CONNECTIONS: i64 = 15_000;
 
 /// Reads an option that says how many connections there may be.
-#[must_use]
 pub fn connections() -> RangedI64ValueParser<u32> {
     value_parser!(u32).range(1..=MOST_CONNECTIONS)
 }
 
 /// A number of an option as the number of things that it counts.
-#[must_use]
 pub fn count(number: u32) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
@@ -300,7 +288,6 @@ const OTHER_DESCRIPTORS: usize = 32;
 /// Lets the program have as many files and sockets as the system allows it, for the limit that a
 /// shell sets is often lower. Returns how many connections it may let in: `wanted` ones, or as
 /// many as there are descriptors for.
-#[must_use]
 pub fn connections_within_limits(wanted: u32) -> usize {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;

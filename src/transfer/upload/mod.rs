@@ -12,10 +12,10 @@ use std::time::{Duration, Instant, SystemTime};
 use tracing::warn;
 
 use super::Activity;
-use super::library::{Document, Library, LibraryError};
 use crate::index::Known;
+use crate::library::{Document, Library, LibraryError};
 use crate::net::{Connection, Listener, Pace, Sockets};
-use crate::transcript::Transcript;
+use crate::printout::Transcript;
 use crate::wire::ci::p2p::{Delivery, Get, refusal};
 use crate::wire::di::exchange::{self, Wanted, index};
 use crate::wire::di::{self, Origin};

@@ -8,10 +8,10 @@ use std::time::{Duration, SystemTime};
 
 use tracing::warn;
 
-use super::register::Register;
-use super::registrar::{Registrar, Registration};
+use super::store::Register;
+use super::table::{Registrar, Registration};
 use crate::net::Sockets;
-use crate::transcript::Transcript;
+use crate::printout::Transcript;
 use crate::wire::di::registration::{
     ActivePeer, Cookie, Method, Registered, Request, kept_alive, left, peer_list,
 };

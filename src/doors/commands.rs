@@ -17,14 +17,15 @@ use rustix::fs::{OFlags, fcntl_setfl};
 use rustix::io::Errno;
 use serde::Serialize;
 
-use super::activity::{Counts, LastUpload};
-use super::get::{Downloaded, Got, Place, Spread};
-use super::numbers::Selection;
-use super::{Fault, GetError, Peer};
 use crate::index::{IndexError, Listed};
+use crate::node::get::{Downloaded, Got, Place, Spread};
+use crate::node::numbers::Selection;
+use crate::node::{GetError, Peer};
 use crate::program::{Code, Failure, PRINT_TIME, say_error};
 use crate::terminal::escape::{escaped, escaped_json};
 use crate::terminal::progress::Progress;
+use crate::transfer::Fault;
+use crate::transfer::activity::{Counts, LastUpload};
 use crate::wire::Record;
 use crate::wire::{RfcNumber, Title};
 
@@ -122,9 +123,6 @@ struct ErrorFields {
 }
 
 /// Prints a failure as a JSON document.
-///
-/// # Errors
-/// [`Failure`] of standard output.
 pub fn print_error(failure: &Failure) -> Result<(), Failure> {
     let error = ErrorFields {
         message: failure.to_string(),
@@ -134,9 +132,6 @@ pub fn print_error(failure: &Failure) -> Result<(), Failure> {
 }
 
 /// Shows who has an RFC.
-///
-/// # Errors
-/// [`Failure`] with its exit code.
 pub fn lookup(peer: &Peer, number: RfcNumber, format: Format) -> Result<(), Failure> {
     let records = peer
         .index
@@ -150,17 +145,11 @@ pub fn lookup(peer: &Peer, number: RfcNumber, format: Format) -> Result<(), Fail
 }
 
 /// Shows everything that anybody has.
-///
-/// # Errors
-/// [`Failure`] with its exit code.
 pub fn list(peer: &Peer, format: Format) -> Result<(), Failure> {
     print_records(peer, &peer.index.survey().map_err(of_index)?, format)
 }
 
 /// Shows the RFCs whose titles hold all of these words.
-///
-/// # Errors
-/// [`Failure`] with its exit code.
 pub fn find(peer: &Peer, words: &[String], format: Format) -> Result<(), Failure> {
     let found = matching(peer.index.survey().map_err(of_index)?, words);
     print_records(peer, &found, format)?;
@@ -178,7 +167,6 @@ fn told(failure: &Failure) -> Failure {
 }
 
 /// The records whose titles hold all of these words, or parts of words, in any letter case.
-#[must_use]
 pub fn matching(mut records: Vec<Listed>, words: &[impl AsRef<str>]) -> Vec<Listed> {
     let words: Vec<_> = words
         .iter()
@@ -193,9 +181,6 @@ pub fn matching(mut records: Vec<Listed>, words: &[impl AsRef<str>]) -> Vec<List
 }
 
 /// Registers one RFC and shows its record.
-///
-/// # Errors
-/// [`Failure`] with its exit code.
 pub fn add(
     peer: &Peer,
     number: RfcNumber,
@@ -232,9 +217,6 @@ pub struct Wanted<'a> {
 
 /// Downloads RFCs. A failure does not stop the others; all are said at the end, and the first of
 /// them gives the exit code.
-///
-/// # Errors
-/// [`Failure`] with its exit code.
 pub fn get(
     peer: &Peer,
     wanted: &Wanted<'_>,
@@ -518,7 +500,6 @@ fn not_found(number: RfcNumber) -> Failure {
 }
 
 /// The exit code of what went wrong with the index.
-#[must_use]
 pub fn of_index(error: IndexError) -> Failure {
     let code = if error.is_of_protocol() {
         Code::Protocol
@@ -546,7 +527,6 @@ fn of_get(error: GetError) -> Failure {
 }
 
 /// How a peer stands, in lines for a person.
-#[must_use]
 pub fn status(peer: &Peer) -> Vec<String> {
     let Counts {
         uploads,

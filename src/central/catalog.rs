@@ -120,7 +120,6 @@ pub struct Left {
 
 impl Catalog {
     /// An empty catalog, in which a peer may have `records_per_peer` records.
-    #[must_use]
     pub fn new(records_per_peer: usize) -> Self {
         Self {
             state: Arc::default(),
@@ -168,13 +167,11 @@ impl Catalog {
     }
 
     /// How many records there are.
-    #[must_use]
     pub fn len(&self) -> usize {
         self.lock().records.len()
     }
 
     /// Whether there is no record.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

@@ -63,7 +63,6 @@ pub struct Registration {
 
 impl Registrar {
     /// An empty table, in which records live for `ttl`.
-    #[must_use]
     pub fn new(ttl: Duration) -> Self {
         Self {
             ttl,
@@ -76,19 +75,16 @@ impl Registrar {
     }
 
     /// How many records there are.
-    #[must_use]
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
     /// Whether there is no record.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
     /// For how many seconds a record lives.
-    #[must_use]
     pub fn ttl(&self) -> u32 {
         u32::try_from(self.ttl.as_secs()).unwrap_or(u32::MAX)
     }
@@ -190,7 +186,6 @@ impl Registrar {
     }
 
     /// Every active peer but the one with this cookie, in the order of their cookies.
-    #[must_use]
     pub fn others(&self, cookie: Cookie, now: SystemTime) -> Vec<Registration> {
         let mut others: Vec<_> = self
             .active(now)
@@ -210,7 +205,6 @@ impl Registrar {
 
     /// The records whose time has run out after `before` and up to `now`, without those that have
     /// left.
-    #[must_use]
     pub fn expired(&self, before: SystemTime, now: SystemTime) -> Vec<Registration> {
         let after = |time| (time + Duration::from_nanos(1), Cookie::FIRST);
         if before >= now {
@@ -227,7 +221,6 @@ impl Registrar {
     }
 
     /// The record of a cookie.
-    #[must_use]
     pub fn registration(&self, cookie: Cookie, now: SystemTime) -> Option<Registration> {
         let entry = self.entries.get(&cookie)?;
         let left = entry.expires.duration_since(now).unwrap_or_default();

@@ -4,31 +4,19 @@
 //! and the [`commands`] offer: it asks the index, gets documents through a [`Downloader`] ([`get`]),
 //! and adds what it got. The peer never imports the server's side.
 
-pub mod activity;
-pub mod commands;
-mod console;
-mod download;
 pub mod get;
-pub mod library;
-pub mod menu;
 pub mod name;
 pub mod numbers;
-pub mod title;
-mod upload;
 pub mod watch;
 
-pub use activity::Activity;
-pub use console::{Console, Hangup};
-pub use download::{DownloadError, Downloader, Fault};
 pub use get::GetError;
-pub use library::Library;
-pub use upload::Uploads;
 
-use crate::index::{Index, IndexError, Known, Rfc};
-use crate::transcript::Transcript;
+use crate::index::{Index, IndexError, Known};
+use crate::library::{Library, LibraryError, Rfc};
+use crate::printout::Transcript;
+use crate::transfer::{Activity, Downloader};
 use crate::wire::Record;
 use crate::wire::{Endpoint, RfcNumber, Title};
-use library::LibraryError;
 
 /// A peer that takes part: what its user can do.
 #[derive(Debug)]
@@ -58,7 +46,6 @@ pub enum RegisterError {
 
 impl Peer {
     /// A peer that has registered nothing yet.
-    #[must_use]
     pub fn new(
         known: Known,
         index: Box<dyn Index>,
@@ -76,19 +63,15 @@ impl Peer {
     }
 
     /// The name under which others reach this peer.
-    #[must_use]
     pub fn me(&self) -> &Endpoint {
         self.known.me()
     }
 
-    fn library(&self) -> &Library {
+    pub(crate) fn library(&self) -> &Library {
         &self.downloader.library
     }
 
     /// Registers every document of the folder, and returns how many there are.
-    ///
-    /// # Errors
-    /// [`RegisterError`].
     pub fn register_all(&self) -> Result<usize, RegisterError> {
         let documents = self.library().documents()?;
         self.publish(&documents)?;
@@ -135,9 +118,6 @@ impl Peer {
     /// Registers one document, under the title in its file where none is given, and returns its
     /// record. Others will get 404 for one without a file, and a warning says so. `None`: the index
     /// has refused it, and that was printed.
-    ///
-    /// # Errors
-    /// [`IndexError`].
     pub fn add(
         &self,
         number: RfcNumber,

@@ -59,7 +59,6 @@ impl Activity {
     }
 
     /// The counts as they are now.
-    #[must_use]
     pub fn counts(&self) -> Counts {
         self.lock().clone()
     }

@@ -10,7 +10,7 @@ use tracing::{debug, warn};
 
 use super::catalog::{Catalog, Cursor, Denied, Entrance, Gone, Left, PAGE, Presence, Scope};
 use crate::net::Sockets;
-use crate::transcript::Transcript;
+use crate::printout::Transcript;
 
 use crate::wire::ci::framed;
 use crate::wire::ci::p2s::{Request, begin_response, end_response, refusal};
@@ -398,8 +398,8 @@ impl Drop for Session<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::transcript::Shows;
-    use crate::transcript::testing::Paper;
+    use crate::printout::Shows;
+    use crate::printout::testing::Paper;
     use crate::wire::testing::Script;
     use std::io::{BufRead, Read};
 

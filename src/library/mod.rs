@@ -3,6 +3,8 @@
 //! File names come from numbers, never from a message, so that nothing a stranger sends can name
 //! a file outside the folder. Bytes are never changed.
 
+pub mod title;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, BufRead, Read, Seek, Write};
@@ -15,10 +17,27 @@ use atomic_write_file::unix::OpenOptionsExt;
 use sha2::{Digest as _, Sha256};
 use tracing::{debug, warn};
 
-use super::title::{TITLE_WINDOW, printed_title};
-use crate::index::Rfc;
+use self::title::{TITLE_WINDOW, printed_title};
 use crate::wire::di::exchange::Digest;
 use crate::wire::{RfcNumber, Title};
+
+/// A document as it is shared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rfc {
+    /// Its number, which is its key.
+    pub number: RfcNumber,
+    /// Its title: several documents may have the same.
+    pub title: Title,
+}
+
+impl From<(&RfcNumber, &Title)> for Rfc {
+    fn from((number, title): (&RfcNumber, &Title)) -> Self {
+        Self {
+            number: *number,
+            title: title.clone(),
+        }
+    }
+}
 
 /// What the bytes of a file hash to, and how the file looked then.
 type Hashed = ((u64, SystemTime), Digest);
@@ -100,9 +119,6 @@ pub struct Document {
 impl Library {
     /// Opens the folder, and makes it where it is missing. With `only`, nothing but those RFCs
     /// is offered.
-    ///
-    /// # Errors
-    /// [`LibraryError`].
     pub fn open(folder: &Path, only: Option<&[RfcNumber]>) -> Result<Self, LibraryError> {
         fs::create_dir_all(folder).map_err(LibraryError::io("make the folder", folder))?;
         let library = Self {
@@ -149,7 +165,6 @@ impl Library {
     }
 
     /// The folder, as it was named.
-    #[must_use]
     pub fn folder(&self) -> &Path {
         &self.folder
     }
@@ -200,7 +215,6 @@ impl Library {
     }
 
     /// Where the file of an RFC is, whether it is offered or not.
-    #[must_use]
     pub fn path_of(&self, number: RfcNumber) -> Option<PathBuf> {
         let usual = self.usual_path(number);
         let path = if usual.is_file() {
@@ -259,9 +273,6 @@ impl Library {
 
     /// Begins to receive the file of an RFC. What was there before stays until it is complete, and
     /// for good without `may_replace`. A link is replaced, not what it leads to.
-    ///
-    /// # Errors
-    /// [`LibraryError`].
     pub fn receive(&self, number: RfcNumber, may_replace: bool) -> Result<Incoming, LibraryError> {
         let path = self
             .path_of(number)
@@ -306,7 +317,6 @@ impl Library {
     }
 
     /// The title that the file prints, else `RFC N`; `None` where no file can be read.
-    #[must_use]
     pub fn title(&self, number: RfcNumber) -> Option<Title> {
         let path = self.path_of(number)?;
         let mut head = Vec::with_capacity(TITLE_WINDOW);
@@ -335,9 +345,6 @@ pub struct Incoming {
 
 impl Incoming {
     /// Begins to receive a file that is not for the folder. What is there is replaced.
-    ///
-    /// # Errors
-    /// [`LibraryError`].
     pub fn at(path: &Path) -> Result<Self, LibraryError> {
         Self::new(path.to_owned(), true)
     }

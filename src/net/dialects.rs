@@ -19,7 +19,6 @@ pub struct Dialects {
 impl Dialects {
     /// Everybody is spoken to in one dialect; or, with `None`, in text first, and in frames where
     /// that is not understood.
-    #[must_use]
     pub fn new(only: Option<Dialect>) -> Self {
         Self {
             only,
@@ -28,7 +27,6 @@ impl Dialects {
     }
 
     /// In which dialects somebody is spoken to, in this order.
-    #[must_use]
     pub fn attempts(&self, other: &Endpoint) -> &'static [Dialect] {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         match self.only.or_else(|| known.get(other).copied()) {

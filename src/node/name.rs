@@ -63,7 +63,6 @@ impl fmt::Display for Reason {
 /// Chooses the name: `given`, else this machine's host name where others can use it, else the
 /// local address towards `server`. `bound` is the address of the upload server, if it has one
 /// of its own.
-#[must_use]
 pub fn choose(given: Option<Host>, bound: Option<IpAddr>, server: &Endpoint) -> Choice {
     if let Some(host) = given {
         return Choice {

@@ -52,7 +52,6 @@ pub struct Output {
 
 impl Output {
     /// Standard output: the screen, where it is one, or else a pipe or a file.
-    #[must_use]
     pub fn stdout(screen: &Screen, shows: Shows) -> Self {
         Self {
             name: "standard output".to_owned(),
@@ -63,9 +62,6 @@ impl Output {
     }
 
     /// The end of a file, which is made where it is missing.
-    ///
-    /// # Errors
-    /// Those of the system.
     pub fn file(path: &Path) -> io::Result<Self> {
         let file = OpenOptions::new().create(true).append(true).open(path)?;
         Ok(Self {
@@ -174,7 +170,6 @@ impl Transcript {
     }
 
     /// Whether the user is shown the messages.
-    #[must_use]
     pub fn shows_messages(&self) -> bool {
         self.first_shows() == Shows::Messages
     }

@@ -17,7 +17,7 @@ use atomic_write_file::unix::OpenOptionsExt as _;
 use rustix::fs::OFlags;
 use tracing::warn;
 
-use super::registrar::{Registrar, Saved};
+use super::table::{Registrar, Saved};
 
 /// How long what is not waited for may stay unwritten.
 const LAZY_TIME: Duration = Duration::from_secs(1);

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::download::{DownloadError, Fault};
-use super::library::{Incoming, LibraryError};
 use super::{Peer, numbers::Selection};
 use crate::index::IndexError;
+use crate::library::{Incoming, LibraryError};
 use crate::terminal::progress::Progress;
+use crate::transfer::{DownloadError, Fault};
 use crate::wire::Record;
 use crate::wire::{Endpoint, RfcNumber, Title};
 
@@ -136,9 +136,6 @@ impl Drop for Turn<'_> {
 impl Peer {
     /// Gets a document from whoever has it: LOOKUP, GET, and ADD where it goes into the folder.
     /// Each holder but ourselves is tried in turn until one delivers.
-    ///
-    /// # Errors
-    /// [`GetError`].
     pub fn get(
         &self,
         number: RfcNumber,

@@ -49,9 +49,6 @@ pub enum SelectionError {
 
 impl Selection {
     /// Reads numbers, ranges (`8600-8605`) and `all`.
-    ///
-    /// # Errors
-    /// [`SelectionError`].
     pub fn parse(words: &[impl AsRef<str>]) -> Result<Self, SelectionError> {
         let mut words = words.iter().map(AsRef::as_ref).peekable();
         let mut selected = BTreeSet::new();
@@ -92,7 +89,6 @@ impl Selection {
     }
 
     /// The one RFC that is selected, where it is one.
-    #[must_use]
     pub fn single(&self) -> Option<RfcNumber> {
         match self {
             Self::These(numbers) if numbers.len() == 1 => numbers.first().copied(),

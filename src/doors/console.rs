@@ -10,8 +10,8 @@ use tracing::debug;
 
 use super::menu::{Answers, CHOICES};
 use crate::index::Listed;
+use crate::printout::Transcript;
 use crate::terminal::{Editor, Expected, Modes, Screen, Vocabulary};
-use crate::transcript::Transcript;
 
 /// The longest line that is read, in bytes.
 const MAX_LINE: u64 = 64 * 1024;
@@ -74,7 +74,6 @@ impl Hangup {
 
 impl Console {
     /// A console that reads nothing yet.
-    #[must_use]
     pub fn new(transcript: Transcript, screen: Screen) -> (Self, Hangup) {
         let (send, events) = mpsc::channel();
         let hangup = Hangup(send);

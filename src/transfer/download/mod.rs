@@ -10,11 +10,10 @@ use std::time::{Duration, SystemTime};
 use sha2::{Digest as _, Sha256};
 
 use super::Activity;
-use super::library::{Incoming, Library, LibraryError};
-use crate::index::Dialects;
-use crate::net::{ConnectError, Connection, Sockets, connect};
+use crate::library::{Incoming, Library, LibraryError};
+use crate::net::{ConnectError, Connection, Dialects, Sockets, connect};
+use crate::printout::Transcript;
 use crate::terminal::progress::{Bar, Progress};
-use crate::transcript::Transcript;
 use crate::wire::ci::p2p::{Answer, AnswerError, Get};
 use crate::wire::di::exchange::{self, Digest, Wanted, announced_digest};
 use crate::wire::di::{self, Response};
@@ -126,7 +125,6 @@ impl DownloadError {
     }
 
     /// What kind of failure this is.
-    #[must_use]
     pub fn fault(&self) -> Fault {
         let passing = [Status::NotFound.code(), Status::ServiceUnavailable.code()];
         match self {
@@ -188,7 +186,6 @@ impl Body {
 impl Downloader {
     /// Downloads will be kept in `library`, and printed. `sockets` hold their connections, so
     /// that they can be cut off, `os` is the `OS` header of the requests, and `activity` counts.
-    #[must_use]
     pub fn new(
         library: Arc<Library>,
         sockets: Sockets,
@@ -219,7 +216,6 @@ impl Downloader {
     }
 
     /// Whether the program is about to end.
-    #[must_use]
     pub fn is_closing(&self) -> bool {
         self.sockets.is_closing()
     }
@@ -387,9 +383,9 @@ impl Downloader {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::printout::Shows;
+    use crate::printout::testing::Paper;
     use crate::terminal::Screen;
-    use crate::transcript::Shows;
-    use crate::transcript::testing::Paper;
     use crate::wire::Port;
     use std::net::{IpAddr, TcpListener};
 
