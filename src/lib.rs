@@ -16,6 +16,7 @@
 //! those before it:
 //!
 //! - [`wire`]: messages ⇄ bytes. It knows no sockets and no files.
+//! - [`event`]: what happens, as data.
 //! - [`terminal`]: the person in front of it: the prompt, tables, bars, colour.
 //! - [`printout`]: what is printed, whole messages at a time.
 //! - [`net`]: sockets with deadlines, a thread for each connection.
@@ -59,6 +60,8 @@
 )]
 
 pub mod wire;
+
+pub mod event;
 
 pub mod terminal;
 
