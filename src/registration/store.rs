@@ -18,6 +18,7 @@ use rustix::fs::OFlags;
 use tracing::warn;
 
 use super::table::{Registrar, Saved};
+use crate::file_error::FileError;
 
 /// How long what is not waited for may stay unwritten.
 const LAZY_TIME: Duration = Duration::from_secs(1);
@@ -59,15 +60,8 @@ pub enum StateError {
     #[error("{} is in use by another server; --state names another file", .0.display())]
     InUse(PathBuf),
     /// The system refused.
-    #[error("cannot {doing} {}: {reason}", .path.display())]
-    Io {
-        /// What was being done.
-        doing: &'static str,
-        /// To what.
-        path: PathBuf,
-        /// Why it failed.
-        reason: io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
 }
 
 /// What was found where the table is kept.
@@ -100,7 +94,7 @@ impl Register {
         };
         if let Some(path) = &path {
             // What can't be written is said now, and not after the first peer.
-            save(path, &table.to_saved()).map_err(error("write", path))?;
+            save(path, &table.to_saved()).map_err(FileError::of("write", path))?;
         }
         let shared = Arc::new(Shared {
             state: Mutex::new(State {
@@ -118,7 +112,7 @@ impl Register {
             let saving = Arc::clone(&shared);
             let thread = thread::Builder::new().name("register".to_owned());
             let thread = thread.spawn(move || saving.save_for_ever());
-            thread.map_err(error("start a thread that writes", path))?;
+            thread.map_err(FileError::of("start a thread that writes", path))?;
         }
         Ok((Self(shared), found))
     }
@@ -204,27 +198,18 @@ impl Shared {
     }
 }
 
-fn error(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StateError {
-    let path = path.to_owned();
-    move |reason| StateError::Io {
-        doing,
-        path,
-        reason,
-    }
-}
-
 /// Makes sure that no other server uses the file, which is replaced with each change and so can't
 /// be locked itself.
 fn lock(path: &Path) -> Result<File, StateError> {
     if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
         let reason = io::Error::other("it is there and is not a file");
-        return Err(error("write", path)(reason));
+        return Err(FileError::of("write", path)(reason).into());
     }
     let folder = path
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());
     if let Some(folder) = folder {
-        fs::create_dir_all(folder).map_err(error("make the folder of", path))?;
+        fs::create_dir_all(folder).map_err(FileError::of("make the folder of", path))?;
     }
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
@@ -234,21 +219,21 @@ fn lock(path: &Path) -> Result<File, StateError> {
     options.custom_flags(OFlags::NOFOLLOW.bits().cast_signed());
     let file = options
         .open(PathBuf::from(name))
-        .map_err(error("lock", path))?;
+        .map_err(FileError::of("lock", path))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(StateError::InUse(path.to_owned())),
-        Err(TryLockError::Error(reason)) => Err(error("lock", path)(reason)),
+        Err(TryLockError::Error(reason)) => Err(FileError::of("lock", path)(reason).into()),
     }
 }
 
-fn load(path: &Path, ttl: Duration) -> Result<(Registrar, Found), StateError> {
+fn load(path: &Path, ttl: Duration) -> Result<(Registrar, Found), FileError> {
     let text = match read(path) {
         Ok(text) => text,
         Err(reason) if reason.kind() == io::ErrorKind::NotFound => {
             return Ok((Registrar::new(ttl), Found::Nothing));
         }
-        Err(reason) => return Err(error("read", path)(reason)),
+        Err(reason) => return Err(FileError::of("read", path)(reason)),
     };
     let table = serde_json::from_slice::<Saved>(&text)
         .map_err(|error| error.to_string())
@@ -262,7 +247,7 @@ fn load(path: &Path, ttl: Duration) -> Result<(Registrar, Found), StateError> {
         }
         Err(reason) => {
             let set_aside = free_name(path);
-            fs::rename(path, &set_aside).map_err(error("set aside", path))?;
+            fs::rename(path, &set_aside).map_err(FileError::of("set aside", path))?;
             Ok((Registrar::new(ttl), Found::Damaged { reason, set_aside }))
         }
     }
@@ -383,12 +368,12 @@ mod tests {
         assert_eq!(fs::read_to_string(&lock).unwrap(), "precious");
         for other in [folder.path(), Path::new("/dev/null")] {
             let opened = Register::open(Some(other.to_owned()), TTL);
-            assert!(matches!(opened, Err(StateError::Io { .. })), "{other:?}");
+            assert!(matches!(opened, Err(StateError::File(_))), "{other:?}");
         }
         let linked = folder.path().join("linked.json");
         std::os::unix::fs::symlink(&lock, folder.path().join("linked.json.lock")).unwrap();
         let opened = Register::open(Some(linked), TTL);
-        assert!(matches!(opened, Err(StateError::Io { .. })));
+        assert!(matches!(opened, Err(StateError::File(_))));
         // A folder that comes into its place leaves no temporary files behind.
         fs::remove_file(&path).unwrap();
         fs::create_dir(&path).unwrap();
