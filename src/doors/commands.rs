@@ -535,20 +535,12 @@ pub fn status(peer: &Peer) -> Vec<String> {
         downloaded_bytes,
         last_uploads,
     } = peer.activity.counts();
-    let shared = peer.library().looks().map_or_else(
-        |error| error.to_string(),
-        |files| {
-            format!(
-                "{} RFC(s) of {}",
-                files.len(),
-                peer.library().folder().display()
-            )
-        },
-    );
+    let library = peer.library();
+    let (shared, folder) = (library.shared().len(), library.folder().display());
     let mut lines = vec![
         format!("This peer: {}", peer.me()),
         format!("Index: {}", peer.index.standing()),
-        format!("Shared: {shared}"),
+        format!("Shared: {shared} RFC(s) of {folder}"),
         format!("Uploads: {uploads} ({uploaded_bytes} bytes)"),
         format!("Downloads: {downloads} ({downloaded_bytes} bytes)"),
     ];

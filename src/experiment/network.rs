@@ -14,6 +14,7 @@ use super::Plan;
 use super::documents::{Document, Documents};
 use super::run::RunError;
 use super::stage::Stage;
+use crate::file_error::FileError;
 use crate::index::{Distributed, Index as _, Known, Participation};
 use crate::library::Library;
 use crate::net::{Dialects, Listener, Pace, Sockets};
@@ -57,7 +58,7 @@ impl Network {
         stage: &Stage,
     ) -> Result<Self, RunError> {
         let folder = TempDir::with_prefix("p2pci-experiment-")
-            .map_err(RunError::io("make a folder in", &std::env::temp_dir()))?;
+            .map_err(FileError::of("make a folder in", &std::env::temp_dir()))?;
         let registration = Sockets::default();
         stage.stop.watch(&registration);
         let server = serve_registrations(&registration, stage)?;
@@ -68,11 +69,11 @@ impl Network {
         };
         for (number, holding) in plan.holdings.iter().enumerate() {
             let home = network.folder.path().join(format!("p{number}"));
-            fs::create_dir(&home).map_err(RunError::io("make the folder", &home))?;
+            fs::create_dir(&home).map_err(FileError::of("make the folder", &home))?;
             for document in documents.all().get(holding.clone()).unwrap_or_default() {
                 let Document { number, path, .. } = document;
                 let to = home.join(format!("rfc{number}.txt"));
-                fs::copy(path, &to).map_err(RunError::io("write", &to))?;
+                fs::copy(path, &to).map_err(FileError::of("write", &to))?;
             }
             let library = Arc::new(Library::open(&home, None)?);
             let node = Node::start(library, server.clone(), upload_rate, stage)?;
@@ -118,7 +119,7 @@ impl Network {
                 let held = plan.holdings.get(holder).cloned().unwrap_or_default();
                 for document in documents.all().get(held).unwrap_or_default() {
                     let is_known = if holder == peer {
-                        node.known.own_title(document.number).is_some()
+                        node.downloader.library.title(document.number).is_some()
                     } else {
                         let holders = node.known.holders(document.number, now);
                         let mut holders = holders.iter().map(|timed| &timed.record.holder);
@@ -127,7 +128,8 @@ impl Network {
                     left -= usize::from(is_known);
                 }
             }
-            let known = node.known.all(now).len();
+            let shared = node.downloader.library.shared();
+            let known = node.known.all(shared, now).len();
             if left > 0 || known != documents.all().len() {
                 return Err(RunError::Incomplete { peer, known, left });
             }
@@ -172,7 +174,6 @@ impl Node {
         stage.stop.watch(&uploading);
         let (listener, me) = listen()?;
         let known = Known::new(me);
-        known.publish(&library.documents()?);
         let activity = Activity::default();
         let uploads = Uploads {
             library: library.clone(),
@@ -187,6 +188,7 @@ impl Node {
         let index = Distributed::join(Participation {
             dialects: Dialects::new(Some(Dialect::Text)),
             server,
+            library: library.clone(),
             known: known.clone(),
             sockets: asking.clone(),
             transcript: stage.transcript.clone(),

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Barrier, OnceLock, mpsc};
 use std::thread;
@@ -12,6 +12,7 @@ use super::documents::{Documents, digest};
 use super::network::{Network, Node};
 use super::stage::Stage;
 use super::{Fetch, Plan};
+use crate::file_error::FileError;
 use crate::index::IndexError;
 use crate::library::LibraryError;
 use crate::net::ListenError;
@@ -46,15 +47,8 @@ pub struct Measured {
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// The system refused something about a file.
-    #[error("cannot {doing} {}: {reason}", .path.display())]
-    Io {
-        /// What was being done.
-        doing: &'static str,
-        /// To what.
-        path: PathBuf,
-        /// Why it failed.
-        reason: io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
     /// There is no thread for a part of the run.
     #[error("cannot start a thread: {0}")]
     Thread(io::Error),
@@ -134,17 +128,6 @@ pub enum RunError {
     /// Somebody else has failed, or the run was stopped.
     #[error("it was stopped")]
     Stopped,
-}
-
-impl RunError {
-    pub(super) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
-        let path = path.to_owned();
-        move |reason| Self::Io {
-            doing,
-            path,
-            reason,
-        }
-    }
 }
 
 /// Starts a registration server and the peers, lets them tell each other what they have, and then
@@ -306,7 +289,7 @@ fn check_files(run: &Run, documents: &Documents, network: &Network) -> Result<()
         let library = &node.downloader.library;
         for Measured { number, .. } in fetched {
             let path = library.folder().join(format!("rfc{number}.txt"));
-            let bytes = fs::read(&path).map_err(RunError::io("read", &path))?;
+            let bytes = fs::read(&path).map_err(FileError::of("read", &path))?;
             let source = documents
                 .all()
                 .iter()

@@ -16,6 +16,7 @@ use chrono::{DateTime, Local};
 use tracing::debug;
 
 use super::{Index, IndexError, Listed, Rfc, capitalised, jittered};
+use crate::library::Library;
 use crate::net::{Connection, Dialects, Sockets, Watch, connect};
 use crate::printout::Transcript;
 use crate::wire::ci::framed;
@@ -49,6 +50,8 @@ pub struct Membership {
     pub server: Endpoint,
     /// The name under which others reach this peer.
     pub me: Endpoint,
+    /// What it shares: all of it is registered whenever the server comes back.
+    pub library: Arc<Library>,
     /// How many ADDs are sent before the first response is read: many servers take what one read
     /// gives them for one request, so more than 1 is for those that are known not to.
     pub pipeline: usize,
@@ -83,9 +86,8 @@ struct State {
     since: Option<DateTime<Local>>,
     /// Why it is away, where a question has found it out.
     lost: Option<Arc<ResponseError>>,
-    /// What is to be registered, now and whenever the server comes back.
-    published: BTreeMap<RfcNumber, Title>,
-    /// What of it the server has refused since it is there.
+    /// What of it the server has refused since it is there. What is shared no longer may still be
+    /// among it.
     refused: BTreeSet<RfcNumber>,
 }
 
@@ -157,10 +159,6 @@ impl Central {
 
 impl Index for Central {
     fn publish(&self, documents: &[Rfc]) -> Result<usize, IndexError> {
-        let known = documents
-            .iter()
-            .map(|Rfc { number, title }| (*number, title.clone()));
-        self.0.lock().published.extend(known);
         self.0.register(documents)
     }
 
@@ -179,12 +177,6 @@ impl Index for Central {
             sender: self.sender(),
         })?;
         Ok(records.into_iter().map(Listed::from).collect())
-    }
-
-    fn withdraw(&self, number: RfcNumber) {
-        let mut state = self.0.lock();
-        state.published.remove(&number);
-        state.refused.remove(&number);
     }
 
     fn standing(&self) -> String {
@@ -320,6 +312,7 @@ impl Shared {
             server,
             transcript,
             sockets,
+            library,
             ..
         } = &self.membership;
         let (mut pause, mut retry) = (FIRST_PAUSE, FIRST_RETRY);
@@ -331,9 +324,11 @@ impl Shared {
             }
             if !is_closed {
                 retry = (retry * 2).min(LONGEST_RETRY);
-                let refused = self.lock().refused();
+                let refused = self.lock().refused.clone();
+                let mut again = library.shared();
+                again.retain(|Rfc { number, .. }| refused.contains(number));
                 // Where the server is lost by it, that is seen in the next turn.
-                let _ = self.register(&refused);
+                let _ = self.register(&again);
                 continue;
             }
             let mut state = self.lock();
@@ -412,19 +407,16 @@ impl Shared {
         let (mut link, watch) = self.connect(dialect)?;
         let (mut tried, mut taken) = (BTreeMap::new(), BTreeSet::new());
         loop {
-            let new = self.lock().published_beyond(&tried);
-            for some in new.chunks((*pipeline).max(1)) {
+            for some in self.shared_beyond(&tried).chunks((*pipeline).max(1)) {
                 taken.extend(link.register(some, &self.membership).map_err(lost)?);
-                tried.extend(
-                    some.iter()
-                        .map(|Rfc { number, title }| (*number, title.clone())),
-                );
+                tried.extend(some.iter().cloned().map(|rfc| (rfc.number, rfc.title)));
             }
             if tried.is_empty() && watch.wait_until_closed(CLOSE_TIME) {
                 return Err(lost(ResponseError::Closed));
             }
             let mut state = self.lock();
-            if state.published_beyond(&tried).is_empty() {
+            // Whatever is shared from now on waits for the lock, and is registered then.
+            if self.shared_beyond(&tried).is_empty() {
                 state.link = Some(link);
                 state.since = Some(Local::now());
                 state.lost = None;
@@ -443,6 +435,13 @@ impl Shared {
         }
     }
 
+    /// What is shared and was not `tried` yet, or under another title.
+    fn shared_beyond(&self, tried: &BTreeMap<RfcNumber, Title>) -> Vec<Rfc> {
+        let mut shared = self.membership.library.shared();
+        shared.retain(|Rfc { number, title }| tried.get(number) != Some(title));
+        shared
+    }
+
     /// Waits for `time`; `None` where the peer leaves meanwhile.
     fn wait(&self, time: Duration) -> Option<()> {
         let stays = |_: &mut State| !self.is_leaving.load(Ordering::SeqCst);
@@ -459,28 +458,6 @@ impl Shared {
     }
 }
 
-impl State {
-    /// What is published and was not `tried` yet, or under another title.
-    fn published_beyond(&self, tried: &BTreeMap<RfcNumber, Title>) -> Vec<Rfc> {
-        let is_new = |(number, title): &(&RfcNumber, &Title)| tried.get(number) != Some(title);
-        self.published
-            .iter()
-            .filter(is_new)
-            .map(Rfc::from)
-            .collect()
-    }
-
-    /// What the server has refused.
-    fn refused(&self) -> Vec<Rfc> {
-        let is_refused = |(number, _): &(&RfcNumber, &Title)| self.refused.contains(number);
-        self.published
-            .iter()
-            .filter(is_refused)
-            .map(Rfc::from)
-            .collect()
-    }
-}
-
 impl Link {
     /// Registers documents, all ahead of the first response, and returns those that were taken.
     fn register(
@@ -489,14 +466,8 @@ impl Link {
         membership: &Membership,
     ) -> Result<BTreeSet<RfcNumber>, ResponseError> {
         let Membership { me, transcript, .. } = membership;
-        let add = |Rfc { number, title }: &Rfc| {
-            Request::Add(Record {
-                number: *number,
-                title: title.clone(),
-                holder: me.clone(),
-            })
-        };
-        let requests: Vec<_> = documents.iter().map(add).collect();
+        let requests = documents.iter().cloned().map(|rfc| rfc.held_by(me));
+        let requests: Vec<_> = requests.map(Request::Add).collect();
         let responses = self.exchange(&requests, Asked::Add, transcript)?;
         let mut taken = BTreeSet::new();
         for (Rfc { number, .. }, Response { code, .. }) in documents.iter().zip(responses) {

@@ -17,6 +17,7 @@ use tracing::{debug, warn};
 use super::cookie::CookieFile;
 use super::known::Known;
 use super::{Index, IndexError, Listed, Rfc, capitalised, jittered};
+use crate::library::Library;
 use crate::net::{ConnectError, Dialects, Sockets, connect};
 use crate::printout::Transcript;
 use crate::wire::di::exchange::{Get, Timed, Wanted, read_index};
@@ -52,7 +53,9 @@ const SHORTEST_KEEPALIVE: Duration = Duration::from_millis(100);
 pub struct Participation {
     /// The registration server.
     pub server: Endpoint,
-    /// What this peer knows, and where it is reached.
+    /// What this peer shares.
+    pub library: Arc<Library>,
+    /// What it knows of others, and where it is reached.
     pub known: Known,
     /// How the server and other peers are spoken to.
     pub dialects: Dialects,
@@ -248,7 +251,8 @@ impl Distributed {
     }
 
     fn listed(&self) -> Vec<Listed> {
-        let all = self.known().all(Instant::now()).into_iter();
+        let shared = self.0.participation.library.shared();
+        let all = self.known().all(shared, Instant::now()).into_iter();
         all.map(Listed::from).collect()
     }
 }
@@ -263,21 +267,15 @@ impl Index for Distributed {
     }
 
     fn lookup(&self, number: RfcNumber, title: &Title) -> Result<Vec<Listed>, IndexError> {
-        let own = self.known().own_title(number).map(|title| Listed {
-            record: Record {
-                number,
-                title,
-                holder: self.known().me().clone(),
-            },
-            ttl: Some(TTL),
-        });
+        let own = self.0.participation.library.title(number);
+        let own = own.map(|title| self.known().own(Rfc { number, title }));
         for found in self.search(number, title) {
             if !found?.is_empty() || own.is_some() {
                 break;
             }
         }
         let found = self.known().holders(number, Instant::now()).into_iter();
-        Ok(found.map(Listed::from).chain(own).collect())
+        Ok(found.chain(own).map(Listed::from).collect())
     }
 
     fn search<'a>(
@@ -318,8 +316,6 @@ impl Index for Distributed {
         self.ask_all()?;
         Ok(self.listed())
     }
-
-    fn withdraw(&self, _number: RfcNumber) {}
 
     fn answers_in_messages(&self) -> bool {
         false

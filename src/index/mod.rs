@@ -62,7 +62,9 @@ impl fmt::Display for Listed {
 
 /// Where a peer says what it has and asks who else has what.
 pub trait Index: Send + Sync + std::fmt::Debug {
-    /// Says that this peer has these documents, and returns how many were taken.
+    /// Says that this peer has these documents, which its library shares, and returns how many were
+    /// taken. An index that can't take back what is shared no longer names it until this peer leaves
+    /// or comes back to it.
     ///
     /// It takes many at once, for some indexes announce a batch in the time of one.
     ///
@@ -99,10 +101,6 @@ pub trait Index: Send + Sync + std::fmt::Debug {
     fn answers_in_messages(&self) -> bool {
         true
     }
-
-    /// Publishes a document no longer. An index that can't take one back keeps it until this peer
-    /// leaves or comes back to it.
-    fn withdraw(&self, number: RfcNumber);
 
     /// How this peer stands with the index, in words: with whom, and since when.
     fn standing(&self) -> String;

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::{Peer, numbers::Selection};
+use crate::file_error::FileError;
 use crate::index::IndexError;
-use crate::library::{Incoming, LibraryError};
+use crate::library::Incoming;
 use crate::terminal::progress::Progress;
 use crate::transfer::{DownloadError, Fault};
 use crate::wire::Record;
@@ -59,7 +60,7 @@ pub enum GetError {
     Index(#[from] IndexError),
     /// The folder is at fault, so that no other holder would help.
     #[error(transparent)]
-    Library(#[from] LibraryError),
+    Library(#[from] FileError),
     /// It is downloaded, and the index does not know.
     #[error(transparent)]
     Unregistered(IndexError),
@@ -150,7 +151,7 @@ impl Peer {
         };
         let mut replaces = false;
         let mut tried: Vec<Endpoint> = Vec::new();
-        let mut is_known = self.known.own_title(number).is_some();
+        let mut is_known = self.library().title(number).is_some();
         let mut fault = Fault::Unreachable;
         for found in self.index.search(number, title) {
             let found = match found {

@@ -18,7 +18,7 @@ use p2pci::index::{
 };
 use p2pci::library::{Library, LibraryError};
 use p2pci::net::{Dialects, Limits, Listener, Pace, Sockets};
-use p2pci::node::{Peer, RegisterError, name, watch};
+use p2pci::node::{Peer, name, watch};
 use p2pci::printout::Transcript;
 use p2pci::program::signals;
 use p2pci::program::{self, Code, Failure, IndexKind};
@@ -84,12 +84,10 @@ fn main() -> ExitCode {
 }
 
 fn open_library(arguments: &Arguments, task: &Task) -> Result<Arc<Library>, Failure> {
-    let opened = if task.shares() {
-        Library::open(&arguments.dir, arguments.rfcs.as_deref())
-    } else {
-        Library::unshared(&arguments.dir)
-    };
-    match opened {
+    if !task.shares() {
+        return Ok(Arc::new(Library::unshared(&arguments.dir)?));
+    }
+    match Library::open(&arguments.dir, arguments.rfcs.as_deref()) {
         Ok(library) => Ok(Arc::new(library)),
         Err(error @ LibraryError::Missing { .. }) => Err(Failure::new(
             Code::NotFound,
@@ -154,27 +152,26 @@ fn take_part(
     };
     in_background("uploads", move || uploads.run(listener))?;
 
-    if task.shares() {
-        // Those who hear of this peer the moment it joins find its index complete.
-        known.publish(&library.documents()?);
-    }
     let protocol = match arguments.index {
         IndexKind::Central => Protocol::Ci,
         IndexKind::Distributed => Protocol::Di,
     };
     let dialects = Dialects::new(arguments.dialect.only());
     let downloader = Downloader::new(
-        library,
+        library.clone(),
         asking.clone(),
         transcript.clone(),
-        os.clone(),
+        os,
         activity.clone(),
     )
     .speaking(protocol, dialects.clone());
-    let joined = join(arguments, task, &known, &asking, transcript, os, dialects);
+    let joined = join(
+        arguments, task, &library, &known, &asking, transcript, dialects,
+    );
     let ended = match joined {
         Ok(index) => {
-            let peer = Peer::new(known, index, downloader, activity, transcript.clone());
+            let me = known.me().clone();
+            let peer = Peer::new(me, index, downloader, activity, transcript.clone());
             let peer = Arc::new(peer);
             let registered = if task.shares() {
                 share(&peer, &arguments.dir)
@@ -212,10 +209,10 @@ fn take_part(
 fn join(
     arguments: &Arguments,
     task: &Task,
+    library: &Arc<Library>,
     known: &Known,
     asking: &Sockets,
     transcript: &Transcript,
-    os: Arc<str>,
     dialects: Dialects,
 ) -> Result<Box<dyn Index>, IndexError> {
     let server = arguments.server();
@@ -223,6 +220,7 @@ fn join(
         IndexKind::Central => Box::new(Central::connect(Membership {
             server,
             me: known.me().clone(),
+            library: library.clone(),
             pipeline: arguments.pipeline.into(),
             dialects,
             sockets: asking.clone(),
@@ -231,11 +229,12 @@ fn join(
         IndexKind::Distributed => Box::new(Distributed::join(Participation {
             cookie_file: cookie_file(&server, task, arguments, transcript),
             server,
+            library: library.clone(),
             known: known.clone(),
             dialects,
             sockets: asking.clone(),
             transcript: transcript.clone(),
-            os,
+            os: program::operating_system().into(),
         })?),
     })
 }
@@ -287,9 +286,8 @@ fn share(peer: &Arc<Peer>, folder: &Path) -> Result<(), Failure> {
             .transcript
             .note(format_args!("{count} RFC(s) of {folder} are shared")),
         // The index will be back, and sharing goes on meanwhile.
-        Err(RegisterError::Index(error)) if error.is_passing() => {}
-        Err(RegisterError::Index(error)) => return Err(commands::of_index(error)),
-        Err(RegisterError::Library(error)) => return Err(error.into()),
+        Err(error) if error.is_passing() => {}
+        Err(error) => return Err(commands::of_index(error)),
     }
     let watched = Arc::clone(peer);
     in_background("folder", move || watch::run(&watched))

@@ -10,7 +10,8 @@ use std::time::{Duration, SystemTime};
 use sha2::{Digest as _, Sha256};
 
 use super::Activity;
-use crate::library::{Incoming, Library, LibraryError};
+use crate::file_error::FileError;
+use crate::library::{Incoming, Library};
 use crate::net::{ConnectError, Connection, Dialects, Sockets, connect};
 use crate::printout::Transcript;
 use crate::terminal::progress::{Bar, Progress};
@@ -94,7 +95,7 @@ pub enum DownloadError {
     },
     /// Our own folder is at fault: another holder would not help.
     #[error(transparent)]
-    Library(#[from] LibraryError),
+    Library(#[from] FileError),
 }
 
 /// What kind of failure a download has met, from the mildest to the worst.
@@ -229,7 +230,7 @@ impl Downloader {
         &self,
         number: RfcNumber,
         holder: &Endpoint,
-        begin: impl Fn() -> Result<Incoming, LibraryError>,
+        begin: impl Fn() -> Result<Incoming, FileError>,
         progress: &Progress,
     ) -> Result<(PathBuf, u64), DownloadError> {
         let line = format_args!("[DOWNLOAD] Connecting to {holder} for RFC {number}...");

@@ -7,14 +7,14 @@ use std::time::SystemTime;
 use tracing::warn;
 
 use super::{Uploads, WAITS, wanted};
-use crate::library::Document;
+use crate::library::{Document, Rfc};
 use crate::net::Connection;
 use crate::wire::ci::framed;
 use crate::wire::ci::p2p::refusal;
 use crate::wire::di::exchange::Wanted;
 use crate::wire::di::framed::{self as di_framed, DocumentObject, Request, response};
 use crate::wire::frame::{self, Frame, FrameError, MAX_FRAME};
-use crate::wire::{Head, MAX_HEAD, Protocol, Record, Reject, RfcNumber, Status, Title};
+use crate::wire::{Head, MAX_HEAD, Protocol, Reject, RfcNumber, Status};
 
 /// The most of a file that goes into one frame of P2P-CI, in bytes.
 const FILE_FRAME: usize = 1024;
@@ -103,7 +103,9 @@ impl Uploads {
     fn exchange(&self, connection: &mut Connection, head: &Head) -> io::Result<()> {
         let number = match Request::parse(head) {
             Ok(Request::Index) => {
-                let body = di_framed::documents(&self.own_records());
+                let shared = self.library.shared().into_iter();
+                let own: Vec<_> = shared.map(|rfc| rfc.held_by(self.known.me())).collect();
+                let body = di_framed::documents(&own);
                 let answer = response(Some(body.as_bytes()));
                 return self.send(connection, &answer.unwrap_or_else(unavailable));
             }
@@ -115,13 +117,16 @@ impl Uploads {
                 return self.send(connection, &di_framed::refusal(Status::BadRequest));
             }
         };
-        let document = self.library.read(number).unwrap_or_else(|error| {
+        let document = self.library.document(number).unwrap_or_else(|error| {
             warn!("{error}");
             None
         });
-        let Some(Document { file, length, .. }) = document else {
+        let Some(document) = document else {
             return self.send(connection, &di_framed::refusal(Status::NotFound));
         };
+        let title = self.library.title_of(&document);
+        let record = Rfc { number, title }.held_by(self.known.me());
+        let Document { file, length, .. } = document;
         let mut bytes = Vec::new();
         file.take(u64::try_from(MAX_FRAME).unwrap_or_default())
             .read_to_end(&mut bytes)?;
@@ -130,7 +135,7 @@ impl Uploads {
         let Some(content) = response(Some(&bytes)).filter(|_| got == length) else {
             return self.send(connection, &di_framed::refusal(Status::NotFound));
         };
-        let object = DocumentObject::from(&self.record(number)).to_json();
+        let object = DocumentObject::from(&record).to_json();
         let about = response(Some(object.as_bytes())).unwrap_or_else(unavailable);
         self.send(connection, &about)?;
         if let Some(pace) = &self.pace {
@@ -140,26 +145,6 @@ impl Uploads {
         connection.flush()?;
         self.say_sent(connection, number, got, length);
         Ok(())
-    }
-
-    /// What this peer has itself.
-    fn own_records(&self) -> Vec<Record> {
-        let me = self.known.me();
-        let all = self.known.all(std::time::Instant::now()).into_iter();
-        let own = all.filter(|timed| timed.record.holder == *me);
-        own.map(|timed| timed.record).collect()
-    }
-
-    fn record(&self, number: RfcNumber) -> Record {
-        Record {
-            number,
-            title: self
-                .known
-                .own_title(number)
-                .or_else(|| self.library.title(number))
-                .unwrap_or_else(|| Title::fallback(number)),
-            holder: self.known.me().clone(),
-        }
     }
 
     fn refuse_frame(&self, connection: &mut Connection, reject: &Reject) -> io::Result<()> {

@@ -12,15 +12,16 @@ use std::time::{Duration, Instant, SystemTime};
 use tracing::warn;
 
 use super::Activity;
+use crate::file_error::FileError;
 use crate::index::Known;
-use crate::library::{Document, Library, LibraryError};
+use crate::library::{Document, Library};
 use crate::net::{Connection, Listener, Pace, Sockets};
 use crate::printout::Transcript;
 use crate::wire::ci::p2p::{Delivery, Get, refusal};
 use crate::wire::di::exchange::{self, Wanted, index};
 use crate::wire::di::{self, Origin};
 use crate::wire::frame;
-use crate::wire::{Head, HeadError, Protocol, Reject, Requests, RfcNumber, Status, Title, Waits};
+use crate::wire::{Head, HeadError, Protocol, Reject, Requests, RfcNumber, Status, Waits};
 
 /// Another peer connects to ask at once, so it has little time to begin.
 const WAITS: Waits = Waits {
@@ -33,7 +34,7 @@ const WAITS: Waits = Waits {
 pub struct Uploads {
     /// What is served.
     pub library: Arc<Library>,
-    /// What is told to those who ask for the index.
+    /// What is told of others to those who ask for the index.
     pub known: Known,
     /// How fast all uploads together may be.
     pub pace: Option<Pace>,
@@ -99,7 +100,7 @@ impl Uploads {
 
     /// Tells what this peer has, and what it knows of others.
     fn tell(&self, mut connection: Connection) {
-        let records = self.known.all(Instant::now());
+        let records = self.known.all(self.library.shared(), Instant::now());
         self.respond(&mut connection, &index(&records, self.origin()));
         connection.finish();
     }
@@ -137,8 +138,8 @@ impl Uploads {
         &self,
         protocol: Protocol,
         number: RfcNumber,
-    ) -> Result<Option<(Document, Vec<u8>)>, LibraryError> {
-        let Some(document) = self.library.read(number)? else {
+    ) -> Result<Option<(Document, Vec<u8>)>, FileError> {
+        let Some(document) = self.library.document(number)? else {
             return Ok(None);
         };
         let (length, last_modified) = (document.length, document.modified);
@@ -150,19 +151,14 @@ impl Uploads {
                 length,
             }
             .to_bytes(),
-            Protocol::Di => {
-                let title = self.known.own_title(number);
-                let title = title.or_else(|| self.library.title(number));
-                let title = title.unwrap_or_else(|| Title::fallback(number));
-                exchange::Delivery {
-                    number,
-                    title: &title,
-                    last_modified,
-                    digest: self.library.digest(number, &document)?,
-                    length,
-                }
-                .to_bytes(self.origin())
+            Protocol::Di => exchange::Delivery {
+                number,
+                title: &self.library.title_of(&document),
+                last_modified,
+                digest: self.library.digest(&document)?,
+                length,
             }
+            .to_bytes(self.origin()),
         };
         Ok(Some((document, head)))
     }
