@@ -5,26 +5,25 @@
 //! come from numbers, never from a message, so that nothing a stranger sends can name a file outside
 //! the folder. Bytes are never changed.
 
+mod document;
 mod incoming;
 pub mod scan;
 pub mod title;
 mod watch;
 
+pub use document::Document;
 pub use incoming::Incoming;
 pub use watch::Changes;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
-use std::io::{self, BufRead, Read, Seek};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
 
-use sha2::{Digest as _, Sha256};
 use tracing::warn;
 
 use self::scan::{Found, Stamp};
-use self::title::{TITLE_WINDOW, printed_title};
 use crate::file_error::FileError;
 use crate::wire::di::exchange::Digest;
 use crate::wire::{Endpoint, Record, RfcNumber, Title};
@@ -49,20 +48,6 @@ impl Rfc {
             holder,
         }
     }
-}
-
-/// A file that is open for an upload. It stays what it was when it was opened, also where another
-/// takes its name meanwhile.
-#[derive(Debug)]
-pub struct Document {
-    /// Which RFC it is.
-    pub number: RfcNumber,
-    /// The open file, at its beginning.
-    pub file: File,
-    /// Its length in bytes.
-    pub length: u64,
-    /// When it was last modified.
-    pub modified: SystemTime,
 }
 
 /// The shared folder. It is not searched below its first level.
@@ -144,7 +129,7 @@ impl Library {
             });
         }
         let library = Self::new(folder, only, false);
-        // What is there from the beginning need not be seen a second time.
+        // As after two looks that see the same: what is there now is shared at once.
         library.take_in(&files);
         library.take_in(&files);
         Ok(library)
@@ -194,10 +179,9 @@ impl Library {
     /// The title of an open document: the one under which it is shared. A file that is too new to be
     /// shared is read each time.
     pub fn title_of(&self, document: &Document) -> Title {
-        let number = document.number;
-        let title = self.title(number);
-        let title = title.or_else(|| read_title(number, &document.file).ok());
-        title.unwrap_or_else(|| Title::fallback(number))
+        let title = self.title(document.number);
+        let title = title.or_else(|| document.printed_title().ok());
+        title.unwrap_or_else(|| Title::fallback(document.number))
     }
 
     /// Shares an RFC from now on: under `title`, else under the one in its file, else as `RFC N`. A
@@ -238,16 +222,7 @@ impl Library {
         let Some(path) = self.path_of(number) else {
             return Ok(None);
         };
-        let opened = File::open(&path).and_then(|file| {
-            let Stamp { length, modified } = Stamp::of(&file.metadata()?)?;
-            Ok(Document {
-                number,
-                file,
-                length,
-                modified,
-            })
-        });
-        match opened {
+        match Document::open(number, &path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             opened => opened.map(Some).map_err(FileError::of("read", &path)),
         }
@@ -256,19 +231,13 @@ impl Library {
     /// What a document hashes to. The file is read once and the digest kept, for as long as the file
     /// looks the same.
     pub fn digest(&self, document: &Document) -> Result<Digest, FileError> {
-        let &Document {
-            number,
-            ref file,
-            length,
-            modified,
-        } = document;
-        let stamp = Stamp { length, modified };
+        let (number, stamp) = (document.number, document.stamp());
         let kept = self.lock().entries.get(&number).and_then(|e| e.digest);
         if let Some((_, digest)) = kept.filter(|(hashed, _)| *hashed == stamp) {
             return Ok(digest);
         }
         let path = scan::usual_path(&self.folder, number);
-        let digest = hash(file, length).map_err(FileError::of("read", &path))?;
+        let digest = document.hash().map_err(FileError::of("read", &path))?;
         self.lock().entries.entry(number).or_default().digest = Some((stamp, digest));
         Ok(digest)
     }
@@ -292,7 +261,7 @@ impl Library {
         if self.lock().entries.get(&number).is_some_and(is_read) {
             return None;
         }
-        let read = File::open(path).and_then(|file| read_title(number, &file));
+        let read = Document::open(number, path).and_then(|document| document.printed_title());
         let mut state = self.lock();
         let entry = state.entries.entry(number).or_default();
         entry.read = Some(stamp);
@@ -341,33 +310,6 @@ impl Entry {
     }
 }
 
-/// The title that a file prints, else `RFC N`. It reads the first bytes only, and goes back to the
-/// beginning.
-fn read_title(number: RfcNumber, mut file: &File) -> io::Result<Title> {
-    let mut head = Vec::with_capacity(TITLE_WINDOW);
-    let limit = u64::try_from(TITLE_WINDOW).unwrap_or(u64::MAX);
-    file.take(limit).read_to_end(&mut head)?;
-    file.rewind()?;
-    let printed = printed_title(number.get(), &head).and_then(|title| title.parse().ok());
-    Ok(printed.unwrap_or_else(|| Title::fallback(number)))
-}
-
-/// Hashes the first `length` bytes of a file, and goes back to its beginning.
-fn hash(mut file: &File, length: u64) -> io::Result<Digest> {
-    let mut hash = Sha256::new();
-    let mut reader = io::BufReader::with_capacity(256 * 1024, file.take(length));
-    loop {
-        let piece = reader.fill_buf()?;
-        if piece.is_empty() {
-            file.rewind()?;
-            return Ok(Digest::from(<[u8; 32]>::from(hash.finalize())));
-        }
-        hash.update(piece);
-        let count = piece.len();
-        reader.consume(count);
-    }
-}
-
 fn listed<'a>(numbers: impl IntoIterator<Item = &'a RfcNumber>) -> String {
     let numbers: Vec<_> = numbers.into_iter().map(RfcNumber::to_string).collect();
     if numbers.is_empty() {
@@ -379,7 +321,9 @@ fn listed<'a>(numbers: impl IntoIterator<Item = &'a RfcNumber>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::fs::File;
+    use std::io::Read;
+    use std::time::{Duration, SystemTime};
 
     use super::*;
     use tempfile::{TempDir, tempdir};

@@ -1,8 +1,8 @@
 //! The peer: a folder that is shared, and what its user can do.
 //!
-//! [`library`] is the folder and [`Uploads`] serves it to others. [`Peer`] does what the [`menu`]
-//! and the [`commands`] offer: it asks the index, gets documents through a [`Downloader`] ([`get`]),
-//! and adds what it got. The peer never imports the server's side.
+//! [`Peer`] does what the doors offer: it asks the index, gets documents through a [`Downloader`]
+//! ([`get`]), adds what it got, and registers what comes into the folder ([`watch`]). It never imports
+//! the server's side.
 
 pub mod get;
 pub mod name;
@@ -21,8 +21,7 @@ use crate::wire::{Endpoint, RfcNumber, Title};
 /// A peer that takes part: what its user can do.
 #[derive(Debug)]
 pub struct Peer {
-    /// The name under which others reach this peer.
-    pub me: Endpoint,
+    me: Endpoint,
     /// Who has what.
     pub index: Box<dyn Index>,
     /// How documents come from others.
