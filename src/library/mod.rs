@@ -65,9 +65,8 @@ pub struct Library {
 struct State {
     /// What is offered, where it is not everything.
     only: Option<BTreeSet<RfcNumber>>,
-    /// Files under other names than the usual `rfcN.txt`, as of the last look at the folder. The
-    /// usual name needs no look: it is made from the number.
-    unusual: BTreeMap<RfcNumber, PathBuf>,
+    /// What the last look at the folder has found, offered or not.
+    files: BTreeMap<RfcNumber, Found>,
     entries: BTreeMap<RfcNumber, Entry>,
 }
 
@@ -76,9 +75,7 @@ struct State {
 struct Entry {
     /// Whether others are told of it.
     is_shared: bool,
-    /// How the file looked last; `None` where no look has found one.
-    seen: Option<Stamp>,
-    /// How it looked when its title was read.
+    /// How the file looked when its title was read.
     read: Option<Stamp>,
     /// The title in the file.
     printed: Option<Title>,
@@ -94,16 +91,9 @@ pub enum LibraryError {
     /// The folder can't be made or read.
     #[error(transparent)]
     File(#[from] FileError),
-    /// RFCs that were to be offered are not there.
-    #[error("{} has no file for RFC {missing}; it has {present}", .folder.display())]
-    Missing {
-        /// The folder.
-        folder: PathBuf,
-        /// The numbers that are not there.
-        missing: String,
-        /// Those that are.
-        present: String,
-    },
+    /// RFCs that were to be offered are not there. It names them, and those that are.
+    #[error("{0}")]
+    Missing(String),
 }
 
 impl Library {
@@ -122,16 +112,15 @@ impl Library {
         let missing = only.iter().flatten().filter(|n| !files.contains_key(n));
         let missing: Vec<_> = missing.collect();
         if !missing.is_empty() {
-            return Err(LibraryError::Missing {
-                folder: folder.to_owned(),
-                missing: listed(missing),
-                present: listed(files.keys()),
-            });
+            let (folder, missing) = (folder.display(), listed(missing));
+            let present = listed(files.keys());
+            let text = format!("{folder} has no file for RFC {missing}; it has {present}");
+            return Err(LibraryError::Missing(text));
         }
         let library = Self::new(folder, only, false);
         // As after two looks that see the same: what is there now is shared at once.
-        library.take_in(&files);
-        library.take_in(&files);
+        library.take_in(files.clone());
+        library.take_in(files);
         Ok(library)
     }
 
@@ -140,7 +129,7 @@ impl Library {
     pub fn unshared(folder: &Path) -> Result<Self, FileError> {
         let library = Self::new(folder, Some(BTreeSet::new()), true);
         if folder.exists() {
-            library.take_in(&scan::files(folder)?);
+            library.take_in(scan::files(folder)?);
         }
         Ok(library)
     }
@@ -193,8 +182,9 @@ impl Library {
         }
         if let Some(path) = self.path_of(number)
             && let Ok(stamp) = fs::metadata(&path).and_then(|found| Stamp::of(&found))
+            && !self.lock().is_read(number, stamp)
         {
-            self.update_title(number, &path, stamp);
+            self.share(number, &path, stamp);
         }
         let mut state = self.lock();
         let entry = state.entries.entry(number).or_default();
@@ -203,14 +193,15 @@ impl Library {
         entry.rfc(number)
     }
 
-    /// Where the file of an RFC is, whether it is offered or not. It looks at the disk.
+    /// Where the file of an RFC is, whether it is offered or not. It looks at the disk. A file with
+    /// the usual name is found at once, one with another name after the next look at the folder.
     pub fn path_of(&self, number: RfcNumber) -> Option<PathBuf> {
         let usual = scan::usual_path(&self.folder, number);
         if usual.is_file() {
             return Some(usual);
         }
-        let unusual = self.lock().unusual.get(&number).cloned();
-        unusual.filter(|path| path.is_file())
+        let path = self.lock().files.get(&number)?.path.clone();
+        Some(path).filter(|path| path.is_file())
     }
 
     /// Opens an RFC for an upload; `None` where it is not there or not offered. A file that is too
@@ -254,13 +245,8 @@ impl Library {
         Incoming::new(path, may_replace)
     }
 
-    /// Reads the title of a file, once for each look that it has, and returns the RFC where that
-    /// changes the title under which it is shared.
-    fn update_title(&self, number: RfcNumber, path: &Path, stamp: Stamp) -> Option<Rfc> {
-        let is_read = |entry: &Entry| entry.read == Some(stamp);
-        if self.lock().entries.get(&number).is_some_and(is_read) {
-            return None;
-        }
+    /// Shares a file under the title that it prints, and returns the RFC where that is new.
+    fn share(&self, number: RfcNumber, path: &Path, stamp: Stamp) -> Option<Rfc> {
         let read = Document::open(number, path).and_then(|document| document.printed_title());
         let mut state = self.lock();
         let entry = state.entries.entry(number).or_default();
@@ -288,6 +274,12 @@ impl State {
     fn is_offered(&self, number: RfcNumber) -> bool {
         let only = self.only.as_ref();
         only.is_none_or(|only| only.contains(&number))
+    }
+
+    /// Whether the title of a file was read when it looked like this.
+    fn is_read(&self, number: RfcNumber, stamp: Stamp) -> bool {
+        let entry = self.entries.get(&number);
+        entry.is_some_and(|entry| entry.read == Some(stamp))
     }
 }
 

@@ -3,9 +3,10 @@
 //! It knows no thread and no clock: whoever calls [`Library::look`] decides how often.
 
 use std::collections::BTreeMap;
+use std::mem;
 
 use super::scan::{self, Found};
-use super::{Entry, Library, Rfc, State};
+use super::{Library, Rfc, State};
 use crate::file_error::FileError;
 use crate::wire::RfcNumber;
 
@@ -27,30 +28,22 @@ impl Library {
     ///
     /// It costs a system call for each file, and a read of those that have settled.
     pub fn look(&self) -> Changes {
-        match scan::files(&self.folder) {
-            Ok(files) => self.take_in(&files),
-            Err(error) => Changes {
-                error: Some(error),
-                ..self.take_in(&BTreeMap::new())
-            },
+        let (files, error) = match scan::files(&self.folder) {
+            Ok(files) => (files, None),
+            Err(error) => (BTreeMap::new(), Some(error)),
+        };
+        Changes {
+            error,
+            ..self.take_in(files)
         }
     }
 
     /// Takes in what a look has found.
-    pub(super) fn take_in(&self, files: &BTreeMap<RfcNumber, Found>) -> Changes {
-        let paths = files.iter().map(|(&number, found)| (number, &found.path));
-        let unusual = paths
-            .filter(|(number, path)| **path != scan::usual_path(&self.folder, *number))
-            .map(|(number, path)| (number, path.clone()))
-            .collect();
-        let (unread, gone) = {
-            let mut state = self.lock();
-            state.unusual = unusual;
-            (state.see(files), state.forget_all_but(files))
-        };
+    pub(super) fn take_in(&self, files: BTreeMap<RfcNumber, Found>) -> Changes {
+        let (unread, gone) = self.lock().take_in(files);
         let settled = unread
             .into_iter()
-            .filter_map(|(number, found)| self.update_title(number, &found.path, found.stamp));
+            .filter_map(|(number, found)| self.share(number, &found.path, found.stamp));
         Changes {
             settled: settled.collect(),
             gone,
@@ -60,31 +53,28 @@ impl Library {
 }
 
 impl State {
-    /// Notes how the files look that are offered, and returns those that look as they did last time
-    /// and have a title that was not read yet.
-    fn see<'a>(&mut self, files: &'a BTreeMap<RfcNumber, Found>) -> Vec<(RfcNumber, &'a Found)> {
-        let mut unread = Vec::new();
-        for (&number, found) in files {
-            if self.is_offered(number) {
-                let now = Some(found.stamp);
-                let entry = self.entries.entry(number).or_default();
-                if entry.seen == now && entry.read != now {
-                    unread.push((number, found));
-                }
-                entry.seen = now;
-            }
+    /// Returns the files that are offered, look as they did last time, and have a title that was not
+    /// read yet; and what is no longer shared.
+    fn take_in(
+        &mut self,
+        files: BTreeMap<RfcNumber, Found>,
+    ) -> (Vec<(RfcNumber, Found)>, Vec<RfcNumber>) {
+        let before = mem::replace(&mut self.files, files);
+        let mut gone = Vec::new();
+        for number in before.keys().filter(|n| !self.files.contains_key(n)) {
+            let entry = self.entries.remove(number);
+            gone.extend(entry.filter(|e| e.is_shared).map(|_| *number));
         }
-        unread
-    }
-
-    /// Shares no longer what had a file and has none, and returns what was shared of it.
-    fn forget_all_but(&mut self, files: &BTreeMap<RfcNumber, Found>) -> Vec<RfcNumber> {
-        let is_gone = |number: &RfcNumber, entry: &mut Entry| {
-            entry.seen.is_some() && !files.contains_key(number)
+        let is_unread = |number, found: &Found| {
+            let is_same = |before: &Found| before.stamp == found.stamp;
+            before.get(&number).is_some_and(is_same)
+                && self.is_offered(number)
+                && !self.is_read(number, found.stamp)
         };
-        let gone = self.entries.extract_if(.., is_gone);
-        let gone = gone.filter(|(_, entry)| entry.is_shared);
-        gone.map(|(number, _)| number).collect()
+        let files = self.files.iter().map(|(&number, found)| (number, found));
+        let unread = files.filter(|&(number, found)| is_unread(number, found));
+        let unread = unread.map(|(number, found)| (number, found.clone()));
+        (unread.collect(), gone)
     }
 }
 
