@@ -15,8 +15,7 @@ use crate::index::{Index, IndexError};
 use crate::library::Library;
 use crate::printout::Transcript;
 use crate::transfer::{Activity, Downloader};
-use crate::wire::Record;
-use crate::wire::{Endpoint, RfcNumber, Title};
+use crate::wire::{Endpoint, Record, RfcNumber, Title};
 
 /// A peer that takes part: what its user can do.
 #[derive(Debug)]
