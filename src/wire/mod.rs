@@ -8,6 +8,7 @@
 pub mod ci;
 mod dates;
 pub mod di;
+mod dialect;
 mod error;
 pub mod frame;
 mod head;
@@ -18,6 +19,7 @@ mod terms;
 #[cfg(test)]
 pub(crate) mod testing;
 
+pub use dialect::{Dialect, Received};
 pub use error::{Fault, Limit, ReadError};
 pub(crate) use head::MAX_HEAD;
 pub use head::{FieldError, Head, HeadError};
