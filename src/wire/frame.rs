@@ -112,6 +112,15 @@ impl Frame {
         Ok(Some(Self(bytes)))
     }
 
+    /// Reads the frame of an answer: it begins soon, and is whole within `time`.
+    pub(super) fn read_answer(source: &mut impl Source, time: Duration) -> Result<Self, ReadError> {
+        let waits = Waits {
+            first: Some(time.min(ANSWER_TIME)),
+            whole: time,
+        };
+        Self::read(source, waits, MAX_FRAME)?.ok_or(ReadError::Closed)
+    }
+
     /// A frame around `content`, which has at most [`MAX_FRAME`] bytes; what is beyond is left out.
     pub fn around(content: &[u8]) -> Self {
         let content = content.get(..MAX_FRAME).unwrap_or(content);

@@ -117,6 +117,14 @@ impl Protocol {
         }
     }
 
+    /// What answers a request, in words.
+    pub(super) const fn response(self) -> &'static str {
+        match self {
+            Self::Ci => "a P2P-CI/1.0 response",
+            Self::Di => "a P2P-DI/1.0 response",
+        }
+    }
+
     /// The protocol in which a request is written, by its version token; `None` where it is none
     /// of ours.
     pub fn of_request(head: &Head) -> Option<Self> {
