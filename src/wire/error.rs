@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use super::head::{MAX_FIELDS, MAX_HEAD};
+use super::head::{FieldError, MAX_FIELDS, MAX_HEAD};
 use super::protocol::{Reject, printable};
 
 /// Why no message could be read. The stream is out of step after any of these. A refusal is none:
@@ -145,6 +145,14 @@ impl ReadError {
             _ => self.to_string(),
         };
         Some(Reject::bad_request(reason))
+    }
+}
+
+impl From<FieldError> for ReadError {
+    fn from(error: FieldError) -> Self {
+        match error {
+            FieldError::Repeated(name) | FieldError::NotUtf8(name) => Self::Header(name),
+        }
     }
 }
 
