@@ -24,6 +24,15 @@ pub struct Received<T> {
     pub request: Result<T, Reject>,
 }
 
+/// An answer as a client has received it.
+#[derive(Debug)]
+pub struct Answered<T> {
+    /// The message as it stood on the wire; of a document, what came before its bytes.
+    pub bytes: Vec<u8>,
+    /// What it says, where that can be understood.
+    pub answer: Result<T, ReadError>,
+}
+
 /// Reads the messages of one client, in the dialect of its first byte: a frame begins with a digit,
 /// and a request in text with a letter.
 #[derive(Debug, Default)]

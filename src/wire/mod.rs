@@ -19,7 +19,7 @@ mod terms;
 #[cfg(test)]
 pub(crate) mod testing;
 
-pub use dialect::{Dialect, Received};
+pub use dialect::{Answered, Dialect, Received};
 pub use error::{Fault, Limit, ReadError};
 pub(crate) use head::MAX_HEAD;
 pub use head::{FieldError, Head, HeadError};

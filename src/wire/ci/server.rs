@@ -2,6 +2,7 @@
 //! the peer.
 
 use std::io::{self, Write};
+use std::time::Duration;
 
 use super::PROTOCOL;
 use super::framed::frame;
@@ -18,12 +19,17 @@ use crate::wire::{
 pub struct Conversation(Incoming);
 
 impl Conversation {
-    /// Reads the next request. `Ok(None)` is the end of the stream before one began.
+    /// Reads the next request, which is whole within `time` of its first byte; before that the peer
+    /// may be silent for ever. `Ok(None)` is the end of the stream before one began.
     pub fn next(
         &mut self,
         source: &mut impl Source,
-        waits: Waits,
+        time: Duration,
     ) -> Result<Option<Received<Request>>, ReadError> {
+        let waits = Waits {
+            first: None,
+            whole: time,
+        };
         let is_request = |head: &Head| Request::parse(head).is_ok();
         let message = self.0.next(source, waits, is_request)?;
         let dialect = self.0.dialect();
@@ -208,12 +214,8 @@ mod tests {
     use super::*;
     use crate::wire::frame::Frame;
     use crate::wire::testing::Script;
-    use std::time::Duration;
 
-    const WAITS: Waits = Waits {
-        first: None,
-        whole: Duration::from_secs(1),
-    };
+    const TIME: Duration = Duration::from_secs(1);
 
     fn framed(content: &str) -> String {
         format!("{:<10}{content}", content.len())
@@ -226,7 +228,7 @@ mod tests {
     /// A conversation that has come to its first request.
     fn asked(text: &str) -> (Conversation, Request) {
         let mut conversation = Conversation::default();
-        let received = conversation.next(&mut Script::of(text), WAITS);
+        let received = conversation.next(&mut Script::of(text), TIME);
         let request = received.unwrap().unwrap().request.unwrap();
         (conversation, request)
     }
@@ -252,11 +254,11 @@ mod tests {
         ] {
             let (mut source, mut conversation) = (Script::of(stream), Conversation::default());
             for expected in expected {
-                let received = conversation.next(&mut source, WAITS).unwrap().unwrap();
+                let received = conversation.next(&mut source, TIME).unwrap().unwrap();
                 assert_eq!(String::from_utf8(received.bytes).unwrap(), expected);
                 assert_eq!(received.request.is_ok(), expected != wrong);
             }
-            assert!(conversation.next(&mut source, WAITS).unwrap().is_none());
+            assert!(conversation.next(&mut source, TIME).unwrap().is_none());
         }
     }
 
@@ -269,7 +271,7 @@ mod tests {
             ("LIST", "P2P-CI/1.0 400 Bad Request\r\n\r\n\r\n".to_owned()),
         ] {
             let mut conversation = Conversation::default();
-            let error = conversation.next(&mut Script::of(stream), WAITS);
+            let error = conversation.next(&mut Script::of(stream), TIME);
             let status = error.unwrap_err().reject().unwrap().status;
             assert_eq!(conversation.refusal(status), answer.as_bytes(), "{stream}");
         }
@@ -368,8 +370,8 @@ mod tests {
             answer.record(&record);
         }
         let bytes = answer.end().to_vec();
-        let frame = Frame::read(&mut Script::of(bytes.as_slice()), WAITS, MAX_FRAME);
-        let frame = frame.unwrap().unwrap();
+        let frame = Frame::read_answer(&mut Script::of(bytes.as_slice()), TIME);
+        let frame = frame.unwrap();
         assert_eq!(frame.bytes(), bytes);
         assert!(frame.content().len() > MAX_FRAME - 40);
         assert!(frame.content().ends_with(line.as_bytes()));

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::ResponseError;
 use super::answer::Answer;
 use super::exchange::Timed;
-use super::registration::{ActivePeer, Cookie};
+use super::registration::{ActivePeer, Cookie, Registration};
 use crate::wire::dates::http_date;
 use crate::wire::frame::{Frame, MAX_FRAME};
 use crate::wire::protocol::{Reject, Status, printable, required};
@@ -140,6 +140,20 @@ pub struct PeerObject {
 }
 
 impl PeerObject {
+    /// A peer as it is told, by this cookie.
+    pub(super) fn of(registration: &Registration, cookie: u32) -> Self {
+        let Endpoint { host, port } = &registration.peer;
+        Self {
+            hostname: host.to_string(),
+            cookie,
+            port: port.get(),
+            last_active_time: seconds(registration.heard),
+            registration_count: registration.registrations,
+            active: registration.is_active,
+            ttl: registration.ttl,
+        }
+    }
+
     /// The object as JSON.
     pub fn to_json(&self) -> String {
         // It has nothing that JSON could not hold.

@@ -7,9 +7,11 @@
 //! agreement of P2P-DI/1.0.
 
 mod answer;
+pub mod client;
 pub mod exchange;
 pub mod framed;
 pub mod registration;
+pub mod server;
 
 use std::io::{self, Write};
 use std::time::{Duration, SystemTime};

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io::Write;
 use std::str::FromStr;
+use std::time::SystemTime;
 
 use super::answer::needed;
 use super::{Origin, PROTOCOL, VERSION, lines, write_head};
@@ -141,6 +142,23 @@ impl Request {
     }
 }
 
+/// A peer as the registration server knows it at some time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Registration {
+    /// By what the peer is known.
+    pub cookie: Cookie,
+    /// Where its upload server is reached.
+    pub peer: Endpoint,
+    /// Whether it is active.
+    pub is_active: bool,
+    /// For how many seconds it is active, unless it says so again.
+    pub ttl: u32,
+    /// How often it has registered in the last 30 days.
+    pub registrations: u32,
+    /// When it was last heard of.
+    pub heard: SystemTime,
+}
+
 /// The answer to REGISTER.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Registered {
@@ -237,7 +255,6 @@ fn active_peer(line: &str) -> Option<ActivePeer> {
 mod tests {
     use super::*;
     use crate::wire::protocol::tests::head;
-    use std::time::SystemTime;
 
     const ORIGIN: Origin<'static> = Origin {
         date: SystemTime::UNIX_EPOCH,
