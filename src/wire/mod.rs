@@ -12,6 +12,7 @@ mod dialect;
 mod error;
 pub mod frame;
 mod head;
+pub mod p2p;
 mod protocol;
 mod requests;
 mod source;

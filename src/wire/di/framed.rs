@@ -104,9 +104,20 @@ pub fn response(body: Option<&[u8]>) -> Option<Frame> {
             format!("{VERSION} 200 OK\r\n\r\n").as_bytes(),
         ));
     };
-    let head = format!("{VERSION} 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
-    let content = [head.as_bytes(), body].concat();
+    let content = [body_head(body.len()).as_bytes(), body].concat();
     (content.len() <= MAX_FRAME).then(|| Frame::around(&content))
+}
+
+/// Whether a body of this length goes into a frame.
+pub(in crate::wire) fn fits(length: u64) -> bool {
+    usize::try_from(length).is_ok_and(|length| {
+        let head = body_head(length).len();
+        length <= MAX_FRAME && head + length <= MAX_FRAME
+    })
+}
+
+fn body_head(length: usize) -> String {
+    format!("{VERSION} 200 OK\r\nContent-Length: {length}\r\n\r\n")
 }
 
 /// A response that says no. What is unknown or not there is 403.
@@ -228,8 +239,8 @@ impl DocumentObject {
 }
 
 /// The body of the answer to rfcquery.
-pub fn documents(records: &[Record]) -> String {
-    let objects: Vec<_> = records.iter().map(DocumentObject::from).collect();
+pub fn documents<'a>(records: impl IntoIterator<Item = &'a Record>) -> String {
+    let objects: Vec<_> = records.into_iter().map(DocumentObject::from).collect();
     serde_json::to_string(&objects).unwrap_or_default()
 }
 

@@ -6,7 +6,7 @@
 //! response has the shape of [`Response`]. Where a comment here names a section, it is one of the
 //! agreement of P2P-DI/1.0.
 
-mod answer;
+pub(super) mod answer;
 pub mod client;
 pub mod exchange;
 pub mod framed;
