@@ -234,16 +234,16 @@ fn in_pieces(
     mut send: impl FnMut(&Frame, u64) -> io::Result<()>,
 ) -> io::Result<u64> {
     let mut piece = Vec::new();
-    let mut sent = 0;
+    let mut total = 0;
     loop {
         piece.clear();
         let read = file.by_ref().take(PIECE).read_to_end(&mut piece)?;
         if read == 0 {
-            return Ok(sent);
+            return Ok(total);
         }
         let read = u64::try_from(read).unwrap_or_default();
         send(&Frame::around(&piece), read)?;
-        sent += read;
+        total += read;
     }
 }
 
