@@ -142,8 +142,8 @@ impl Answer {
         Ok(())
     }
 
-    /// Completes the answer, and returns it: what was not sent yet.
-    pub fn end(&mut self) -> &[u8] {
+    /// Completes the answer.
+    pub fn end(&mut self) {
         if !self.has_begun {
             self.begin(self.if_none);
         }
@@ -165,11 +165,9 @@ impl Answer {
                 }
             }
         }
-        &self.out
     }
 
-    /// The answer as it is told once it is complete, and how many records there are after those that
-    /// are told.
+    /// A complete answer as it is told, and how many records there are after those that are told.
     pub fn told(&self) -> (&[u8], usize) {
         match &self.excerpt {
             Some((excerpt, records)) => (excerpt, self.records - records),
@@ -177,9 +175,10 @@ impl Answer {
         }
     }
 
-    /// Gives the memory back, for the next answer.
-    pub fn into_buffer(self) -> Vec<u8> {
-        self.out
+    /// Sends what was not sent yet of a complete answer. Gives the memory back, for the next one.
+    pub fn send(self, out: &mut impl Write) -> io::Result<Vec<u8>> {
+        out.write_all(&self.out)?;
+        Ok(self.out)
     }
 
     fn begin(&mut self, status: Status) {
@@ -240,7 +239,8 @@ mod tests {
         for record in records {
             answer.record(record);
         }
-        String::from_utf8(answer.end().to_vec()).unwrap()
+        answer.end();
+        String::from_utf8(answer.send(&mut io::sink()).unwrap()).unwrap()
     }
 
     #[test]
@@ -347,14 +347,16 @@ mod tests {
                         assert_eq!(sent.is_empty(), !is_text);
                     }
                 }
-                sent.extend_from_slice(answer.end());
+                answer.end();
                 whole.end();
-                assert_eq!(sent, whole.told().0);
                 let (excerpt, more) = answer.told();
+                let excerpt = excerpt.to_vec();
+                answer.send(&mut sent).unwrap();
+                assert_eq!(sent, whole.told().0);
                 let lines = excerpt.split(|&byte| byte == b'\n');
                 let lines = lines.filter(|line| line.starts_with(b"RFC ")).count();
                 assert_eq!(lines + more, usize::try_from(count).unwrap());
-                assert!(lines <= told && sent.starts_with(excerpt));
+                assert!(lines <= told && sent.starts_with(&excerpt));
                 assert_eq!(more == 0, sent == excerpt);
             }
         }
@@ -369,7 +371,8 @@ mod tests {
         while !answer.is_full() {
             answer.record(&record);
         }
-        let bytes = answer.end().to_vec();
+        answer.end();
+        let bytes = answer.send(&mut io::sink()).unwrap();
         let frame = Frame::read_answer(&mut Script::of(bytes.as_slice()), TIME);
         let frame = frame.unwrap();
         assert_eq!(frame.bytes(), bytes);
