@@ -507,7 +507,7 @@ impl Link {
                 Dialect::Text => self.responses.read(&mut self.connection, asked)?,
                 Dialect::Framed => Response::read_framed(&mut self.connection)?,
             };
-            transcript.message("[PEER] Response:", &response.text);
+            transcript.message("[PEER] Response:", &response.bytes);
             if response.code == Status::ServiceUnavailable.code() {
                 return Err(ResponseError::NoRoom);
             }
@@ -523,7 +523,7 @@ impl Link {
         Arc::new(
             match self.responses.read(&mut self.connection, Asked::Search) {
                 Ok(response) => {
-                    transcript.message("[PEER] Response:", &response.text);
+                    transcript.message("[PEER] Response:", &response.bytes);
                     if response.code == Status::ServiceUnavailable.code() {
                         ResponseError::NoRoom
                     } else {

@@ -130,7 +130,7 @@ impl Told {
 
     fn registered(&self) -> Result<Registered, ResponseError> {
         match self {
-            Self::Text(response, _) => Registered::parse(response),
+            Self::Text(response, _) => Ok(Registered::parse(&response.head)?),
             Self::Framed(frame) => {
                 let peer = framed::Response::parse(frame)?.peer()?;
                 Ok(Registered {
@@ -159,7 +159,7 @@ impl Told {
 
     fn peers(&self) -> Result<Vec<ActivePeer>, ResponseError> {
         match self {
-            Self::Text(_, body) => read_peer_list(body),
+            Self::Text(_, body) => Ok(read_peer_list(body)?),
             Self::Framed(frame) => framed::Response::parse(frame)?.peers(),
         }
     }
@@ -172,7 +172,7 @@ impl Told {
         peers: &[ActivePeer],
     ) -> Result<Vec<Timed>, ResponseError> {
         let frame = match self {
-            Self::Text(_, body) => return read_index(body),
+            Self::Text(_, body) => return Ok(read_index(body)?),
             Self::Framed(frame) => frame,
         };
         framed::Response::parse(frame)?.documents(|host| {

@@ -58,7 +58,7 @@ impl Downloader {
                 if response.code != Status::Ok.code() {
                     return Err(DownloadError::Refused(response.code));
                 }
-                let bytes = response.body.to_vec();
+                let bytes = response.body;
                 let announced = Announced {
                     length: u64::try_from(bytes.len()).ok(),
                     last_modified: None,

@@ -326,7 +326,7 @@ impl Downloader {
                 let announced = Announced {
                     length: response.length,
                     last_modified: response.last_modified(),
-                    digest: announced_digest(&response)?,
+                    digest: announced_digest(&response.head).map_err(di::ResponseError::from)?,
                 };
                 (response.code, announced)
             }
