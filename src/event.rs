@@ -446,7 +446,17 @@ impl Event<'_> {
 pub(crate) mod testing {
     use std::sync::{Arc, Mutex};
 
-    use super::{Event, Reader, Topic, Topics};
+    use super::{Event, Link, Reader, Role, Topic, Topics};
+
+    /// A connection from `10.0.0.1:5`.
+    pub(crate) fn link(role: Role) -> Link {
+        let remote = ([10, 0, 0, 1], 5).into();
+        Link {
+            id: 1,
+            role,
+            remote,
+        }
+    }
 
     /// Writes down all that it is told.
     #[derive(Debug, Clone, Default)]
@@ -472,7 +482,7 @@ pub(crate) mod testing {
 
 #[cfg(test)]
 mod tests {
-    use super::testing::Notes;
+    use super::testing::{Notes, link};
     use super::*;
 
     /// Wants nothing but what comes once.
@@ -492,12 +502,7 @@ mod tests {
     fn each_reader_gets_what_it_wants() {
         let (all, some) = (Notes::default(), Notes::default());
         let events = Events::default().and(all.clone()).and(Quiet(some.clone()));
-        let link = Link {
-            id: 1,
-            role: Role::Session,
-            remote: ([127, 0, 0, 1], 5).into(),
-        };
-        events.sent(link, b"LIST");
+        events.sent(link(Role::Session), b"LIST");
         events.tell(Topic::Life, || Event::Stopping);
         assert_eq!(
             (all.all().len(), some.all()),
