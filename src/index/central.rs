@@ -16,9 +16,9 @@ use chrono::{DateTime, Local};
 use tracing::debug;
 
 use super::{Index, IndexError, Listed, Rfc, capitalised, jittered};
+use crate::event::{Event, Events, IndexStep, Role, Topic};
 use crate::library::Library;
 use crate::net::{Connection, Dialects, Sockets, Watch, connect};
-use crate::printout::Transcript;
 use crate::wire::ci::framed;
 use crate::wire::ci::p2s::{Request, Sender};
 use crate::wire::ci::responses::{Asked, Response, ResponseError, Responses};
@@ -59,8 +59,18 @@ pub struct Membership {
     pub dialects: Dialects,
     /// The connections of this peer.
     pub sockets: Sockets,
-    /// Where messages are printed.
-    pub transcript: Transcript,
+    /// Those who want to know what happens.
+    pub events: Events,
+}
+
+impl Membership {
+    /// Tells what happens between this peer and the index.
+    fn tell<'a>(&'a self, topic: Topic, step: impl FnOnce() -> IndexStep<'a>) {
+        self.events.tell(topic, || Event::Index {
+            server: &self.server,
+            step: step(),
+        });
+    }
 }
 
 /// A central index server, as long as it is there and whenever it comes back.
@@ -105,10 +115,7 @@ impl Central {
     /// # Errors
     /// [`IndexError::Unreachable`]; [`IndexError::NoKeeper`] where there is no thread.
     pub fn connect(membership: Membership) -> Result<Self, IndexError> {
-        let Membership {
-            server, transcript, ..
-        } = &membership;
-        transcript.line(format_args!("[PEER] Connecting to server {server}..."));
+        membership.tell(Topic::Life, || IndexStep::Connecting);
         let shared = Arc::new(Shared {
             membership,
             connection: AtomicU64::new(0),
@@ -122,13 +129,7 @@ impl Central {
             state.link = Some(link);
             state.since = Some(Local::now());
         }
-        let Membership {
-            server, transcript, ..
-        } = &shared.membership;
-        transcript.line(format_args!(
-            "[PEER] Connected to server at port {}",
-            server.port
-        ));
+        shared.membership.tell(Topic::Life, || IndexStep::Connected);
         let keeper = Arc::clone(&shared);
         let thread = thread::Builder::new().name("index keeper".to_owned());
         thread
@@ -138,9 +139,8 @@ impl Central {
     }
 
     fn ask(&self, request: Request) -> Result<Vec<Record>, IndexError> {
-        let transcript = &self.0.membership.transcript;
         let requests = [request];
-        let ask = |link: &mut Link| link.exchange(&requests, Asked::Search, transcript);
+        let ask = |link: &mut Link| link.exchange(&requests, Asked::Search, &self.0.membership);
         let responses = self.0.with_link(ask)?.0;
         let Some(Response { code, records, .. }) = responses.into_iter().next() else {
             return Ok(Vec::new());
@@ -192,7 +192,7 @@ impl Index for Central {
     }
 
     fn leave(&self) {
-        self.0.membership.transcript.line("[PEER] Disconnecting...");
+        self.0.membership.tell(Topic::Life, || IndexStep::Leaving);
         self.0.is_leaving.store(true, Ordering::SeqCst);
         self.0.say_goodbye();
         let connection = self.0.connection.load(Ordering::SeqCst);
@@ -211,7 +211,7 @@ impl Shared {
         if let Some(link) = state.link.as_mut().filter(|l| l.dialect == Dialect::Framed) {
             let goodbye = [Request::Delete(self.membership.me.clone())];
             // Whoever does not hear it sees the close.
-            let _ = link.exchange(&goodbye, Asked::Search, &self.membership.transcript);
+            let _ = link.exchange(&goodbye, Asked::Search, &self.membership);
         }
     }
 
@@ -310,7 +310,6 @@ impl Shared {
     fn keep(&self, mut watch: Watch) {
         let Membership {
             server,
-            transcript,
             sockets,
             library,
             ..
@@ -344,7 +343,7 @@ impl Shared {
             if link.is_some() {
                 state.since = Some(Local::now());
             }
-            let last_word = link.map(|mut link| link.last_word(transcript));
+            let last_word = link.map(|mut link| link.last_word(&self.membership.events));
             let lost = state.lost.take().or(last_word).map_or_else(
                 || IndexError::Away(server.clone()),
                 |reason| IndexError::Lost {
@@ -353,10 +352,9 @@ impl Shared {
                 },
             );
             drop(state);
-            let lost = capitalised(&lost.to_string());
-            transcript.line(format_args!(
-                "[PEER] {lost}. Sharing goes on, and the peer comes back when the server does."
-            ));
+            self.membership.tell(Topic::Life, || IndexStep::Lost {
+                why: capitalised(&lost.to_string()).into(),
+            });
             if joined.elapsed() > SETTLED_TIME {
                 pause = FIRST_PAUSE;
             }
@@ -395,10 +393,7 @@ impl Shared {
 
     fn register_again_in(&self, dialect: Dialect) -> Result<Watch, IndexError> {
         let Membership {
-            server,
-            transcript,
-            pipeline,
-            ..
+            server, pipeline, ..
         } = &self.membership;
         let lost = |reason| IndexError::Lost {
             server: server.clone(),
@@ -424,12 +419,11 @@ impl Shared {
                     .into_keys()
                     .filter(|number| !taken.contains(number))
                     .collect();
-                let (port, count) = (server.port, taken.len());
-                let all = count + state.refused.len();
+                let taken = taken.len();
+                let all = taken + state.refused.len();
                 drop(state);
-                transcript.line(format_args!(
-                    "[PEER] Connected to server at port {port} again, registered {count} of {all} RFC(s)"
-                ));
+                self.membership
+                    .tell(Topic::Life, || IndexStep::Back { taken, all });
                 return Ok(watch);
             }
         }
@@ -465,19 +459,21 @@ impl Link {
         documents: &[Rfc],
         membership: &Membership,
     ) -> Result<BTreeSet<RfcNumber>, ResponseError> {
-        let Membership { me, transcript, .. } = membership;
-        let requests = documents.iter().cloned().map(|rfc| rfc.held_by(me));
+        let requests = documents
+            .iter()
+            .cloned()
+            .map(|rfc| rfc.held_by(&membership.me));
         let requests: Vec<_> = requests.map(Request::Add).collect();
-        let responses = self.exchange(&requests, Asked::Add, transcript)?;
+        let responses = self.exchange(&requests, Asked::Add, membership)?;
         let mut taken = BTreeSet::new();
         for (Rfc { number, .. }, Response { code, .. }) in documents.iter().zip(responses) {
             if code == Status::Ok.code() {
                 taken.insert(*number);
             } else {
-                let refused = IndexError::Refused(code);
-                transcript.line(format_args!(
-                    "[PEER] RFC {number} is not registered: {refused}"
-                ));
+                membership.tell(Topic::Life, || IndexStep::NotPublished {
+                    number: *number,
+                    why: IndexError::Refused(code).to_string().into(),
+                });
             }
         }
         Ok(taken)
@@ -487,18 +483,23 @@ impl Link {
         &mut self,
         requests: &[Request],
         asked: Asked,
-        transcript: &Transcript,
+        membership: &Membership,
     ) -> Result<Vec<Response>, ResponseError> {
+        let (link, events) = (self.connection.link(Role::Index), &membership.events);
         for request in requests {
             if let Request::Add(Record { number, title, .. }) = request {
-                transcript.detail(format_args!("[PEER] Registering RFC {number}: {title}"));
+                membership.tell(Topic::Messages, || IndexStep::Publishing {
+                    number: *number,
+                    title,
+                    is_local: false,
+                });
             }
             let text = request.to_bytes();
             let bytes = match self.dialect {
                 Dialect::Text => text,
                 Dialect::Framed => framed::frame(&text).bytes().to_vec(),
             };
-            transcript.message("[PEER] Sending:", &bytes);
+            events.sent(link, &bytes);
             self.connection.write_all(&bytes)?;
         }
         let mut responses = Vec::with_capacity(requests.len());
@@ -507,7 +508,7 @@ impl Link {
                 Dialect::Text => self.responses.read(&mut self.connection, asked)?,
                 Dialect::Framed => Response::read_framed(&mut self.connection)?,
             };
-            transcript.message("[PEER] Response:", &response.bytes);
+            events.received(link, &response.bytes);
             if response.code == Status::ServiceUnavailable.code() {
                 return Err(ResponseError::NoRoom);
             }
@@ -515,15 +516,14 @@ impl Link {
         }
         Ok(responses)
     }
-}
 
-impl Link {
     /// Why a server has closed the connection while nothing was asked: it may have said so.
-    fn last_word(&mut self, transcript: &Transcript) -> Arc<ResponseError> {
+    fn last_word(&mut self, events: &Events) -> Arc<ResponseError> {
         Arc::new(
             match self.responses.read(&mut self.connection, Asked::Search) {
                 Ok(response) => {
-                    transcript.message("[PEER] Response:", &response.bytes);
+                    let link = self.connection.link(Role::Index);
+                    events.received(link, &response.bytes);
                     if response.code == Status::ServiceUnavailable.code() {
                         ResponseError::NoRoom
                     } else {

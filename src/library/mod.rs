@@ -21,9 +21,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use tracing::warn;
-
 use self::scan::{Found, Stamp};
+use crate::event::{Events, Level};
 use crate::file_error::FileError;
 use crate::wire::di::exchange::Digest;
 use crate::wire::{Endpoint, Record, RfcNumber, Title};
@@ -59,6 +58,7 @@ pub struct Library {
     /// Whether it is made once something is received. A folder that is shared and goes is an error.
     may_be_missing: bool,
     state: Mutex<State>,
+    events: Events,
 }
 
 #[derive(Debug, Default)]
@@ -99,14 +99,20 @@ pub enum LibraryError {
 impl Library {
     /// Shares the folder, which is made where it is missing. With `only`, nothing but those RFCs is
     /// offered. The title of every file that is offered is read; a file that can't be read is not
-    /// shared, with a warning.
-    pub fn open(folder: &Path, only: Option<&[RfcNumber]>) -> Result<Self, LibraryError> {
+    /// shared, and `events` are told.
+    pub fn open(
+        folder: &Path,
+        only: Option<&[RfcNumber]>,
+        events: Events,
+    ) -> Result<Self, LibraryError> {
         fs::create_dir_all(folder).map_err(FileError::of("make the folder", folder))?;
         let files = scan::files(folder)?;
         for Found { path, others, .. } in files.values().filter(|file| !file.others.is_empty()) {
             let names = [path].into_iter().chain(others);
             let names: Vec<_> = names.map(|path| path.display().to_string()).collect();
-            warn!("{} are one RFC: the first one is shared", names.join(", "));
+            let names = names.join(", ");
+            let what = format_args!("{names} are the same RFC; sharing the first");
+            events.notice(Level::Warning, what);
         }
         let only: Option<BTreeSet<_>> = only.map(|only| only.iter().copied().collect());
         let missing = only.iter().flatten().filter(|n| !files.contains_key(n));
@@ -117,7 +123,7 @@ impl Library {
             let text = format!("{folder} has no file for RFC {missing}; it has {present}");
             return Err(LibraryError::Missing(text));
         }
-        let library = Self::new(folder, only, false);
+        let library = Self::new(folder, only, false, events);
         // As after two looks that see the same: what is there now is shared at once.
         library.take_in(files.clone());
         library.take_in(files);
@@ -126,15 +132,20 @@ impl Library {
 
     /// The folder, as it is and without a document that is offered; what is received into it, or
     /// offered later, is. The folder need not be there; where it is, it must be readable.
-    pub fn unshared(folder: &Path) -> Result<Self, FileError> {
-        let library = Self::new(folder, Some(BTreeSet::new()), true);
+    pub fn unshared(folder: &Path, events: Events) -> Result<Self, FileError> {
+        let library = Self::new(folder, Some(BTreeSet::new()), true, events);
         if folder.exists() {
             library.take_in(scan::files(folder)?);
         }
         Ok(library)
     }
 
-    fn new(folder: &Path, only: Option<BTreeSet<RfcNumber>>, may_be_missing: bool) -> Self {
+    fn new(
+        folder: &Path,
+        only: Option<BTreeSet<RfcNumber>>,
+        may_be_missing: bool,
+        events: Events,
+    ) -> Self {
         Self {
             folder: folder.to_owned(),
             may_be_missing,
@@ -142,6 +153,7 @@ impl Library {
                 only,
                 ..State::default()
             }),
+            events,
         }
     }
 
@@ -259,7 +271,9 @@ impl Library {
                 Some(entry.rfc(number)).filter(|rfc| before.as_ref() != Some(rfc))
             }
             Err(error) => {
-                warn!("cannot read {}: {error}; it is not shared", path.display());
+                let path = path.display();
+                let what = format_args!("cannot read {path}: {error}; it is not shared");
+                self.events.notice(Level::Warning, what);
                 None
             }
         }
@@ -329,7 +343,7 @@ mod tests {
     }
 
     pub(super) fn open(folder: &TempDir) -> Library {
-        Library::open(folder.path(), None).unwrap()
+        Library::open(folder.path(), None, Events::default()).unwrap()
     }
 
     pub(super) fn number(number: u32) -> RfcNumber {
@@ -393,14 +407,16 @@ mod tests {
     #[test]
     fn only_what_was_chosen_is_offered() {
         let folder = folder(&[("rfc1.txt", ""), ("rfc2.txt", ""), ("rfc3.txt", "")]);
-        let library = Library::open(folder.path(), Some(&[number(2)])).unwrap();
+        let only = [number(2)];
+        let library = Library::open(folder.path(), Some(&only), Events::default()).unwrap();
         assert_eq!(shared(&library), [2]);
         assert!(library.document(number(1)).unwrap().is_none());
         assert!(library.document(number(2)).unwrap().is_some());
         library.offer(number(3), None);
         assert_eq!(shared(&library), [2, 3]);
         assert!(library.document(number(3)).unwrap().is_some());
-        let error = Library::open(folder.path(), Some(&[number(9), number(1)])).unwrap_err();
+        let only = [number(9), number(1)];
+        let error = Library::open(folder.path(), Some(&only), Events::default()).unwrap_err();
         let message = format!(
             "{} has no file for RFC 9; it has 1, 2, 3",
             folder.path().display()
@@ -411,7 +427,7 @@ mod tests {
     #[test]
     fn nothing_is_shared_of_an_unshared_folder_but_what_is_offered() {
         let folder = folder(&[("rfc1.txt", ""), ("RFC2.TXT", "")]);
-        let library = Library::unshared(folder.path()).unwrap();
+        let library = Library::unshared(folder.path(), Events::default()).unwrap();
         assert!(shared(&library).is_empty());
         assert!(library.document(number(1)).unwrap().is_none());
         assert!(library.path_of(number(2)).is_some());
@@ -420,12 +436,12 @@ mod tests {
         assert!(library.document(number(2)).unwrap().is_some());
 
         let missing = folder.path().join("missing");
-        let library = Library::unshared(&missing).unwrap();
+        let library = Library::unshared(&missing, Events::default()).unwrap();
         assert!(!missing.exists());
         let mut incoming = library.receive(number(5), false).unwrap();
         incoming.write(b"five").unwrap();
         assert_eq!(incoming.keep(None).unwrap(), missing.join("rfc5.txt"));
-        assert!(Library::unshared(&missing.join("rfc5.txt")).is_err());
+        assert!(Library::unshared(&missing.join("rfc5.txt"), Events::default()).is_err());
     }
 
     #[test]

@@ -83,6 +83,7 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::event::Events;
     use crate::library::tests::{folder, number, open, rfc7, write_at};
 
     /// The numbers and titles that a look has settled.
@@ -206,7 +207,7 @@ mod tests {
     #[test]
     fn what_is_not_offered_is_no_news() {
         let folder = folder(&[("rfc1.txt", "")]);
-        let library = Library::open(folder.path(), Some(&[number(1)])).unwrap();
+        let library = Library::open(folder.path(), Some(&[number(1)]), Events::default()).unwrap();
         write_at(&folder, "rfc7.txt", "", 5);
         assert_eq!([settled(&library), settled(&library)], [[], []]);
         fs::remove_file(folder.path().join("rfc7.txt")).unwrap();

@@ -4,17 +4,19 @@
 //! ([`get`]), adds what it got, and registers what comes into the folder ([`watch`]). It never imports
 //! the server's side.
 
+mod activity;
 pub mod get;
 pub mod name;
 pub mod numbers;
 pub mod watch;
 
+pub use activity::{Activity, Counts, LastUpload};
 pub use get::GetError;
 
+use crate::event::{Event, Events, Topic};
 use crate::index::{Index, IndexError};
 use crate::library::Library;
-use crate::printout::Transcript;
-use crate::transfer::{Activity, Downloader};
+use crate::transfer::Downloader;
 use crate::wire::{Endpoint, Record, RfcNumber, Title};
 
 /// A peer that takes part: what its user can do.
@@ -27,8 +29,8 @@ pub struct Peer {
     pub downloader: Downloader,
     /// What was uploaded and downloaded.
     pub activity: Activity,
-    /// Where all is printed.
-    pub transcript: Transcript,
+    /// Those who want to know what happens.
+    pub events: Events,
 }
 
 impl Peer {
@@ -38,14 +40,14 @@ impl Peer {
         index: Box<dyn Index>,
         downloader: Downloader,
         activity: Activity,
-        transcript: Transcript,
+        events: Events,
     ) -> Self {
         Self {
             me,
             index,
             downloader,
             activity,
-            transcript,
+            events,
         }
     }
 
@@ -75,10 +77,9 @@ impl Peer {
     ) -> Result<Option<Record>, IndexError> {
         let rfc = self.library().offer(number, title);
         if self.library().path_of(number).is_none() {
-            let folder = self.library().folder().display();
-            self.transcript.problem(format_args!(
-                "[PEER] Warning: {folder} has no file for RFC {number}; others will get 404 Not Found."
-            ));
+            let folder = self.library().folder();
+            self.events
+                .tell(Topic::Life, || Event::FileMissing { number, folder });
         }
         let taken = self.index.publish(std::slice::from_ref(&rfc))? > 0;
         Ok(taken.then(|| rfc.held_by(&self.me)))

@@ -3,9 +3,10 @@
 use std::thread;
 use std::time::Duration;
 
-use tracing::{debug, warn};
+use tracing::debug;
 
 use super::Peer;
+use crate::event::{Event, Level, Topic};
 use crate::library::Changes;
 
 /// How often the folder is looked at.
@@ -22,15 +23,14 @@ pub fn run(peer: &Peer) {
             error,
         } = peer.library().look();
         if let Some(error) = error.as_ref().filter(|_| !has_warned) {
-            warn!("{error}");
+            peer.events.notice(Level::Warning, error);
         }
         has_warned = error.is_some();
         // An index that can't take back one record goes on naming us.
         for number in gone {
-            let folder = peer.library().folder().display();
-            peer.transcript.line(format_args!(
-                "[PEER] RFC {number} is gone from {folder}; others will get 404 Not Found."
-            ));
+            let folder = peer.library().folder();
+            let gone = || Event::FileGone { number, folder };
+            peer.events.tell(Topic::Life, gone);
         }
         if !settled.is_empty()
             && let Err(error) = peer.index.publish(&settled)

@@ -27,4 +27,5 @@ mod scenarios;
 mod server;
 mod swarm;
 mod terminal;
+mod told;
 mod upload;
