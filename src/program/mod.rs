@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
 use bytesize::ByteSize;
-use clap::builder::RangedI64ValueParser;
-use clap::{Command, CommandFactory, Parser, ValueEnum, value_parser};
+use clap::builder::{PossibleValue, PossibleValuesParser, RangedI64ValueParser, TypedValueParser};
+use clap::{Command, CommandFactory, Parser, value_parser};
 use clap_complete::Shell;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tracing::{debug, info};
@@ -23,9 +23,9 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
 
 use crate::event::{Events, Level};
+use crate::index::Kind;
 use crate::printout::{Output, Shows, Transcript};
 use crate::terminal::{Screen, style};
-use crate::wire::{Port, ci, di};
 
 /// The version of the programs, with the commit where it is known.
 pub const VERSION: &str = env!("P2PCI_VERSION");
@@ -260,31 +260,10 @@ fn end(screen: &Screen, ended: Result<(), Failure>, time: Duration) -> ExitCode 
     code
 }
 
-/// The system's name and kernel release, as the `OS` header gives them: `Linux 6.1.0`.
-pub fn operating_system() -> String {
-    let system = rustix::system::uname();
-    let (name, release) = (system.sysname(), system.release());
-    format!("{} {}", name.to_string_lossy(), release.to_string_lossy())
-}
-
-/// How peers learn who has what.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum IndexKind {
-    /// From one server that knows it: P2P-CI.
-    Central,
-    /// From each other; a server knows who is active: P2P-DI.
-    Distributed,
-}
-
-impl IndexKind {
-    /// The well-known port of its server.
-    pub fn port(self) -> Port {
-        let port = match self {
-            Self::Central => ci::SERVER_PORT,
-            Self::Distributed => di::REGISTRATION_PORT,
-        };
-        Port::new(port).unwrap_or(Port::MIN)
-    }
+/// Reads the kind of an index.
+pub fn index_kind() -> impl TypedValueParser<Value = Kind> {
+    let value = |kind: Kind| PossibleValue::new(kind.name()).help(kind.description());
+    PossibleValuesParser::new(Kind::ALL.map(value)).try_map(|name| name.parse::<Kind>())
 }
 
 /// Where the state of the programs is kept between runs; `None` where the system has no place

@@ -15,14 +15,14 @@ use p2pci::doors::Console;
 use p2pci::doors::commands::{self, Format};
 use p2pci::event::{Event, Events, Level, Role, Topic};
 use p2pci::index::{
-    Central, CookieFile, Distributed, Index, IndexError, Known, Membership, Participation,
+    Central, CookieFile, Distributed, Index, IndexError, Kind, Known, Membership, Participation,
 };
 use p2pci::library::{Library, LibraryError};
-use p2pci::net::{Dialects, Limits, Listener, Pace, Sockets};
+use p2pci::net::{Dialects, Limits, Listener, Pace, Sockets, operating_system};
 use p2pci::node::{Activity, Peer, name, watch};
 use p2pci::printout::{Log, Transcript};
 use p2pci::program::signals;
-use p2pci::program::{self, Code, Failure, IndexKind};
+use p2pci::program::{self, Code, Failure};
 use p2pci::terminal::progress::Progress;
 use p2pci::terminal::{Modes, Screen};
 use p2pci::transfer::{Downloader, Uploads};
@@ -118,7 +118,7 @@ fn take_part(
     let events = events.and(activity.clone());
     let events = events.and(transcript.clone()).and(Log);
     let library = open_library(arguments, task, events.clone())?;
-    let os: Arc<str> = program::operating_system().into();
+    let os: Arc<str> = operating_system().into();
     let uploading = Sockets::with_limits(Limits {
         total: program::connections_within_limits(arguments.max_uploads, &events),
         ..Limits::default()
@@ -166,8 +166,8 @@ fn take_part(
     in_background("uploads", move || uploads.run(listener))?;
 
     let protocol = match arguments.index {
-        IndexKind::Central => Protocol::Ci,
-        IndexKind::Distributed => Protocol::Di,
+        Kind::Central => Protocol::Ci,
+        Kind::Distributed => Protocol::Di,
     };
     let dialects = Dialects::new(arguments.dialect.only());
     let downloader = Downloader::new(library.clone(), asking.clone(), events.clone(), os);
@@ -224,7 +224,7 @@ fn join(
 ) -> Result<Box<dyn Index>, IndexError> {
     let server = arguments.server();
     Ok(match arguments.index {
-        IndexKind::Central => Box::new(Central::connect(Membership {
+        Kind::Central => Box::new(Central::connect(Membership {
             server,
             me: known.me().clone(),
             library: library.clone(),
@@ -233,7 +233,7 @@ fn join(
             sockets: asking.clone(),
             events: events.clone(),
         })?),
-        IndexKind::Distributed => Box::new(Distributed::join(Participation {
+        Kind::Distributed => Box::new(Distributed::join(Participation {
             cookie_file: cookie_file(&server, task, arguments, events),
             server,
             library: library.clone(),
@@ -241,7 +241,7 @@ fn join(
             dialects,
             sockets: asking.clone(),
             events: events.clone(),
-            os: program::operating_system().into(),
+            os: operating_system().into(),
         })?),
     })
 }

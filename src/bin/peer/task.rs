@@ -10,7 +10,8 @@ use p2pci::doors::{Console, menu};
 use p2pci::event::Events;
 use p2pci::experiment::Experiment;
 use p2pci::experiment::documents::Documents;
-use p2pci::experiment::stage::{Stage, Stop};
+use p2pci::experiment::stage::Stage;
+use p2pci::net::{Stop, operating_system};
 use p2pci::node::Peer;
 use p2pci::node::numbers::Selection;
 use p2pci::printout::{Log, Shows, Transcript};
@@ -160,7 +161,7 @@ pub(crate) fn experiment(
             progress,
             says: !arguments.quiet,
             stop: stop.clone(),
-            os: program::operating_system().into(),
+            os: operating_system().into(),
         };
         let found = experiment.perform(&stage);
         if let Some(signal) = stop.signal() {

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use clap::builder::FalseyValueParser;
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
-use p2pci::program::{self, IndexKind, VERSION};
+use p2pci::index::Kind;
+use p2pci::program::{self, VERSION};
 use p2pci::wire::di::TTL;
 
 /// The central index of P2P-CI/1.0: knows who has which RFC, and holds none itself. Or the
@@ -31,8 +32,8 @@ pub(crate) struct Arguments {
     pub(crate) port: Option<u16>,
     /// What to be: the index itself (P2P-CI), or the registration server of peers that keep the
     /// index among themselves (P2P-DI)
-    #[arg(long, value_enum, value_name = "KIND", default_value_t = IndexKind::Central, help_heading = "Index")]
-    pub(crate) index: IndexKind,
+    #[arg(long, value_name = "KIND", default_value_t = Kind::Central, value_parser = program::index_kind(), help_heading = "Index")]
+    pub(crate) index: Kind,
     /// How long a peer of a distributed index is active without a word
     #[arg(long, value_name = "SECONDS", default_value_t = TTL, value_parser = clap::value_parser!(u32).range(1..=31_536_000), help_heading = "Index")]
     pub(crate) ttl: u32,

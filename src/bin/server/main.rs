@@ -13,10 +13,11 @@ use std::time::{Duration, SystemTime};
 use anyhow::Context;
 use p2pci::central::{Catalog, Server};
 use p2pci::event::{Event, Events, Level, Role, Topic};
-use p2pci::net::{Connection, Limits, Listener, Sockets, own_addresses};
+use p2pci::index::Kind;
+use p2pci::net::{Connection, Limits, Listener, Sockets, operating_system, own_addresses};
 use p2pci::printout::{Log, Shows, Transcript};
 use p2pci::program::signals;
-use p2pci::program::{self, Failure, IndexKind};
+use p2pci::program::{self, Failure};
 use p2pci::registration::store::Found;
 use p2pci::registration::{Register, RegistrationServer};
 use p2pci::terminal::Screen;
@@ -73,11 +74,11 @@ fn run(arguments: &Arguments, transcript: &Transcript) -> Result<(), Failure> {
     let port = arguments.port.unwrap_or(arguments.index.port().get());
     let listener = Listener::bind(arguments.bind, port)?;
     let register = match arguments.index {
-        IndexKind::Central => {
+        Kind::Central => {
             central(arguments, listener, &sockets, &events)?;
             None
         }
-        IndexKind::Distributed => Some(registration(arguments, listener, &sockets, &events)?),
+        Kind::Distributed => Some(registration(arguments, listener, &sockets, &events)?),
     };
     let all_gone = sockets.wait_until_none(STOP_TIME);
     if let Some(register) = register {
@@ -137,7 +138,7 @@ fn registration(
     let (register, found) = Register::open(state.clone(), ttl, events.clone())?;
     say_listening(arguments, Role::Registration, &listener, events);
     say_found(state.as_deref(), &found, events);
-    let os: Arc<str> = program::operating_system().into();
+    let os: Arc<str> = operating_system().into();
     let server = RegistrationServer {
         register: register.clone(),
         sockets: sockets.clone(),
