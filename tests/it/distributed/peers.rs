@@ -9,7 +9,8 @@ use super::{
 };
 use crate::support::scenarios_di::documents;
 use crate::support::{
-    STATE, folder, peer, pretend, run, server, server_command, started_peer, started_server,
+    STATE, dead_port, folder, peer, pretend, run, server, server_command, started_peer,
+    started_server,
 };
 
 #[test]
@@ -287,7 +288,7 @@ fn a_peer_that_is_killed_is_active_until_its_time_runs_out() {
 #[test]
 fn without_a_registration_server_there_is_no_peer() {
     let folder = folder(&[]);
-    let (status, _, errors) = run("peer", command(super::dead_port(), folder.path(), &[]));
+    let (status, _, errors) = run("peer", command(dead_port(), folder.path(), &[]));
     assert_eq!(status.code(), Some(4), "{errors}");
     assert!(
         errors.starts_with("error: the index server can't be reached: cannot connect to "),
