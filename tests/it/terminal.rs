@@ -68,6 +68,13 @@ impl Terminal {
         self.keyboard.write_all(keys.as_bytes()).unwrap();
     }
 
+    /// Types a part of a choice, and waits until it is there.
+    #[track_caller]
+    fn type_and_see(&mut self, keys: &str) {
+        self.type_keys(keys);
+        self.wait_for_line(&format!("Choice: {keys}"));
+    }
+
     /// Waits until the screen is as `is_so` wants it: given its lines, those that have scrolled
     /// away as well.
     #[track_caller]

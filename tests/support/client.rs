@@ -122,6 +122,12 @@ pub(crate) fn pretend(answer: impl Fn(Client) + Send + 'static) -> u16 {
     port
 }
 
+/// The status line of a head, and the names of its fields.
+pub(crate) fn names_in(head: &str) -> Vec<&str> {
+    let names = head.lines().map(|line| line.split(": ").next());
+    names.map(Option::unwrap_or_default).collect()
+}
+
 /// A port at which nobody listens.
 pub(crate) fn dead_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

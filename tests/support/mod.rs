@@ -20,8 +20,8 @@ mod start;
 use std::time::Duration;
 
 pub(crate) use client::{
-    BAD, Client, EMPTY, LIST, dead_port, exchange, hanging_holder, holder, holder_that, pretend,
-    registered,
+    BAD, Client, EMPTY, LIST, dead_port, exchange, hanging_holder, holder, holder_that, names_in,
+    pretend, registered,
 };
 pub(crate) use folders::{folder, names, samples, samples_of_peer_2};
 pub(crate) use printed::Printed;

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use super::{Framed, framed};
-use crate::support::{Client, folder, peer_at_menu, server};
+use crate::support::{Client, folder, names_in, peer_at_menu, server};
 
 #[test]
 fn every_message_of_the_central_index() {
@@ -198,14 +198,10 @@ fn an_upload_in_frames_is_a_head_and_the_file_in_small_frames() {
     };
     let (head, frames) = get(5);
     let lines: Vec<_> = head.lines().collect();
-    assert_eq!(lines[0], "P2P-CI/1.0 200 OK");
-    let names: Vec<_> = lines[1..]
-        .iter()
-        .map(|line| line.split(": ").next().unwrap())
-        .collect();
     assert_eq!(
-        names,
+        names_in(&head),
         [
+            "P2P-CI/1.0 200 OK",
             "DATE",
             "OS",
             "LAST-MODIFIED",

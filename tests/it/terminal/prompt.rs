@@ -4,9 +4,20 @@ use std::fs;
 use std::io::Write;
 
 use rexpect::process::Signal;
+use tempfile::TempDir;
 
-use super::{CTRL_C, CTRL_D, UP, is_usual, peer_at, peer_with};
-use crate::support::{STATE, exchange, folder, peer_at_menu, samples, samples_of_peer_2, server};
+use super::{CTRL_C, CTRL_D, Terminal, UP, is_usual, peer_at, peer_with};
+use crate::support::{
+    Program, STATE, exchange, folder, peer_at_menu, samples, samples_of_peer_2, server,
+};
+
+/// A server, the folder of a peer, and the peer at its prompt.
+fn at_the_prompt() -> (Program, TempDir, Terminal) {
+    let (server, samples) = (server(&[]), samples());
+    let mut peer = peer_at(server.port, samples.path());
+    peer.wait_for_prompt("Choice: ");
+    (server, samples, peer)
+}
 
 #[test]
 fn what_is_typed_stays_while_others_download() {
@@ -17,8 +28,7 @@ fn what_is_typed_stays_while_others_download() {
     let port = peer.wait_for("[UPLOAD] Upload server listening on port ");
     let port = port.rsplit(' ').next().unwrap().parse().unwrap();
     peer.wait_for_prompt("Choice: ");
-    peer.type_keys("get 12");
-    peer.wait_for_line("Choice: get 12");
+    peer.type_and_see("get 12");
     let get = "GET RFC 2345 P2P-CI/1.0\r\nHost: localhost\r\nOS: Mac\r\n\r\n";
     assert!(exchange(port, get).starts_with("P2P-CI/1.0 200 OK\r\n"));
     let lines = peer.wait_until(|lines| {
@@ -83,10 +93,7 @@ fn what_was_chosen_in_one_run_is_there_in_the_next_and_other_answers_are_not() {
 
 #[test]
 fn tab_completes_choices_and_the_numbers_that_are_known() {
-    let server = server(&[]);
-    let samples = samples();
-    let mut peer = peer_at(server.port, samples.path());
-    peer.wait_for_prompt("Choice: ");
+    let (_server, _samples, mut peer) = at_the_prompt();
     peer.type_keys("l\t\t");
     peer.wait_for_line("Choice: l");
     peer.wait_for("lookup  list");
@@ -101,12 +108,8 @@ fn tab_completes_choices_and_the_numbers_that_are_known() {
 
 #[test]
 fn ctrl_c_clears_the_line_and_leaves_the_second_time() {
-    let mut server = server(&[]);
-    let samples = samples();
-    let mut peer = peer_at(server.port, samples.path());
-    peer.wait_for_prompt("Choice: ");
-    peer.type_keys("get 34");
-    peer.wait_for_line("Choice: get 34");
+    let (mut server, _samples, mut peer) = at_the_prompt();
+    peer.type_and_see("get 34");
     assert!(!is_usual(peer.modes()));
     peer.type_keys(CTRL_C);
     peer.answer("Choice: ", "status");
@@ -125,12 +128,8 @@ fn ctrl_c_clears_the_line_and_leaves_the_second_time() {
 
 #[test]
 fn ctrl_c_twice_leaves_also_where_the_first_cleared_a_line() {
-    let server = server(&[]);
-    let samples = samples();
-    let mut peer = peer_at(server.port, samples.path());
-    peer.wait_for_prompt("Choice: ");
-    peer.type_keys("get");
-    peer.wait_for_line("Choice: get");
+    let (_server, _samples, mut peer) = at_the_prompt();
+    peer.type_and_see("get");
     peer.type_keys(CTRL_C);
     peer.wait_for_prompt("Choice: ");
     peer.type_keys(CTRL_C);
@@ -161,12 +160,8 @@ fn keys_that_no_line_can_hold_do_no_harm() {
 
 #[test]
 fn a_signal_in_the_middle_of_a_line_leaves_the_terminal_as_it_was() {
-    let mut server = server(&[]);
-    let samples = samples();
-    let mut peer = peer_at(server.port, samples.path());
-    peer.wait_for_prompt("Choice: ");
-    peer.type_keys("get 34");
-    peer.wait_for_line("Choice: get 34");
+    let (mut server, _samples, mut peer) = at_the_prompt();
+    peer.type_and_see("get 34");
     assert!(!is_usual(peer.modes()));
     peer.process.signal(Signal::SIGTERM).unwrap();
     let (code, lines) = peer.wait();
@@ -179,10 +174,7 @@ fn a_signal_in_the_middle_of_a_line_leaves_the_terminal_as_it_was() {
 
 #[test]
 fn a_session_that_is_pasted_is_as_many_answers_as_it_has_lines() {
-    let server = server(&[]);
-    let samples = samples();
-    let mut peer = peer_at(server.port, samples.path());
-    peer.wait_for_prompt("Choice: ");
+    let (_server, _samples, mut peer) = at_the_prompt();
     peer.type_keys("status\r2\r3457\r\r5\r");
     let (code, lines) = peer.wait();
     assert_eq!(code, 0);
