@@ -21,6 +21,7 @@ mod experiment;
 mod faults;
 mod foreign;
 mod framed;
+mod layers;
 mod menu;
 mod packaging;
 mod scenarios;
