@@ -18,17 +18,17 @@ fn framed(content: impl AsRef<[u8]>) -> Vec<u8> {
 }
 
 /// A program of the other systems, which speaks frames.
-struct Framed(TcpStream);
+pub(crate) struct Framed(TcpStream);
 
 impl Framed {
-    fn connect(port: u16) -> Self {
+    pub(crate) fn connect(port: u16) -> Self {
         let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_nodelay(true).unwrap();
         Self(stream)
     }
 
-    fn send(&mut self, content: impl AsRef<[u8]>) {
+    pub(crate) fn send(&mut self, content: impl AsRef<[u8]>) {
         self.0.write_all(&framed(content)).unwrap();
     }
 
@@ -45,12 +45,12 @@ impl Framed {
         Some(content)
     }
 
-    fn receive(&mut self) -> String {
+    pub(crate) fn receive(&mut self) -> String {
         String::from_utf8(self.receive_bytes().expect("a frame comes")).unwrap()
     }
 
     #[track_caller]
-    fn says(&mut self, request: &str, response: &str) {
+    pub(crate) fn says(&mut self, request: &str, response: &str) {
         self.send(request);
         assert_eq!(self.receive(), response);
     }

@@ -5,6 +5,7 @@
     unused_imports,
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::indexing_slicing,
     clippy::missing_panics_doc,
     reason = "each program of the tests uses its part, and a test that fails here fails loudly"
 )]
@@ -13,6 +14,7 @@ mod client;
 mod folders;
 mod printed;
 mod program;
+mod pty;
 pub(crate) mod scenarios;
 pub(crate) mod scenarios_di;
 mod start;
@@ -26,6 +28,7 @@ pub(crate) use client::{
 pub(crate) use folders::{folder, names, samples, samples_of_peer_2};
 pub(crate) use printed::Printed;
 pub(crate) use program::Program;
+pub(crate) use pty::Pty;
 pub(crate) use start::{
     peer, peer_at_menu, peer_command, peer_of, run, server, server_at, server_command,
     started_peer, started_server, without_options,

@@ -1,14 +1,13 @@
 //! A running program, its input and what it prints.
 
+use std::any::Any;
 use std::fmt::Write as _;
 use std::io::Write;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::thread;
-use std::time::Instant;
 
-use rustix::process::{Pid, Signal, kill_process};
-use tempfile::TempDir;
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
 use super::{PATIENCE, Printed, STATE};
 
@@ -23,29 +22,26 @@ pub(crate) struct Program {
     seen: usize,
     /// Of a server the port of the index, of a peer that of its upload server.
     pub(crate) port: u16,
-    /// Where it keeps its state, unless the test has named a folder.
-    _state: Option<TempDir>,
+    /// What it needs for as long as it runs.
+    needs: Vec<Box<dyn Any + Send>>,
 }
 
 impl Program {
     pub(crate) fn start(name: &str, command: Command) -> Self {
-        Self::start_printing_to(name, command, Stdio::piped(), Stdio::piped())
+        Self::start_at(name, command, [(); 3].map(|()| Stdio::piped()))
     }
 
-    /// Starts a program whose output and errors the test reads where they are pipes.
-    pub(crate) fn start_printing_to(
-        name: &str,
-        mut command: Command,
-        out: Stdio,
-        err: Stdio,
-    ) -> Self {
+    /// Starts a program with these for standard input, output and error. Where they are pipes, the
+    /// test types and reads.
+    pub(crate) fn start_at(name: &str, mut command: Command, streams: [Stdio; 3]) -> Self {
         let is_told = command.get_envs().any(|(name, _)| name == STATE);
         let state = (!is_told).then(|| tempfile::tempdir().unwrap());
         if let Some(state) = &state {
             command.env(STATE, state.path());
         }
+        let [input, out, err] = streams;
         let mut child = command
-            .stdin(Stdio::piped())
+            .stdin(input)
             .stdout(out)
             .stderr(err)
             .spawn()
@@ -61,8 +57,13 @@ impl Program {
             err,
             seen: 0,
             port: 0,
-            _state: state,
+            needs: vec![Box::new(state)],
         }
+    }
+
+    /// Keeps something for as long as the program is there.
+    pub(crate) fn needs(&mut self, thing: impl Any + Send) {
+        self.needs.push(Box::new(thing));
     }
 
     /// Waits until `text` is printed after what was seen so far, and returns all up to its end.
@@ -124,14 +125,15 @@ impl Program {
     pub(crate) fn wait(&mut self) -> (ExitStatus, String) {
         let ended = self.out.wait(0, |_| None::<()>);
         assert!(ended.is_none());
-        let deadline = Instant::now() + PATIENCE;
-        let status = loop {
-            match self.child.try_wait().unwrap() {
-                Some(status) => break status,
-                None if Instant::now() > deadline => panic!("no end of {}", self.report()),
-                None => thread::yield_now(),
-            }
-        };
+        let (tell, has_ended) = mpsc::channel();
+        let id = WaitId::Pid(self.pid());
+        thread::spawn(move || {
+            let _ = waitid(id, WaitIdOptions::EXITED | WaitIdOptions::NOWAIT);
+            let _ = tell.send(());
+        });
+        let in_time = has_ended.recv_timeout(PATIENCE);
+        assert!(in_time.is_ok(), "no end of {}", self.report());
+        let status = self.child.wait().unwrap();
         let text = self.out.so_far();
         let rest = text[self.seen..].to_owned();
         self.seen = text.len();

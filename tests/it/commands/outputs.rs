@@ -9,6 +9,10 @@ use rustix::process::Signal;
 use super::{ICP, ask, stage};
 use crate::support::{Program, folder, peer_at_menu, peer_of, pretend, samples, server};
 
+fn printing_to(out: impl Into<Stdio>) -> [Stdio; 3] {
+    [Stdio::piped(), out.into(), Stdio::piped()]
+}
+
 #[test]
 fn a_transcript_that_can_not_be_written_whole_is_said_with_its_name() {
     let stage = stage();
@@ -139,7 +143,7 @@ fn a_reader_that_has_seen_enough_is_no_failure() {
     for format in [&["list"][..], &["list", "--json"]] {
         let (ours, theirs) = std::io::pipe().unwrap();
         let list = peer_of(index, empty.path(), format);
-        let mut peer = Program::start_printing_to("peer", list, theirs.into(), Stdio::piped());
+        let mut peer = Program::start_at("peer", list, printing_to(theirs));
         let mut reader = BufReader::new(ours);
         let mut line = String::new();
         reader.read_line(&mut line).unwrap();
@@ -164,7 +168,7 @@ fn a_full_disk_is_code_1_and_says_so() {
             .open("/dev/full")
             .unwrap();
         let asking = peer_of(stage.server.port, stage.empty.path(), asked);
-        let mut peer = Program::start_printing_to("peer", asking, full.into(), Stdio::piped());
+        let mut peer = Program::start_at("peer", asking, printing_to(full));
         assert_eq!(peer.wait().0.code(), Some(1), "{asked:?}");
         peer.expect_error("No space left on device (os error 28)\n");
         peer.expect_error("error: cannot write ");
