@@ -9,6 +9,7 @@ use bytesize::ByteSize;
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
+use crate::event::Events;
 use crate::library::Library;
 use crate::library::LibraryError;
 use crate::wire::RfcNumber;
@@ -117,10 +118,10 @@ impl Documents {
     ///
     /// # Errors
     /// [`DocumentsError`], as where it has fewer.
-    pub fn of_corpus(folder: &Path, count: usize) -> Result<Self, DocumentsError> {
+    pub fn of_corpus(folder: &Path, count: usize, events: &Events) -> Result<Self, DocumentsError> {
         // A library makes its folder, and this one has to be there.
         fs::read_dir(folder).map_err(io_error("read the folder", folder))?;
-        let library = Library::open(folder, None)?;
+        let library = Library::open(folder, None, events.clone())?;
         let looks = library.looks()?;
         if looks.len() < count {
             return Err(DocumentsError::TooFew {
@@ -272,15 +273,15 @@ mod tests {
         ] {
             fs::write(folder.path().join(name), text).unwrap();
         }
-        let documents = Documents::of_corpus(folder.path(), 2).unwrap();
+        let documents = Documents::of_corpus(folder.path(), 2, &Events::default()).unwrap();
         let numbers: Vec<_> = documents.all().iter().map(|d| d.number.get()).collect();
         assert_eq!(numbers, [9, 10]);
         assert!((documents.mean_size() - 3.0).abs() < 1e-9);
         assert!((documents.works()[0] - 2.0 / 3.0).abs() < 1e-9);
-        let error = Documents::of_corpus(folder.path(), 4).unwrap_err();
+        let error = Documents::of_corpus(folder.path(), 4, &Events::default()).unwrap_err();
         assert!(error.to_string().contains("has 3 file(s)"), "{error}");
         let missing = folder.path().join("missing");
-        assert!(Documents::of_corpus(&missing, 1).is_err());
+        assert!(Documents::of_corpus(&missing, 1, &Events::default()).is_err());
         assert!(!missing.exists());
     }
 }

@@ -14,11 +14,13 @@ use super::Plan;
 use super::documents::{Document, Documents};
 use super::run::RunError;
 use super::stage::Stage;
+use crate::event::{Level, Role};
 use crate::index::{Distributed, Index as _, Known, Participation};
 use crate::library::Library;
-use crate::net::{Dialects, Listener, Pace, Sockets};
+use crate::net::{Connection, Dialects, Listener, Pace, Sockets};
+use crate::node::Activity;
 use crate::registration::{Register, RegistrationServer};
-use crate::transfer::{Activity, Downloader, Uploads};
+use crate::transfer::{Downloader, Uploads};
 use crate::wire::di::{self, Origin};
 use crate::wire::frame::Dialect;
 use crate::wire::{Endpoint, Host, Port, Protocol, Status};
@@ -74,7 +76,7 @@ impl Network {
                 let to = home.join(format!("rfc{number}.txt"));
                 fs::copy(path, &to).map_err(RunError::io("write", &to))?;
             }
-            let library = Arc::new(Library::open(&home, None)?);
+            let library = Arc::new(Library::open(&home, None, stage.events.clone())?);
             let node = Node::start(library, server.clone(), upload_rate, stage)?;
             network.peers.push(node);
         }
@@ -174,13 +176,13 @@ impl Node {
         let known = Known::new(me);
         known.publish(&library.documents()?);
         let activity = Activity::default();
+        let events = stage.events.and(activity.clone());
         let uploads = Uploads {
             library: library.clone(),
             known: known.clone(),
             pace: Pace::new(upload_rate),
-            activity: activity.clone(),
             sockets: uploading.clone(),
-            transcript: stage.transcript.clone(),
+            events: events.clone(),
             os: stage.os.clone(),
         };
         in_background("uploads", move || uploads.run(listener))?;
@@ -189,18 +191,12 @@ impl Node {
             server,
             known: known.clone(),
             sockets: asking.clone(),
-            transcript: stage.transcript.clone(),
+            events: events.clone(),
             os: stage.os.clone(),
             // Every run is the first one.
             cookie_file: None,
         })?;
-        let downloader = Downloader::new(
-            library,
-            asking.clone(),
-            stage.transcript.clone(),
-            stage.os.clone(),
-            activity.clone(),
-        );
+        let downloader = Downloader::new(library, asking.clone(), events, stage.os.clone());
         Ok(Self {
             known,
             downloader: downloader.speaking(Protocol::Di, Dialects::new(Some(Dialect::Text))),
@@ -215,11 +211,12 @@ impl Node {
 /// Starts a registration server that keeps nothing, and says where it is.
 fn serve_registrations(sockets: &Sockets, stage: &Stage) -> Result<Endpoint, RunError> {
     let (listener, place) = listen()?;
-    let (register, _) = Register::open(None, Duration::from_secs(di::TTL.into()))?;
+    let ttl = Duration::from_secs(di::TTL.into());
+    let (register, _) = Register::open(None, ttl, stage.events.clone())?;
     let server = RegistrationServer {
         register,
         sockets: sockets.clone(),
-        transcript: stage.transcript.clone(),
+        events: stage.events.clone(),
         request_time: REQUEST_TIME,
         os: stage.os.clone(),
     };
@@ -228,15 +225,17 @@ fn serve_registrations(sockets: &Sockets, stage: &Stage) -> Result<Endpoint, Run
         os: &stage.os,
     };
     let no_room = di::refusal(Status::ServiceUnavailable, origin);
-    let sockets = sockets.clone();
+    let (sockets, events) = (sockets.clone(), stage.events.clone());
     in_background("registration", move || {
-        let ended = listener.serve("registration", &sockets, no_room, move |mut connection| {
+        let serve = move |mut connection: Connection| {
             let (id, from) = (connection.id(), connection.peer());
             server.serve(&mut connection, id, from);
             connection.finish();
-        });
+        };
+        let ended = listener.serve(Role::Registration, &sockets, no_room, &events, serve);
         if let Err(error) = ended {
-            tracing::warn!(%error, "registrations have ended");
+            let what = format_args!("registrations have ended: {error}");
+            events.notice(Level::Warning, what);
         }
     })?;
     Ok(place)

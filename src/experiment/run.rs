@@ -16,7 +16,7 @@ use crate::index::IndexError;
 use crate::library::LibraryError;
 use crate::net::ListenError;
 use crate::registration::store::StateError;
-use crate::terminal::progress::Progress;
+use crate::terminal::progress::Several;
 use crate::transfer::DownloadError;
 use crate::wire::{RfcNumber, TermError};
 
@@ -182,7 +182,7 @@ fn fetch_all(
     network: &Network,
     stage: &Stage,
 ) -> Result<Run, RunError> {
-    let (progress, _bar) = stage.progress.of(plan.downloads());
+    let progress = stage.progress.of(plan.downloads());
     let barrier = Barrier::new(network.peers.len());
     let start = Start {
         begun: OnceLock::new(),
@@ -258,7 +258,7 @@ struct Fetching<'a> {
     node: &'a Node,
     documents: &'a Documents,
     network: &'a Network,
-    progress: &'a Progress,
+    progress: &'a Several,
 }
 
 impl Fetching<'_> {
@@ -274,12 +274,9 @@ impl Fetching<'_> {
             let number = self.documents.get(document).ok_or(RunError::Plan)?.number;
             let from = self.network.peers.get(holder).ok_or(RunError::Plan)?;
             let at = begun.elapsed();
-            let got = downloader.download(
-                number,
-                from.known.me(),
-                || downloader.library.receive(number, false),
-                self.progress,
-            );
+            let got = downloader.download(number, from.known.me(), || {
+                downloader.library.receive(number, false)
+            });
             let end = begun.elapsed();
             let (_, bytes) = got.map_err(|reason| RunError::Download {
                 peer: self.peer,

@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::event::{Events, Level};
 use crate::net::Sockets;
 use crate::printout::Transcript;
 use crate::terminal::progress::Progress;
@@ -11,8 +12,10 @@ use crate::terminal::progress::Progress;
 /// What all runs have in common.
 #[derive(Debug)]
 pub struct Stage {
-    /// Where the messages of all servers and peers are printed.
+    /// Where the messages of all servers and peers are printed,
     pub transcript: Transcript,
+    /// and who else wants to know what happens.
+    pub events: Events,
     /// Shows how many downloads are done.
     pub progress: Progress,
     /// Whether it is said on standard error what goes on.
@@ -27,7 +30,7 @@ impl Stage {
     /// Says what goes on.
     pub(super) fn say(&self, what: impl Display) {
         if self.says {
-            self.transcript.note(what);
+            self.events.notice(Level::Info, what);
         }
     }
 }

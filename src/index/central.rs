@@ -16,8 +16,8 @@ use chrono::{DateTime, Local};
 use tracing::debug;
 
 use super::{Index, IndexError, Listed, Rfc, capitalised, jittered};
+use crate::event::{Event, Events, IndexStep, Role, Topic};
 use crate::net::{Connection, Dialects, Sockets, Watch, connect};
-use crate::printout::Transcript;
 use crate::wire::ci::framed;
 use crate::wire::ci::p2s::{Request, Sender};
 use crate::wire::ci::responses::{Asked, Response, ResponseError, Responses};
@@ -56,8 +56,18 @@ pub struct Membership {
     pub dialects: Dialects,
     /// The connections of this peer.
     pub sockets: Sockets,
-    /// Where messages are printed.
-    pub transcript: Transcript,
+    /// Those who want to know what happens.
+    pub events: Events,
+}
+
+impl Membership {
+    /// Tells what happens between this peer and the index.
+    fn tell<'a>(&'a self, topic: Topic, step: impl FnOnce() -> IndexStep<'a>) {
+        self.events.tell(topic, || Event::Index {
+            server: &self.server,
+            step: step(),
+        });
+    }
 }
 
 /// A central index server, as long as it is there and whenever it comes back.
@@ -103,10 +113,7 @@ impl Central {
     /// # Errors
     /// [`IndexError::Unreachable`]; [`IndexError::NoKeeper`] where there is no thread.
     pub fn connect(membership: Membership) -> Result<Self, IndexError> {
-        let Membership {
-            server, transcript, ..
-        } = &membership;
-        transcript.line(format_args!("[PEER] Connecting to server {server}..."));
+        membership.tell(Topic::Life, || IndexStep::Connecting);
         let shared = Arc::new(Shared {
             membership,
             connection: AtomicU64::new(0),
@@ -120,13 +127,7 @@ impl Central {
             state.link = Some(link);
             state.since = Some(Local::now());
         }
-        let Membership {
-            server, transcript, ..
-        } = &shared.membership;
-        transcript.line(format_args!(
-            "[PEER] Connected to server at port {}",
-            server.port
-        ));
+        shared.membership.tell(Topic::Life, || IndexStep::Connected);
         let keeper = Arc::clone(&shared);
         let thread = thread::Builder::new().name("index keeper".to_owned());
         thread
@@ -136,9 +137,8 @@ impl Central {
     }
 
     fn ask(&self, request: Request) -> Result<Vec<Record>, IndexError> {
-        let transcript = &self.0.membership.transcript;
         let requests = [request];
-        let ask = |link: &mut Link| link.exchange(&requests, Asked::Search, transcript);
+        let ask = |link: &mut Link| link.exchange(&requests, Asked::Search, &self.0.membership);
         let responses = self.0.with_link(ask)?.0;
         let Some(Response { code, records, .. }) = responses.into_iter().next() else {
             return Ok(Vec::new());
@@ -200,7 +200,7 @@ impl Index for Central {
     }
 
     fn leave(&self) {
-        self.0.membership.transcript.line("[PEER] Disconnecting...");
+        self.0.membership.tell(Topic::Life, || IndexStep::Leaving);
         self.0.is_leaving.store(true, Ordering::SeqCst);
         self.0.say_goodbye();
         let connection = self.0.connection.load(Ordering::SeqCst);
@@ -219,7 +219,7 @@ impl Shared {
         if let Some(link) = state.link.as_mut().filter(|l| l.dialect == Dialect::Framed) {
             let goodbye = [Request::Delete(self.membership.me.clone())];
             // Whoever does not hear it sees the close.
-            let _ = link.exchange(&goodbye, Asked::Search, &self.membership.transcript);
+            let _ = link.exchange(&goodbye, Asked::Search, &self.membership);
         }
     }
 
@@ -317,10 +317,7 @@ impl Shared {
     /// it has refused.
     fn keep(&self, mut watch: Watch) {
         let Membership {
-            server,
-            transcript,
-            sockets,
-            ..
+            server, sockets, ..
         } = &self.membership;
         let (mut pause, mut retry) = (FIRST_PAUSE, FIRST_RETRY);
         let mut joined = Instant::now();
@@ -349,7 +346,7 @@ impl Shared {
             if link.is_some() {
                 state.since = Some(Local::now());
             }
-            let last_word = link.map(|mut link| link.last_word(transcript));
+            let last_word = link.map(|mut link| link.last_word(&self.membership.events));
             let lost = state.lost.take().or(last_word).map_or_else(
                 || IndexError::Away(server.clone()),
                 |reason| IndexError::Lost {
@@ -358,10 +355,9 @@ impl Shared {
                 },
             );
             drop(state);
-            let lost = capitalised(&lost.to_string());
-            transcript.line(format_args!(
-                "[PEER] {lost}. Sharing goes on, and the peer comes back when the server does."
-            ));
+            self.membership.tell(Topic::Life, || IndexStep::Lost {
+                why: capitalised(&lost.to_string()).into(),
+            });
             if joined.elapsed() > SETTLED_TIME {
                 pause = FIRST_PAUSE;
             }
@@ -400,10 +396,7 @@ impl Shared {
 
     fn register_again_in(&self, dialect: Dialect) -> Result<Watch, IndexError> {
         let Membership {
-            server,
-            transcript,
-            pipeline,
-            ..
+            server, pipeline, ..
         } = &self.membership;
         let lost = |reason| IndexError::Lost {
             server: server.clone(),
@@ -432,12 +425,11 @@ impl Shared {
                     .into_keys()
                     .filter(|number| !taken.contains(number))
                     .collect();
-                let (port, count) = (server.port, taken.len());
-                let all = count + state.refused.len();
+                let taken = taken.len();
+                let all = taken + state.refused.len();
                 drop(state);
-                transcript.line(format_args!(
-                    "[PEER] Connected to server at port {port} again, registered {count} of {all} RFC(s)"
-                ));
+                self.membership
+                    .tell(Topic::Life, || IndexStep::Back { taken, all });
                 return Ok(watch);
             }
         }
@@ -488,7 +480,7 @@ impl Link {
         documents: &[Rfc],
         membership: &Membership,
     ) -> Result<BTreeSet<RfcNumber>, ResponseError> {
-        let Membership { me, transcript, .. } = membership;
+        let me = &membership.me;
         let add = |Rfc { number, title }: &Rfc| {
             Request::Add(Record {
                 number: *number,
@@ -497,16 +489,16 @@ impl Link {
             })
         };
         let requests: Vec<_> = documents.iter().map(add).collect();
-        let responses = self.exchange(&requests, Asked::Add, transcript)?;
+        let responses = self.exchange(&requests, Asked::Add, membership)?;
         let mut taken = BTreeSet::new();
         for (Rfc { number, .. }, Response { code, .. }) in documents.iter().zip(responses) {
             if code == Status::Ok.code() {
                 taken.insert(*number);
             } else {
-                let refused = IndexError::Refused(code);
-                transcript.line(format_args!(
-                    "[PEER] RFC {number} is not registered: {refused}"
-                ));
+                membership.tell(Topic::Life, || IndexStep::NotPublished {
+                    number: *number,
+                    why: IndexError::Refused(code).to_string().into(),
+                });
             }
         }
         Ok(taken)
@@ -516,18 +508,23 @@ impl Link {
         &mut self,
         requests: &[Request],
         asked: Asked,
-        transcript: &Transcript,
+        membership: &Membership,
     ) -> Result<Vec<Response>, ResponseError> {
+        let (link, events) = (self.connection.link(Role::Index), &membership.events);
         for request in requests {
             if let Request::Add(Record { number, title, .. }) = request {
-                transcript.detail(format_args!("[PEER] Registering RFC {number}: {title}"));
+                membership.tell(Topic::Messages, || IndexStep::Publishing {
+                    number: *number,
+                    title,
+                    is_local: false,
+                });
             }
             let text = request.to_bytes();
             let bytes = match self.dialect {
                 Dialect::Text => text,
                 Dialect::Framed => framed::frame(&text).bytes().to_vec(),
             };
-            transcript.message("[PEER] Sending:", &bytes);
+            events.sent(link, &bytes);
             self.connection.write_all(&bytes)?;
         }
         let mut responses = Vec::with_capacity(requests.len());
@@ -536,7 +533,7 @@ impl Link {
                 Dialect::Text => self.responses.read(&mut self.connection, asked)?,
                 Dialect::Framed => Response::read_framed(&mut self.connection)?,
             };
-            transcript.message("[PEER] Response:", &response.text);
+            events.received(link, &response.text);
             if response.code == Status::ServiceUnavailable.code() {
                 return Err(ResponseError::NoRoom);
             }
@@ -544,15 +541,14 @@ impl Link {
         }
         Ok(responses)
     }
-}
 
-impl Link {
     /// Why a server has closed the connection while nothing was asked: it may have said so.
-    fn last_word(&mut self, transcript: &Transcript) -> Arc<ResponseError> {
+    fn last_word(&mut self, events: &Events) -> Arc<ResponseError> {
         Arc::new(
             match self.responses.read(&mut self.connection, Asked::Search) {
                 Ok(response) => {
-                    transcript.message("[PEER] Response:", &response.text);
+                    let link = self.connection.link(Role::Index);
+                    events.received(link, &response.text);
                     if response.code == Status::ServiceUnavailable.code() {
                         ResponseError::NoRoom
                     } else {

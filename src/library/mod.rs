@@ -15,9 +15,10 @@ use std::time::SystemTime;
 use atomic_write_file::AtomicWriteFile;
 use atomic_write_file::unix::OpenOptionsExt;
 use sha2::{Digest as _, Sha256};
-use tracing::{debug, warn};
+use tracing::debug;
 
 use self::title::{TITLE_WINDOW, printed_title};
+use crate::event::{Events, Level};
 use crate::wire::di::exchange::Digest;
 use crate::wire::{RfcNumber, Title};
 
@@ -49,6 +50,7 @@ pub struct Library {
     /// Whether it is made once something is received. A folder that is shared and goes is an error.
     may_be_missing: bool,
     shared: Mutex<Shared>,
+    events: Events,
 }
 
 #[derive(Debug, Default)]
@@ -118,18 +120,25 @@ pub struct Document {
 
 impl Library {
     /// Opens the folder, and makes it where it is missing. With `only`, nothing but those RFCs
-    /// is offered.
-    pub fn open(folder: &Path, only: Option<&[RfcNumber]>) -> Result<Self, LibraryError> {
+    /// is offered. What can't be shared is told to `events`.
+    pub fn open(
+        folder: &Path,
+        only: Option<&[RfcNumber]>,
+        events: Events,
+    ) -> Result<Self, LibraryError> {
         fs::create_dir_all(folder).map_err(LibraryError::io("make the folder", folder))?;
         let library = Self {
             folder: folder.to_owned(),
             may_be_missing: false,
             shared: Mutex::default(),
+            events,
         };
         let files = library.files()?;
         for same in files.values().filter(|same| same.len() > 1) {
             let names: Vec<_> = same.iter().map(|path| path.display().to_string()).collect();
-            warn!("{} are one RFC: the first one is shared", names.join(", "));
+            let names = names.join(", ");
+            let what = format_args!("{names} are the same RFC; sharing the first");
+            library.events.notice(Level::Warning, what);
         }
         if let Some(only) = only {
             let missing: Vec<_> = only.iter().filter(|n| !files.contains_key(n)).collect();
@@ -151,11 +160,12 @@ impl Library {
     ///
     /// # Errors
     /// [`LibraryError`] where it is there and can't be read.
-    pub fn unshared(folder: &Path) -> Result<Self, LibraryError> {
+    pub fn unshared(folder: &Path, events: Events) -> Result<Self, LibraryError> {
         let library = Self {
             folder: folder.to_owned(),
             may_be_missing: true,
             shared: Mutex::default(),
+            events,
         };
         if folder.exists() {
             library.files()?;
@@ -322,7 +332,9 @@ impl Library {
         let mut head = Vec::with_capacity(TITLE_WINDOW);
         let limit = u64::try_from(TITLE_WINDOW).unwrap_or(u64::MAX);
         if let Err(error) = File::open(&path).and_then(|f| f.take(limit).read_to_end(&mut head)) {
-            warn!("cannot read {}: {error}; it is not shared", path.display());
+            let path = path.display();
+            let what = format_args!("cannot read {path}: {error}; it is not shared");
+            self.events.notice(Level::Warning, what);
             return None;
         }
         let printed = printed_title(number.get(), &head).and_then(|title| title.parse().ok());
@@ -465,7 +477,7 @@ mod tests {
     }
 
     fn open(folder: &TempDir) -> Library {
-        Library::open(folder.path(), None).unwrap()
+        Library::open(folder.path(), None, Events::default()).unwrap()
     }
 
     fn number(number: u32) -> RfcNumber {
@@ -545,13 +557,18 @@ mod tests {
     #[test]
     fn only_what_was_chosen_is_offered() {
         let folder = folder(&[("rfc1.txt", ""), ("rfc2.txt", ""), ("rfc3.txt", "")]);
-        let library = Library::open(folder.path(), Some(&[number(2)])).unwrap();
+        let library = Library::open(folder.path(), Some(&[number(2)]), Events::default()).unwrap();
         assert_eq!(offered(&library), [2]);
         assert!(library.read(number(1)).unwrap().is_none());
         assert!(library.read(number(2)).unwrap().is_some());
         library.offer(number(3));
         assert_eq!(offered(&library), [2, 3]);
-        let error = Library::open(folder.path(), Some(&[number(9), number(1)])).unwrap_err();
+        let error = Library::open(
+            folder.path(),
+            Some(&[number(9), number(1)]),
+            Events::default(),
+        )
+        .unwrap_err();
         let message = format!(
             "{} has no file for RFC 9; it has 1, 2, 3",
             folder.path().display()

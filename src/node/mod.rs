@@ -1,20 +1,22 @@
 //! The peer: a folder that is shared, and what its user can do.
 //!
-//! [`library`] is the folder and [`Uploads`] serves it to others. [`Peer`] does what the [`menu`]
-//! and the [`commands`] offer: it asks the index, gets documents through a [`Downloader`] ([`get`]),
-//! and adds what it got. The peer never imports the server's side.
+//! [`Library`] is the folder, and [`Uploads`](crate::transfer::Uploads) serve it to others. [`Peer`]
+//! does what the [`doors`](crate::doors) offer: it asks the index, gets documents through a
+//! [`Downloader`] ([`get`]), and adds what it got. The peer never imports the server's side.
 
+mod activity;
 pub mod get;
 pub mod name;
 pub mod numbers;
 pub mod watch;
 
+pub use activity::{Activity, Counts, LastUpload};
 pub use get::GetError;
 
+use crate::event::{Event, Events, Topic};
 use crate::index::{Index, IndexError, Known};
 use crate::library::{Library, LibraryError, Rfc};
-use crate::printout::Transcript;
-use crate::transfer::{Activity, Downloader};
+use crate::transfer::Downloader;
 use crate::wire::Record;
 use crate::wire::{Endpoint, RfcNumber, Title};
 
@@ -29,8 +31,8 @@ pub struct Peer {
     pub downloader: Downloader,
     /// What was uploaded and downloaded.
     pub activity: Activity,
-    /// Where all is printed.
-    pub transcript: Transcript,
+    /// Those who want to know what happens.
+    pub events: Events,
 }
 
 /// Why the folder could not be registered.
@@ -51,14 +53,14 @@ impl Peer {
         index: Box<dyn Index>,
         downloader: Downloader,
         activity: Activity,
-        transcript: Transcript,
+        events: Events,
     ) -> Self {
         Self {
             known,
             index,
             downloader,
             activity,
-            transcript,
+            events,
         }
     }
 
@@ -103,10 +105,9 @@ impl Peer {
     fn forget(&self, number: RfcNumber) {
         if self.known.withdraw(number) {
             self.index.withdraw(number);
-            let folder = self.library().folder().display();
-            self.transcript.line(format_args!(
-                "[PEER] RFC {number} is gone from {folder}; others will get 404 Not Found."
-            ));
+            let folder = self.library().folder();
+            self.events
+                .tell(Topic::Life, || Event::FileGone { number, folder });
         }
     }
 
@@ -125,10 +126,9 @@ impl Peer {
     ) -> Result<Option<Record>, IndexError> {
         let in_file = self.library().offer(number);
         if self.library().path_of(number).is_none() {
-            let folder = self.library().folder().display();
-            self.transcript.problem(format_args!(
-                "[PEER] Warning: {folder} has no file for RFC {number}; others will get 404 Not Found."
-            ));
+            let folder = self.library().folder();
+            self.events
+                .tell(Topic::Life, || Event::FileMissing { number, folder });
         }
         let title = title.or(in_file).unwrap_or_else(|| Title::fallback(number));
         let record = Record {

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use tracing::{debug, warn};
+use tracing::debug;
 
 use super::Peer;
+use crate::event::Level;
 use crate::wire::RfcNumber;
 
 /// How often the folder is looked at.
@@ -43,7 +44,7 @@ impl Watch {
     fn look(&mut self, peer: &Peer) {
         let now = peer.library().looks().unwrap_or_else(|error| {
             if !std::mem::replace(&mut self.has_warned, true) {
-                warn!("{error}");
+                peer.events.notice(Level::Warning, error);
             }
             BTreeMap::new()
         });

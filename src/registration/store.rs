@@ -12,12 +12,11 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
+use super::table::{Registrar, Saved};
+use crate::event::{Events, Level};
 use atomic_write_file::AtomicWriteFile;
 use atomic_write_file::unix::OpenOptionsExt as _;
 use rustix::fs::OFlags;
-use tracing::warn;
-
-use super::table::{Registrar, Saved};
 
 /// How long what is not waited for may stay unwritten.
 const LAZY_TIME: Duration = Duration::from_secs(1);
@@ -36,6 +35,7 @@ struct Shared {
     state: Mutex<State>,
     changed: Condvar,
     path: Option<PathBuf>,
+    events: Events,
     /// Held as long as the table is used, so that no other server writes over it.
     _lock: Option<File>,
 }
@@ -92,7 +92,11 @@ impl Register {
     ///
     /// # Errors
     /// [`StateError`] where the file can't be read, set aside or written.
-    pub fn open(path: Option<PathBuf>, ttl: Duration) -> Result<(Self, Found), StateError> {
+    pub fn open(
+        path: Option<PathBuf>,
+        ttl: Duration,
+        events: Events,
+    ) -> Result<(Self, Found), StateError> {
         let lock = path.as_deref().map(lock).transpose()?;
         let (table, found) = match &path {
             Some(path) => load(path, ttl)?,
@@ -112,6 +116,7 @@ impl Register {
             }),
             changed: Condvar::new(),
             path,
+            events,
             _lock: lock,
         });
         if let Some(path) = &shared.path {
@@ -160,7 +165,8 @@ impl Register {
             && state.saved < state.changes
             && let Err(error) = save(path, &state.table.to_saved())
         {
-            warn!(%error, "cannot write {}", path.display());
+            let what = format_args!("cannot write {}: {error}", path.display());
+            self.0.events.notice(Level::Warning, what);
         }
     }
 }
@@ -186,7 +192,9 @@ impl Shared {
             if let Err(error) = &written
                 && !has_warned
             {
-                warn!(%error, "cannot write {}; peers that register now would be forgotten", path.display());
+                let why = "peers that register now would be forgotten";
+                let what = format_args!("cannot write {}; {why}: {error}", path.display());
+                self.events.notice(Level::Warning, what);
             }
             has_warned = written.is_err();
             // Where it failed, nobody waits for it any longer; it is tried again with the next one.
@@ -339,14 +347,14 @@ mod tests {
     fn a_registration_is_on_the_disk_before_it_is_answered() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("state/peers.json");
-        let (before, found) = Register::open(Some(path.clone()), TTL).unwrap();
+        let (before, found) = Register::open(Some(path.clone()), TTL, Events::default()).unwrap();
         assert!(matches!(found, Found::Nothing));
         assert_eq!([register(&before, 5), register(&before, 6)], [1, 2]);
-        let second = Register::open(Some(path.clone()), TTL);
+        let second = Register::open(Some(path.clone()), TTL, Events::default());
         assert!(matches!(second, Err(StateError::InUse(_))));
         // As after a kill: the file is as it was then, and nobody holds it.
         let path = copied(&path);
-        let (after, found) = Register::open(Some(path), TTL).unwrap();
+        let (after, found) = Register::open(Some(path), TTL, Events::default()).unwrap();
         assert!(matches!(found, Found::Table(2)));
         assert_eq!([register(&after, 6), register(&after, 7)], [2, 3]);
     }
@@ -355,7 +363,7 @@ mod tests {
     fn registrations_that_come_at_once_are_all_kept() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("peers.json");
-        let (table, _) = Register::open(Some(path.clone()), TTL).unwrap();
+        let (table, _) = Register::open(Some(path.clone()), TTL, Events::default()).unwrap();
         thread::scope(|scope| {
             for thread in 0..8 {
                 let table = &table;
@@ -367,7 +375,9 @@ mod tests {
             }
         });
         assert!(matches!(
-            Register::open(Some(copied(&path)), TTL).unwrap().1,
+            Register::open(Some(copied(&path)), TTL, Events::default())
+                .unwrap()
+                .1,
             Found::Table(160)
         ));
     }
@@ -378,16 +388,16 @@ mod tests {
         let path = folder.path().join("peers.json");
         let lock = folder.path().join("peers.json.lock");
         fs::write(&lock, "precious").unwrap();
-        let (table, _) = Register::open(Some(path.clone()), TTL).unwrap();
+        let (table, _) = Register::open(Some(path.clone()), TTL, Events::default()).unwrap();
         assert_eq!(register(&table, 5), 1);
         assert_eq!(fs::read_to_string(&lock).unwrap(), "precious");
         for other in [folder.path(), Path::new("/dev/null")] {
-            let opened = Register::open(Some(other.to_owned()), TTL);
+            let opened = Register::open(Some(other.to_owned()), TTL, Events::default());
             assert!(matches!(opened, Err(StateError::Io { .. })), "{other:?}");
         }
         let linked = folder.path().join("linked.json");
         std::os::unix::fs::symlink(&lock, folder.path().join("linked.json.lock")).unwrap();
-        let opened = Register::open(Some(linked), TTL);
+        let opened = Register::open(Some(linked), TTL, Events::default());
         assert!(matches!(opened, Err(StateError::Io { .. })));
         // A folder that comes into its place leaves no temporary files behind.
         fs::remove_file(&path).unwrap();
@@ -402,7 +412,8 @@ mod tests {
         for damage in ["", "{", "[]", r#"{"next_cookie":1,"peers":[{}]}"#, "\0\0\0"] {
             let path = folder.path().join(format!("peers-{}.json", damage.len()));
             fs::write(&path, damage).unwrap();
-            let (table, found) = Register::open(Some(path.clone()), TTL).unwrap();
+            let (table, found) =
+                Register::open(Some(path.clone()), TTL, Events::default()).unwrap();
             let Found::Damaged { set_aside, reason } = found else {
                 panic!("{damage:?} is taken for a table")
             };

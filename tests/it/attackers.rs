@@ -29,7 +29,7 @@ fn many_connections_are_told_that_there_is_no_room() {
         client.send(LIST);
         client.receive(EMPTY);
     }
-    server.expect_error("no room for a connection");
+    server.expect("[SERVER] Turned away a connection from 127.0.0.1: connection limit reached\n");
     drop(inside.pop());
     server.expect(" closed\n");
     // The place is free once its thread has let go of it.
@@ -61,7 +61,7 @@ fn silent_connections_make_room_for_those_who_speak() {
 
 #[test]
 fn record_flood_ends_at_the_limit_and_the_connection_stays() {
-    let server = server(&["--max-records-per-peer", "2"]);
+    let mut server = server(&["--max-records-per-peer", "2"]);
     let mut client = Client::connect(server.port);
     for number in 1..=2 {
         client.add(number, "t", "vm", 9);
@@ -69,7 +69,10 @@ fn record_flood_ends_at_the_limit_and_the_connection_stays() {
     client.send("ADD RFC 3 P2P-CI/1.0\r\nHost: vm\r\nPort: 9\r\nTitle: t\r\n\r\n");
     client.receive(BAD);
     client.add(2, "new", "vm", 9);
-    server.expect_error("a peer may have 2 records, and this one has them");
+    server.expect(
+        "[SERVER] Answering 400: a peer may have 2 records, and this one has them\n\
+         [SERVER] Response to ",
+    );
 }
 
 #[test]

@@ -28,5 +28,6 @@ mod scenarios;
 mod server;
 mod swarm;
 mod terminal;
+mod told;
 mod unread;
 mod upload;

@@ -13,17 +13,19 @@ use std::time::Duration;
 use anyhow::Context;
 use p2pci::doors::Console;
 use p2pci::doors::commands::{self, Format};
+use p2pci::event::{Event, Events, Level, Role, Topic};
 use p2pci::index::{
     Central, CookieFile, Distributed, Index, IndexError, Known, Membership, Participation,
 };
 use p2pci::library::{Library, LibraryError};
 use p2pci::net::{Dialects, Limits, Listener, Pace, Sockets};
-use p2pci::node::{Peer, RegisterError, name, watch};
-use p2pci::printout::Transcript;
+use p2pci::node::{Activity, Peer, RegisterError, name, watch};
+use p2pci::printout::{Log, Transcript};
 use p2pci::program::signals;
 use p2pci::program::{self, Code, Failure, IndexKind};
+use p2pci::terminal::progress::Progress;
 use p2pci::terminal::{Modes, Screen};
-use p2pci::transfer::{Activity, Downloader, Uploads};
+use p2pci::transfer::{Downloader, Uploads};
 use p2pci::wire::{Endpoint, Port, Protocol};
 
 use arguments::{Arguments, Command};
@@ -59,7 +61,8 @@ fn main() -> ExitCode {
             return ExitCode::SUCCESS;
         }
         Some(Command::Man { folder }) => {
-            return program::exit_code(program::write_man_pages::<Arguments>(&folder));
+            let written = program::write_man_pages::<Arguments>(&folder);
+            return program::exit_code(&screen, written);
         }
     };
     if format == Format::Json && arguments.print_messages {
@@ -70,24 +73,28 @@ fn main() -> ExitCode {
     let _modes = Modes::save();
     match program::transcript(&screen, shows, arguments.transcript.as_deref()) {
         Ok(transcript) => program::run(&transcript, || {
-            let ended = take_part(&arguments, &task, format, &screen, &transcript);
+            let ended = take_part(&arguments, &task, format, &transcript);
             match &ended {
                 Err(failure) if failure.error.is_some() && format == Format::Json => {
-                    commands::print_error(failure)?;
+                    commands::print_error(failure, &transcript)?;
                 }
                 _ => {}
             }
             ended
         }),
-        Err(failure) => program::exit_code(Err(failure)),
+        Err(failure) => program::exit_code(&screen, Err(failure)),
     }
 }
 
-fn open_library(arguments: &Arguments, task: &Task) -> Result<Arc<Library>, Failure> {
+fn open_library(
+    arguments: &Arguments,
+    task: &Task,
+    events: Events,
+) -> Result<Arc<Library>, Failure> {
     let opened = if task.shares() {
-        Library::open(&arguments.dir, arguments.rfcs.as_deref())
+        Library::open(&arguments.dir, arguments.rfcs.as_deref(), events)
     } else {
-        Library::unshared(&arguments.dir)
+        Library::unshared(&arguments.dir, events)
     };
     match opened {
         Ok(library) => Ok(Arc::new(library)),
@@ -104,14 +111,18 @@ fn take_part(
     arguments: &Arguments,
     task: &Task,
     format: Format,
-    screen: &Screen,
     transcript: &Transcript,
 ) -> Result<(), Failure> {
-    let library = open_library(arguments, task)?;
+    let screen = transcript.screen();
+    let (progress, activity) = (Progress::new(screen), Activity::default());
+    // A bar is gone before a line says how it ended.
+    let events = Events::default().and(progress.clone());
+    let events = events.and(activity.clone());
+    let events = events.and(transcript.clone()).and(Log);
+    let library = open_library(arguments, task, events.clone())?;
     let os: Arc<str> = program::operating_system().into();
-    let activity = Activity::default();
     let uploading = Sockets::with_limits(Limits {
-        total: program::connections_within_limits(arguments.max_uploads),
+        total: program::connections_within_limits(arguments.max_uploads, &events),
         ..Limits::default()
     });
     let asking = Sockets::default();
@@ -128,16 +139,19 @@ fn take_part(
 
     let listener = Listener::bind(arguments.bind, arguments.upload_port)?;
     let port = listener.port();
-    transcript.line(format_args!(
-        "[UPLOAD] Upload server listening on port {port}"
-    ));
+    events.tell(Topic::Life, || Event::Listening {
+        role: Role::Upload,
+        port,
+    });
     let name = name::choose(
         arguments.hostname.clone(),
         arguments.bind,
         &arguments.server(),
     );
-    transcript.line(format_args!("[PEER] Hostname: {}", name.host));
-    transcript.line(format_args!("[PEER] ({})", name.reason));
+    events.tell(Topic::Life, || Event::Named {
+        host: &name.host,
+        reason: name.reason.to_string().into(),
+    });
     let port = Port::new(port).context("the upload server has no port")?;
     let known = Known::new(Endpoint {
         host: name.host,
@@ -147,9 +161,8 @@ fn take_part(
         library: library.clone(),
         known: known.clone(),
         pace: Pace::new(arguments.upload_rate.unwrap_or_default()),
-        activity: activity.clone(),
         sockets: uploading.clone(),
-        transcript: transcript.clone(),
+        events: events.clone(),
         os: os.clone(),
     };
     in_background("uploads", move || uploads.run(listener))?;
@@ -163,18 +176,12 @@ fn take_part(
         IndexKind::Distributed => Protocol::Di,
     };
     let dialects = Dialects::new(arguments.dialect.only());
-    let downloader = Downloader::new(
-        library,
-        asking.clone(),
-        transcript.clone(),
-        os.clone(),
-        activity.clone(),
-    )
-    .speaking(protocol, dialects.clone());
-    let joined = join(arguments, task, &known, &asking, transcript, os, dialects);
+    let downloader = Downloader::new(library, asking.clone(), events.clone(), os.clone());
+    let downloader = downloader.speaking(protocol, dialects.clone());
+    let joined = join(arguments, task, &known, &asking, &events, os, dialects);
     let ended = match joined {
         Ok(index) => {
-            let peer = Peer::new(known, index, downloader, activity, transcript.clone());
+            let peer = Peer::new(known, index, downloader, activity, events);
             let peer = Arc::new(peer);
             let registered = if task.shares() {
                 share(&peer, &arguments.dir)
@@ -182,8 +189,8 @@ fn take_part(
                 Ok(())
             };
             let says = !arguments.quiet;
-            let ended =
-                registered.and_then(|()| task.run(&peer, format, &mut console, screen, says));
+            let ended = registered
+                .and_then(|()| task.run(&peer, format, &mut console, &progress, transcript, says));
             // The prompt goes first, so that what is printed from here on is seen.
             drop(console);
             peer.index.leave();
@@ -214,7 +221,7 @@ fn join(
     task: &Task,
     known: &Known,
     asking: &Sockets,
-    transcript: &Transcript,
+    events: &Events,
     os: Arc<str>,
     dialects: Dialects,
 ) -> Result<Box<dyn Index>, IndexError> {
@@ -226,15 +233,15 @@ fn join(
             pipeline: arguments.pipeline.into(),
             dialects,
             sockets: asking.clone(),
-            transcript: transcript.clone(),
+            events: events.clone(),
         })?),
         IndexKind::Distributed => Box::new(Distributed::join(Participation {
-            cookie_file: cookie_file(&server, task, arguments, transcript),
+            cookie_file: cookie_file(&server, task, arguments, events),
             server,
             known: known.clone(),
             dialects,
             sockets: asking.clone(),
-            transcript: transcript.clone(),
+            events: events.clone(),
             os,
         })?),
     })
@@ -246,7 +253,7 @@ fn cookie_file(
     server: &Endpoint,
     task: &Task,
     arguments: &Arguments,
-    transcript: &Transcript,
+    events: &Events,
 ) -> Option<CookieFile> {
     // Commands that share nothing are one peer, whatever their folder.
     let shared = if task.shares() {
@@ -260,17 +267,20 @@ fn cookie_file(
         Ok(None) => {
             if task.shares() {
                 let folder = arguments.dir.display();
-                transcript.note(format_args!(
-                    "Another peer shares {folder} as well, so this one registers without a cookie"
-                ));
+                events.notice(
+                    Level::Info,
+                    format_args!(
+                        "Another peer shares {folder} as well, so this one registers without a \
+                         cookie"
+                    ),
+                );
             }
             None
         }
         Err(error) => {
             let state = state.display();
-            transcript.note(format_args!(
-                "Warning: the cookie can't be kept in {state}: {error}"
-            ));
+            let what = format_args!("the cookie can't be kept in {state}: {error}");
+            events.notice(Level::Warning, what);
             None
         }
     }
@@ -280,12 +290,14 @@ fn cookie_file(
 fn share(peer: &Arc<Peer>, folder: &Path) -> Result<(), Failure> {
     let folder = folder.display();
     match peer.register_all() {
-        Ok(0) => peer.transcript.note(format_args!(
-            "Warning: no RFCs are shared: {folder} has no files named rfcN.txt"
-        )),
-        Ok(count) => peer
-            .transcript
-            .note(format_args!("{count} RFC(s) of {folder} are shared")),
+        Ok(0) => peer.events.notice(
+            Level::Warning,
+            format_args!("no RFCs are shared: {folder} has no files named rfcN.txt"),
+        ),
+        Ok(count) => peer.events.notice(
+            Level::Info,
+            format_args!("{count} RFC(s) of {folder} are shared"),
+        ),
         // The index will be back, and sharing goes on meanwhile.
         Err(RegisterError::Index(error)) if error.is_passing() => {}
         Err(RegisterError::Index(error)) => return Err(commands::of_index(error)),
