@@ -59,16 +59,9 @@ const PROGRAMS_BEGIN: &str = "terminal";
 
 /// The imports that break the rules today: who, and whom. An entry that is not needed any more has
 /// to go.
-const KNOWN: [(&str, &str); 16] = [
-    ("central", "printout"),
-    ("registration", "printout"),
-    ("index", "printout"),
+const KNOWN: [(&str, &str); 9] = [
     ("index", "anyhow"),
-    ("transfer", "printout"),
-    ("transfer", "terminal"),
     ("transfer", "index"),
-    ("node", "printout"),
-    ("node", "terminal"),
     ("doors::commands", "index"),
     ("doors::commands", "transfer"),
     ("doors::console", "index"),

@@ -161,9 +161,9 @@ fn commands_end_as_they_do_elsewhere(errors: Errors) {
             (server.port, &["lookup", "7"], 0, "RFC 7 Seven 127.0.0.1 "),
             (
                 server.port,
-                &["add", "9", "--title", "Nine"],
+                &["add", "8", "--title", "Eight"],
                 0,
-                "RFC 9 Nine localhost ",
+                "RFC 8 Eight localhost ",
             ),
             (dead_port(), &["list"], 4, ""),
         ];
