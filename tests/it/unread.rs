@@ -8,7 +8,6 @@ mod servers;
 
 use std::fs::File;
 use std::process::{Command, Stdio};
-use std::thread;
 
 use rustix::process::Signal;
 
@@ -38,16 +37,8 @@ macro_rules! for_all_errors {
 }
 use for_all_errors;
 
-/// Without a log of all that happens and with it, at the same time: a program may wait a while at
-/// its end.
-fn at_each_verbosity(test: impl Fn(&[&str]) + Sync) {
-    let test = &test;
-    thread::scope(|scope| {
-        for verbosity in [&[][..], &["-vvv"]] {
-            scope.spawn(move || test(verbosity));
-        }
-    });
-}
+/// Without a log of all that happens, and with it.
+const VERBOSITIES: [&[&str]; 2] = [&[], &["-vvv"]];
 
 /// Starts a program whose errors go there.
 fn start(name: &str, command: Command, errors: Errors) -> Program {

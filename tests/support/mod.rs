@@ -19,6 +19,7 @@ pub(crate) mod scenarios;
 pub(crate) mod scenarios_di;
 mod start;
 
+use std::thread;
 use std::time::Duration;
 
 pub(crate) use client::{
@@ -39,3 +40,13 @@ pub(crate) const STATE: &str = "XDG_STATE_HOME";
 
 /// The longest wait for anything: generous, for it is used up only by a failure.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Tests all cases at the same time, for most of what takes time is waiting.
+pub(crate) fn at_once<C: Send>(cases: impl IntoIterator<Item = C>, test: impl Fn(C) + Sync) {
+    let test = &test;
+    thread::scope(|scope| {
+        for case in cases {
+            scope.spawn(move || test(case));
+        }
+    });
+}

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::support::scenarios_di::documents;
 use crate::support::{
-    STATE, dead_port, folder, peer, pretend, run, server, server_command, started_peer,
+    STATE, at_once, dead_port, folder, peer, pretend, run, server, server_command, started_peer,
     started_server,
 };
 
@@ -326,7 +326,7 @@ fn a_server_that_is_busy_is_a_clear_error() {
 
 #[test]
 fn what_a_server_says_is_checked() {
-    for (said, code) in [
+    let cases = [
         ("", 4),
         ("P2P-DI/1.0 200 OK\r\n\r\n", 6),
         ("P2P-DI/1.0 200 OK\r\nCookie: x\r\nTTL: 5\r\n\r\n", 6),
@@ -341,7 +341,8 @@ fn what_a_server_says_is_checked() {
             6,
         ),
         ("HTTP/1.1 200 OK\r\n\r\n", 6),
-    ] {
+    ];
+    at_once(cases, |(said, code)| {
         let rs = pretend(move |mut client| {
             client.head();
             client.send(said);
@@ -349,5 +350,5 @@ fn what_a_server_says_is_checked() {
         let folder = folder(&[]);
         let (status, _, errors) = run("peer", command(rs, folder.path(), &["list"]));
         assert_eq!(status.code(), Some(code), "{said:?}: {errors}");
-    }
+    });
 }

@@ -6,7 +6,7 @@ use std::io::Write;
 use super::{
     command, document, empty, get, index, ok, pretended, register, registration_server, sharing,
 };
-use crate::support::{Client, Program, folder, pretend, run};
+use crate::support::{Client, Program, at_once, folder, pretend, run};
 
 /// The index of `peer`, as it tells it, without what it has itself.
 fn told(peer: &Program) -> Vec<String> {
@@ -130,7 +130,7 @@ fn an_answer_with_a_wrong_line_is_refused_whole_and_said() {
 
 #[test]
 fn an_answer_of_another_kind_is_said() {
-    for (answer, said) in [
+    let cases = [
         (String::new(), "it closed the connection without an answer"),
         (empty("503 Busy"), "it answers with code 503"),
         (
@@ -149,14 +149,15 @@ fn an_answer_of_another_kind_is_said() {
             "P2P-DI/1.0 200 OK\r\nContent-Length: x\r\n\r\n".to_owned(),
             "its header Content-Length is missing or wrong",
         ),
-    ] {
+    ];
+    at_once(cases, |(answer, said)| {
         let rs = registration_server(&[]);
         pretended(&rs, move |_, _| answer.clone());
         let ours = folder(&[]);
         let (code, errors) = get(&rs, ours.path(), "7");
         assert_eq!(code, Some(3), "{errors}");
         assert!(errors.contains(said), "{said}: {errors}");
-    }
+    });
 }
 
 #[test]

@@ -2,11 +2,12 @@
 
 use std::process::{Command, Stdio};
 
-use super::{at_each_verbosity, ends};
+use super::{VERBOSITIES, ends};
 use crate::framed::Framed;
 use crate::support::scenarios_di::DISTRIBUTED;
 use crate::support::{
-    BAD, Client, EMPTY, LIST, Program, Pty, exchange, folder, peer_of, server, server_command,
+    BAD, Client, EMPTY, LIST, Program, Pty, at_once, exchange, folder, peer_of, server,
+    server_command,
 };
 
 /// Each of them is worth a line of a log. A terminal holds some kilobytes, and a pipe 64.
@@ -29,7 +30,7 @@ fn serving(arguments: &[&str]) -> Program {
 
 #[test]
 fn bad_requests_to_the_index_server() {
-    at_each_verbosity(|verbosity| {
+    at_once(VERBOSITIES, |verbosity| {
         let server = serving(verbosity);
         let mut stranger = Client::connect(server.port);
         for _ in 0..MANY {
@@ -43,7 +44,7 @@ fn bad_requests_to_the_index_server() {
 
 #[test]
 fn bad_requests_to_the_registration_server() {
-    at_each_verbosity(|verbosity| {
+    at_once(VERBOSITIES, |verbosity| {
         let server = serving(&[&DISTRIBUTED, verbosity].concat());
         let mut stranger = Framed::connect(server.port);
         for _ in 0..MANY {
@@ -60,7 +61,7 @@ fn bad_requests_to_the_registration_server() {
 fn bad_requests_to_a_peer() {
     let server = server(&["-q"]);
     let folder = folder(&[("rfc5.txt", b"five")]);
-    at_each_verbosity(|verbosity| {
+    at_once(VERBOSITIES, |verbosity| {
         let share = [&["share", "--print-messages"], verbosity].concat();
         let mut peer = start("peer", peer_of(server.port, folder.path(), &share));
         peer.find_port("[UPLOAD] Upload server listening on port ", "\n");

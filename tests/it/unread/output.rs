@@ -1,12 +1,11 @@
 //! Standard output on a terminal that nobody reads.
 
 use std::process::{Command, Stdio};
-use std::thread;
 
 use super::ends;
 use crate::support::scenarios_di::DISTRIBUTED;
 use crate::support::{
-    Client, EMPTY, LIST, Program, Pty, exchange, folder, peer_of, server, server_command,
+    Client, EMPTY, LIST, Program, Pty, at_once, exchange, folder, peer_of, server, server_command,
 };
 
 /// A program at a terminal.
@@ -27,17 +26,12 @@ enum Unread {
     Full,
 }
 
-/// All of these at once, for at its end a program waits a while for somebody who reads.
-fn in_every_way(test: impl Fn(At, Unread) + Sync) {
-    let test = &test;
-    thread::scope(|scope| {
-        for at in [At::Output, At::All] {
-            for unread in [Unread::Stopped, Unread::Full] {
-                scope.spawn(move || test(at, unread));
-            }
-        }
-    });
-}
+const WAYS: [(At, Unread); 4] = [
+    (At::Output, Unread::Stopped),
+    (At::Output, Unread::Full),
+    (At::All, Unread::Stopped),
+    (At::All, Unread::Full),
+];
 
 /// Starts a program, waits until it has printed `last`, and learns its port, which follows `port`.
 fn start(mut command: Command, at: At, port: &str, last: &str) -> (Program, Pty) {
@@ -78,7 +72,7 @@ fn serving(at: At, arguments: &[&str]) -> (Program, Pty) {
 
 #[test]
 fn of_the_index_server() {
-    in_every_way(|at, unread| {
+    at_once(WAYS, |(at, unread)| {
         let (server, terminal) = serving(at, &[]);
         let mut peer = Client::connect(server.port);
         answers_and_ends(server, &terminal, unread, |_| {
@@ -90,12 +84,17 @@ fn of_the_index_server() {
 
 #[test]
 fn of_the_registration_server() {
-    in_every_way(|at, unread| {
+    at_once(WAYS, |(at, unread)| {
         let (server, terminal) = serving(at, &DISTRIBUTED);
-        answers_and_ends(server, &terminal, unread, |port| {
-            let register = "REGISTER Peer P2P-DI/1.0\r\nHost: vm\r\nPort: 9\r\n\r\n";
-            let answer = exchange(port, register);
+        let ask = |port, request| {
+            let request =
+                format!("{request} P2P-DI/1.0\r\nHost: vm\r\nPort: 9\r\nCookie: 1\r\n\r\n");
+            let answer = exchange(port, request);
             assert!(answer.starts_with("P2P-DI/1.0 200 OK\r\n"), "{answer}");
+        };
+        ask(server.port, "REGISTER Peer");
+        answers_and_ends(server, &terminal, unread, |port| {
+            ask(port, "KEEPALIVE Peer");
         });
     });
 }
@@ -104,7 +103,7 @@ fn of_the_registration_server() {
 fn downloads(arguments: &[&str], last: &str) {
     let server = server(&["-q"]);
     let folder = folder(&[("rfc5.txt", b"five")]);
-    in_every_way(|at, unread| {
+    at_once(WAYS, |(at, unread)| {
         let peer = peer_of(server.port, folder.path(), arguments);
         let (peer, terminal) = start(peer, at, "Upload server listening on port ", last);
         answers_and_ends(peer, &terminal, unread, |port| {

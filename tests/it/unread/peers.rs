@@ -5,15 +5,16 @@ use std::path::Path;
 use std::process::Stdio;
 use std::sync::mpsc;
 
-use super::{Errors, at_each_verbosity, ends, for_all_errors, start};
+use super::{Errors, VERBOSITIES, ends, for_all_errors, start};
 use crate::support::scenarios_di::DISTRIBUTED;
 use crate::support::{
-    Client, LIST, Program, Pty, dead_port, exchange, folder, holder, holder_that, names, peer_of,
-    samples, server, server_at,
+    Client, LIST, Program, Pty, at_once, dead_port, exchange, folder, holder, holder_that, names,
+    peer_of, samples, server, server_at,
 };
 
 for_all_errors! {
-    a_sharing_peer_answers_strangers_and_others
+    a_peer_of_an_index_server_answers_strangers_and_others
+    a_peer_of_a_registration_server_answers_strangers_and_others
     a_download_too_many_ends_nothing
     a_peer_at_its_menu_goes_on_after_failures
     a_server_that_comes_back_gets_everything_again
@@ -33,58 +34,68 @@ fn get(number: u32) -> String {
     format!("GET RFC {number} P2P-CI/1.0\r\nHost: localhost\r\n\r\n")
 }
 
-fn a_sharing_peer_answers_strangers_and_others(errors: Errors) {
-    let share = ["share", "--print-messages"];
-    for (index, list, listed) in [
-        (&[][..], LIST, "\r\nRFC 5 RFC 5 localhost "),
-        (
-            &DISTRIBUTED,
-            "PQUERY Peer-List P2P-DI/1.0\r\nHost: vm\r\nPort: 9\r\nCookie: 1\r\n\r\n",
-            "\r\nPeer localhost ",
-        ),
-    ] {
-        at_each_verbosity(|verbosity| {
-            let mut server = server(&[index, &["-q"]].concat());
-            // The one that asks the registration server who is active.
-            exchange(
-                server.port,
-                "REGISTER Peer P2P-DI/1.0\r\nHost: vm\r\nPort: 9\r\n\r\n",
-            );
-            // Two files of one number are a warning.
-            let folder = folder(&[("rfc5.txt", b"five"), ("RFC0005.txt", b"five")]);
-            let options = [index, &share, verbosity].concat();
-            let mut peer = sharing(errors, server.port, folder.path(), &options);
-            peer.expect(if index.is_empty() {
-                "[PEER] Response:\nP2P-CI/1.0 200 OK\n\nRFC 5 "
-            } else {
-                "[PEER] Registered with cookie 2 for "
-            });
-            for _ in 0..3 {
-                for (wrong, answer) in [
-                    ("BLAH RFC 5 P2P-CI/1.0\r\nHost: vm\r\n\r\n", BAD),
-                    ("GET RFC 5 P2P-CI/2.0\r\nHost: vm\r\n\r\n", NEWER),
-                    ("GET RFC 5 P2P-CI/1.0\r\nHo", BAD),
-                    (&"x".repeat(9000), BAD),
-                ] {
-                    assert_eq!(exchange(peer.port, wrong), answer);
-                }
-                let framed = exchange(peer.port, "5x        ");
-                assert!(framed.contains(" 400 B"), "{framed}");
-                let document = exchange(peer.port, get(5));
-                assert!(document.ends_with("\r\n\r\nfive"), "{document}");
-                let all = exchange(server.port, list);
-                assert!(all.contains(&format!("{listed}{}", peer.port)), "{all}");
-            }
-            ends(peer);
-            server.expect(" left");
+fn a_peer_of_an_index_server_answers_strangers_and_others(errors: Errors) {
+    at_once(VERBOSITIES, |verbosity| {
+        let mut server = server(&["-q"]);
+        let joined = "[PEER] Response:\nP2P-CI/1.0 200 OK\n\nRFC 5 ";
+        answers(errors, &mut server, verbosity, joined, |peer, server| {
+            exchange(server, LIST).contains(&format!("\r\nRFC 5 RFC 5 localhost {peer}\r\n"))
         });
+    });
+}
+
+fn a_peer_of_a_registration_server_answers_strangers_and_others(errors: Errors) {
+    at_once(VERBOSITIES, |verbosity| {
+        let mut server = server(&[&DISTRIBUTED[..], &["-q"]].concat());
+        let ask = |server, request| {
+            let fields = "P2P-DI/1.0\r\nHost: vm\r\nPort: 9\r\nCookie: 1\r\n\r\n";
+            exchange(server, format!("{request} {fields}"))
+        };
+        ask(server.port, "REGISTER Peer");
+        let options = [&DISTRIBUTED, verbosity].concat();
+        let joined = "[PEER] Registered with cookie 2 for ";
+        answers(errors, &mut server, &options, joined, |peer, server| {
+            ask(server, "PQUERY Peer-List").contains(&format!("\r\nPeer localhost {peer} "))
+        });
+    });
+}
+
+/// Asks a peer rightly and wrongly, and its server whether it lists the peer.
+fn answers(
+    errors: Errors,
+    server: &mut Program,
+    options: &[&str],
+    joined: &str,
+    is_listed: impl Fn(u16, u16) -> bool,
+) {
+    // Two files of one number are worth a warning.
+    let folder = folder(&[("rfc5.txt", b"five"), ("RFC0005.txt", b"five")]);
+    let options = [&["share", "--print-messages"], options].concat();
+    let mut peer = sharing(errors, server.port, folder.path(), &options);
+    peer.expect(joined);
+    for _ in 0..3 {
+        for (wrong, answer) in [
+            ("BLAH RFC 5 P2P-CI/1.0\r\nHost: vm\r\n\r\n", BAD),
+            ("GET RFC 5 P2P-CI/2.0\r\nHost: vm\r\n\r\n", NEWER),
+            ("GET RFC 5 P2P-CI/1.0\r\nHo", BAD),
+            (&"x".repeat(9000), BAD),
+        ] {
+            assert_eq!(exchange(peer.port, wrong), answer);
+        }
+        let framed = exchange(peer.port, "5x        ");
+        assert!(framed.contains(" 400 B"), "{framed}");
+        let document = exchange(peer.port, get(5));
+        assert!(document.ends_with("\r\n\r\nfive"), "{document}");
+        assert!(is_listed(peer.port, server.port));
     }
+    ends(peer);
+    server.expect(" left");
 }
 
 fn a_download_too_many_ends_nothing(errors: Errors) {
     let server = server(&["-q"]);
     let folder = folder(&[("rfc1.txt", &b"x".repeat(20_000_000))]);
-    at_each_verbosity(|verbosity| {
+    at_once(VERBOSITIES, |verbosity| {
         let options = [
             &["share", "--print-messages", "--max-uploads", "1"],
             verbosity,
@@ -104,7 +115,7 @@ fn a_download_too_many_ends_nothing(errors: Errors) {
 }
 
 fn a_peer_at_its_menu_goes_on_after_failures(errors: Errors) {
-    at_each_verbosity(|verbosity| {
+    at_once(VERBOSITIES, |verbosity| {
         let server = server(&["-q"]);
         let (_good, _bad) = (
             holder(
@@ -132,7 +143,7 @@ fn a_peer_at_its_menu_goes_on_after_failures(errors: Errors) {
 }
 
 fn a_server_that_comes_back_gets_everything_again(errors: Errors) {
-    at_each_verbosity(|verbosity| {
+    at_once(VERBOSITIES, |verbosity| {
         let mut before = server(&["-q"]);
         let folder = samples();
         let share = [&["share", "--print-messages"], verbosity].concat();
@@ -152,7 +163,7 @@ fn commands_end_as_they_do_elsewhere(errors: Errors) {
         "P2P-CI/1.0 200 OK\r\nContent-Length: 9\r\n\r\nshort",
     );
     let folder = folder(&[]);
-    at_each_verbosity(|verbosity| {
+    at_once(VERBOSITIES, |verbosity| {
         let expected = [
             (server.port, &["lookup", "9"][..], 3, ""),
             (server.port, &["get", "7"], 7, ""),

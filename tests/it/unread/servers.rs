@@ -3,11 +3,11 @@
 use std::fs;
 use std::time::Instant;
 
-use super::{Errors, at_each_verbosity, ends, for_all_errors, start};
+use super::{Errors, VERBOSITIES, ends, for_all_errors, start};
 use crate::framed::Framed;
 use crate::support::scenarios_di::DISTRIBUTED;
 use crate::support::{
-    BAD, Client, EMPTY, LIST, PATIENCE, Program, exchange, folder, server_command,
+    BAD, Client, EMPTY, LIST, PATIENCE, Program, at_once, exchange, folder, server_command,
 };
 
 const NO_METHOD: &str = "BLAH RFC 1 P2P-CI/1.0\r\nHost: vm\r\n\r\n";
@@ -32,7 +32,7 @@ fn registering(errors: Errors, arguments: &[&str]) -> Program {
 }
 
 fn bad_requests_are_answered_and_so_are_the_next(errors: Errors) {
-    at_each_verbosity(|verbosity| {
+    at_once(VERBOSITIES, |verbosity| {
         let server = serving(errors, verbosity);
         let mut stranger = Client::connect(server.port);
         for _ in 0..3 {
@@ -55,7 +55,7 @@ fn bad_requests_are_answered_and_so_are_the_next(errors: Errors) {
 }
 
 fn a_connection_too_many_ends_nothing(errors: Errors) {
-    at_each_verbosity(|verbosity| {
+    at_once(VERBOSITIES, |verbosity| {
         let server = serving(errors, &[&["--max-peers", "1"], verbosity].concat());
         let mut inside = Client::connect(server.port);
         turned_away(&server, "P2P-CI/1.0 503 ", || {
@@ -69,7 +69,7 @@ fn a_connection_too_many_ends_nothing(errors: Errors) {
 }
 
 fn a_connection_too_many_does_not_end_the_registration_server(errors: Errors) {
-    at_each_verbosity(|verbosity| {
+    at_once(VERBOSITIES, |verbosity| {
         let server = registering(errors, &[&["--max-peers", "1"], verbosity].concat());
         // Only frames stay for more than one request.
         let mut inside = Framed::connect(server.port);
@@ -102,7 +102,7 @@ fn is_served_at_last(server: &Program, request: &str, answer: &str) {
 }
 
 fn bad_requests_are_answered_and_peers_register(errors: Errors) {
-    at_each_verbosity(|verbosity| {
+    at_once(VERBOSITIES, |verbosity| {
         let server = registering(errors, verbosity);
         let mut framed = Framed::connect(server.port);
         for port in 1..=3 {
