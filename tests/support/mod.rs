@@ -31,8 +31,8 @@ pub(crate) use printed::Printed;
 pub(crate) use program::Program;
 pub(crate) use pty::Pty;
 pub(crate) use start::{
-    peer, peer_at_menu, peer_command, peer_of, run, server, server_at, server_command,
-    started_peer, started_server, without_options,
+    at_menu, listening, peer, peer_at_menu, peer_command, peer_of, run, server, server_at,
+    server_command, sharing, started_peer, started_server, without_options,
 };
 
 /// Names the folder where the programs keep their state between runs.

@@ -61,6 +61,17 @@ impl Program {
         }
     }
 
+    /// Starts a program with one pipe for its output and its errors, where they come in the order
+    /// in which a terminal shows them.
+    pub(crate) fn start_as_shown(name: &str, command: Command) -> Self {
+        let (both, writer) = std::io::pipe().unwrap();
+        let out = writer.try_clone().unwrap();
+        let mut program =
+            Self::start_at(name, command, [Stdio::piped(), out.into(), writer.into()]);
+        program.out = Printed::gather(both);
+        program
+    }
+
     /// Keeps something for as long as the program is there.
     pub(crate) fn needs(&mut self, thing: impl Any + Send) {
         self.needs.push(Box::new(thing));

@@ -46,11 +46,14 @@ pub(crate) fn server_at(port: u16) -> Program {
     started_server(server_command(&["--port", &port.to_string()]))
 }
 
-/// A server that listens.
 pub(crate) fn started_server(command: Command) -> Program {
-    let mut program = Program::start("server", command);
-    program.find_port("[SERVER] Listening on port ", "...\n");
-    program
+    listening(Program::start("server", command))
+}
+
+/// Waits until a server listens.
+pub(crate) fn listening(mut server: Program) -> Program {
+    server.find_port("[SERVER] Listening on port ", "...\n");
+    server
 }
 
 /// A peer of `server` that shares `folder`, known as localhost.
@@ -73,16 +76,23 @@ pub(crate) fn peer_of(server: u16, folder: &Path, arguments: &[&str]) -> Command
     peer_command(&[&options, arguments].concat())
 }
 
-/// A peer whose upload server listens.
 pub(crate) fn started_peer(name: &str, command: Command) -> Program {
-    let mut program = Program::start(name, command);
-    program.find_port("[UPLOAD] Upload server listening on port ", "\n");
-    program
+    sharing(Program::start(name, command))
+}
+
+/// Waits until the upload server of a peer listens.
+pub(crate) fn sharing(mut peer: Program) -> Program {
+    peer.find_port("[UPLOAD] Upload server listening on port ", "\n");
+    peer
 }
 
 /// A peer that stands at its menu.
 pub(crate) fn peer_at_menu(name: &str, server: u16, folder: &Path, arguments: &[&str]) -> Program {
-    let mut program = peer(name, server, folder, arguments);
-    program.expect("Choice: ");
-    program
+    at_menu(peer(name, server, folder, arguments))
+}
+
+/// Waits until a peer shows its menu.
+pub(crate) fn at_menu(mut peer: Program) -> Program {
+    peer.expect("Choice: ");
+    peer
 }

@@ -6,8 +6,8 @@ use super::{VERBOSITIES, ends};
 use crate::framed::Framed;
 use crate::support::scenarios_di::DISTRIBUTED;
 use crate::support::{
-    BAD, Client, EMPTY, LIST, Program, Pty, at_once, exchange, folder, peer_of, server,
-    server_command,
+    BAD, Client, EMPTY, LIST, Program, Pty, at_once, exchange, folder, listening, peer_of, server,
+    server_command, sharing,
 };
 
 /// Each of them is worth a line of a log. A terminal holds some kilobytes, and a pipe 64.
@@ -23,9 +23,7 @@ fn start(name: &str, command: Command) -> Program {
 
 fn serving(arguments: &[&str]) -> Program {
     let arguments = [&["--port", "0", "-q"], arguments].concat();
-    let mut server = start("server", server_command(&arguments));
-    server.find_port("[SERVER] Listening on port ", "...\n");
-    server
+    listening(start("server", server_command(&arguments)))
 }
 
 #[test]
@@ -63,8 +61,7 @@ fn bad_requests_to_a_peer() {
     let folder = folder(&[("rfc5.txt", b"five")]);
     at_once(VERBOSITIES, |verbosity| {
         let share = [&["share", "--print-messages"], verbosity].concat();
-        let mut peer = start("peer", peer_of(server.port, folder.path(), &share));
-        peer.find_port("[UPLOAD] Upload server listening on port ", "\n");
+        let peer = sharing(start("peer", peer_of(server.port, folder.path(), &share)));
         // Each of them comes on a connection of its own.
         for _ in 0..MANY / 4 {
             let mut stranger = Client::connect(peer.port);

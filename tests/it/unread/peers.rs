@@ -9,7 +9,7 @@ use super::{Errors, VERBOSITIES, ends, for_all_errors, start};
 use crate::support::scenarios_di::DISTRIBUTED;
 use crate::support::{
     Client, LIST, Program, Pty, at_once, dead_port, exchange, folder, holder, holder_that, names,
-    peer_of, samples, server, server_at,
+    peer_of, samples, server, server_at, sharing,
 };
 
 for_all_errors! {
@@ -24,10 +24,8 @@ for_all_errors! {
 const BAD: &str = "P2P-CI/1.0 400 Bad Request\r\n\r\n";
 const NEWER: &str = "P2P-CI/1.0 505 P2P-CI Version Not Supported\r\n\r\n";
 
-fn sharing(errors: Errors, server: u16, folder: &Path, arguments: &[&str]) -> Program {
-    let mut peer = start("peer", peer_of(server, folder, arguments), errors);
-    peer.find_port("[UPLOAD] Upload server listening on port ", "\n");
-    peer
+fn peer(errors: Errors, server: u16, folder: &Path, arguments: &[&str]) -> Program {
+    sharing(start("peer", peer_of(server, folder, arguments), errors))
 }
 
 fn get(number: u32) -> String {
@@ -71,7 +69,7 @@ fn answers(
     // Two files of one number are worth a warning.
     let folder = folder(&[("rfc5.txt", b"five"), ("RFC0005.txt", b"five")]);
     let options = [&["share", "--print-messages"], options].concat();
-    let mut peer = sharing(errors, server.port, folder.path(), &options);
+    let mut peer = peer(errors, server.port, folder.path(), &options);
     peer.expect(joined);
     for _ in 0..3 {
         for (wrong, answer) in [
@@ -101,7 +99,7 @@ fn a_download_too_many_ends_nothing(errors: Errors) {
             verbosity,
         ]
         .concat();
-        let peer = sharing(errors, server.port, folder.path(), &options);
+        let peer = peer(errors, server.port, folder.path(), &options);
         let mut slow = Client::connect(peer.port);
         slow.send(get(1));
         assert!(slow.head().starts_with("P2P-CI/1.0 200 OK\r\n"));
@@ -128,7 +126,7 @@ fn a_peer_at_its_menu_goes_on_after_failures(errors: Errors) {
             ),
         );
         let folder = folder(&[]);
-        let mut peer = sharing(errors, server.port, folder.path(), verbosity);
+        let mut peer = peer(errors, server.port, folder.path(), verbosity);
         peer.expect("Choice: ");
         let printed = peer.answer(&["get 7"]);
         assert!(printed.contains(": it sent 5 of 9 bytes\n"), "{printed}");
@@ -147,7 +145,7 @@ fn a_server_that_comes_back_gets_everything_again(errors: Errors) {
         let mut before = server(&["-q"]);
         let folder = samples();
         let share = [&["share", "--print-messages"], verbosity].concat();
-        let mut peer = sharing(errors, before.port, folder.path(), &share);
+        let mut peer = peer(errors, before.port, folder.path(), &share);
         peer.expect("[PEER] Response:\nP2P-CI/1.0 200 OK\n\nRFC 3457 ");
         before.kill();
         let _after = server_at(before.port);

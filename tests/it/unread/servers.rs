@@ -7,7 +7,8 @@ use super::{Errors, VERBOSITIES, ends, for_all_errors, start};
 use crate::framed::Framed;
 use crate::support::scenarios_di::DISTRIBUTED;
 use crate::support::{
-    BAD, Client, EMPTY, LIST, PATIENCE, Program, at_once, exchange, folder, server_command,
+    BAD, Client, EMPTY, LIST, PATIENCE, Program, at_once, exchange, folder, listening,
+    server_command,
 };
 
 const NO_METHOD: &str = "BLAH RFC 1 P2P-CI/1.0\r\nHost: vm\r\n\r\n";
@@ -22,9 +23,7 @@ for_all_errors! {
 
 fn serving(errors: Errors, arguments: &[&str]) -> Program {
     let command = server_command(&[&["--port", "0"], arguments].concat());
-    let mut server = start("server", command, errors);
-    server.find_port("[SERVER] Listening on port ", "...\n");
-    server
+    listening(start("server", command, errors))
 }
 
 fn registering(errors: Errors, arguments: &[&str]) -> Program {
