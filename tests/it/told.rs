@@ -1,9 +1,8 @@
 //! What is told of refusals and of other events, and where: in the printout in its place, and in
 //! the log where it is asked for.
 
-use crate::support::{exchange, folder, peer, server};
+use crate::support::{BAD, exchange, folder, peer, server};
 
-const BAD: &str = "P2P-CI/1.0 400 Bad Request\r\n\r\n\r\n";
 const BLAH: &str = "BLAH RFC 1 P2P-CI/1.0\r\nHost: vm\r\n\r\n";
 
 #[test]
