@@ -6,7 +6,8 @@ use std::path::Path;
 
 /// The layers, bottom first. A module knows those below it and no other, so that whoever reads one
 /// has read all that it needs, and what is at the bottom is tested without the rest.
-const LAYERS: [(&str, &str); 14] = [
+const LAYERS: [(&str, &str); 15] = [
+    ("file_error", "what went wrong with which file"),
     ("wire", "messages and bytes, and nothing else"),
     ("event", "what happens, as data: all above it tell it"),
     ("net", "sockets, limits and deadlines"),
