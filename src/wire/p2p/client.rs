@@ -347,7 +347,7 @@ mod tests {
                     None => stream.extend_from_slice(file),
                     Some(frames) => {
                         let sent = frames.send(file, offer.length, &mut stream, |_| {});
-                        assert_eq!(sent.unwrap(), offer.length);
+                        sent.unwrap();
                     }
                 }
                 for cuts in [&[9999][..], &[7, 1, 30]] {
