@@ -26,9 +26,7 @@ use crate::printout::Transcript;
 use crate::program::{Code, Failure, PRINT_TIME};
 use crate::terminal::escape::{escaped, escaped_json};
 use crate::terminal::progress::{Progress, Several};
-use crate::transfer::Fault;
-use crate::wire::Record;
-use crate::wire::{RfcNumber, Title};
+use crate::wire::{Fault, Record, RfcNumber, Title};
 
 /// How results are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -249,7 +247,7 @@ pub fn get(
     let spread = Spread::default();
     let printed = Mutex::new(Ok(()));
     let work = || {
-        while let Some(number) = next(&queue).filter(|_| !peer.downloader.is_closing()) {
+        while let Some(number) = next(&queue).filter(|_| !peer.downloader.sockets.is_closing()) {
             let got = get_one(peer, number, wanted.force, &spread);
             let line = done_one(peer, number, got, wanted.says, &done);
             several.iter().for_each(Several::one_done);
@@ -281,7 +279,7 @@ pub fn get(
         print_json(&done, transcript)?;
     }
     // What a signal has cut off has not failed.
-    if peer.downloader.is_closing() {
+    if peer.downloader.sockets.is_closing() {
         return Ok(());
     }
     done.result(count, transcript)

@@ -44,6 +44,7 @@ pub(super) struct Network {
 #[derive(Debug)]
 pub(super) struct Node {
     pub(super) known: Known,
+    pub(super) library: Arc<Library>,
     pub(super) downloader: Downloader,
     pub(super) activity: Activity,
     index: Distributed,
@@ -121,7 +122,7 @@ impl Network {
                 let held = plan.holdings.get(holder).cloned().unwrap_or_default();
                 for document in documents.all().get(held).unwrap_or_default() {
                     let is_known = if holder == peer {
-                        node.downloader.library.title(document.number).is_some()
+                        node.library.title(document.number).is_some()
                     } else {
                         let holders = node.known.holders(document.number, now);
                         let mut holders = holders.iter().map(|timed| &timed.record.holder);
@@ -130,7 +131,7 @@ impl Network {
                     left -= usize::from(is_known);
                 }
             }
-            let shared = node.downloader.library.shared();
+            let shared = node.library.shared();
             let known = node.known.all(shared, now).len();
             if left > 0 || known != documents.all().len() {
                 return Err(RunError::Incomplete { peer, known, left });
@@ -180,13 +181,17 @@ impl Node {
         let events = stage.events.and(activity.clone());
         let uploads = Uploads {
             library: library.clone(),
-            known: known.clone(),
+            me: known.me().clone(),
+            known: {
+                let (library, known) = (library.clone(), known.clone());
+                move || known.all(library.shared(), Instant::now())
+            },
             pace: Pace::new(upload_rate),
             sockets: uploading.clone(),
             events: events.clone(),
             os: stage.os.clone(),
         };
-        in_background("uploads", move || uploads.run(listener))?;
+        in_background("uploads", move || uploads.serve(listener))?;
         let index = Distributed::join(Participation {
             dialects: Dialects::new(Some(Dialect::Text)),
             server,
@@ -198,10 +203,17 @@ impl Node {
             // Every run is the first one.
             cookie_file: None,
         })?;
-        let downloader = Downloader::new(library, asking.clone(), events, stage.os.clone());
+        let downloader = Downloader {
+            sockets: asking.clone(),
+            events,
+            os: stage.os.clone(),
+            protocol: Protocol::Di,
+            dialects: Dialects::new(Some(Dialect::Text)),
+        };
         Ok(Self {
             known,
-            downloader: downloader.speaking(Protocol::Di, Dialects::new(Some(Dialect::Text))),
+            library,
+            downloader,
             activity,
             index,
             asking,

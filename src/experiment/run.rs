@@ -18,7 +18,7 @@ use crate::library::LibraryError;
 use crate::net::ListenError;
 use crate::registration::store::StateError;
 use crate::terminal::progress::Several;
-use crate::transfer::DownloadError;
+use crate::transfer::{DownloadError, Fetched};
 use crate::wire::{RfcNumber, TermError};
 
 /// What a run has measured: the downloads of each peer, in order.
@@ -251,17 +251,17 @@ impl Fetching<'_> {
         let mut measured = Vec::with_capacity(fetches.len());
         let downloader = &self.node.downloader;
         for &Fetch { document, holder } in fetches {
-            if start.has_failed.load(Ordering::SeqCst) || downloader.is_closing() {
+            if start.has_failed.load(Ordering::SeqCst) || downloader.sockets.is_closing() {
                 return Err(RunError::Stopped);
             }
             let number = self.documents.get(document).ok_or(RunError::Plan)?.number;
             let from = self.network.peers.get(holder).ok_or(RunError::Plan)?;
             let at = begun.elapsed();
             let got = downloader.download(number, from.known.me(), || {
-                downloader.library.receive(number, false)
+                self.node.library.receive(number, false)
             });
             let end = begun.elapsed();
-            let (_, bytes) = got.map_err(|reason| RunError::Download {
+            let Fetched { bytes, .. } = got.map_err(|reason| RunError::Download {
                 peer: self.peer,
                 number,
                 holder,
@@ -283,7 +283,7 @@ impl Fetching<'_> {
 /// Every file that was fetched is the one that its holder had.
 fn check_files(run: &Run, documents: &Documents, network: &Network) -> Result<(), RunError> {
     for (node, fetched) in network.peers.iter().zip(&run.peers) {
-        let library = &node.downloader.library;
+        let library = &node.library;
         for Measured { number, .. } in fetched {
             let path = library.folder().join(format!("rfc{number}.txt"));
             let bytes = fs::read(&path).map_err(FileError::of("read", &path))?;

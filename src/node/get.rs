@@ -1,17 +1,15 @@
 //! GET from end to end: LOOKUP, download from a holder, ADD.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::{Peer, numbers::Selection};
 use crate::event::{Event, Topic};
 use crate::file_error::FileError;
 use crate::index::IndexError;
 use crate::library::Incoming;
-use crate::transfer::{DownloadError, Fault};
-use crate::wire::Record;
-use crate::wire::{Endpoint, RfcNumber, Title};
+pub use crate::transfer::Spread;
+use crate::transfer::{DownloadError, Fetched};
+use crate::wire::{Endpoint, Fault, Record, RfcNumber, Title};
 
 /// Where a document is to go.
 pub enum Place<'a> {
@@ -82,58 +80,6 @@ pub enum GetError {
     OnlyOurselves(RfcNumber),
 }
 
-/// How downloads that run at the same time are spread over the holders.
-#[derive(Debug, Default)]
-pub struct Spread(Mutex<HashMap<Endpoint, Load>>);
-
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Load {
-    at_work: usize,
-    ever: usize,
-}
-
-/// The place of one download at its holder, given up when it is dropped.
-struct Turn<'a> {
-    spread: &'a Spread,
-    holder: Endpoint,
-}
-
-impl Spread {
-    /// Takes the holder with the least to do; among equals, the first.
-    fn next<'r>(&self, left: &mut Vec<&'r Record>) -> Option<(&'r Record, Turn<'_>)> {
-        let mut loads = self.lock();
-        let load = |record: &Record| loads.get(&record.holder).copied().unwrap_or_default();
-        let (place, _) = left
-            .iter()
-            .enumerate()
-            .min_by_key(|(_, record)| load(record))?;
-        let record = left.remove(place);
-        let load = loads.entry(record.holder.clone()).or_default();
-        load.at_work += 1;
-        load.ever += 1;
-        let holder = record.holder.clone();
-        Some((
-            record,
-            Turn {
-                spread: self,
-                holder,
-            },
-        ))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<Endpoint, Load>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        if let Some(load) = self.spread.lock().get_mut(&self.holder) {
-            load.at_work -= 1;
-        }
-    }
-}
-
 impl Peer {
     /// Gets a document from whoever has it: LOOKUP, GET, and ADD where it goes into the folder.
     /// Each holder but ourselves is tried in turn until one delivers.
@@ -187,7 +133,7 @@ impl Peer {
             while let Some((record, _turn)) = spread.next(&mut left) {
                 tried.push(record.holder.clone());
                 match self.downloader.download(number, &record.holder, begin) {
-                    Ok((path, bytes)) => {
+                    Ok(Fetched { path, bytes }) => {
                         if file.is_none() {
                             let title = Some(record.title.clone());
                             let title = title.filter(|title| !title.is_empty());
@@ -199,9 +145,8 @@ impl Peer {
                             bytes,
                         }));
                     }
-                    Err(DownloadError::Library(error)) => return Err(error.into()),
-                    // It was us who closed the connection.
-                    Err(_) if self.downloader.is_closing() => return Err(GetError::Interrupted),
+                    Err(DownloadError::Folder(error)) => return Err(error.into()),
+                    Err(DownloadError::Interrupted) => return Err(GetError::Interrupted),
                     Err(error) => fault = fault.max(error.fault()),
                 }
             }
@@ -234,44 +179,5 @@ impl Peer {
                 Ok(numbers)
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn record(port: u16) -> Record {
-        let holder = Endpoint::parse(&format!("vm:{port}"), crate::wire::Port::MIN).unwrap();
-        Record {
-            number: RfcNumber::MIN,
-            title: Title::default(),
-            holder,
-        }
-    }
-
-    #[test]
-    fn downloads_are_spread_over_the_holders() {
-        let records = [record(1), record(2), record(3)];
-        let spread = Spread::default();
-        let port = |(record, turn): (&Record, Turn<'_>)| {
-            std::mem::forget(turn);
-            record.holder.port.get()
-        };
-        let first_choice = || port(spread.next(&mut records.iter().collect()).unwrap());
-        assert_eq!([first_choice(), first_choice(), first_choice()], [1, 2, 3]);
-        assert_eq!(first_choice(), 1);
-    }
-
-    #[test]
-    fn a_single_download_tries_the_newest_record_first_and_each_once() {
-        let records = [record(1), record(2)];
-        let spread = Spread::default();
-        let mut left: Vec<_> = records.iter().collect();
-        let mut tried = Vec::new();
-        while let Some((record, _turn)) = spread.next(&mut left) {
-            tried.push(record.holder.port.get());
-        }
-        assert_eq!(tried, [1, 2]);
     }
 }

@@ -13,6 +13,8 @@ pub mod watch;
 pub use activity::{Activity, Counts, LastUpload};
 pub use get::GetError;
 
+use std::sync::Arc;
+
 use crate::event::{Event, Events, Topic};
 use crate::index::{Index, IndexError};
 use crate::library::Library;
@@ -23,6 +25,7 @@ use crate::wire::{Endpoint, Record, RfcNumber, Title};
 #[derive(Debug)]
 pub struct Peer {
     me: Endpoint,
+    library: Arc<Library>,
     /// Who has what.
     pub index: Box<dyn Index>,
     /// How documents come from others.
@@ -37,6 +40,7 @@ impl Peer {
     /// A peer that has registered nothing yet.
     pub fn new(
         me: Endpoint,
+        library: Arc<Library>,
         index: Box<dyn Index>,
         downloader: Downloader,
         activity: Activity,
@@ -44,6 +48,7 @@ impl Peer {
     ) -> Self {
         Self {
             me,
+            library,
             index,
             downloader,
             activity,
@@ -57,7 +62,7 @@ impl Peer {
     }
 
     pub(crate) fn library(&self) -> &Library {
-        &self.downloader.library
+        &self.library
     }
 
     /// Registers everything that is shared, and returns how much that is.

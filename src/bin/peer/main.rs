@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use p2pci::doors::Console;
@@ -26,6 +26,7 @@ use p2pci::program::{self, Code, Failure};
 use p2pci::terminal::progress::Progress;
 use p2pci::terminal::{Modes, Screen};
 use p2pci::transfer::{Downloader, Uploads};
+use p2pci::wire::di::exchange::Timed;
 use p2pci::wire::{Endpoint, Port, Protocol};
 
 use arguments::{Arguments, Command};
@@ -157,28 +158,34 @@ fn take_part(
     });
     let uploads = Uploads {
         library: library.clone(),
-        known: known.clone(),
+        me: known.me().clone(),
+        known: told(&library, &known),
         pace: Pace::new(arguments.upload_rate.unwrap_or_default()),
         sockets: uploading.clone(),
         events: events.clone(),
         os: os.clone(),
     };
-    in_background("uploads", move || uploads.run(listener))?;
+    in_background("uploads", move || uploads.serve(listener))?;
 
     let protocol = match arguments.index {
         Kind::Central => Protocol::Ci,
         Kind::Distributed => Protocol::Di,
     };
     let dialects = Dialects::new(arguments.dialect.only());
-    let downloader = Downloader::new(library.clone(), asking.clone(), events.clone(), os);
-    let downloader = downloader.speaking(protocol, dialects.clone());
+    let downloader = Downloader {
+        sockets: asking.clone(),
+        events: events.clone(),
+        os,
+        protocol,
+        dialects: dialects.clone(),
+    };
     let joined = join(
         arguments, task, &library, &known, &asking, &events, dialects,
     );
     let ended = match joined {
         Ok(index) => {
             let me = known.me().clone();
-            let peer = Peer::new(me, index, downloader, activity, events);
+            let peer = Peer::new(me, library, index, downloader, activity, events);
             let peer = Arc::new(peer);
             let registered = if task.shares() {
                 share(&peer, &arguments.dir)
@@ -210,6 +217,12 @@ fn take_part(
         _ if task.shares() => Ok(()),
         signal => Err(Failure::said(Code::Interrupted(signal))),
     }
+}
+
+/// What is told to those who ask this peer for its index.
+fn told(library: &Arc<Library>, known: &Known) -> impl Fn() -> Vec<Timed> + use<> {
+    let (library, known) = (library.clone(), known.clone());
+    move || known.all(library.shared(), Instant::now())
 }
 
 /// Joins the index of the kind that is wanted.
