@@ -4,9 +4,9 @@ use std::io::Write;
 use std::time::SystemTime;
 
 use super::{PROTOCOL, VERSION};
-use crate::wire::dates::{content_length, http_date, last_modified};
-use crate::wire::protocol::{Reject, Status, StatusLine, fields, printable, unknown_method};
-use crate::wire::{FieldError, Head, Host, RfcNumber};
+use crate::wire::dates::http_date;
+use crate::wire::protocol::{Reject, Status, StatusLine, fields, unknown_method};
+use crate::wire::{Head, Host, RfcNumber};
 
 /// Asks a peer for an RFC.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,59 +89,6 @@ impl Delivery<'_> {
     }
 }
 
-/// The head of a response to GET, as it was received: read liberally (section 5), for any header
-/// but the status line may be missing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
-    /// The code of the status line.
-    pub code: u16,
-    /// The length of the body; without it the body goes on up to the close.
-    pub length: Option<u64>,
-    /// When the file was last modified, where the answer says so in a way that can be read.
-    pub last_modified: Option<SystemTime>,
-}
-
-/// Why a response to GET can't be used.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum AnswerError {
-    /// The first line is no status line of this protocol.
-    #[error("it answers {0:?}, which is no {VERSION} status line")]
-    NoStatusLine(String),
-    /// A header that matters stands twice, or is not UTF-8.
-    #[error("its head is wrong: {0}")]
-    Field(#[from] FieldError),
-    /// Content-Length is no length.
-    #[error("its Content-Length is {0:?}")]
-    Length(String),
-}
-
-impl Answer {
-    /// Reads the head of a response.
-    ///
-    /// # Errors
-    /// [`AnswerError`] where there is no status line, or where the length of the body can't be
-    /// told: it is repeated, negative, or no number below 2^63.
-    pub fn parse(head: &Head) -> Result<Self, AnswerError> {
-        let line = head.start_line();
-        let code = PROTOCOL
-            .status_code(line)
-            .ok_or_else(|| AnswerError::NoStatusLine(printable(line)))?;
-        let length = head
-            .field("Content-Length")?
-            .map(|value| {
-                let quoted = || AnswerError::Length(value.chars().take(40).collect());
-                content_length(value).ok_or_else(quoted)
-            })
-            .transpose()?;
-        let last_modified = last_modified(head);
-        Ok(Self {
-            code,
-            length,
-            last_modified,
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -215,60 +162,5 @@ mod tests {
             Content-Length: 1839\r\n\
             Content-Type: text/plain\r\n\r\n";
         assert_eq!(String::from_utf8(delivery.to_bytes()).unwrap(), text);
-        let answer = Answer::parse(&head(text)).unwrap();
-        let last_modified = Some(delivery.last_modified);
-        assert_eq!(
-            answer,
-            Answer {
-                code: 200,
-                length: Some(1839),
-                last_modified
-            }
-        );
-    }
-
-    #[test]
-    fn answers_are_read_liberally() {
-        let bare = Answer::parse(&head("P2P-CI/1.0 404 NOT FOUND\n\n")).unwrap();
-        assert_eq!(
-            bare,
-            Answer {
-                code: 404,
-                length: None,
-                last_modified: None
-            }
-        );
-        let old = "P2P-CI/1.0 200 OK\nLast Modified: Sat, 17 Apr 2026 16:08:18 GMT\n\n";
-        assert!(Answer::parse(&head(old)).unwrap().last_modified.is_some());
-        let odd = "P2P-CI/1.0 200 OK\nLast-Modified: yesterday\ncontent-length:5\n\n";
-        assert_eq!(Answer::parse(&head(odd)).unwrap().length, Some(5));
-    }
-
-    #[test]
-    fn lying_lengths_are_refused() {
-        for length in ["-1", "9223372036854775808", "1e3", "", "5, 5", "+5", "0x10"] {
-            let text = format!("P2P-CI/1.0 200 OK\r\nContent-Length: {length}\r\n\r\n");
-            assert!(
-                matches!(Answer::parse(&head(&text)), Err(AnswerError::Length(_))),
-                "{length:?}"
-            );
-        }
-        let twice = "P2P-CI/1.0 200 OK\nContent-Length: 5\nContent-Length: 6\n\n";
-        let error = Answer::parse(&head(twice)).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "its head is wrong: the header Content-Length stands twice"
-        );
-    }
-
-    #[test]
-    fn garbage_is_no_answer() {
-        for line in ["HTTP/1.1 200 OK", "\u{1}\u{2}", "P2P-CI/1.0 OK"] {
-            let answer = Answer::parse(&head(&format!("{line}\r\n\r\n")));
-            assert!(
-                matches!(answer, Err(AnswerError::NoStatusLine(_))),
-                "{line:?}"
-            );
-        }
     }
 }

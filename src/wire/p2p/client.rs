@@ -410,6 +410,16 @@ mod tests {
     }
 
     #[test]
+    fn lying_lengths_are_refused() {
+        let lengths = ["-1", "9223372036854775808", "1e3", "", "5, 5", "+5", "0x10"];
+        for length in lengths.into_iter().chain(["5\nContent-Length: 6"]) {
+            let text = format!("P2P-CI/1.0 200 OK\nContent-Length: {length}\n\n");
+            let said = "its header Content-Length is missing or wrong";
+            assert_eq!(ask(CI, &text).unwrap_err(), said, "{length:?}");
+        }
+    }
+
+    #[test]
     fn what_is_no_answer_is_said() {
         for (codec, text, said) in all().flat_map(|codec| {
             let is_text = codec.dialect == Dialect::Text;
