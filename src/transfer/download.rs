@@ -109,7 +109,7 @@ impl DownloadError {
     /// Whose fault it is.
     pub fn fault(&self) -> Fault {
         match self {
-            // Whoever ends its answer in the middle of the head does not mean to deliver.
+            // An answer without a whole head is none of this protocol.
             Self::Answer(ReadError::CutOff) => Fault::Protocol,
             Self::Answer(error) => error.fault(),
             Self::Holder { fault, .. } => *fault,
