@@ -1,5 +1,6 @@
 //! What both programs do around their work: options, the log, and how they end.
 
+pub mod manual;
 pub mod signals;
 
 use std::ffi::OsString;
@@ -12,8 +13,7 @@ use std::time::Duration;
 use anyhow::Context;
 use bytesize::ByteSize;
 use clap::builder::RangedI64ValueParser;
-use clap::{Command, CommandFactory, Parser, ValueEnum, value_parser};
-use clap_complete::Shell;
+use clap::{Command, Parser, ValueEnum, value_parser};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tracing::{debug, info, warn};
 use tracing_subscriber::EnvFilter;
@@ -30,9 +30,12 @@ pub const VERSION: &str = env!("P2PCI_VERSION");
 const VARIABLES: &str = "P2PCI_";
 
 /// Reads the options of a program from its arguments and the environment. Ends the program where
-/// they are wrong (with 2) or ask for help or the version.
+/// they are wrong (with 2), and where it is only asked about itself.
 pub fn options<O: Parser>() -> O {
-    let matches = with_variables(O::command()).get_matches();
+    let matches = manual::understood(O::command()).get_matches();
+    if let Some(answered) = manual::answer::<O>(&matches) {
+        std::process::exit(exit_status(answered).into());
+    }
     O::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
 }
 
@@ -47,21 +50,6 @@ fn with_variables(command: Command) -> Command {
         None => arg,
     });
     command.mut_subcommands(with_variables)
-}
-
-/// Prints the completions of a program for a shell.
-pub fn print_completions<O: CommandFactory>(shell: Shell) {
-    let mut command = O::command();
-    let name = command.get_name().to_owned();
-    clap_complete::generate(shell, &mut command, name, &mut io::stdout());
-}
-
-/// Writes the man pages of a program and of its commands into a folder, which is made.
-pub fn write_man_pages<O: CommandFactory>(folder: &Path) -> Result<(), Failure> {
-    std::fs::create_dir_all(folder)
-        .and_then(|()| clap_mangen::generate_to(with_variables(O::command()), folder))
-        .with_context(|| format!("cannot write man pages into {}", folder.display()))?;
-    Ok(())
 }
 
 /// Sends the log to standard error. `RUST_LOG` says what is in it; without it, warnings, and more
@@ -206,13 +194,17 @@ pub fn run(transcript: &Transcript, work: impl FnOnce() -> Result<(), Failure>) 
 
 /// Says on standard error why a program has failed, and gives its exit code.
 pub fn exit_code(ended: Result<(), Failure>) -> ExitCode {
+    exit_status(ended).into()
+}
+
+fn exit_status(ended: Result<(), Failure>) -> u8 {
     let Err(failure) = ended else {
-        return ExitCode::SUCCESS;
+        return 0;
     };
     if failure.error.is_some() {
         say_error(&failure);
     }
-    failure.code.get().into()
+    failure.code.get()
 }
 
 /// Says what went wrong, on standard error.

@@ -6,7 +6,6 @@ use std::str::FromStr;
 
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
-use clap_complete::Shell;
 use p2pci::doors::commands::Format;
 use p2pci::experiment::documents::Synthetic;
 use p2pci::experiment::{Parameters, Scenario};
@@ -164,17 +163,6 @@ pub(crate) enum Command {
     /// variable TMPDIR) and remove them.
     #[command(after_help = EXPERIMENTS)]
     Experiment(Experiment),
-    /// Print completions for a shell
-    Completions {
-        /// Which shell
-        shell: Shell,
-    },
-    /// Write the man pages into a folder
-    #[command(hide = true)]
-    Man {
-        /// Which folder
-        folder: PathBuf,
-    },
 }
 
 /// How a result is printed.

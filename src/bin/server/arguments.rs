@@ -3,9 +3,8 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use clap::Parser;
 use clap::builder::FalseyValueParser;
-use clap::{Parser, Subcommand};
-use clap_complete::Shell;
 use p2pci::program::{self, IndexKind, VERSION};
 use p2pci::wire::di::TTL;
 
@@ -64,23 +63,6 @@ pub(crate) struct Arguments {
     /// Log more to standard error (-v, -vv, -vvv); the variable `RUST_LOG` overrides it
     #[arg(short, long, action = clap::ArgAction::Count, help_heading = "Printing")]
     pub(crate) verbose: u8,
-    #[command(subcommand)]
-    pub(crate) command: Option<Command>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Command {
-    /// Print completions for a shell
-    Completions {
-        /// Which shell
-        shell: Shell,
-    },
-    /// Write the man pages into a folder
-    #[command(hide = true)]
-    Man {
-        /// Which folder
-        folder: PathBuf,
-    },
 }
 
 const EXAMPLES: &str = "\
