@@ -201,6 +201,14 @@ impl Program {
         (status, rest)
     }
 
+    /// Ends the input and waits for the end of the program and of its outputs.
+    pub(crate) fn end(&mut self) -> (ExitStatus, String, String) {
+        self.close_input();
+        let (status, out) = self.wait();
+        self.err.wait(0, |_| None::<()>);
+        (status, out, self.errors())
+    }
+
     /// Waits for a text on standard error.
     pub(crate) fn expect_error(&self, text: &str) {
         let found = self
@@ -211,6 +219,13 @@ impl Program {
             "{text:?} is not in the errors of {}",
             self.report()
         );
+    }
+
+    /// Waits until what was printed is as `is_so` wants it, and says whether it is.
+    pub(crate) fn wait_until(&self, is_so: impl Fn(&str) -> bool) -> bool {
+        self.out
+            .wait(0, |printed| is_so(printed).then_some(()))
+            .is_some()
     }
 
     /// What was printed on standard error.
@@ -294,11 +309,7 @@ pub(crate) fn without_options(command: &mut Command) {
 
 /// Runs a program to its end.
 pub(crate) fn run(name: &str, command: Command) -> (ExitStatus, String, String) {
-    let mut program = Program::start(name, command);
-    program.close_input();
-    let (status, out) = program.wait();
-    program.err.wait(0, |_| None::<()>);
-    (status, out, program.errors())
+    Program::start(name, command).end()
 }
 
 /// The number after `before` at the end of a line.

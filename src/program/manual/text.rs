@@ -1,7 +1,7 @@
 //! A page as text for a terminal, or for whoever reads it through a pipe.
 
 use anstyle::Style;
-use comfy_table::{ContentArrangement, Row, Table, presets};
+use comfy_table::{ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle, Width};
 
 use super::markdown::{Block, Text, blocks, plain};
 
@@ -9,6 +9,8 @@ use super::markdown::{Block, Text, blocks, plain};
 const INDENT: usize = 2;
 /// How far code stands to the right of text.
 const CODE_INDENT: usize = 4;
+/// How far the columns of a table stand apart.
+const GAP: u16 = 2;
 
 /// A line that stands out on a terminal.
 pub(super) fn heading(words: &str) -> String {
@@ -47,19 +49,31 @@ pub(super) fn text(page: &str, width: usize) -> String {
     out
 }
 
-/// Aligns the cells of a table in columns.
+/// Aligns the cells of a table in columns. Words stay whole where there is room for them.
 pub(super) fn table(rows: &[Vec<Text>], width: usize) -> String {
+    let cells = |row: &Vec<Text>| row.iter().map(plain).collect::<Vec<_>>();
+    let rows: Vec<_> = rows.iter().map(cells).collect();
+    let longest_word = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column));
+        let words = cells
+            .flat_map(|cell| cell.split(' '))
+            .map(|word| word.chars().count());
+        words
+            .max()
+            .and_then(|length| u16::try_from(length).ok())
+            .unwrap_or_default()
+    };
     let mut table = Table::new();
     table
-        .load_style(presets::NOTHING)
+        .load_style(TableStyle::new().header_separator(LineStyle::none().fill('-')))
         .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_width(u16::try_from(width).unwrap_or(u16::MAX));
-    let rows = rows
-        .iter()
-        .filter(|row| row.iter().any(|cell| !cell.is_empty()));
-    table.add_rows(rows.map(|row| Row::from(row.iter().map(plain))));
-    for column in table.column_iter_mut() {
-        column.set_padding((0, 2));
+        .set_width(u16::try_from(width).unwrap_or(u16::MAX))
+        .set_header(rows.first().into_iter().flatten())
+        .add_rows(rows.iter().skip(1));
+    for (place, column) in table.column_iter_mut().enumerate() {
+        column.set_padding((0, GAP));
+        let least = Width::Fixed(longest_word(place) + GAP);
+        column.set_constraint(ColumnConstraint::LowerBoundary(least));
     }
     table.trim_fmt()
 }
@@ -115,6 +129,7 @@ Title
       here
 
   x
+  ----------------------
   `a`  about a thing
        of this width
 ";
