@@ -6,7 +6,7 @@ PREFIX ?= /usr/local
 # Where cargo builds.
 TARGET_DIR = $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help demo demo-di test bench bench-peers experiment fuzz soak run-server run-peer1 run-peer2 release man \
+.PHONY: help demo demo-di picture test bench bench-peers experiment fuzz soak run-server run-peer1 run-peer2 release man \
 	completions install uninstall clean
 
 help: ## say what there is to do
@@ -21,6 +21,9 @@ demo: ## show a server and two peers at work: eight scenarios with their printou
 demo-di: ## show a registration server and two peers of a distributed index at work
 	@$(CARGO) build --quiet
 	@$(CARGO) test --quiet --test demo -- distributed
+
+picture: ## draw the picture in README from a real session
+	@UPDATE_EXPECT=1 $(CARGO) test --quiet --test it documents::picture
 
 test: ## check everything: formatting, lints, tests, docs
 	$(CARGO) fmt --check

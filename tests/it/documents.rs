@@ -105,20 +105,28 @@ fn comparable_line(line: &str) -> String {
             return line[..start + name.len()].to_owned();
         }
     }
-    let words = line
-        .trim_end()
-        .split_inclusive(|c: char| !c.is_ascii_digit());
+    let line = with_numbers(line.trim_end(), |number| match number {
+        // A second more or less has passed.
+        7190..=7200 => Some("TTL".to_owned()),
+        // Free ports have five digits, and nothing else on the pages has.
+        10_000..=99_999 => Some("PORT".to_owned()),
+        _ => None,
+    });
+    line.replace("[::1]", "127.0.0.1")
+}
+
+/// A line with other words in place of some numbers.
+fn with_numbers(line: &str, mut other: impl FnMut(u32) -> Option<String>) -> String {
+    let words = line.split_inclusive(|c: char| !c.is_ascii_digit());
     let words = words.map(|word| {
         let rest = word.trim_start_matches(|c: char| c.is_ascii_digit());
-        match word[..word.len() - rest.len()].parse() {
-            // A second more or less has passed.
-            Ok(7190..=7200) => format!("TTL{rest}"),
-            // Free ports have five digits, and nothing else on the pages has.
-            Ok(10_000..=99_999) => format!("PORT{rest}"),
-            _ => word.to_owned(),
+        let number = word[..word.len() - rest.len()].parse().ok();
+        match number.and_then(&mut other) {
+            Some(other) => other + rest,
+            None => word.to_owned(),
         }
     });
-    words.collect::<String>().replace("[::1]", "127.0.0.1")
+    words.collect()
 }
 
 /// A folder with the samples, and the programs that run in it.
@@ -218,11 +226,12 @@ impl Stage {
     fn finish(&self) {
         for (example, program) in &self.running {
             let errors = self.known(&program.errors());
-            let is_shown =
-                |printed: &str| example.is_shown_by(&self.known(printed), &errors, false);
-            let was_shown = program.wait_until(is_shown);
+            let shown = program.wait_for(|printed| {
+                let is_shown = example.is_shown_by(&self.known(printed), &errors, false);
+                is_shown.then_some(())
+            });
             assert!(
-                was_shown,
+                shown.is_some(),
                 "{example:#?} prints\n{}{errors}",
                 program.printed()
             );

@@ -221,11 +221,9 @@ impl Program {
         );
     }
 
-    /// Waits until what was printed is as `is_so` wants it, and says whether it is.
-    pub(crate) fn wait_until(&self, is_so: impl Fn(&str) -> bool) -> bool {
-        self.out
-            .wait(0, |printed| is_so(printed).then_some(()))
-            .is_some()
+    /// Waits until `found` finds something in all that was printed.
+    pub(crate) fn wait_for<T>(&self, found: impl Fn(&str) -> Option<T>) -> Option<T> {
+        self.out.wait(0, found)
     }
 
     /// What was printed on standard error.
