@@ -9,7 +9,7 @@ TARGET_DIR = $(or $(CARGO_TARGET_DIR),target)
 .PHONY: help demo demo-di picture test bench bench-peers experiment fuzz soak run-server run-peer1 run-peer2 release man \
 	completions install uninstall clean
 
-help: ## say what there is to do
+help: ## list the targets
 	@echo "make TARGET, where TARGET is one of"
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  \1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
 	@echo "The peers connect to the server on HOST=$(HOST)."

@@ -257,7 +257,7 @@ pub fn rate(text: &str) -> Result<u64, String> {
     let size = text.trim().strip_suffix("/s").unwrap_or(text.trim());
     size.parse::<ByteSize>()
         .map(|size| size.as_u64())
-        .map_err(|_| format!("{text:?} is no rate, as 2MB/s or 500KiB/s"))
+        .map_err(|_| format!("invalid rate {text:?}; for example 2MB/s or 500KiB/s"))
 }
 
 /// The most connections that a program can have at a time: with about 16,000 threads, of four
