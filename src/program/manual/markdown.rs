@@ -143,6 +143,42 @@ impl Reader {
 mod tests {
     use super::*;
 
+    /// What a page has besides is not rendered, or not as it should be.
+    #[test]
+    fn pages_have_what_can_be_rendered() {
+        for page in super::super::PAGES {
+            let mut depth = 0;
+            for event in Parser::new_ext(page.text, Options::ENABLE_TABLES) {
+                match event {
+                    Event::Start(Tag::List(_)) => depth += 1,
+                    Event::End(TagEnd::List(_)) => depth -= 1,
+                    Event::Start(
+                        Tag::Heading {
+                            level: HeadingLevel::H1 | HeadingLevel::H2,
+                            ..
+                        }
+                        | Tag::Paragraph
+                        | Tag::Item
+                        | Tag::CodeBlock(_)
+                        | Tag::Strong
+                        | Tag::HtmlBlock
+                        | Tag::Table(_)
+                        | Tag::TableHead
+                        | Tag::TableRow
+                        | Tag::TableCell,
+                    )
+                    | Event::End(_)
+                    | Event::Text(_)
+                    | Event::Code(_)
+                    | Event::SoftBreak
+                    | Event::Html(_) => {}
+                    other => panic!("{}: {other:?}", page.topic),
+                }
+                assert!(depth <= 1, "{}: a list in a list", page.topic);
+            }
+        }
+    }
+
     fn text(words: &str) -> Text {
         vec![(Face::Plain, words.to_owned())]
     }

@@ -9,6 +9,7 @@ mod text;
 
 use std::fs;
 use std::io::{self, ErrorKind, Write};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -20,8 +21,8 @@ use super::{Failure, VERSION, with_variables};
 use crate::terminal::Screen;
 use text::heading;
 
-/// The widest lines; longer ones are hard to read.
-const WIDTH: u16 = 100;
+/// How wide a page may be: longer lines are hard to read, and shorter ones can't hold a table.
+const WIDTHS: RangeInclusive<u16> = 40..=100;
 
 /// A page of the manual.
 struct Page {
@@ -166,7 +167,10 @@ fn help_of<O: CommandFactory>(name: &str) -> String {
 
 /// A page, and below that of the options all of them.
 fn page<O: CommandFactory>(page: &Page) -> String {
-    let width = Screen::default().size().columns.min(WIDTH);
+    let width = Screen::default()
+        .size()
+        .columns
+        .clamp(*WIDTHS.start(), *WIDTHS.end());
     let mut text = text::text(page.text, width.into());
     if page.topic == "options" {
         let program = with_variables(O::command());
