@@ -42,7 +42,7 @@ bench-peers: ## compare with Redis and nginx, where they are installed
 
 # Coverage instrumentation by the stable compiler, as libFuzzer wants it.
 FUZZ_TIME ?= 30
-FUZZ_TARGETS ?= frames head requests responses session terms title
+FUZZ_TARGETS ?= conversations frames head requests responses session terms title
 FUZZ_FLAGS = -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
 	-Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
 	-Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares \

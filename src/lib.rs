@@ -17,6 +17,7 @@
 //!
 //! - [`wire`]: messages ⇄ bytes. It knows no sockets and no files.
 //! - [`event`]: what happens, as data.
+//! - [`file_error`]: what went wrong with a file.
 //! - [`terminal`]: the person in front of it: the prompt, tables, bars, colour.
 //! - [`printout`]: what is printed, whole messages at a time.
 //! - [`net`]: sockets with deadlines, a thread for each connection.
@@ -60,6 +61,8 @@
 pub mod wire;
 
 pub mod event;
+
+pub mod file_error;
 
 pub mod terminal;
 

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::{Peer, numbers::Selection};
+use crate::event::{Event, Topic};
+use crate::file_error::FileError;
 use crate::index::IndexError;
-use crate::library::{Incoming, LibraryError};
-use crate::terminal::progress::Progress;
+use crate::library::Incoming;
 use crate::transfer::{DownloadError, Fault};
 use crate::wire::Record;
 use crate::wire::{Endpoint, RfcNumber, Title};
@@ -59,7 +60,7 @@ pub enum GetError {
     Index(#[from] IndexError),
     /// The folder is at fault, so that no other holder would help.
     #[error(transparent)]
-    Library(#[from] LibraryError),
+    Library(#[from] FileError),
     /// It is downloaded, and the index does not know.
     #[error(transparent)]
     Unregistered(IndexError),
@@ -142,7 +143,6 @@ impl Peer {
         title: &Title,
         place: Place<'_>,
         spread: &Spread,
-        progress: &Progress,
     ) -> Result<Got, GetError> {
         let (file, mut may_replace) = match place {
             Place::File(path) => (Some(path), None),
@@ -150,15 +150,17 @@ impl Peer {
         };
         let mut replaces = false;
         let mut tried: Vec<Endpoint> = Vec::new();
-        let mut is_known = self.known.own_title(number).is_some();
+        let mut is_known = self.library().title(number).is_some();
         let mut fault = Fault::Unreachable;
         for found in self.index.search(number, title) {
             let found = match found {
                 Ok(found) => found,
                 Err(error) if tried.is_empty() => return Err(error.into()),
                 Err(error) => {
-                    let line = format_args!("[DOWNLOAD] No more holders are known: {error}");
-                    self.transcript.problem(line);
+                    self.events.tell(Topic::Life, || Event::NoMoreHolders {
+                        number,
+                        why: error.to_string().into(),
+                    });
                     break;
                 }
             };
@@ -184,10 +186,7 @@ impl Peer {
             };
             while let Some((record, _turn)) = spread.next(&mut left) {
                 tried.push(record.holder.clone());
-                let download = self
-                    .downloader
-                    .download(number, &record.holder, begin, progress);
-                match download {
+                match self.downloader.download(number, &record.holder, begin) {
                     Ok((path, bytes)) => {
                         if file.is_none() {
                             let title = Some(record.title.clone());
@@ -203,12 +202,7 @@ impl Peer {
                     Err(DownloadError::Library(error)) => return Err(error.into()),
                     // It was us who closed the connection.
                     Err(_) if self.downloader.is_closing() => return Err(GetError::Interrupted),
-                    Err(error) => {
-                        fault = fault.max(error.fault());
-                        let holder = &record.holder;
-                        let line = format_args!("[DOWNLOAD] Failed from {holder}: {error}");
-                        self.transcript.problem(line);
-                    }
+                    Err(error) => fault = fault.max(error.fault()),
                 }
             }
         }

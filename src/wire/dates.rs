@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 
-use super::Head;
+use super::{Head, ReadError};
 
 /// RFC 1123 dates in GMT, two-digit day.
 const DATE: &str = "%a, %d %b %Y %H:%M:%S GMT";
@@ -37,6 +37,14 @@ fn time(value: &str) -> Option<SystemTime> {
     SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
 }
 
+/// How long the body of a response is, where its head says so; else it goes on up to the close.
+pub(super) fn body_length(head: &Head) -> Result<Option<u64>, ReadError> {
+    let name = "Content-Length";
+    let value = head.field(name)?;
+    let length = value.map(|value| content_length(value).ok_or(ReadError::Header(name)));
+    length.transpose()
+}
+
 /// The length of a body: digits alone, below 2^63.
 pub(super) fn content_length(value: &str) -> Option<u64> {
     let is_decimal = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
@@ -51,11 +59,37 @@ pub(super) fn content_length(value: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::protocol::tests::head;
 
     #[test]
     fn a_day_of_one_digit_has_a_zero_before_it() {
         let time = SystemTime::UNIX_EPOCH + Duration::from_hours(72);
         assert_eq!(http_date(time).to_string(), "Sun, 04 Jan 1970 00:00:00 GMT");
+    }
+
+    #[test]
+    fn lying_lengths_are_refused() {
+        let length = |fields: &str| body_length(&head(&format!("A\r\n{fields}\r\n")));
+        for value in ["-1", "9223372036854775808", "1e3", "", "5, 5", "+5", "0x10"] {
+            let length = length(&format!("Content-Length: {value}\r\n"));
+            assert!(length.is_err(), "{value:?}");
+        }
+        assert!(length("Content-Length: 5\r\nContent-Length: 6\r\n").is_err());
+        assert_eq!(length("content-length:5\r\n").unwrap(), Some(5));
+        assert_eq!(length("").unwrap(), None);
+    }
+
+    #[test]
+    fn dates_are_read_liberally() {
+        for (field, is_read) in [
+            ("Last-Modified: Fri, 17 Apr 2026 16:08:18 GMT", true),
+            ("Last Modified: Sat, 17 Apr 2026 16:08:18 GMT", true),
+            ("Last-Modified: yesterday", false),
+        ] {
+            let time = last_modified(&head(&format!("A\r\n{field}\r\n\r\n")));
+            let expected = SystemTime::UNIX_EPOCH + Duration::from_secs(1_776_442_098);
+            assert_eq!(time, is_read.then_some(expected), "{field}");
+        }
     }
 
     #[test]

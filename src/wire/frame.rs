@@ -7,24 +7,17 @@
 use std::io::{self, Read, Write};
 use std::time::Duration;
 
-use super::{HeadError, Source, Waits};
+pub use super::dialect::Dialect;
+use super::error::Limit;
+use super::{HeadError, ReadError, Source, Waits};
 
 /// How long a client waits for a frame to begin: an answer must come within one second.
 pub const ANSWER_TIME: Duration = Duration::from_secs(3);
 
 /// The length of the length.
-const PREFIX: usize = 10;
+pub(super) const PREFIX: usize = 10;
 /// The longest frame, in bytes, without its length.
 pub const MAX_FRAME: usize = 1024 * 1024;
-
-/// How messages go over a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Dialect {
-    /// As text: lines, and an empty line at the end of a head.
-    Text,
-    /// In frames.
-    Framed,
-}
 
 /// Why no frame could be read. The stream is out of step after any of these.
 #[derive(Debug, thiserror::Error)]
@@ -51,12 +44,14 @@ pub enum FrameError {
     Io(io::Error),
 }
 
-impl From<io::Error> for FrameError {
-    fn from(error: io::Error) -> Self {
-        match error.kind() {
-            io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => Self::TimedOut,
-            io::ErrorKind::UnexpectedEof => Self::CutOff,
-            _ => Self::Io(error),
+impl From<ReadError> for FrameError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::TimedOut { .. } => Self::TimedOut,
+            ReadError::TooLong(Limit::Frame { length, most }) => Self::TooLong { length, most },
+            ReadError::Malformed { came, .. } => Self::NoLength(came),
+            ReadError::Io(error) => Self::Io(error),
+            _ => Self::CutOff,
         }
     }
 }
@@ -75,44 +70,13 @@ pub fn is_next(
     Ok(first.map(u8::is_ascii_digit))
 }
 
-/// Reads the next frame, of at most `most` bytes ([`MAX_FRAME`] at the most). `Ok(None)` is the end
-/// of the stream before a frame began.
-///
-/// # Errors
-/// [`FrameError`], after reading no more than the frame.
+/// As [`Frame::read`].
 pub fn read(
     source: &mut impl Source,
     waits: Waits,
     most: usize,
 ) -> Result<Option<Frame>, FrameError> {
-    source.allow(waits.first);
-    if source.fill_buf()?.is_empty() {
-        return Ok(None);
-    }
-    source.allow(Some(waits.whole));
-    let mut bytes = vec![0; PREFIX];
-    source.read_exact(&mut bytes)?;
-    let length = length(&bytes, most.min(MAX_FRAME))?;
-    // Memory grows with what comes, not with what was announced.
-    let mut rest = source.take(u64::try_from(length).unwrap_or_default());
-    if rest.read_to_end(&mut bytes)? < length {
-        return Err(FrameError::CutOff);
-    }
-    Ok(Some(Frame(bytes)))
-}
-
-fn length(prefix: &[u8], most: usize) -> Result<usize, FrameError> {
-    let wrong = || FrameError::NoLength(String::from_utf8_lossy(prefix).into_owned());
-    let text = str::from_utf8(prefix).map_err(|_| wrong())?;
-    let digits = text.trim_end_matches(' ');
-    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(wrong());
-    }
-    let length = digits.parse::<u64>().map_err(|_| wrong())?;
-    match usize::try_from(length) {
-        Ok(length) if length <= most => Ok(length),
-        _ => Err(FrameError::TooLong { length, most }),
-    }
+    Ok(Frame::read(source, waits, most)?)
 }
 
 /// A frame, with its length before it.
@@ -120,13 +84,50 @@ fn length(prefix: &[u8], most: usize) -> Result<usize, FrameError> {
 pub struct Frame(Vec<u8>);
 
 impl Frame {
+    /// Reads the next frame, of at most `most` bytes ([`MAX_FRAME`] at the most). `Ok(None)` is the
+    /// end of the stream before a frame began.
+    pub fn read(
+        source: &mut impl Source,
+        waits: Waits,
+        most: usize,
+    ) -> Result<Option<Self>, ReadError> {
+        source.allow(waits.first);
+        let first = source.fill_buf();
+        if first.map_err(|error| waits.first_failed(error))?.is_empty() {
+            return Ok(None);
+        }
+        source.allow(Some(waits.whole));
+        let mut bytes = Vec::with_capacity(PREFIX);
+        let mut take = |count: usize, bytes: &mut Vec<u8>| {
+            // Memory grows with what comes, not with what was announced.
+            let mut rest = (&mut *source).take(u64::try_from(count).unwrap_or_default());
+            match rest.read_to_end(bytes) {
+                Ok(read) if read < count => Err(ReadError::CutOff),
+                Ok(_) => Ok(()),
+                Err(error) => Err(waits.rest_failed(error)),
+            }
+        };
+        take(PREFIX, &mut bytes)?;
+        take(length(&bytes, most.min(MAX_FRAME))?, &mut bytes)?;
+        Ok(Some(Self(bytes)))
+    }
+
+    /// Reads the frame of an answer: it begins soon, and is whole within `time`.
+    pub(super) fn read_answer(source: &mut impl Source, time: Duration) -> Result<Self, ReadError> {
+        let waits = Waits {
+            first: Some(time.min(ANSWER_TIME)),
+            whole: time,
+        };
+        Self::read(source, waits, MAX_FRAME)?.ok_or(ReadError::Closed)
+    }
+
     /// A frame around `content`, which has at most [`MAX_FRAME`] bytes; what is beyond is left out.
     pub fn around(content: &[u8]) -> Self {
         let content = content.get(..MAX_FRAME).unwrap_or(content);
         let mut bytes = Vec::with_capacity(PREFIX + content.len());
-        // Writing to memory does not fail.
-        let _ = write!(bytes, "{:<PREFIX$}", content.len());
+        bytes.resize(PREFIX, b' ');
         bytes.extend_from_slice(content);
+        write_length(&mut bytes);
         Self(bytes)
     }
 
@@ -138,6 +139,34 @@ impl Frame {
     /// The frame as it stands on the wire.
     pub fn bytes(&self) -> &[u8] {
         &self.0
+    }
+
+    /// The same, without a copy.
+    pub(super) fn into_bytes(self) -> Vec<u8> {
+        self.0
+    }
+}
+
+/// Writes the length of a frame into the place that is left for it.
+pub(super) fn write_length(frame: &mut [u8]) {
+    let length = frame.len().saturating_sub(PREFIX);
+    let mut place = frame.get_mut(..PREFIX).unwrap_or_default();
+    // Ten digits have room for more than there can be.
+    let _ = write!(place, "{length:<PREFIX$}");
+}
+
+/// How long the content of a frame is, as its first bytes say.
+fn length(prefix: &[u8], most: usize) -> Result<usize, ReadError> {
+    let wrong = || ReadError::malformed(prefix, "the length of a frame");
+    let text = str::from_utf8(prefix).map_err(|_| wrong())?;
+    let digits = text.trim_end_matches(' ');
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(wrong());
+    }
+    let length = digits.parse::<u64>().map_err(|_| wrong())?;
+    match usize::try_from(length) {
+        Ok(length) if length <= most => Ok(length),
+        _ => Err(Limit::Frame { length, most }.into()),
     }
 }
 
@@ -152,8 +181,8 @@ mod tests {
         whole: Duration::from_secs(1),
     };
 
-    fn read_one(bytes: impl Into<Vec<u8>>) -> Result<Option<Frame>, FrameError> {
-        read(&mut Script::of(bytes), WAITS, MAX_FRAME)
+    fn read_one(bytes: impl Into<Vec<u8>>) -> Result<Option<Frame>, ReadError> {
+        Frame::read(&mut Script::of(bytes), WAITS, MAX_FRAME)
     }
 
     #[test]
@@ -180,34 +209,24 @@ mod tests {
             "\u{665}        x",
         ] {
             assert!(
-                matches!(read_one(wrong), Err(FrameError::NoLength(_))),
+                matches!(read_one(wrong), Err(ReadError::Malformed { .. })),
                 "{wrong:?}"
             );
         }
         for huge in ["1048577   ", "9999999999"] {
             assert!(
-                matches!(read_one(huge), Err(FrameError::TooLong { .. })),
+                matches!(read_one(huge), Err(ReadError::TooLong(Limit::Frame { .. }))),
                 "{huge:?}"
             );
         }
         for cut in ["5", "5         ", "5         hell", "1048576   "] {
-            assert!(matches!(read_one(cut), Err(FrameError::CutOff)), "{cut:?}");
+            assert!(matches!(read_one(cut), Err(ReadError::CutOff)), "{cut:?}");
         }
         let mut silent = Script::then_silence("5         hell");
         assert!(matches!(
-            read(&mut silent, WAITS, MAX_FRAME),
-            Err(FrameError::TimedOut)
+            Frame::read(&mut silent, WAITS, MAX_FRAME),
+            Err(ReadError::TimedOut { began: true, .. })
         ));
-    }
-
-    #[test]
-    fn the_first_byte_tells_frames_from_text() {
-        let is_next = |text: &str| is_next(&mut Script::of(text), None).unwrap();
-        assert_eq!(
-            [is_next("5    "), is_next("ADD"), is_next("\r\nADD")],
-            [Some(true), Some(false), Some(false)]
-        );
-        assert_eq!(is_next(""), None);
     }
 
     proptest! {
@@ -219,10 +238,10 @@ mod tests {
             let all: Vec<u8> = contents.iter().flat_map(|c| Frame::around(c).0).collect();
             let mut source = Script::in_pieces(&all, &cuts);
             for content in &contents {
-                let frame = read(&mut source, WAITS, MAX_FRAME).unwrap().unwrap();
+                let frame = Frame::read(&mut source, WAITS, MAX_FRAME).unwrap().unwrap();
                 prop_assert_eq!(frame.content(), content.as_slice());
             }
-            prop_assert!(read(&mut source, WAITS, MAX_FRAME).unwrap().is_none());
+            prop_assert!(Frame::read(&mut source, WAITS, MAX_FRAME).unwrap().is_none());
         }
 
         #[test]

@@ -8,16 +8,23 @@
 pub mod ci;
 mod dates;
 pub mod di;
+mod dialect;
+mod error;
 pub mod frame;
 mod head;
+pub mod p2p;
 mod protocol;
+mod requests;
 mod source;
 mod terms;
 #[cfg(test)]
 pub(crate) mod testing;
 
+pub use dialect::{Answered, Dialect, Received};
+pub use error::{Fault, Limit, ReadError};
 pub(crate) use head::MAX_HEAD;
-pub use head::{FieldError, Head, HeadError, Requests, Waits};
+pub use head::{FieldError, Head, HeadError};
 pub use protocol::{Protocol, Reject, Status, StatusLine};
+pub use requests::{Requests, Waits};
 pub use source::{Source, read_line};
 pub use terms::{Endpoint, Host, Port, Record, RfcNumber, TermError, Title};

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{FieldError, Head, Host, TermError};
+use super::{FieldError, Head, Host, ReadError, TermError};
 
 /// A protocol, as its version token names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,6 +117,14 @@ impl Protocol {
         }
     }
 
+    /// What answers a request, in words.
+    pub(super) const fn response(self) -> &'static str {
+        match self {
+            Self::Ci => "a P2P-CI/1.0 response",
+            Self::Di => "a P2P-DI/1.0 response",
+        }
+    }
+
     /// The protocol in which a request is written, by its version token; `None` where it is none
     /// of ours.
     pub fn of_request(head: &Head) -> Option<Self> {
@@ -168,6 +176,18 @@ impl Protocol {
         }
     }
 
+    /// The code of an answer. Who has no room may say so before it knows in which protocol it is
+    /// asked.
+    pub(super) fn answered(self, head: &Head) -> Result<u16, ReadError> {
+        let line = head.start_line();
+        let is_busy = |code: &u16| *code == Status::ServiceUnavailable.code();
+        let code = self.status_code(line).or_else(|| match self {
+            Self::Ci => None,
+            Self::Di => Self::Ci.status_code(line).filter(is_busy),
+        });
+        code.ok_or_else(|| ReadError::malformed(line, self.response()))
+    }
+
     /// Reads the code of a status line. The phrase may be any, and the version any of this
     /// protocol: the code decides (P2P-CI/1.0, section 5).
     pub(super) fn status_code(self, line: &[u8]) -> Option<u16> {
@@ -185,9 +205,14 @@ pub(super) fn printable(line: &[u8]) -> String {
     String::from_utf8_lossy(line).chars().take(80).collect()
 }
 
-/// A request whose method is none of those that are answered here.
+/// A request that is none of those that are answered here.
 pub(super) fn unknown_method(words: &str) -> Reject {
-    Reject::bad_request(format!("{words:?} is no request that is answered here"))
+    let method = words.split(' ').next().unwrap_or_default();
+    Reject::bad_request(match method {
+        "ADD" | "LOOKUP" | "LIST" | "LISTALL" | "DEL" | "CLOSE" | "GET" | "REGISTER" | "LEAVE"
+        | "PQUERY" | "KEEPALIVE" => format!("{words:?} is an unsupported request"),
+        method => format!("{method:?} is no method"),
+    })
 }
 
 /// Checks the header lines as a whole and reads `Host`, which every request has.

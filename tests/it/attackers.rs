@@ -32,7 +32,7 @@ fn many_connections_are_told_that_there_is_no_room() {
         client.send(LIST);
         client.receive(EMPTY);
     }
-    server.expect_error("no room for a connection");
+    server.expect("[SERVER] Turned away a connection from 127.0.0.1: connection limit reached\n");
     drop(inside.pop());
     server.expect(" closed\n");
     // The place is free once its thread has let go of it.
@@ -64,7 +64,7 @@ fn silent_connections_make_room_for_those_who_speak() {
 
 #[test]
 fn record_flood_ends_at_the_limit_and_the_connection_stays() {
-    let server = server(&["--max-records-per-peer", "2"]);
+    let mut server = server(&["--max-records-per-peer", "2"]);
     let mut client = Client::connect(server.port);
     for number in 1..=2 {
         client.send(format!(
@@ -78,7 +78,10 @@ fn record_flood_ends_at_the_limit_and_the_connection_stays() {
     client.receive(BAD);
     client.send("ADD RFC 2 P2P-CI/1.0\r\nHost: vm\r\nPort: 9\r\nTitle: new\r\n\r\n");
     client.receive("P2P-CI/1.0 200 OK\r\n\r\nRFC 2 new vm 9\r\n\r\n");
-    server.expect_error("a peer may have 2 records, and this one has them");
+    server.expect(
+        "[SERVER] Answering 400: a peer may have 2 records, and this one has them\n\
+         [SERVER] Response to ",
+    );
 }
 
 #[test]

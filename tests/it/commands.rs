@@ -1123,7 +1123,7 @@ fn the_start_says_on_standard_error_how_much_is_shared() {
         assert!(!peer.printed().contains("are shared"));
         let peer = Program::start("peer", peer_of(server.port, empty.path(), command_name));
         let warning = format!(
-            "Warning: no RFCs are shared: {} has no files named rfcN.txt\n",
+            "warning: no RFCs are shared: {} has no files named rfcN.txt\n",
             empty.path().display()
         );
         peer.expect_error(&warning);

@@ -28,4 +28,5 @@ mod scenarios;
 mod server;
 mod swarm;
 mod terminal;
+mod told;
 mod upload;

@@ -9,8 +9,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 use p2pci::doors::commands::Format;
 use p2pci::experiment::documents::Synthetic;
 use p2pci::experiment::{Parameters, Scenario};
+use p2pci::index::Kind;
 use p2pci::node::numbers::{self, Selection};
-use p2pci::program::{self, IndexKind, VERSION};
+use p2pci::program::{self, VERSION};
 use p2pci::wire::frame::Dialect;
 use p2pci::wire::{Endpoint, Host, Port, RfcNumber, TermError, Title};
 
@@ -43,8 +44,8 @@ pub(crate) struct Arguments {
     )]
     pub(crate) host: Server,
     /// How the peer learns who has what: from one server (P2P-CI), or from the other peers (P2P-DI)
-    #[arg(global = true, long, value_enum, value_name = "KIND", default_value_t = IndexKind::Central, help_heading = "Index")]
-    pub(crate) index: IndexKind,
+    #[arg(global = true, long, value_name = "KIND", default_value_t = Kind::Central, value_parser = program::index_kind(), help_heading = "Index")]
+    pub(crate) index: Kind,
     /// How to talk to servers and peers: in text, in length-prefixed frames, or in text first and in
     /// frames if that is not understood
     #[arg(global = true, long, value_enum, value_name = "DIALECT", default_value_t = DialectChoice::Auto, help_heading = "Index")]

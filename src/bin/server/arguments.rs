@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use clap::Parser;
 use clap::builder::FalseyValueParser;
-use p2pci::program::{self, IndexKind, VERSION};
+use p2pci::index::Kind;
+use p2pci::program::{self, VERSION};
 use p2pci::wire::di::TTL;
 
 /// The index server of P2P-CI/1.0, which knows who has which RFC and stores none. Or the registration
@@ -30,8 +31,8 @@ pub(crate) struct Arguments {
     pub(crate) port: Option<u16>,
     /// Whether to be the index server (P2P-CI), or the registration server of peers that keep the
     /// index themselves (P2P-DI)
-    #[arg(long, value_enum, value_name = "KIND", default_value_t = IndexKind::Central, help_heading = "Index")]
-    pub(crate) index: IndexKind,
+    #[arg(long, value_name = "KIND", default_value_t = Kind::Central, value_parser = program::index_kind(), help_heading = "Index")]
+    pub(crate) index: Kind,
     /// How long a peer of a distributed index is active without contact
     #[arg(long, value_name = "SECONDS", default_value_t = TTL, value_parser = clap::value_parser!(u32).range(1..=31_536_000), help_heading = "Index")]
     pub(crate) ttl: u32,

@@ -4,6 +4,7 @@ use std::io::{self, Read, Write};
 use std::time::SystemTime;
 
 use super::{Announced, Body, DownloadError, Downloader};
+use crate::event::Role;
 use crate::net::Connection;
 use crate::wire::ci::framed;
 use crate::wire::ci::p2p::{Answer, Get};
@@ -58,7 +59,7 @@ impl Downloader {
                 if response.code != Status::Ok.code() {
                     return Err(DownloadError::Refused(response.code));
                 }
-                let bytes = response.body.to_vec();
+                let bytes = response.body;
                 let announced = Announced {
                     length: u64::try_from(bytes.len()).ok(),
                     last_modified: None,
@@ -74,13 +75,13 @@ impl Downloader {
         connection: &mut Connection,
         request: &Frame,
     ) -> Result<Frame, DownloadError> {
-        let transcript = &self.transcript;
-        transcript.message("[DOWNLOAD] Sending:", request.bytes());
+        let link = connection.link(Role::Download);
+        self.events.sent(link, request.bytes());
         connection
             .write_all(request.bytes())
             .map_err(HeadError::Io)?;
         let answer = self.next(connection)?;
-        transcript.message("[DOWNLOAD] Response:", answer.bytes());
+        self.events.received(link, answer.bytes());
         Ok(answer)
     }
 

@@ -5,15 +5,15 @@ mod framed;
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use sha2::{Digest as _, Sha256};
 
-use super::Activity;
-use crate::library::{Incoming, Library, LibraryError};
+use crate::event::{Event, Events, Role, Step, Topic};
+use crate::file_error::FileError;
+use crate::library::{Incoming, Library};
 use crate::net::{ConnectError, Connection, Dialects, Sockets, connect};
-use crate::printout::Transcript;
-use crate::terminal::progress::{Bar, Progress};
 use crate::wire::ci::p2p::{Answer, AnswerError, Get};
 use crate::wire::di::exchange::{self, Digest, Wanted, announced_digest};
 use crate::wire::di::{self, Response};
@@ -35,9 +35,8 @@ pub struct Downloader {
     /// Where they are kept.
     pub library: Arc<Library>,
     sockets: Sockets,
-    transcript: Transcript,
+    events: Events,
     os: Arc<str>,
-    activity: Activity,
     protocol: Protocol,
     dialects: Dialects,
     /// How long a holder may take to answer, and how long it may pause in the file.
@@ -94,7 +93,7 @@ pub enum DownloadError {
     },
     /// Our own folder is at fault: another holder would not help.
     #[error(transparent)]
-    Library(#[from] LibraryError),
+    Library(#[from] FileError),
 }
 
 /// What kind of failure a download has met, from the mildest to the worst.
@@ -155,6 +154,29 @@ struct Announced {
     digest: Option<Digest>,
 }
 
+/// How many downloads were begun in this program: the number of each is one of its own.
+static STARTED: AtomicU64 = AtomicU64::new(1);
+
+/// One download, whose steps are told.
+#[derive(Clone, Copy)]
+struct Course<'a> {
+    events: &'a Events,
+    id: u64,
+    number: RfcNumber,
+    holder: &'a Endpoint,
+}
+
+impl Course<'_> {
+    fn tell<'a>(&'a self, topic: Topic, step: impl FnOnce() -> Step<'a>) {
+        self.events.tell(topic, || Event::Download {
+            id: self.id,
+            number: self.number,
+            holder: self.holder,
+            step: step(),
+        });
+    }
+}
+
 /// Where the bytes of a document come from.
 enum Body {
     /// The rest of the connection.
@@ -184,21 +206,14 @@ impl Body {
 }
 
 impl Downloader {
-    /// Downloads will be kept in `library`, and printed. `sockets` hold their connections, so
-    /// that they can be cut off, `os` is the `OS` header of the requests, and `activity` counts.
-    pub fn new(
-        library: Arc<Library>,
-        sockets: Sockets,
-        transcript: Transcript,
-        os: Arc<str>,
-        activity: Activity,
-    ) -> Self {
+    /// Downloads will be kept in `library`, and told to `events`. `sockets` hold their connections,
+    /// so that they can be cut off, and `os` is the `OS` header of the requests.
+    pub fn new(library: Arc<Library>, sockets: Sockets, events: Events, os: Arc<str>) -> Self {
         Self {
             library,
             sockets,
-            transcript,
+            events,
             os,
-            activity,
             protocol: Protocol::Ci,
             dialects: Dialects::default(),
             patience: ANSWER_TIME,
@@ -229,11 +244,37 @@ impl Downloader {
         &self,
         number: RfcNumber,
         holder: &Endpoint,
-        begin: impl Fn() -> Result<Incoming, LibraryError>,
-        progress: &Progress,
+        begin: impl Fn() -> Result<Incoming, FileError>,
     ) -> Result<(PathBuf, u64), DownloadError> {
-        let line = format_args!("[DOWNLOAD] Connecting to {holder} for RFC {number}...");
-        self.transcript.line(line);
+        let course = Course {
+            events: &self.events,
+            id: STARTED.fetch_add(1, Ordering::Relaxed),
+            number,
+            holder,
+        };
+        course.tell(Topic::Life, || Step::Connecting);
+        let ended = self.follow(course, begin);
+        course.tell(Topic::Life, || match &ended {
+            Ok((path, bytes)) => Step::Done {
+                bytes: *bytes,
+                path: Some(path),
+            },
+            Err(DownloadError::Library(_)) => Step::GivenUp,
+            // It was us who closed the connection.
+            Err(_) if self.is_closing() => Step::GivenUp,
+            Err(error) => Step::Failed {
+                why: error.to_string().into(),
+            },
+        });
+        ended
+    }
+
+    fn follow(
+        &self,
+        course: Course<'_>,
+        begin: impl Fn() -> Result<Incoming, FileError>,
+    ) -> Result<(PathBuf, u64), DownloadError> {
+        let Course { number, holder, .. } = course;
         let (mut connection, announced, mut body) =
             self.dialects
                 .try_each(holder, DownloadError::is_nonsense, |dialect| {
@@ -248,15 +289,10 @@ impl Downloader {
             return Err(DownloadError::TooLong);
         }
         let mut incoming = begin()?;
-        let bar = progress.download(format!("RFC {number}"), announced.length);
-        let (got, digest) = self.receive(
-            &mut connection,
-            &mut body,
-            announced.length,
-            &mut incoming,
-            &bar,
-        )?;
-        drop(bar);
+        let length = announced.length;
+        course.tell(Topic::Life, || Step::Began { length });
+        let (got, digest) =
+            self.receive(&mut connection, &mut body, length, &mut incoming, course)?;
         if let Some(announced) = announced.digest
             && announced != digest
         {
@@ -264,9 +300,6 @@ impl Downloader {
             return Err(DownloadError::Digest { got, announced });
         }
         let path = incoming.keep(announced.last_modified)?;
-        self.activity.downloaded(got);
-        let line = format_args!("[DOWNLOAD] Saved to {} ({got} bytes)", path.display());
-        self.transcript.line(line);
         Ok((path, got))
     }
 
@@ -278,7 +311,8 @@ impl Downloader {
         holder: &Endpoint,
     ) -> Result<(Announced, Body), DownloadError> {
         let request = self.request(number, holder);
-        self.transcript.message("[DOWNLOAD] Sending:", &request);
+        let link = connection.link(Role::Download);
+        self.events.sent(link, &request);
         connection.write_all(&request).map_err(HeadError::Io)?;
 
         let waits = Waits {
@@ -286,7 +320,7 @@ impl Downloader {
             whole: self.patience,
         };
         let head = Head::read_response(connection, waits)?.ok_or(DownloadError::NoAnswer)?;
-        self.transcript.message("[DOWNLOAD] Response:", head.text());
+        self.events.received(link, head.text());
         Ok((self.answer(head)?, Body::Stream))
     }
 
@@ -325,7 +359,7 @@ impl Downloader {
                 let announced = Announced {
                     length: response.length,
                     last_modified: response.last_modified(),
-                    digest: announced_digest(&response)?,
+                    digest: announced_digest(&response.head).map_err(di::ResponseError::from)?,
                 };
                 (response.code, announced)
             }
@@ -346,7 +380,7 @@ impl Downloader {
         body: &mut Body,
         length: Option<u64>,
         incoming: &mut Incoming,
-        bar: &Bar,
+        course: Course<'_>,
     ) -> Result<(u64, Digest), DownloadError> {
         let mut hash = Sha256::new();
         let mut buffer = vec![0; PIECE];
@@ -370,7 +404,7 @@ impl Downloader {
             }
             incoming.write(piece)?;
             let read = u64::try_from(read).unwrap_or_default();
-            bar.add(read);
+            course.tell(Topic::Progress, || Step::Moved(read));
             got += read;
             if got > MAX_LENGTH {
                 return Err(DownloadError::TooLong);
@@ -383,9 +417,6 @@ impl Downloader {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::printout::Shows;
-    use crate::printout::testing::Paper;
-    use crate::terminal::Screen;
     use crate::wire::Port;
     use std::net::{IpAddr, TcpListener};
 
@@ -404,11 +435,10 @@ mod tests {
         let downloader = Downloader {
             patience: Duration::from_millis(100),
             ..Downloader::new(
-                Arc::new(Library::open(folder.path(), None).unwrap()),
+                Arc::new(Library::open(folder.path(), None, Events::default()).unwrap()),
                 Sockets::default(),
-                Paper::default().transcript(Shows::Messages),
+                Events::default(),
                 "Test".into(),
-                Activity::default(),
             )
         };
         let endpoint = Endpoint {
@@ -417,12 +447,9 @@ mod tests {
         };
         let number = "7".parse().unwrap();
         let error = downloader
-            .download(
-                number,
-                &endpoint,
-                || downloader.library.receive(number, true),
-                &Progress::new(&Screen::default()),
-            )
+            .download(number, &endpoint, || {
+                downloader.library.receive(number, true)
+            })
             .unwrap_err();
         drop(done);
         holder.join().unwrap();

@@ -1,20 +1,21 @@
 //! Uploads in frames: one GET of P2P-CI for each connection, or as many rfcquery and getrfc as
 //! come.
 
+use std::fs::File;
 use std::io::{self, Read, Write};
-use std::time::SystemTime;
 
-use tracing::warn;
+use tracing::debug;
 
 use super::{Uploads, WAITS, wanted};
-use crate::library::Document;
+use crate::event::{Level, Role};
+use crate::library::{Document, Rfc};
 use crate::net::Connection;
 use crate::wire::ci::framed;
 use crate::wire::ci::p2p::refusal;
 use crate::wire::di::exchange::Wanted;
 use crate::wire::di::framed::{self as di_framed, DocumentObject, Request, response};
 use crate::wire::frame::{self, Frame, FrameError, MAX_FRAME};
-use crate::wire::{Head, MAX_HEAD, Protocol, Record, Reject, RfcNumber, Status, Title};
+use crate::wire::{Head, MAX_HEAD, Protocol, Reject, Status};
 
 /// The most of a file that goes into one frame of P2P-CI, in bytes.
 const FILE_FRAME: usize = 1024;
@@ -22,21 +23,19 @@ const FILE_FRAME: usize = 1024;
 impl Uploads {
     /// Answers what comes in frames.
     pub(super) fn serve_frames(&self, mut connection: Connection) {
-        let from = connection.peer();
+        let link = connection.link(Role::Upload);
         loop {
             let frame = match frame::read(&mut connection, WAITS, MAX_HEAD) {
                 Ok(Some(frame)) => frame,
                 Ok(None) | Err(FrameError::Io(_)) => return,
                 Err(error) => {
-                    warn!(%from, %error, "answered 400 and closed");
-                    let answer = framed::frame(&refusal(Status::BadRequest));
-                    let _ = self.send(&mut connection, &answer);
+                    let reject = Reject::bad_request(error.to_string());
+                    let _ = self.refuse_frame(&mut connection, &reject);
                     return connection.finish();
                 }
             };
             self.sockets.heard(connection.id());
-            let title = format_args!("[UPLOAD] Request from {from}:");
-            self.transcript.message(title, frame.bytes());
+            self.events.received(link, frame.bytes());
             let answered = match Head::parse(frame.content()) {
                 Ok((head, _)) if Request::is_one(&head) => self.exchange(&mut connection, &head),
                 Ok((head, _)) => {
@@ -51,7 +50,7 @@ impl Uploads {
                 }
             };
             if let Err(error) = answered {
-                warn!(%from, %error, "an upload was not sent whole");
+                debug!(from = %link.remote, %error, "the connection was lost");
                 return;
             }
         }
@@ -71,22 +70,28 @@ impl Uploads {
             Ok(Some(opened)) => opened,
             Ok(None) => return self.send(connection, &not_found()),
             Err(error) => {
-                warn!("{error}");
+                self.events.notice(Level::Warning, error);
                 return self.send(connection, &not_found());
             }
         };
         self.send(connection, &framed::frame(&head))?;
         let Document { file, length, .. } = document;
+        self.send_whole(connection, number, length, |connection| {
+            self.send_pieces(connection, &file, length)
+        })
+    }
+
+    fn send_pieces(&self, connection: &mut Connection, file: &File, length: u64) -> io::Result<()> {
         let mut rest = file.take(length);
         let mut piece = Vec::with_capacity(FILE_FRAME);
         let mut sent = 0;
-        loop {
+        while sent < length {
             piece.clear();
             let limit = u64::try_from(FILE_FRAME).unwrap_or_default();
             let read = rest.by_ref().take(limit).read_to_end(&mut piece)?;
             let read = u64::try_from(read).unwrap_or_default();
             if read == 0 {
-                break;
+                return Err(io::ErrorKind::UnexpectedEof.into());
             }
             if let Some(pace) = &self.pace {
                 pace.wait_for(read);
@@ -95,7 +100,6 @@ impl Uploads {
             connection.flush()?;
             sent += read;
         }
-        self.say_sent(connection, number, sent, length);
         Ok(())
     }
 
@@ -103,25 +107,31 @@ impl Uploads {
     fn exchange(&self, connection: &mut Connection, head: &Head) -> io::Result<()> {
         let number = match Request::parse(head) {
             Ok(Request::Index) => {
-                let body = di_framed::documents(&self.own_records());
+                let shared = self.library.shared().into_iter();
+                let own: Vec<_> = shared.map(|rfc| rfc.held_by(self.known.me())).collect();
+                let body = di_framed::documents(&own);
                 let answer = response(Some(body.as_bytes()));
                 return self.send(connection, &answer.unwrap_or_else(unavailable));
             }
             Ok(Request::Document(number)) => number,
             Ok(_) => return self.send(connection, &di_framed::refusal(Status::BadRequest)),
             Err(reject) => {
-                let from = connection.peer();
-                warn!(%from, reason = %reject.reason, "answered 400");
+                let link = connection.link(Role::Upload);
+                self.events
+                    .refusing(link, Status::BadRequest, reject.reason);
                 return self.send(connection, &di_framed::refusal(Status::BadRequest));
             }
         };
-        let document = self.library.read(number).unwrap_or_else(|error| {
-            warn!("{error}");
+        let document = self.library.document(number).unwrap_or_else(|error| {
+            self.events.notice(Level::Warning, error);
             None
         });
-        let Some(Document { file, length, .. }) = document else {
+        let Some(document) = document else {
             return self.send(connection, &di_framed::refusal(Status::NotFound));
         };
+        let title = self.library.title_of(&document);
+        let record = Rfc { number, title }.held_by(self.known.me());
+        let Document { file, length, .. } = document;
         let mut bytes = Vec::new();
         file.take(u64::try_from(MAX_FRAME).unwrap_or_default())
             .read_to_end(&mut bytes)?;
@@ -130,60 +140,30 @@ impl Uploads {
         let Some(content) = response(Some(&bytes)).filter(|_| got == length) else {
             return self.send(connection, &di_framed::refusal(Status::NotFound));
         };
-        let object = DocumentObject::from(&self.record(number)).to_json();
+        let object = DocumentObject::from(&record).to_json();
         let about = response(Some(object.as_bytes())).unwrap_or_else(unavailable);
         self.send(connection, &about)?;
-        if let Some(pace) = &self.pace {
-            pace.wait_for(length);
-        }
-        connection.write_all(content.bytes())?;
-        connection.flush()?;
-        self.say_sent(connection, number, got, length);
-        Ok(())
-    }
-
-    /// What this peer has itself.
-    fn own_records(&self) -> Vec<Record> {
-        let me = self.known.me();
-        let all = self.known.all(std::time::Instant::now()).into_iter();
-        let own = all.filter(|timed| timed.record.holder == *me);
-        own.map(|timed| timed.record).collect()
-    }
-
-    fn record(&self, number: RfcNumber) -> Record {
-        Record {
-            number,
-            title: self
-                .known
-                .own_title(number)
-                .or_else(|| self.library.title(number))
-                .unwrap_or_else(|| Title::fallback(number)),
-            holder: self.known.me().clone(),
-        }
+        self.send_whole(connection, number, length, |connection| {
+            if let Some(pace) = &self.pace {
+                pace.wait_for(length);
+            }
+            connection.write_all(content.bytes())?;
+            connection.flush()
+        })
     }
 
     fn refuse_frame(&self, connection: &mut Connection, reject: &Reject) -> io::Result<()> {
         let Reject { status, reason } = reject;
-        let from = connection.peer();
-        warn!(%from, %reason, "answered {}", status.code());
+        let link = connection.link(Role::Upload);
+        self.events.refusing(link, *status, reason);
         self.send(connection, &framed::frame(&refusal(*status)))
     }
 
     fn send(&self, connection: &mut Connection, frame: &Frame) -> io::Result<()> {
-        let title = format_args!("[UPLOAD] Response to {}:", connection.peer());
-        self.transcript.message(title, frame.bytes());
+        self.events
+            .sent(connection.link(Role::Upload), frame.bytes());
         connection.write_all(frame.bytes())?;
         connection.flush()
-    }
-
-    fn say_sent(&self, connection: &Connection, number: RfcNumber, sent: u64, length: u64) {
-        let from = connection.peer();
-        let line = format_args!("[UPLOAD] Sent RFC {number} to {from} ({sent} bytes)");
-        self.transcript.detail(line);
-        if sent == length {
-            self.activity
-                .uploaded(number, from, length, SystemTime::now());
-        }
     }
 }
 

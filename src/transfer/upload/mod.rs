@@ -5,22 +5,22 @@
 
 mod framed;
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use tracing::warn;
+use tracing::debug;
 
-use super::Activity;
+use crate::event::{Event, Events, Level, Role, Step, Topic};
+use crate::file_error::FileError;
 use crate::index::Known;
-use crate::library::{Document, Library, LibraryError};
+use crate::library::{Document, Library};
 use crate::net::{Connection, Listener, Pace, Sockets};
-use crate::printout::Transcript;
 use crate::wire::ci::p2p::{Delivery, Get, refusal};
 use crate::wire::di::exchange::{self, Wanted, index};
 use crate::wire::di::{self, Origin};
 use crate::wire::frame;
-use crate::wire::{Head, HeadError, Protocol, Reject, Requests, RfcNumber, Status, Title, Waits};
+use crate::wire::{Head, HeadError, Protocol, Reject, Requests, RfcNumber, Status, Waits};
 
 /// Another peer connects to ask at once, so it has little time to begin.
 const WAITS: Waits = Waits {
@@ -28,21 +28,19 @@ const WAITS: Waits = Waits {
     whole: Duration::from_secs(30),
 };
 
-/// What answers other peers. Clones share the library and the printout.
+/// What answers other peers. Clones share the library.
 #[derive(Debug, Clone)]
 pub struct Uploads {
     /// What is served.
     pub library: Arc<Library>,
-    /// What is told to those who ask for the index.
+    /// What is told of others to those who ask for the index.
     pub known: Known,
     /// How fast all uploads together may be.
     pub pace: Option<Pace>,
-    /// Where what was uploaded is counted.
-    pub activity: Activity,
     /// The connections of those who download.
     pub sockets: Sockets,
-    /// Where requests and responses are printed.
-    pub transcript: Transcript,
+    /// Those who want to know what happens.
+    pub events: Events,
     /// The `OS` header of our responses.
     pub os: Arc<str>,
 }
@@ -58,15 +56,18 @@ fn wanted(head: &Head) -> Result<Wanted, Reject> {
 impl Uploads {
     /// Answers whoever connects, until the sockets are closed.
     pub fn run(self, listener: Listener) {
-        let (sockets, no_room) = (self.sockets.clone(), refusal(Status::ServiceUnavailable));
-        if let Err(error) = listener.serve("upload", &sockets, no_room, move |c| self.serve(c)) {
-            warn!(%error, "uploads have ended");
+        let (sockets, events) = (self.sockets.clone(), self.events.clone());
+        let no_room = refusal(Status::ServiceUnavailable);
+        let serve = move |connection| self.serve(connection);
+        if let Err(error) = listener.serve(Role::Upload, &sockets, no_room, &events, serve) {
+            let what = format_args!("uploads have ended: {error}");
+            events.notice(Level::Warning, what);
         }
     }
 
     /// Answers what a connection asks, and ends it.
     fn serve(&self, mut connection: Connection) {
-        let from = connection.peer();
+        let link = connection.link(Role::Upload);
         if let Ok(Some(true)) = frame::is_next(&mut connection, WAITS.first) {
             return self.serve_frames(connection);
         }
@@ -75,31 +76,27 @@ impl Uploads {
                 Ok(Some(head)) => head,
                 Ok(None) => return,
                 Err(HeadError::Io(error)) => {
-                    warn!(%from, %error, "a connection for uploads was lost");
+                    debug!(from = %link.remote, %error, "a connection for uploads was lost");
                     return;
                 }
                 Err(error) => {
-                    warn!(%from, %error, "answered 400 and closed");
-                    return self.refuse(connection, Protocol::Ci, Status::BadRequest);
+                    let reject = Reject::bad_request(error.to_string());
+                    return self.reject(connection, Protocol::Ci, reject);
                 }
             };
         self.sockets.heard(connection.id());
-        self.transcript
-            .message(format_args!("[UPLOAD] Request from {from}:"), head.text());
+        self.events.received(link, head.text());
         let protocol = Protocol::of_request(&head).unwrap_or(Protocol::Ci);
         match wanted(&head) {
             Ok(Wanted::Document(number)) => self.deliver(connection, protocol, number),
             Ok(Wanted::Index) => self.tell(connection),
-            Err(reject) => {
-                warn!(%from, reason = %reject.reason, "answered {}", reject.status.code());
-                self.refuse(connection, protocol, reject.status);
-            }
+            Err(reject) => self.reject(connection, protocol, reject),
         }
     }
 
     /// Tells what this peer has, and what it knows of others.
     fn tell(&self, mut connection: Connection) {
-        let records = self.known.all(Instant::now());
+        let records = self.known.all(self.library.shared(), Instant::now());
         self.respond(&mut connection, &index(&records, self.origin()));
         connection.finish();
     }
@@ -109,27 +106,48 @@ impl Uploads {
             Ok(Some(opened)) => opened,
             Ok(None) => return self.refuse(connection, protocol, Status::NotFound),
             Err(error) => {
-                warn!("{error}");
+                self.events.notice(Level::Warning, error);
                 return self.refuse(connection, protocol, Status::NotFound);
             }
         };
         self.respond(&mut connection, &head);
         let Document { file, length, .. } = document;
-        let from = connection.peer();
-        match connection.send_file(&file, length, self.pace.as_ref()) {
-            Ok(()) => {
-                let line = format_args!("[UPLOAD] Sent RFC {number} to {from} ({length} bytes)");
-                self.transcript.detail(line);
-                self.activity
-                    .uploaded(number, from, length, SystemTime::now());
-                connection.end();
-            }
-            Err(error) => {
-                let line =
-                    format_args!("[UPLOAD] RFC {number} was not sent whole to {from}: {error}");
-                self.transcript.detail(line);
-            }
+        let pace = self.pace.as_ref();
+        let sent = self.send_whole(&mut connection, number, length, |connection| {
+            connection.send_file(&file, length, pace)
+        });
+        if sent.is_ok() {
+            connection.end();
         }
+    }
+
+    /// Tells how a document begins to leave, and whether all of its `length` has left in the end.
+    fn send_whole(
+        &self,
+        connection: &mut Connection,
+        number: RfcNumber,
+        length: u64,
+        send: impl FnOnce(&mut Connection) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let link = connection.link(Role::Upload);
+        let tell = |step| {
+            self.events
+                .tell(Topic::Life, || Event::Upload { link, number, step });
+        };
+        tell(Step::Began {
+            length: Some(length),
+        });
+        let ended = send(connection);
+        tell(match &ended {
+            Ok(()) => Step::Done {
+                bytes: length,
+                path: None,
+            },
+            Err(error) => Step::Failed {
+                why: error.to_string().into(),
+            },
+        });
+        ended
     }
 
     /// Opens a document, and makes the head of the response that carries it.
@@ -137,8 +155,8 @@ impl Uploads {
         &self,
         protocol: Protocol,
         number: RfcNumber,
-    ) -> Result<Option<(Document, Vec<u8>)>, LibraryError> {
-        let Some(document) = self.library.read(number)? else {
+    ) -> Result<Option<(Document, Vec<u8>)>, FileError> {
+        let Some(document) = self.library.document(number)? else {
             return Ok(None);
         };
         let (length, last_modified) = (document.length, document.modified);
@@ -150,21 +168,24 @@ impl Uploads {
                 length,
             }
             .to_bytes(),
-            Protocol::Di => {
-                let title = self.known.own_title(number);
-                let title = title.or_else(|| self.library.title(number));
-                let title = title.unwrap_or_else(|| Title::fallback(number));
-                exchange::Delivery {
-                    number,
-                    title: &title,
-                    last_modified,
-                    digest: self.library.digest(number, &document)?,
-                    length,
-                }
-                .to_bytes(self.origin())
+            Protocol::Di => exchange::Delivery {
+                number,
+                title: &self.library.title_of(&document),
+                last_modified,
+                digest: self.library.digest(&document)?,
+                length,
             }
+            .to_bytes(self.origin()),
         };
         Ok(Some((document, head)))
+    }
+
+    /// Refuses for a reason that the answer has no place for.
+    fn reject(&self, connection: Connection, protocol: Protocol, reject: Reject) {
+        let Reject { status, reason } = reject;
+        let link = connection.link(Role::Upload);
+        self.events.refusing(link, status, reason);
+        self.refuse(connection, protocol, status);
     }
 
     fn refuse(&self, mut connection: Connection, protocol: Protocol, status: Status) {
@@ -184,8 +205,7 @@ impl Uploads {
     }
 
     fn respond(&self, connection: &mut Connection, head: &[u8]) {
-        let title = format_args!("[UPLOAD] Response to {}:", connection.peer());
-        self.transcript.message(title, head);
+        self.events.sent(connection.link(Role::Upload), head);
         // It is collected here and sent later, so a failure shows with what is sent after it.
         let _ = connection.write_all(head);
     }

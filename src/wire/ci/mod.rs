@@ -8,6 +8,7 @@ pub mod framed;
 pub mod p2p;
 pub mod p2s;
 pub mod responses;
+pub mod server;
 
 use super::protocol::Protocol;
 

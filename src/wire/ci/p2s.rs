@@ -4,9 +4,10 @@
 use std::fmt;
 use std::io::Write;
 
+use super::framed::frame;
 use super::{PROTOCOL, VERSION};
 use crate::wire::protocol::{Reject, Status, StatusLine, fields, required, unknown_method};
-use crate::wire::{Endpoint, Head, Host, Port, Record, RfcNumber, Title};
+use crate::wire::{Dialect, Endpoint, Head, Host, Port, Record, RfcNumber, Title};
 
 /// Who asks: the name under which the peer is reached, where it says so.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +36,8 @@ pub enum Request {
     Lookup {
         /// Which one.
         number: RfcNumber,
-        /// Sent along, but it takes no part in the search.
+        /// In frames a record must have this title to be found, where it is not empty. In text it
+        /// takes no part in the search: a server reads it as empty.
         title: Title,
         /// Who asks.
         sender: Sender,
@@ -113,6 +115,15 @@ impl Request {
     }
 
     /// The request as it goes over the wire.
+    pub fn encode(&self, dialect: Dialect) -> Vec<u8> {
+        let text = self.to_bytes();
+        match dialect {
+            Dialect::Text => text,
+            Dialect::Framed => frame(&text).into_bytes(),
+        }
+    }
+
+    /// The request in text.
     pub fn to_bytes(&self) -> Vec<u8> {
         let (line, host, port, title) = match self {
             Self::Add(Record {
@@ -163,6 +174,12 @@ fn sender(head: &Head) -> Result<Sender, Reject> {
 impl Record {
     /// Appends the record as a line of a response.
     pub fn write(&self, out: &mut Vec<u8>) {
+        self.write_line(out);
+        out.extend_from_slice(b"\r\n");
+    }
+
+    /// The same, without its end.
+    pub(super) fn write_line(&self, out: &mut Vec<u8>) {
         let Self {
             number,
             title,
@@ -175,7 +192,6 @@ impl Record {
             out.push(b' ');
             out.extend_from_slice(word.as_bytes());
         }
-        out.extend_from_slice(b"\r\n");
     }
 
     /// Reads a line of a response, from both ends: the title may hold spaces, or be empty.

@@ -7,10 +7,10 @@ use std::io;
 use std::time::Duration;
 
 use super::PROTOCOL;
-use crate::wire::Record;
-use crate::wire::frame::{self, FrameError, MAX_FRAME};
-use crate::wire::protocol::printable;
-use crate::wire::{Source, Waits, read_line};
+use super::p2s::Request;
+use crate::wire::error::{Limit, is_silence};
+use crate::wire::frame::Frame;
+use crate::wire::{Dialect, Endpoint, ReadError, Record, Source, read_line};
 
 /// The longest wait for a line of a response.
 pub const ANSWER_TIME: Duration = Duration::from_secs(30);
@@ -41,7 +41,7 @@ pub struct Response {
     /// The records, in the order of the server.
     pub records: Vec<Record>,
     /// The response as it stood on the wire.
-    pub text: Vec<u8>,
+    pub bytes: Vec<u8>,
 }
 
 /// Why no response could be read. The connection is of no use after any of these.
@@ -82,59 +82,36 @@ impl ResponseError {
 }
 
 impl Response {
-    /// Reads a response in a frame.
-    ///
-    /// # Errors
-    /// [`ResponseError`], after at most [`ANSWER_TIME`].
+    /// As [`Responses::next`] in frames.
     pub fn read_framed(source: &mut impl Source) -> Result<Self, ResponseError> {
-        let waits = Waits {
-            first: Some(frame::ANSWER_TIME),
-            whole: ANSWER_TIME,
-        };
-        let frame = frame::read(source, waits, MAX_FRAME).map_err(|error| match error {
-            FrameError::TimedOut => ResponseError::TimedOut,
-            FrameError::CutOff => ResponseError::CutOff,
-            FrameError::Io(error) => ResponseError::Io(error),
-            error => ResponseError::Malformed(error.to_string()),
-        })?;
-        let frame = frame.ok_or(ResponseError::Closed)?;
-        let mut lines = frame.content().split(|&byte| byte == b'\n');
-        let first = lines.next().unwrap_or_default();
-        let code = PROTOCOL
-            .status_code(first)
-            .ok_or_else(|| malformed(first))?;
-        Ok(Self {
-            code,
-            // Besides records there may be the name of a peer.
-            records: lines
-                .filter(|line| is_record(line))
-                .filter_map(record)
-                .collect(),
-            text: frame.bytes().to_vec(),
-        })
+        Ok(framed(source)?)
     }
 }
 
 impl From<io::Error> for ResponseError {
     fn from(error: io::Error) -> Self {
-        if is_silence(&error) {
-            Self::TimedOut
-        } else {
-            Self::Io(error)
-        }
+        ReadError::of_wait(error, ANSWER_TIME, false).into()
     }
 }
 
-fn is_silence(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock
-    )
+impl From<ReadError> for ResponseError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Closed => Self::Closed,
+            ReadError::TimedOut { .. } => Self::TimedOut,
+            ReadError::TooLong(Limit::Answer(_)) => Self::TooLong,
+            ReadError::TooLong(limit) => Self::Malformed(limit.to_string()),
+            ReadError::Malformed { came, .. } => Self::Malformed(came),
+            ReadError::Io(error) => Self::Io(error),
+            _ => Self::CutOff,
+        }
+    }
 }
 
 /// Reads one response after another from one connection.
 #[derive(Debug, Default)]
 pub struct Responses {
+    dialect: Dialect,
     /// The status line of the next response, met where a record could have been.
     ahead: Option<Vec<u8>>,
     /// Whether this server ends its records with an empty line, once it has shown that. Where it
@@ -153,20 +130,53 @@ enum Line {
 }
 
 impl Responses {
-    /// Reads the next response.
-    ///
-    /// # Errors
-    /// [`ResponseError`], after at most [`ANSWER_TIME`] for a line.
+    /// Reads those of a connection that is spoken on in this dialect.
+    pub fn new(dialect: Dialect) -> Self {
+        Self {
+            dialect,
+            ..Self::default()
+        }
+    }
+
+    /// The dialect of the connection.
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// What a peer says before it closes the connection, where its dialect has words for it.
+    pub fn goodbye(&self, me: &Endpoint) -> Option<Request> {
+        (self.dialect == Dialect::Framed).then(|| Request::Delete(me.clone()))
+    }
+
+    /// Reads the next response, after waiting at most [`ANSWER_TIME`] for each line, or for a frame.
+    pub fn next(&mut self, source: &mut impl Source, asked: Asked) -> Result<Response, ReadError> {
+        match self.dialect {
+            Dialect::Text => self.text(source, asked),
+            Dialect::Framed => framed(source),
+        }
+    }
+
+    /// Reads what a server says unasked before it closes the connection. It is in text, for the
+    /// server may not have heard yet how it is spoken to.
+    pub fn last_word(&mut self, source: &mut impl Source) -> Result<Response, ReadError> {
+        self.text(source, Asked::Search)
+    }
+
+    /// As [`Responses::next`] in text.
     pub fn read(
         &mut self,
         source: &mut impl Source,
         asked: Asked,
     ) -> Result<Response, ResponseError> {
-        let (code, text) = self.status_line(source)?;
+        Ok(self.text(source, asked)?)
+    }
+
+    fn text(&mut self, source: &mut impl Source, asked: Asked) -> Result<Response, ReadError> {
+        let (code, bytes) = self.status_line(source)?;
         let mut response = Response {
             code,
             records: Vec::new(),
-            text,
+            bytes,
         };
         let mut empty_lines = 0;
         let mut has_records = false;
@@ -181,7 +191,7 @@ impl Responses {
                 None => LONGER_WHILE,
             };
             match next_line(source, patience)? {
-                Line::Silence if patience == ANSWER_TIME => return Err(ResponseError::TimedOut),
+                Line::Silence if patience == ANSWER_TIME => return Err(timed_out(true)),
                 Line::Silence => {
                     if has_records {
                         self.ends_records = Some(false);
@@ -194,12 +204,12 @@ impl Responses {
                         && asked == Asked::Search
                         && self.ends_records != Some(false) =>
                 {
-                    return Err(ResponseError::CutOff);
+                    return Err(ReadError::CutOff);
                 }
-                Line::Cut(_) => return Err(ResponseError::CutOff),
+                Line::Cut(_) => return Err(ReadError::CutOff),
                 Line::Close => break,
                 Line::Empty(line) => {
-                    response.text.extend(line);
+                    response.bytes.extend(line);
                     empty_lines += 1;
                     if has_records {
                         self.ends_records = Some(true);
@@ -216,9 +226,9 @@ impl Responses {
                     has_records = true;
                     // One that breaks the rules is printed like the others, and of no other use.
                     response.records.extend(record(&line));
-                    response.text.extend(line);
-                    if response.text.len() > MAX_RESPONSE {
-                        return Err(ResponseError::TooLong);
+                    response.bytes.extend(line);
+                    if response.bytes.len() > MAX_RESPONSE {
+                        return Err(too_long());
                     }
                 }
                 Line::Text(line) => return Err(malformed(&line)),
@@ -227,50 +237,37 @@ impl Responses {
         Ok(response)
     }
 
-    fn status_line(&mut self, source: &mut impl Source) -> Result<(u16, Vec<u8>), ResponseError> {
+    fn status_line(&mut self, source: &mut impl Source) -> Result<(u16, Vec<u8>), ReadError> {
         if let Some(line) = self.ahead.take() {
-            let code = PROTOCOL
-                .status_code(&line)
-                .ok_or_else(|| malformed(&line))?;
-            return Ok((code, line));
+            return Ok((code(&line)?, line));
         }
         let mut skipped = 0;
         loop {
             match next_line(source, ANSWER_TIME)? {
-                Line::Silence => return Err(ResponseError::TimedOut),
-                Line::Close => return Err(ResponseError::Closed),
+                Line::Silence => return Err(timed_out(false)),
+                Line::Close => return Err(ReadError::Closed),
                 Line::Empty(line) => skipped += line.len(),
                 // A record of the response before, which silence had ended too early.
                 Line::Text(line) if is_record(&line) => skipped += line.len(),
                 Line::Text(line) | Line::Cut(line) => {
-                    let code = PROTOCOL
-                        .status_code(&line)
-                        .ok_or_else(|| malformed(&line))?;
-                    return Ok((code, line));
+                    return Ok((code(&line)?, line));
                 }
             }
             if skipped > MAX_RESPONSE {
-                return Err(ResponseError::TooLong);
+                return Err(too_long());
             }
         }
     }
 }
 
 /// Reads a line, after waiting at most `patience` for its first byte.
-fn next_line(source: &mut impl Source, patience: Duration) -> Result<Line, ResponseError> {
+fn next_line(source: &mut impl Source, patience: Duration) -> Result<Line, ReadError> {
     source.allow(Some(patience));
     match source.fill_buf() {
         Ok([]) => return Ok(Line::Close),
         Ok(_) => {}
-        Err(e)
-            if matches!(
-                e.kind(),
-                io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock
-            ) =>
-        {
-            return Ok(Line::Silence);
-        }
-        Err(e) => return Err(e.into()),
+        Err(error) if is_silence(&error) => return Ok(Line::Silence),
+        Err(error) => return Err(error.into()),
     }
     source.allow(Some(patience.max(LONGER_WHILE)));
     let mut line = Vec::new();
@@ -278,8 +275,8 @@ fn next_line(source: &mut impl Source, patience: Duration) -> Result<Line, Respo
         Ok(_) if line.ends_with(b"\n") => {}
         Ok(_) if line.len() == MAX_LINE => return Err(malformed(&line)),
         Ok(_) => return Ok(Line::Cut(line)),
-        Err(e) if is_silence(&e) && patience < ANSWER_TIME => {}
-        Err(e) => return Err(e.into()),
+        Err(error) if is_silence(&error) && patience < ANSWER_TIME => {}
+        Err(error) => return Err(ReadError::of_wait(error, patience, true)),
     }
     let is_empty = line.trim_ascii_end().is_empty();
     Ok(if is_empty {
@@ -297,8 +294,36 @@ fn record(line: &[u8]) -> Option<Record> {
     Record::parse(str::from_utf8(line).ok()?)
 }
 
-fn malformed(line: &[u8]) -> ResponseError {
-    ResponseError::Malformed(printable(line.trim_ascii_end()))
+fn code(line: &[u8]) -> Result<u16, ReadError> {
+    PROTOCOL.status_code(line).ok_or_else(|| malformed(line))
+}
+
+fn malformed(line: &[u8]) -> ReadError {
+    ReadError::malformed(line, PROTOCOL.response())
+}
+
+fn too_long() -> ReadError {
+    let most = u64::try_from(MAX_RESPONSE).unwrap_or(u64::MAX);
+    Limit::Answer(most).into()
+}
+
+fn timed_out(began: bool) -> ReadError {
+    let time = ANSWER_TIME;
+    ReadError::TimedOut { time, began }
+}
+
+/// Reads a response in a frame.
+fn framed(source: &mut impl Source) -> Result<Response, ReadError> {
+    let frame = Frame::read_answer(source, ANSWER_TIME)?;
+    let mut lines = frame.content().split(|&byte| byte == b'\n');
+    let code = code(lines.next().unwrap_or_default())?;
+    // Besides records there may be the name of a peer.
+    let records = lines.filter(|line| is_record(line)).filter_map(record);
+    Ok(Response {
+        code,
+        records: records.collect(),
+        bytes: frame.into_bytes(),
+    })
 }
 
 #[cfg(test)]
@@ -318,7 +343,7 @@ mod tests {
 
     fn read(asked: Asked, text: &str) -> (u16, Vec<String>) {
         let response = Responses::default()
-            .read(&mut Script::then_silence(text), asked)
+            .next(&mut Script::then_silence(text), asked)
             .unwrap();
         told(&response)
     }
@@ -336,9 +361,9 @@ mod tests {
         ] {
             let mut source = Script::then_silence(text);
             let response = Responses::default()
-                .read(&mut source, Asked::Search)
+                .next(&mut source, Asked::Search)
                 .unwrap();
-            assert_eq!(response.text, text.as_bytes());
+            assert_eq!(response.bytes, text.as_bytes());
             assert_eq!(source.read_so_far(), text.len());
         }
     }
@@ -398,16 +423,16 @@ mod tests {
 
     #[test]
     fn a_close_ends_a_response_without_records_and_cuts_off_one_with_records() {
-        let read = |text: &str| Responses::default().read(&mut Script::of(text), Asked::Search);
+        let read = |text: &str| Responses::default().next(&mut Script::of(text), Asked::Search);
         assert_eq!(told(&read("P2P-CI/1.0 200 OK\r\n").unwrap()), records(&[]));
         assert_eq!(told(&read("P2P-CI/1.0 404 x").unwrap()), (404, vec![]));
-        assert!(matches!(read(""), Err(ResponseError::Closed)));
+        assert!(matches!(read(""), Err(ReadError::Closed)));
         for cut in ["RFC 1 A vm 5\n", "RFC 1 A vm 5", "RFC 1 A vm 5\nRFC 2 B"] {
             let read = read(&format!("P2P-CI/1.0 200 OK\n\n{cut}"));
-            assert!(matches!(read, Err(ResponseError::CutOff)), "{cut:?}");
+            assert!(matches!(read, Err(ReadError::CutOff)), "{cut:?}");
         }
         let mut source = Script::of("P2P-CI/1.0 200 OK\n\nRFC 1 A vm 5\n");
-        let added = Responses::default().read(&mut source, Asked::Add).unwrap();
+        let added = Responses::default().next(&mut source, Asked::Add).unwrap();
         assert_eq!(told(&added), records(&["1 A"]));
     }
 
@@ -418,7 +443,7 @@ mod tests {
              RFC 2 B vm 5\n\nRFC 3 late vm 5\nP2P-CI/1.0 200 OK\n\n\n",
         );
         let mut responses = Responses::default();
-        let mut next = || told(&responses.read(&mut source, Asked::Search).unwrap());
+        let mut next = || told(&responses.next(&mut source, Asked::Search).unwrap());
         assert_eq!(next(), records(&["1 A"]));
         assert_eq!(next(), (404, vec![]));
         assert_eq!(next(), records(&["2 B"]));
@@ -430,9 +455,9 @@ mod tests {
         let text = "P2P-CI/1.0 200 OK\n\nRFC 1 A vm 5\n\nP2P-CI/1.0 200 OK\n\nRFC 1 A vm 5\n";
         let mut source = Script::then_silence(text);
         let mut responses = Responses::default();
-        assert!(responses.read(&mut source, Asked::Search).is_ok());
-        let paused = responses.read(&mut source, Asked::Search);
-        assert!(matches!(paused, Err(ResponseError::TimedOut)));
+        assert!(responses.next(&mut source, Asked::Search).is_ok());
+        let paused = responses.next(&mut source, Asked::Search);
+        assert!(matches!(paused, Err(ReadError::TimedOut { .. })));
     }
 
     #[test]
@@ -441,10 +466,10 @@ mod tests {
         assert_eq!(read(Asked::Search, text), records(&["1 A", "4 D"]));
         let latin = b"P2P-CI/1.0 200 OK\n\nRFC 1 \xe9 vm 5\nRFC 2 B vm 5\n\n".as_slice();
         let response = Responses::default()
-            .read(&mut Script::of(latin), Asked::Search)
+            .next(&mut Script::of(latin), Asked::Search)
             .unwrap();
         assert_eq!(told(&response), records(&["2 B"]));
-        assert_eq!(response.text, latin);
+        assert_eq!(response.bytes, latin);
     }
 
     #[test]
@@ -455,12 +480,58 @@ mod tests {
             "P2P-CI/1.0 200 OK\n\nnonsense\n",
             "RFC\n",
         ] {
-            let read = Responses::default().read(&mut Script::of(text), Asked::Search);
-            assert!(matches!(read, Err(ResponseError::Malformed(_))), "{text:?}");
+            let read = Responses::default().next(&mut Script::of(text), Asked::Search);
+            assert!(matches!(read, Err(ReadError::Malformed { .. })), "{text:?}");
         }
         let endless = "x".repeat(20_000);
-        let read = Responses::default().read(&mut Script::of(endless), Asked::Search);
-        assert!(matches!(read, Err(ResponseError::Malformed(_))));
+        let read = Responses::default().next(&mut Script::of(endless), Asked::Search);
+        assert!(matches!(read, Err(ReadError::Malformed { .. })));
+    }
+
+    #[test]
+    fn in_frames_each_frame_is_a_response() {
+        let frames = [
+            "P2P-CI/1.0 200 OK\nRFC 1 A vm 5\nRFC 2 B bad/host 5",
+            "P2P-CI/1.0 404 NOT FOUND",
+            "P2P-CI/1.0 200 OK\nvm 5\nRFC 3 C vm 5\n",
+        ]
+        .map(|content| Frame::around(content.as_bytes()).into_bytes());
+        let mut source = Script::of(frames.concat());
+        let mut responses = Responses::new(Dialect::Framed);
+        let expected = [records(&["1 A"]), (404, vec![]), records(&["3 C"])];
+        for (frame, expected) in frames.into_iter().zip(expected) {
+            let response = responses.next(&mut source, Asked::Search).unwrap();
+            assert_eq!(told(&response), expected);
+            assert_eq!(response.bytes, frame);
+        }
+        let closed = responses.next(&mut source, Asked::Search);
+        assert!(matches!(closed, Err(ReadError::Closed)));
+        for (wrong, is_nonsense) in [
+            ("15        HTTP/1.1 200 OK", true),
+            ("P2P-CI/1.0 503", true),
+            ("0         ", true),
+            ("1048577   ", true),
+            ("25        HTTP/1.1 200 OK", false),
+        ] {
+            let read = responses.next(&mut Script::of(wrong), Asked::Search);
+            let error = read.unwrap_err();
+            assert_eq!(error.may_speak_otherwise(), is_nonsense, "{error}");
+        }
+    }
+
+    #[test]
+    fn the_last_word_of_a_server_is_in_text_whatever_it_was_asked() {
+        for dialect in [Dialect::Text, Dialect::Framed] {
+            let mut source = Script::of("P2P-CI/1.0 503 Service Unavailable\r\n\r\n\r\n");
+            let mut responses = Responses::new(dialect);
+            assert_eq!(responses.last_word(&mut source).unwrap().code, 503);
+            let me = Endpoint::parse("vm:5", crate::wire::Port::MIN).unwrap();
+            let goodbye = responses
+                .goodbye(&me)
+                .map(|goodbye| goodbye.encode(dialect));
+            let framed = b"31        DEL P2P-CI/1.0\nHOST: vm\nPORT: 5".to_vec();
+            assert_eq!(goodbye, (dialect == Dialect::Framed).then_some(framed));
+        }
     }
 
     proptest! {
@@ -470,7 +541,7 @@ mod tests {
                         P2P-CI/1.0 404 Not Found\r\n\r\n\r\nP2P-CI/1.0 200 OK\r\n\r\n\r\n";
             let all = |mut source: Script| {
                 let mut responses = Responses::default();
-                let mut next = || responses.read(&mut source, Asked::Search).unwrap();
+                let mut next = || responses.next(&mut source, Asked::Search).unwrap();
                 [next(), next(), next()]
             };
             prop_assert_eq!(all(Script::of(text)), all(Script::in_pieces(text, &cuts)));
@@ -479,7 +550,7 @@ mod tests {
         #[test]
         fn arbitrary_bytes_never_panic(bytes: Vec<u8>) {
             let mut source = Script::of(bytes);
-            let _ = Responses::default().read(&mut source, Asked::Add);
+            let _ = Responses::default().next(&mut source, Asked::Add);
         }
     }
 }

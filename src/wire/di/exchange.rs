@@ -4,10 +4,10 @@ use std::fmt;
 use std::io::Write;
 use std::time::SystemTime;
 
-use super::{Origin, PROTOCOL, Response, ResponseError, VERSION, lines, write_head, wrong_line};
+use super::{Origin, PROTOCOL, VERSION, lines, write_head};
 use crate::wire::dates::http_date;
 use crate::wire::protocol::{Reject, Status, fields, unknown_method};
-use crate::wire::{Endpoint, Head, Host, Record, RfcNumber, Title};
+use crate::wire::{Endpoint, Head, Host, ReadError, Record, RfcNumber, Title};
 
 /// What a peer asks another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,16 +93,8 @@ pub fn index(records: &[Timed], origin: Origin<'_>) -> Vec<u8> {
 }
 
 /// Reads the body of the answer to `RFCQuery`.
-///
-/// # Errors
-/// [`ResponseError::Line`].
-pub fn read_index(body: &[u8]) -> Result<Vec<Timed>, ResponseError> {
-    lines(body)
-        .map(|line| {
-            let line = line?;
-            timed(line).ok_or_else(|| wrong_line(line))
-        })
-        .collect()
+pub fn read_index(body: &[u8]) -> Result<Vec<Timed>, ReadError> {
+    lines(body, "a record", timed)
 }
 
 fn timed(line: &str) -> Option<Timed> {
@@ -188,23 +180,19 @@ impl Digest {
     }
 }
 
-/// The digest that a response announces; `None` where it announces none that we know.
-///
-/// # Errors
-/// [`ResponseError`] where it is no SHA-256.
-pub fn announced_digest(response: &Response) -> Result<Option<Digest>, ResponseError> {
-    let Some(value) = response.head.field("Digest")? else {
+/// The digest that the head of a response announces; `None` where it announces none that we know.
+pub fn announced_digest(head: &Head) -> Result<Option<Digest>, ReadError> {
+    let Some(value) = head.field("Digest")? else {
         return Ok(None);
     };
-    let Some((name, hex)) = value.split_once('=') else {
-        return Err(ResponseError::WrongField("Digest"));
-    };
-    if !name.eq_ignore_ascii_case("sha-256") {
-        return Ok(None);
+    let wrong = ReadError::Header("Digest");
+    match value.split_once('=') {
+        Some((name, hex)) if name.eq_ignore_ascii_case("sha-256") => {
+            Digest::parse(hex).map(Some).ok_or(wrong)
+        }
+        Some(_) => Ok(None),
+        None => Err(wrong),
     }
-    Digest::parse(hex)
-        .map(Some)
-        .ok_or(ResponseError::WrongField("Digest"))
 }
 
 #[cfg(test)]
@@ -281,11 +269,10 @@ mod tests {
             "ab".repeat(32)
         );
         assert_eq!(text, expected);
-        let response = Response::parse(head(&text)).unwrap();
-        assert_eq!(announced_digest(&response).unwrap(), Some(digest));
+        assert_eq!(announced_digest(&head(&text)).unwrap(), Some(digest));
         for (value, is_error) in [("md5=x", false), ("sha-256=xyz", true), ("sha-256", true)] {
             let text = format!("P2P-DI/1.0 200 OK\r\nDigest: {value}\r\n\r\n");
-            let announced = announced_digest(&Response::parse(head(&text)).unwrap());
+            let announced = announced_digest(&head(&text));
             assert_eq!(announced.is_err(), is_error, "{value}");
             assert_ne!(announced.ok().flatten(), Some(digest));
         }

@@ -8,12 +8,13 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 
 use super::ResponseError;
+use super::answer::Answer;
 use super::exchange::Timed;
-use super::registration::{ActivePeer, Cookie};
-use crate::wire::dates::{content_length, http_date};
-use crate::wire::frame::{self, Frame, FrameError, MAX_FRAME};
+use super::registration::{ActivePeer, Cookie, Registration};
+use crate::wire::dates::http_date;
+use crate::wire::frame::{Frame, MAX_FRAME};
 use crate::wire::protocol::{Reject, Status, printable, required};
-use crate::wire::{Endpoint, Head, HeadError, Host, Port, Record, RfcNumber, Source, Waits};
+use crate::wire::{Endpoint, Head, Host, Port, ReadError, Record, RfcNumber, Source};
 
 /// The version in every start line.
 const VERSION: &str = "HTTP/1.1";
@@ -103,9 +104,20 @@ pub fn response(body: Option<&[u8]>) -> Option<Frame> {
             format!("{VERSION} 200 OK\r\n\r\n").as_bytes(),
         ));
     };
-    let head = format!("{VERSION} 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
-    let content = [head.as_bytes(), body].concat();
+    let content = [body_head(body.len()).as_bytes(), body].concat();
     (content.len() <= MAX_FRAME).then(|| Frame::around(&content))
+}
+
+/// Whether a body of this length goes into a frame.
+pub(in crate::wire) fn fits(length: u64) -> bool {
+    usize::try_from(length).is_ok_and(|length| {
+        let head = body_head(length).len();
+        length <= MAX_FRAME && head + length <= MAX_FRAME
+    })
+}
+
+fn body_head(length: usize) -> String {
+    format!("{VERSION} 200 OK\r\nContent-Length: {length}\r\n\r\n")
 }
 
 /// A response that says no. What is unknown or not there is 403.
@@ -139,6 +151,20 @@ pub struct PeerObject {
 }
 
 impl PeerObject {
+    /// A peer as it is told, by this cookie.
+    pub(super) fn of(registration: &Registration, cookie: u32) -> Self {
+        let Endpoint { host, port } = &registration.peer;
+        Self {
+            hostname: host.to_string(),
+            cookie,
+            port: port.get(),
+            last_active_time: seconds(registration.heard),
+            registration_count: registration.registrations,
+            active: registration.is_active,
+            ttl: registration.ttl,
+        }
+    }
+
     /// The object as JSON.
     pub fn to_json(&self) -> String {
         // It has nothing that JSON could not hold.
@@ -213,108 +239,100 @@ impl DocumentObject {
 }
 
 /// The body of the answer to rfcquery.
-pub fn documents(records: &[Record]) -> String {
-    let objects: Vec<_> = records.iter().map(DocumentObject::from).collect();
+pub fn documents<'a>(records: impl IntoIterator<Item = &'a Record>) -> String {
+    let objects: Vec<_> = records.into_iter().map(DocumentObject::from).collect();
     serde_json::to_string(&objects).unwrap_or_default()
+}
+
+/// The code of an answer.
+pub(super) fn http_code(head: &Head) -> Result<u16, ReadError> {
+    let line = head.start_line();
+    let mut words = str::from_utf8(line)
+        .unwrap_or_default()
+        .split_ascii_whitespace();
+    let version = words.next().filter(|word| word.starts_with("HTTP/1."));
+    let code = version.and(words.next()).and_then(|code| code.parse().ok());
+    code.ok_or_else(|| ReadError::malformed(line, "an HTTP/1.1 response"))
+}
+
+/// The peer of an answer to register or keepalive.
+pub(super) fn read_peer(body: &[u8]) -> Result<PeerObject, ReadError> {
+    serde_json::from_slice(body).map_err(|_| ReadError::malformed(body, "a peer"))
+}
+
+/// The peers of an answer to pquery. Objects that are not encoded again are read as well, and
+/// what is no peer is left out.
+pub(super) fn read_peers(body: &[u8]) -> Result<Vec<ActivePeer>, ReadError> {
+    let told: Result<Vec<Told>, _> = serde_json::from_slice(body);
+    let told = told.map_err(|_| ReadError::malformed(body, "a list of peers"))?;
+    Ok(told.into_iter().filter_map(active_peer).collect())
+}
+
+/// The records of an answer to rfcquery. They have no port: it is that of the peer that `ports`
+/// knows at their host. What is said of an unknown host is left out, for nobody could be asked for
+/// it, and so is what breaks the rules.
+pub(in crate::wire) fn read_documents(
+    body: &[u8],
+    ports: impl Fn(&Host) -> Option<Port>,
+) -> Result<Vec<Timed>, ReadError> {
+    let told: Result<Vec<DocumentObject>, _> = serde_json::from_slice(body);
+    let told = told.map_err(|_| ReadError::malformed(body, "a list of documents"))?;
+    let record = |object: DocumentObject| {
+        let host: Host = object.hostname.parse().ok()?;
+        let port = ports(&host)?;
+        Some(Record {
+            number: RfcNumber::new(object.number)?,
+            title: object.title.parse().ok()?,
+            holder: Endpoint { host, port },
+        })
+    };
+    let timed = |record| Timed {
+        record,
+        ttl: super::TTL,
+    };
+    Ok(told.into_iter().filter_map(record).map(timed).collect())
 }
 
 /// Reads the frame of a response, within `time`.
 pub fn read(source: &mut impl Source, time: Duration) -> Result<Frame, ResponseError> {
-    let waits = Waits {
-        first: Some(time.min(frame::ANSWER_TIME)),
-        whole: time,
-    };
-    match frame::read(source, waits, MAX_FRAME) {
-        Ok(frame) => frame.ok_or(ResponseError::Closed),
-        Err(FrameError::TimedOut) => Err(HeadError::TimedOut.into()),
-        Err(FrameError::CutOff) => Err(HeadError::CutOff.into()),
-        Err(FrameError::Io(error)) => Err(HeadError::Io(error).into()),
-        Err(error) => Err(ResponseError::Line(error.to_string())),
-    }
+    Ok(Frame::read_answer(source, time)?)
 }
 
 /// A response that was received.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Response<'a> {
+pub struct Response {
     /// The code of the status line.
     pub code: u16,
     /// The body, which is empty where there is none.
-    pub body: &'a [u8],
+    pub body: Vec<u8>,
 }
 
-impl<'a> Response<'a> {
+impl Response {
     /// Reads a response.
-    pub fn parse(frame: &'a Frame) -> Result<Self, ResponseError> {
-        let (head, body) = Head::parse(frame.content())?;
-        let wrong = || ResponseError::NoStatusLine(printable(head.start_line()));
-        let line = str::from_utf8(head.start_line()).map_err(|_| wrong())?;
-        let mut words = line.split_ascii_whitespace();
-        let version = words.next().filter(|word| word.starts_with("HTTP/1."));
-        version.ok_or_else(wrong)?;
-        let code = words.next().and_then(|code| code.parse().ok());
-        let code = code.ok_or_else(wrong)?;
-        let length = head.field("Content-Length")?;
-        let length = length.map(|value| {
-            let length = content_length(value).and_then(|length| usize::try_from(length).ok());
-            length.ok_or(ResponseError::WrongField("Content-Length"))
-        });
-        let length = length.transpose()?.unwrap_or(body.len());
-        let cut = || ResponseError::CutOff {
-            got: u64::try_from(body.len()).unwrap_or(u64::MAX),
-            length: u64::try_from(length).unwrap_or(u64::MAX),
-        };
-        let body = body.get(..length).ok_or_else(cut)?;
-        Ok(Self { code, body })
+    pub fn parse(frame: &Frame) -> Result<Self, ResponseError> {
+        let answer = Answer::framed(frame.clone())?;
+        Ok(Self {
+            code: answer.code,
+            body: answer.body().to_vec(),
+        })
     }
 
     /// The peer of an answer to register or keepalive.
-    ///
-    /// # Errors
-    /// [`ResponseError::Line`] where the body is no such object.
     pub fn peer(&self) -> Result<PeerObject, ResponseError> {
-        serde_json::from_slice(self.body).map_err(|_| self.wrong())
+        Ok(read_peer(&self.body)?)
     }
 
-    /// The peers of an answer to pquery. Objects that are not encoded again are read as well, and
-    /// what is no peer is left out.
-    ///
-    /// # Errors
-    /// [`ResponseError::Line`] where the body is no list of peers.
+    /// The peers of an answer to pquery.
     pub fn peers(&self) -> Result<Vec<ActivePeer>, ResponseError> {
-        let told: Vec<Told> = serde_json::from_slice(self.body).map_err(|_| self.wrong())?;
-        Ok(told.into_iter().filter_map(active_peer).collect())
+        Ok(read_peers(&self.body)?)
     }
 
-    /// The records of an answer to rfcquery. They have no port: it is that of the peer that
-    /// `ports` knows at their host. What is said of an unknown host is left out, for nobody could
-    /// be asked for it, and so is what breaks the rules.
-    ///
-    /// # Errors
-    /// [`ResponseError::Line`] where the body is no list of documents.
+    /// The records of an answer to rfcquery.
     pub fn documents(
         &self,
         ports: impl Fn(&Host) -> Option<Port>,
     ) -> Result<Vec<Timed>, ResponseError> {
-        let told: Vec<DocumentObject> =
-            serde_json::from_slice(self.body).map_err(|_| self.wrong())?;
-        let record = |object: DocumentObject| {
-            let host: Host = object.hostname.parse().ok()?;
-            let port = ports(&host)?;
-            Some(Record {
-                number: RfcNumber::new(object.number)?,
-                title: object.title.parse().ok()?,
-                holder: Endpoint { host, port },
-            })
-        };
-        let timed = |record| Timed {
-            record,
-            ttl: super::TTL,
-        };
-        Ok(told.into_iter().filter_map(record).map(timed).collect())
-    }
-
-    fn wrong(&self) -> ResponseError {
-        ResponseError::Line(printable(self.body))
+        Ok(read_documents(&self.body, ports)?)
     }
 }
 
@@ -436,7 +454,7 @@ mod tests {
         );
         let parse = |text: &str| {
             let frame = Frame::around(text.as_bytes());
-            Response::parse(&frame).map(|r| (r.code, r.body.to_vec()))
+            Response::parse(&frame).map(|r| (r.code, r.body))
         };
         assert_eq!(
             parse("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nabc").unwrap(),

@@ -6,16 +6,20 @@
 //! response has the shape of [`Response`]. Where a comment here names a section, it is one of the
 //! agreement of P2P-DI/1.0.
 
+pub(super) mod answer;
+pub mod client;
 pub mod exchange;
 pub mod framed;
 pub mod registration;
+pub mod server;
 
 use std::io::{self, Write};
 use std::time::{Duration, SystemTime};
 
 use super::dates::{self, http_date};
+use super::error::Limit;
 use super::protocol::{Protocol, Status, StatusLine};
-use super::{FieldError, Head, HeadError, Source, Waits};
+use super::{FieldError, Head, HeadError, ReadError, Source, Waits};
 
 /// The well-known port of the registration server (section 1).
 pub const REGISTRATION_PORT: u16 = 65243;
@@ -139,6 +143,23 @@ impl From<io::Error> for ResponseError {
     }
 }
 
+impl From<ReadError> for ResponseError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Closed => Self::Closed,
+            ReadError::Short { got, length } => Self::CutOff { got, length },
+            ReadError::TooLong(Limit::Answer(most)) => Self::TooLong(most),
+            ReadError::TooLong(Limit::Frame { .. }) => Self::Line(error.to_string()),
+            ReadError::Malformed { came, expected } if expected.ends_with(" response") => {
+                Self::NoStatusLine(came)
+            }
+            ReadError::Malformed { came, .. } => Self::Line(came),
+            ReadError::Header(name) => Self::WrongField(name),
+            error => Self::Head(error.into()),
+        }
+    }
+}
+
 impl Response {
     /// Reads the head of a response.
     pub fn read(source: &mut impl Source, time: Duration) -> Result<Self, ResponseError> {
@@ -193,29 +214,23 @@ impl Response {
         }
     }
 
-    /// The value of a header that the message needs.
-    fn needed<T: std::str::FromStr>(&self, name: &'static str) -> Result<T, ResponseError> {
-        let value = self.head.field(name)?;
-        value
-            .and_then(|value| value.parse().ok())
-            .ok_or(ResponseError::WrongField(name))
-    }
-
     /// When the document was last modified, where the response says so in a way that can be read.
     pub fn last_modified(&self) -> Option<SystemTime> {
         dates::last_modified(&self.head)
     }
 }
 
-/// The lines of a body, each without its end.
-fn lines(body: &[u8]) -> impl Iterator<Item = Result<&str, ResponseError>> {
+/// Reads the lines of a body, each of which is `expected`.
+fn lines<T>(
+    body: &[u8],
+    expected: &'static str,
+    read: impl Fn(&str) -> Option<T>,
+) -> Result<Vec<T>, ReadError> {
     let lines = body.split(|&byte| byte == b'\n');
     let lines = lines.map(<[u8]>::trim_ascii_end);
-    lines.filter(|line| !line.is_empty()).map(|line| {
-        str::from_utf8(line).map_err(|_| ResponseError::Line(super::protocol::printable(line)))
-    })
-}
-
-fn wrong_line(line: &str) -> ResponseError {
-    ResponseError::Line(super::protocol::printable(line.as_bytes()))
+    let lines = lines.filter(|line| !line.is_empty()).map(|line| {
+        let read = str::from_utf8(line).ok().and_then(&read);
+        read.ok_or_else(|| ReadError::malformed(line, expected))
+    });
+    lines.collect()
 }

@@ -3,10 +3,12 @@
 use std::fmt;
 use std::io::Write;
 use std::str::FromStr;
+use std::time::SystemTime;
 
-use super::{Origin, PROTOCOL, Response, ResponseError, VERSION, lines, write_head, wrong_line};
+use super::answer::needed;
+use super::{Origin, PROTOCOL, VERSION, lines, write_head};
 use crate::wire::protocol::{Reject, Status, fields, required, unknown_method};
-use crate::wire::{Endpoint, Head};
+use crate::wire::{Endpoint, Head, ReadError};
 
 /// By what a registration server knows a peer again: a small number, which ours count from 1 and
 /// others from 0. It authenticates nobody.
@@ -140,6 +142,23 @@ impl Request {
     }
 }
 
+/// A peer as the registration server knows it at some time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Registration {
+    /// By what the peer is known.
+    pub cookie: Cookie,
+    /// Where its upload server is reached.
+    pub peer: Endpoint,
+    /// Whether it is active.
+    pub is_active: bool,
+    /// For how many seconds it is active, unless it says so again.
+    pub ttl: u32,
+    /// How often it has registered in the last 30 days.
+    pub registrations: u32,
+    /// When it was last heard of.
+    pub heard: SystemTime,
+}
+
 /// The answer to REGISTER.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Registered {
@@ -167,19 +186,16 @@ impl Registered {
         write_head(Status::Ok, origin, &fields, 0)
     }
 
-    /// Reads the response.
-    ///
-    /// # Errors
-    /// [`ResponseError`]; a missing count of registrations is none.
-    pub fn parse(response: &Response) -> Result<Self, ResponseError> {
-        let cookie = Cookie::from(response.needed::<u32>("Cookie")?);
+    /// Reads the head of the response. A missing count of registrations is no error.
+    pub fn parse(head: &Head) -> Result<Self, ReadError> {
+        let cookie = Cookie::from(needed::<u32>(head, "Cookie")?);
         if cookie < Cookie::FIRST {
-            return Err(ResponseError::WrongField("Cookie"));
+            return Err(ReadError::Header("Cookie"));
         }
         Ok(Self {
             cookie,
-            ttl: response.needed("TTL")?,
-            registrations: response.needed("Registrations").unwrap_or_default(),
+            ttl: needed(head, "TTL")?,
+            registrations: needed(head, "Registrations").unwrap_or_default(),
         })
     }
 }
@@ -221,16 +237,8 @@ pub fn peer_list(peers: &[ActivePeer], origin: Origin<'_>) -> Vec<u8> {
 }
 
 /// Reads the body of the answer to PQUERY.
-///
-/// # Errors
-/// [`ResponseError::Line`].
-pub fn read_peer_list(body: &[u8]) -> Result<Vec<ActivePeer>, ResponseError> {
-    lines(body)
-        .map(|line| {
-            let line = line?;
-            active_peer(line).ok_or_else(|| wrong_line(line))
-        })
-        .collect()
+pub fn read_peer_list(body: &[u8]) -> Result<Vec<ActivePeer>, ReadError> {
+    lines(body, "a peer", active_peer)
 }
 
 fn active_peer(line: &str) -> Option<ActivePeer> {
@@ -247,7 +255,6 @@ fn active_peer(line: &str) -> Option<ActivePeer> {
 mod tests {
     use super::*;
     use crate::wire::protocol::tests::head;
-    use std::time::SystemTime;
 
     const ORIGIN: Origin<'static> = Origin {
         date: SystemTime::UNIX_EPOCH,
@@ -313,9 +320,7 @@ mod tests {
             "P2P-DI/1.0 200 OK\r\n{BEGIN}Cookie: 1\r\nTTL: 7200\r\nRegistrations: 3\r\nContent-Length: 0\r\n\r\n"
         );
         assert_eq!(text, expected);
-        let response = Response::parse(head(&text)).unwrap();
-        assert_eq!(Registered::parse(&response).unwrap(), registered);
-        assert_eq!((response.code, response.length), (200, Some(0)));
+        assert_eq!(Registered::parse(&head(&text)).unwrap(), registered);
     }
 
     #[test]

@@ -18,7 +18,7 @@ fn heads(mut stream: Stream<'_>) -> (Vec<Vec<u8>>, bool) {
     let mut heads = Vec::new();
     let mut requests = Requests::default();
     loop {
-        match requests.next(&mut stream, WAITS, |_| false) {
+        match requests.read(&mut stream, WAITS, |_| false) {
             Ok(Some(head)) => {
                 let _ = (
                     head.field("Host"),

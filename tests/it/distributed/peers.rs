@@ -63,7 +63,7 @@ fn a_place_where_no_cookie_can_be_kept_is_no_reason_not_to_take_part() {
     command.env(STATE, folder.path().join("file"));
     let mut peer = started_peer("peer", command);
     peer.expect("[PEER] Registered with cookie 1 for 7200 seconds\n");
-    peer.expect_error("Warning: the cookie can't be kept in ");
+    peer.expect_error("warning: the cookie can't be kept in ");
 }
 
 #[test]

@@ -1,0 +1,382 @@
+//! The index server's side of a connection: what it is asked, and how it answers, in the dialect of
+//! the peer.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use super::PROTOCOL;
+use super::framed::frame;
+use super::p2s::{Request, refusal};
+use crate::wire::dialect::Incoming;
+use crate::wire::frame::{MAX_FRAME, PREFIX, write_length};
+use crate::wire::protocol::{Status, StatusLine};
+use crate::wire::{
+    Dialect, Endpoint, Head, ReadError, Received, Record, Reject, Source, Title, Waits,
+};
+
+/// The conversation of the index server with one peer.
+#[derive(Debug, Default)]
+pub struct Conversation(Incoming);
+
+impl Conversation {
+    /// Reads the next request, which is whole within `time` of its first byte; before that the peer
+    /// may be silent for ever. `Ok(None)` is the end of the stream before one began.
+    pub fn next(
+        &mut self,
+        source: &mut impl Source,
+        time: Duration,
+    ) -> Result<Option<Received<Request>>, ReadError> {
+        let waits = Waits {
+            first: None,
+            whole: time,
+        };
+        let is_request = |head: &Head| Request::parse(head).is_ok();
+        let message = self.0.next(source, waits, is_request)?;
+        let dialect = self.0.dialect();
+        Ok(message.map(|message| message.received(|head| parse(head, dialect))))
+    }
+
+    /// A whole answer without records.
+    pub fn refusal(&self, status: Status) -> Vec<u8> {
+        let text = refusal(status);
+        match self.0.dialect() {
+            Dialect::Text => text,
+            Dialect::Framed => frame(&text).into_bytes(),
+        }
+    }
+
+    /// Begins to answer a request with records. The answer is written into `out`, which is cleared,
+    /// and at most `most_told` of its records are [told](Answer::told).
+    pub fn answer(&self, request: &Request, mut out: Vec<u8>, most_told: usize) -> Answer {
+        out.clear();
+        let dialect = self.0.dialect();
+        let if_none = match request {
+            Request::Lookup { .. } => Status::NotFound,
+            Request::List { .. } if dialect == Dialect::Framed => Status::NotFound,
+            _ => Status::Ok,
+        };
+        let mut answer = Answer {
+            dialect,
+            out,
+            if_none,
+            has_begun: false,
+            is_full: false,
+            records: 0,
+            most_told,
+            excerpt: None,
+        };
+        if let Request::Delete(peer) = request {
+            answer.begin(Status::Ok);
+            answer.peer(peer);
+        }
+        answer
+    }
+}
+
+fn parse(head: &Head, dialect: Dialect) -> Result<Request, Reject> {
+    let mut request = Request::parse(head)?;
+    if let Request::Lookup { title, .. } = &mut request
+        && dialect == Dialect::Text
+    {
+        *title = Title::default();
+    }
+    Ok(request)
+}
+
+/// An answer with records, while it is written. One in text may leave piece by piece, so that memory
+/// holds a part of it; one in frames is one frame, and ends with the last record that fits.
+#[derive(Debug)]
+pub struct Answer {
+    dialect: Dialect,
+    out: Vec<u8>,
+    /// The status of an answer without records.
+    if_none: Status,
+    has_begun: bool,
+    is_full: bool,
+    records: usize,
+    most_told: usize,
+    /// The beginning of an answer that is told in part, and how many records are in it.
+    excerpt: Option<(Vec<u8>, usize)>,
+}
+
+impl Answer {
+    /// Adds a record.
+    pub fn record(&mut self, record: &Record) {
+        if self.is_full {
+            return;
+        }
+        if !self.has_begun {
+            self.begin(Status::Ok);
+        }
+        if self.records == self.most_told {
+            self.take_excerpt();
+        }
+        match self.dialect {
+            Dialect::Text => record.write(&mut self.out),
+            Dialect::Framed => {
+                let before = self.out.len();
+                self.out.push(b'\n');
+                record.write_line(&mut self.out);
+                if self.out.len() > PREFIX + MAX_FRAME {
+                    self.out.truncate(before);
+                    self.is_full = true;
+                    return;
+                }
+            }
+        }
+        self.records += 1;
+    }
+
+    /// Whether no more records fit.
+    pub fn is_full(&self) -> bool {
+        self.is_full
+    }
+
+    /// Sends what may leave before the answer is complete.
+    pub fn send_ready(&mut self, out: &mut impl Write) -> io::Result<()> {
+        if self.dialect == Dialect::Text && !self.out.is_empty() {
+            self.take_excerpt();
+            out.write_all(&self.out)?;
+            self.out.clear();
+        }
+        Ok(())
+    }
+
+    /// Completes the answer.
+    pub fn end(&mut self) {
+        if !self.has_begun {
+            self.begin(self.if_none);
+        }
+        match self.dialect {
+            Dialect::Text => {
+                self.out.extend_from_slice(b"\r\n");
+                if let Some((excerpt, records)) = &mut self.excerpt
+                    && *records == self.records
+                {
+                    // All of it was sent already, but for its end.
+                    excerpt.extend_from_slice(&self.out);
+                }
+            }
+            Dialect::Framed => {
+                write_length(&mut self.out);
+                let length = self.out.get(..PREFIX).unwrap_or_default();
+                if let Some((excerpt, _)) = &mut self.excerpt {
+                    excerpt.splice(..PREFIX, length.iter().copied());
+                }
+            }
+        }
+    }
+
+    /// A complete answer as it is told, and how many records there are after those that are told.
+    pub fn told(&self) -> (&[u8], usize) {
+        match &self.excerpt {
+            Some((excerpt, records)) => (excerpt, self.records - records),
+            None => (&self.out, 0),
+        }
+    }
+
+    /// Sends what was not sent yet of a complete answer. Gives the memory back, for the next one.
+    pub fn send(self, out: &mut impl Write) -> io::Result<Vec<u8>> {
+        out.write_all(&self.out)?;
+        Ok(self.out)
+    }
+
+    fn begin(&mut self, status: Status) {
+        self.has_begun = true;
+        let line = StatusLine(PROTOCOL, status);
+        // Writing to memory does not fail.
+        let _ = match self.dialect {
+            Dialect::Text => write!(self.out, "{line}\r\n\r\n"),
+            Dialect::Framed => {
+                let line = line.to_string().to_ascii_uppercase();
+                write!(self.out, "{:PREFIX$}{line}", "")
+            }
+        };
+    }
+
+    /// In frames the answer to DEL names the peer first.
+    fn peer(&mut self, Endpoint { host, port }: &Endpoint) {
+        if self.dialect == Dialect::Framed {
+            let _ = write!(self.out, "\n{host} {port}");
+        }
+    }
+
+    fn take_excerpt(&mut self) {
+        if self.excerpt.is_none() {
+            self.excerpt = Some((self.out.clone(), self.records));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::frame::Frame;
+    use crate::wire::testing::Script;
+
+    const TIME: Duration = Duration::from_secs(1);
+
+    fn framed(content: &str) -> String {
+        format!("{:<10}{content}", content.len())
+    }
+
+    fn record(number: u32) -> Record {
+        Record::parse(&format!("RFC {number} A: b vm 5")).unwrap()
+    }
+
+    /// A conversation that has come to its first request.
+    fn asked(text: &str) -> (Conversation, Request) {
+        let mut conversation = Conversation::default();
+        let received = conversation.next(&mut Script::of(text), TIME);
+        let request = received.unwrap().unwrap().request.unwrap();
+        (conversation, request)
+    }
+
+    /// What a request in `text` is answered with these records.
+    fn answered(text: &str, records: &[Record]) -> String {
+        let (conversation, request) = asked(text);
+        let mut answer = conversation.answer(&request, b"old".to_vec(), 200);
+        for record in records {
+            answer.record(record);
+        }
+        answer.end();
+        String::from_utf8(answer.send(&mut io::sink()).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn requests_in_a_row_are_read_with_what_stood_on_the_wire() {
+        let list = "LIST ALL P2P-CI/1.0\nHost: vm\n\n";
+        let frame = framed("LISTALL P2P-CI/1.0\nHOST: vm");
+        let wrong = framed("");
+        for (stream, expected) in [
+            (format!("\n\n{list}\n{list}"), [list, list]),
+            (format!("{frame}{wrong}"), [&frame, &wrong]),
+        ] {
+            let (mut source, mut conversation) = (Script::of(stream), Conversation::default());
+            for expected in expected {
+                let received = conversation.next(&mut source, TIME).unwrap().unwrap();
+                assert_eq!(String::from_utf8(received.bytes).unwrap(), expected);
+                assert_eq!(received.request.is_ok(), expected != wrong);
+            }
+            assert!(conversation.next(&mut source, TIME).unwrap().is_none());
+        }
+    }
+
+    #[test]
+    fn what_can_not_be_read_is_answered_in_the_dialect_that_was_begun() {
+        for (stream, answer) in [
+            ("5x        ", framed("P2P-CI/1.0 400 BAD REQUEST")),
+            ("9999999999", framed("P2P-CI/1.0 400 BAD REQUEST")),
+            ("8193      ", framed("P2P-CI/1.0 400 BAD REQUEST")),
+            ("LIST", "P2P-CI/1.0 400 Bad Request\r\n\r\n\r\n".to_owned()),
+        ] {
+            let mut conversation = Conversation::default();
+            let error = conversation.next(&mut Script::of(stream), TIME);
+            let status = error.unwrap_err().reject().unwrap().status;
+            assert_eq!(conversation.refusal(status), answer.as_bytes(), "{stream}");
+        }
+        let unasked = Conversation::default().refusal(Status::ServiceUnavailable);
+        let expected = b"P2P-CI/1.0 503 Service Unavailable\r\n\r\n\r\n";
+        assert_eq!(unasked, expected);
+    }
+
+    #[test]
+    fn in_frames_a_title_matters_and_in_text_it_takes_no_part() {
+        for (text, expected) in [
+            (
+                "LOOKUP RFC 5 P2P-CI/1.0\nHost: vm\nTitle: T\n\n".to_owned(),
+                "",
+            ),
+            (framed("LOOKUP RFC 5 P2P-CI/1.0\nHOST: vm\nTITLE: T"), "T"),
+        ] {
+            let (_, request) = asked(&text);
+            let Request::Lookup { title, .. } = request else {
+                panic!("{request:?}");
+            };
+            assert_eq!(title.as_str(), expected);
+        }
+    }
+
+    #[test]
+    fn records_are_told_in_the_dialect_of_the_peer() {
+        let add = "ADD RFC 1 P2P-CI/1.0\nHost: vm\nPort: 5\nTitle: T";
+        let lookup = "LOOKUP RFC 1 P2P-CI/1.0\nHost: vm";
+        let list = "LIST ALL P2P-CI/1.0\nHost: vm";
+        let delete = "DEL P2P-CI/1.0\nHost: fe80::1\nPort: 5";
+        let two = [record(2), record(1)];
+        let text = "P2P-CI/1.0 200 OK\r\n\r\nRFC 2 A: b vm 5\r\nRFC 1 A: b vm 5\r\n\r\n";
+        let frame = framed("P2P-CI/1.0 200 OK\nRFC 2 A: b vm 5\nRFC 1 A: b vm 5");
+        for request in [add, lookup, list] {
+            assert_eq!(answered(&format!("{request}\n\n"), &two), text);
+            assert_eq!(answered(&framed(request), &two), frame);
+        }
+        assert_eq!(answered(&format!("{delete}\n\n"), &two), text);
+        assert_eq!(
+            answered(&framed(delete), &two),
+            framed("P2P-CI/1.0 200 OK\nfe80::1 5\nRFC 2 A: b vm 5\nRFC 1 A: b vm 5")
+        );
+        // Of none there is a response as well, which depends on what was asked.
+        let (empty, none) = (
+            "P2P-CI/1.0 200 OK\r\n\r\n\r\n",
+            "P2P-CI/1.0 404 Not Found\r\n\r\n\r\n",
+        );
+        for (request, text, frame) in [
+            (lookup, none, "P2P-CI/1.0 404 NOT FOUND"),
+            (list, empty, "P2P-CI/1.0 404 NOT FOUND"),
+            (delete, empty, "P2P-CI/1.0 200 OK\nfe80::1 5"),
+        ] {
+            assert_eq!(answered(&format!("{request}\n\n"), &[]), text);
+            assert_eq!(answered(&framed(request), &[]), framed(frame));
+        }
+    }
+
+    #[test]
+    fn an_answer_that_leaves_in_pieces_is_the_same_and_told_in_part() {
+        let list = "LIST ALL P2P-CI/1.0\nHost: vm";
+        for (request, is_text) in [(format!("{list}\n\n"), true), (framed(list), false)] {
+            let (conversation, request) = asked(&request);
+            for (count, told) in [(1, 5), (5, 5), (6, 5), (6, 100), (6, 0), (4, 100)] {
+                let mut answer = conversation.answer(&request, Vec::new(), told);
+                let (mut sent, mut whole) =
+                    (Vec::new(), conversation.answer(&request, Vec::new(), 99));
+                for number in 1..=count {
+                    answer.record(&record(number));
+                    whole.record(&record(number));
+                    if number == 4 {
+                        answer.send_ready(&mut sent).unwrap();
+                        assert_eq!(sent.is_empty(), !is_text);
+                    }
+                }
+                answer.end();
+                whole.end();
+                let (excerpt, more) = answer.told();
+                let excerpt = excerpt.to_vec();
+                answer.send(&mut sent).unwrap();
+                assert_eq!(sent, whole.told().0);
+                let lines = excerpt.split(|&byte| byte == b'\n');
+                let lines = lines.filter(|line| line.starts_with(b"RFC ")).count();
+                assert_eq!(lines + more, usize::try_from(count).unwrap());
+                assert!(lines <= told && sent.starts_with(&excerpt));
+                assert_eq!(more == 0, sent == excerpt);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_too_long_for_a_frame_loses_whole_records() {
+        let (conversation, request) = asked(&framed("LISTALL P2P-CI/1.0\nHOST: vm"));
+        let mut answer = conversation.answer(&request, Vec::new(), 200);
+        let line = "RFC 5 A title of some length vm 1234";
+        let record = Record::parse(line).unwrap();
+        while !answer.is_full() {
+            answer.record(&record);
+        }
+        answer.end();
+        let bytes = answer.send(&mut io::sink()).unwrap();
+        let frame = Frame::read_answer(&mut Script::of(bytes.as_slice()), TIME);
+        let frame = frame.unwrap();
+        assert_eq!(frame.bytes(), bytes);
+        assert!(frame.content().len() > MAX_FRAME - 40);
+        assert!(frame.content().ends_with(line.as_bytes()));
+    }
+}

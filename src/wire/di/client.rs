@@ -1,0 +1,213 @@
+//! A peer's side of its conversation with the registration server: one request and one answer, in the
+//! dialect that the peer has chosen.
+
+use std::time::Duration;
+
+use super::answer::{Answer, needed};
+use super::framed::{self, read_peer, read_peers};
+use super::registration::{ActivePeer, Cookie, Method, Registered, Request, read_peer_list};
+use super::{Origin, TTL};
+use crate::wire::protocol::Status;
+use crate::wire::{Answered, Dialect, ReadError, Source};
+
+/// The longest list of peers, in bytes: some 400,000 peers.
+const MAX_PEER_LIST: u64 = 16 * 1024 * 1024;
+
+/// What the registration server answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Response {
+    /// To REGISTER.
+    Registered(Registered),
+    /// To LEAVE.
+    Left,
+    /// To KEEPALIVE.
+    Alive {
+        /// For how many seconds this peer is active now.
+        ttl: u32,
+    },
+    /// To PQUERY: the other peers that are active.
+    Peers(Vec<ActivePeer>),
+    /// It does not do what it was asked.
+    Refused {
+        /// The code.
+        code: u16,
+        /// Whether it says that it does not know the cookie, and not that its time ran out. In frames
+        /// no cookie is used for registering.
+        is_unknown_cookie: bool,
+    },
+}
+
+impl Request {
+    /// The request as it goes over the wire.
+    pub fn encode(&self, dialect: Dialect, origin: Origin<'_>) -> Vec<u8> {
+        if dialect == Dialect::Text {
+            return self.to_bytes(origin.os);
+        }
+        // Every request but REGISTER has one.
+        let cookie = self.cookie.unwrap_or(Cookie::FIRST);
+        let framed = match self.method {
+            Method::Register => framed::Request::Register(self.peer.clone()),
+            Method::Leave => framed::Request::Leave(cookie),
+            Method::PeerQuery => framed::Request::PeerQuery(cookie),
+            Method::KeepAlive => framed::Request::KeepAlive(cookie),
+        };
+        let frame = framed.to_frame(&self.peer.host, origin.os, origin.date);
+        frame.into_bytes()
+    }
+
+    /// Reads the answer to this request, within `time` for its head and as long for its body.
+    pub fn read_answer(
+        &self,
+        dialect: Dialect,
+        source: &mut impl Source,
+        time: Duration,
+    ) -> Result<Answered<Response>, ReadError> {
+        let answer = Answer::read(dialect, source, MAX_PEER_LIST, time)?;
+        Ok(Answered {
+            answer: self.understand(dialect, &answer),
+            bytes: answer.bytes,
+        })
+    }
+
+    fn understand(&self, dialect: Dialect, answer: &Answer) -> Result<Response, ReadError> {
+        let Answer { code, head, .. } = answer;
+        let is_text = dialect == Dialect::Text;
+        if self.method == Method::PeerQuery && *code == Status::NoActivePeers.code() {
+            return Ok(Response::Peers(Vec::new()));
+        }
+        if *code != Status::Ok.code() {
+            return Ok(Response::Refused {
+                code: *code,
+                is_unknown_cookie: is_text && head.start_line().ends_with(b"Unknown Cookie"),
+            });
+        }
+        Ok(match self.method {
+            Method::Register if is_text => Response::Registered(Registered::parse(head)?),
+            Method::Register => {
+                let peer = read_peer(answer.body())?;
+                Response::Registered(Registered {
+                    cookie: peer.cookie.into(),
+                    ttl: peer.ttl,
+                    registrations: peer.registration_count,
+                })
+            }
+            Method::Leave => Response::Left,
+            Method::PeerQuery if is_text => Response::Peers(read_peer_list(answer.body())?),
+            Method::PeerQuery => Response::Peers(read_peers(answer.body())?),
+            Method::KeepAlive => {
+                let ttl = if is_text {
+                    needed(head, "TTL")
+                } else {
+                    read_peer(answer.body()).map(|peer| peer.ttl)
+                };
+                Response::Alive {
+                    ttl: ttl.unwrap_or(TTL),
+                }
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::testing::Script;
+    use crate::wire::{Endpoint, Port};
+    use std::time::SystemTime;
+
+    const TIME: Duration = Duration::from_secs(1);
+
+    fn request(method: Method) -> Request {
+        Request {
+            method,
+            peer: Endpoint::parse("vm:5", Port::MIN).unwrap(),
+            cookie: None,
+        }
+    }
+
+    fn answer(method: Method, dialect: Dialect, text: &str) -> Answered<Response> {
+        let text = match dialect {
+            Dialect::Text => text.to_owned(),
+            Dialect::Framed => format!("{:<10}{text}", text.len()),
+        };
+        let answered = request(method).read_answer(dialect, &mut Script::of(text.as_str()), TIME);
+        let answered = answered.unwrap();
+        assert_eq!(answered.bytes, text.as_bytes());
+        answered
+    }
+
+    #[test]
+    fn a_request_in_frames_says_when_it_was_made() {
+        let origin = Origin {
+            date: SystemTime::UNIX_EPOCH,
+            os: "Test 1",
+        };
+        let framed = request(Method::Register).encode(Dialect::Framed, origin);
+        let content = "register vm HTTP/1.1\r\nport: 5\r\nHost: vm\r\nOS: Test 1\r\n\
+                       Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n";
+        let expected = format!("{:<10}{content}", content.len());
+        assert_eq!(String::from_utf8(framed).unwrap(), expected);
+        let text = request(Method::Register).encode(Dialect::Text, origin);
+        assert_eq!(
+            text,
+            b"REGISTER Peer P2P-DI/1.0\r\nHost: vm\r\nPort: 5\r\nOS: Test 1\r\n\r\n"
+        );
+    }
+
+    #[test]
+    fn cookies_are_counted_from_1_in_text_and_from_0_in_frames() {
+        let wrong = "P2P-DI/1.0 200 OK\r\nCookie: 0\r\nTTL: 5\r\n\r\n";
+        let registered = answer(Method::Register, Dialect::Text, wrong).answer;
+        assert!(matches!(registered, Err(ReadError::Header("Cookie"))));
+        let framed = "HTTP/1.1 200 OK\r\n\r\n{\"hostname\":\"vm\",\"cookie\":0,\"port\":5,\
+             \"last_active_time\":1,\"registration_count\":1,\"active\":true,\"ttl\":5}";
+        let registered = answer(Method::Register, Dialect::Framed, framed).answer;
+        let expected = Registered {
+            cookie: 0.into(),
+            ttl: 5,
+            registrations: 1,
+        };
+        assert_eq!(registered.unwrap(), Response::Registered(expected));
+    }
+
+    #[test]
+    fn a_time_to_live_that_is_not_told_is_a_whole_one() {
+        for (dialect, text) in [
+            (Dialect::Text, "P2P-DI/1.0 200 OK\r\nTTL: x\r\n\r\n"),
+            (Dialect::Framed, "HTTP/1.1 200 OK\r\n\r\n"),
+        ] {
+            let alive = answer(Method::KeepAlive, dialect, text).answer.unwrap();
+            assert_eq!(alive, Response::Alive { ttl: TTL });
+        }
+    }
+
+    #[test]
+    fn what_can_not_be_understood_is_told_all_the_same() {
+        for (method, dialect, text) in [
+            (
+                Method::PeerQuery,
+                Dialect::Text,
+                "P2P-DI/1.0 200 OK\r\n\r\nPeer a/b 5 1\r\n",
+            ),
+            (
+                Method::PeerQuery,
+                Dialect::Framed,
+                "HTTP/1.1 200 OK\r\n\r\n{}",
+            ),
+            (
+                Method::Register,
+                Dialect::Text,
+                "P2P-DI/1.0 200 OK\r\nCookie: 1\r\n\r\n",
+            ),
+            (
+                Method::Register,
+                Dialect::Framed,
+                "HTTP/1.1 200 OK\r\n\r\n[]",
+            ),
+        ] {
+            let answer = answer(method, dialect, text).answer;
+            let fault = answer.unwrap_err().fault();
+            assert_eq!(fault, crate::wire::Fault::Protocol, "{text}");
+        }
+    }
+}

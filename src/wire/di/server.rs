@@ -1,0 +1,411 @@
+//! The registration server's side of a connection: what it is asked, and how it answers, in the
+//! dialect of the peer.
+//!
+//! In text a connection has one request. In frames it may have many, and be silent between them.
+
+use std::time::Duration;
+
+use super::framed::{self, PeerObject};
+use super::registration::{
+    self, ActivePeer, Cookie, Method, Registered, Registration, kept_alive, left, peer_list,
+};
+use super::{Origin, refusal};
+use crate::wire::dialect::Incoming;
+use crate::wire::protocol::{Reject, Status};
+use crate::wire::{Dialect, Endpoint, Head, ReadError, Received, Source, Waits};
+
+/// What a registration server is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Request {
+    /// A peer is active from now on.
+    Register {
+        /// Where its upload server is reached.
+        peer: Endpoint,
+        /// By what it was known before.
+        cookie: Option<Cookie>,
+    },
+    /// A peer is active no longer.
+    Leave(Claim),
+    /// A peer asks who else is active.
+    PeerQuery(Claim),
+    /// A peer is still active.
+    KeepAlive(Claim),
+}
+
+/// How a peer says that it is registered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// By what it is known.
+    pub cookie: Cookie,
+    /// Whose cookie it must be. In frames a peer does not say where it is reached.
+    pub peer: Option<Endpoint>,
+    /// Whether it makes the peer active again: in text only REGISTER activates, in frames every sign
+    /// of life does.
+    pub activates: bool,
+}
+
+/// What a registration server answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// The peer is registered so.
+    Registered(Registration),
+    /// The peer has left.
+    Left,
+    /// The peer is active as before.
+    Alive(Registration),
+    /// Every active peer but the one that asks.
+    Peers(Vec<Registration>),
+    /// No.
+    Refused(Status),
+}
+
+/// The conversation of a registration server with one peer.
+#[derive(Debug, Default)]
+pub struct Conversation {
+    incoming: Incoming,
+    has_begun: bool,
+}
+
+impl Conversation {
+    /// Reads the next request. `Ok(None)`: there is none. The first one begins within `time`, and each
+    /// is whole within `time` of its first byte.
+    pub fn next(
+        &mut self,
+        source: &mut impl Source,
+        time: Duration,
+    ) -> Result<Option<Received<Request>>, ReadError> {
+        if self.has_begun && self.incoming.dialect() == Dialect::Text {
+            return Ok(None);
+        }
+        let waits = Waits {
+            first: (!self.has_begun).then_some(time),
+            whole: time,
+        };
+        let is_request = |head: &Head| text(head).is_ok();
+        let message = self.incoming.next(source, waits, is_request)?;
+        self.has_begun = true;
+        let parse = match self.incoming.dialect() {
+            Dialect::Text => text,
+            Dialect::Framed => in_frame,
+        };
+        Ok(message.map(|message| message.received(parse)))
+    }
+
+    /// How to answer what could not be read; `None` where there is nobody to be answered.
+    pub fn reject(&self, error: &ReadError) -> Option<Reject> {
+        let mut reject = error.reject()?;
+        if matches!(error, ReadError::TimedOut { .. }) && self.incoming.dialect() == Dialect::Text {
+            reject.status = Status::RequestTimeout;
+        }
+        Some(reject)
+    }
+
+    /// An answer as it goes over the wire.
+    pub fn encode(&self, answer: &Answer, origin: Origin<'_>) -> Vec<u8> {
+        match self.incoming.dialect() {
+            Dialect::Text => answer.to_text(origin),
+            Dialect::Framed => answer.to_frame(),
+        }
+    }
+}
+
+fn text(head: &Head) -> Result<Request, Reject> {
+    let registration::Request {
+        method,
+        peer,
+        cookie,
+    } = registration::Request::parse(head)?;
+    let claim = |peer| {
+        let cookie = cookie.ok_or_else(|| Reject::bad_request("the header Cookie is missing"))?;
+        Ok::<_, Reject>(Claim {
+            cookie,
+            peer: Some(peer),
+            activates: false,
+        })
+    };
+    Ok(match method {
+        Method::Register => Request::Register { peer, cookie },
+        Method::Leave => Request::Leave(claim(peer)?),
+        Method::PeerQuery => Request::PeerQuery(claim(peer)?),
+        Method::KeepAlive => Request::KeepAlive(claim(peer)?),
+    })
+}
+
+fn in_frame(head: &Head) -> Result<Request, Reject> {
+    let claim = |cookie| Claim {
+        cookie,
+        peer: None,
+        activates: true,
+    };
+    match framed::Request::parse(head)? {
+        framed::Request::Register(peer) => Ok(Request::Register { peer, cookie: None }),
+        framed::Request::Leave(cookie) => Ok(Request::Leave(claim(cookie))),
+        framed::Request::PeerQuery(cookie) => Ok(Request::PeerQuery(claim(cookie))),
+        framed::Request::KeepAlive(cookie) => Ok(Request::KeepAlive(claim(cookie))),
+        framed::Request::Index | framed::Request::Document(_) => Err(Reject::bad_request(
+            "peers answer this, and not the registration server",
+        )),
+    }
+}
+
+impl Answer {
+    fn to_text(&self, origin: Origin<'_>) -> Vec<u8> {
+        match self {
+            Self::Registered(registration) => Registered {
+                cookie: registration.cookie,
+                ttl: registration.ttl,
+                registrations: registration.registrations,
+            }
+            .to_bytes(origin),
+            Self::Left => left(origin),
+            Self::Alive(registration) => kept_alive(registration.ttl, origin),
+            Self::Peers(others) => {
+                let told = |other: &Registration| ActivePeer {
+                    peer: other.peer.clone(),
+                    ttl: other.ttl,
+                };
+                let peers: Vec<_> = others.iter().map(told).collect();
+                peer_list(&peers, origin)
+            }
+            Self::Refused(status) => refusal(*status, origin),
+        }
+    }
+
+    fn to_frame(&self) -> Vec<u8> {
+        let body = match self {
+            Self::Registered(registration) | Self::Alive(registration) => {
+                Some(PeerObject::of(registration, registration.cookie.get()).to_json())
+            }
+            Self::Left => None,
+            Self::Peers(others) => {
+                // No cookie is ever disclosed to others.
+                let objects = others.iter().map(|other| PeerObject::of(other, 0));
+                Some(framed::peers(&objects.collect::<Vec<_>>()))
+            }
+            Self::Refused(status) => return framed::refusal(*status).into_bytes(),
+        };
+        let frame = framed::response(body.as_deref().map(str::as_bytes));
+        let frame = frame.unwrap_or_else(|| framed::refusal(Status::ServiceUnavailable));
+        frame.into_bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::di::client::Response;
+    use crate::wire::testing::Script;
+    use std::time::SystemTime;
+
+    const TIME: Duration = Duration::from_secs(1);
+    const ORIGIN: Origin<'static> = Origin {
+        date: SystemTime::UNIX_EPOCH,
+        os: "Test 1",
+    };
+    const METHODS: [Method; 4] = [
+        Method::Register,
+        Method::Leave,
+        Method::PeerQuery,
+        Method::KeepAlive,
+    ];
+
+    fn vm(port: u16) -> Endpoint {
+        Endpoint::parse(&format!("vm:{port}"), crate::wire::Port::MIN).unwrap()
+    }
+
+    fn registration(cookie: u32, port: u16) -> Registration {
+        Registration {
+            cookie: cookie.into(),
+            peer: vm(port),
+            is_active: true,
+            ttl: 7199,
+            registrations: 2,
+            heard: SystemTime::UNIX_EPOCH,
+        }
+    }
+
+    fn ask(method: Method, cookie: Option<u32>) -> registration::Request {
+        registration::Request {
+            method,
+            peer: vm(5),
+            cookie: cookie.map(Cookie::from),
+        }
+    }
+
+    #[test]
+    fn every_request_is_understood_in_both_dialects() {
+        for (dialect, peer, activates) in [
+            (Dialect::Text, Some(vm(5)), false),
+            (Dialect::Framed, None, true),
+        ] {
+            let claim = Claim {
+                cookie: 7.into(),
+                peer,
+                activates,
+            };
+            let known = (dialect == Dialect::Text).then(|| 7.into());
+            let expected = [
+                Request::Register {
+                    peer: vm(5),
+                    cookie: known,
+                },
+                Request::Leave(claim.clone()),
+                Request::PeerQuery(claim.clone()),
+                Request::KeepAlive(claim),
+            ];
+            for (method, expected) in METHODS.into_iter().zip(expected) {
+                let bytes = ask(method, Some(7)).encode(dialect, ORIGIN);
+                let mut conversation = Conversation::default();
+                let received = conversation.next(&mut Script::of(bytes.as_slice()), TIME);
+                let received = received.unwrap().unwrap();
+                assert_eq!(received.request, Ok(expected));
+                assert_eq!(received.bytes, bytes);
+            }
+        }
+    }
+
+    #[test]
+    fn text_has_one_request_and_frames_have_many() {
+        let keepalive = ask(Method::KeepAlive, Some(7));
+        let text = keepalive.encode(Dialect::Text, ORIGIN).repeat(2);
+        let (mut source, mut conversation) = (Script::of(text), Conversation::default());
+        assert!(conversation.next(&mut source, TIME).unwrap().is_some());
+        assert!(conversation.next(&mut source, TIME).unwrap().is_none());
+
+        let wrong = [
+            "dance vm HTTP/1.1",
+            "getrfc vm HTTP/1.1\nRFC-Number: 5",
+            "rfcquery vm HTTP/1.1",
+            "LISTALL P2P-CI/1.0\nHOST: vm",
+            "",
+        ];
+        let wrong = wrong.map(|content| format!("{:<10}{content}", content.len()).into_bytes());
+        let framed = keepalive.encode(Dialect::Framed, ORIGIN);
+        let stream = [wrong.concat(), framed].concat();
+        let (mut source, mut conversation) = (Script::of(stream), Conversation::default());
+        for bytes in wrong {
+            let received = conversation.next(&mut source, TIME).unwrap().unwrap();
+            assert_eq!(received.bytes, bytes);
+            assert_eq!(received.request.unwrap_err().status, Status::BadRequest);
+        }
+        let received = conversation.next(&mut source, TIME).unwrap().unwrap();
+        assert!(received.request.is_ok());
+        assert!(conversation.next(&mut source, TIME).unwrap().is_none());
+    }
+
+    #[test]
+    fn who_is_too_slow_is_told_so_in_text() {
+        for (begun, answer) in [
+            ("", "P2P-DI/1.0 408 Request Timeout\r\n"),
+            ("KEEPALIVE", "P2P-DI/1.0 408 Request Timeout\r\n"),
+            ("100       keep", "28        HTTP/1.1 400 Bad Request\r\n"),
+        ] {
+            let mut conversation = Conversation::default();
+            let silent = conversation.next(&mut Script::then_silence(begun), TIME);
+            let reject = conversation.reject(&silent.unwrap_err()).unwrap();
+            let answered = conversation.encode(&Answer::Refused(reject.status), ORIGIN);
+            assert!(String::from_utf8(answered).unwrap().starts_with(answer));
+        }
+    }
+
+    /// An answer as it stands on the wire, and what the peer makes of it that has asked.
+    fn told(dialect: Dialect, method: Method, answer: &Answer) -> (String, Response) {
+        let request = ask(method, Some(7));
+        let bytes = request.encode(dialect, ORIGIN);
+        let mut conversation = Conversation::default();
+        let asked = conversation.next(&mut Script::of(bytes), TIME);
+        assert!(asked.unwrap().is_some());
+        let bytes = conversation.encode(answer, ORIGIN);
+        let mut source = Script::then_silence(bytes.as_slice());
+        let told = request.read_answer(dialect, &mut source, TIME).unwrap();
+        assert_eq!(told.bytes, bytes);
+        (String::from_utf8(bytes).unwrap(), told.answer.unwrap())
+    }
+
+    #[test]
+    fn every_answer_is_understood_in_both_dialects() {
+        let ttl = 7199;
+        let registered = Registered {
+            cookie: 7.into(),
+            ttl,
+            registrations: 2,
+        };
+        let others = [8, 9].map(|port| ActivePeer {
+            peer: vm(port),
+            ttl,
+        });
+        let refused = |code, is_unknown_cookie| Response::Refused {
+            code,
+            is_unknown_cookie,
+        };
+        for dialect in [Dialect::Text, Dialect::Framed] {
+            let is_text = dialect == Dialect::Text;
+            for (method, answer, expected) in [
+                (
+                    Method::Register,
+                    Answer::Registered(registration(7, 5)),
+                    Response::Registered(registered),
+                ),
+                (Method::Leave, Answer::Left, Response::Left),
+                (
+                    Method::KeepAlive,
+                    Answer::Alive(registration(7, 5)),
+                    Response::Alive { ttl },
+                ),
+                (
+                    Method::PeerQuery,
+                    Answer::Peers(vec![registration(8, 8), registration(9, 9)]),
+                    Response::Peers(others.to_vec()),
+                ),
+                (
+                    Method::PeerQuery,
+                    Answer::Peers(Vec::new()),
+                    Response::Peers(Vec::new()),
+                ),
+                (
+                    Method::KeepAlive,
+                    Answer::Refused(Status::UnknownCookie),
+                    refused(403, is_text),
+                ),
+                (
+                    Method::KeepAlive,
+                    Answer::Refused(Status::NotRegistered),
+                    refused(403, false),
+                ),
+                (
+                    Method::Register,
+                    Answer::Refused(Status::ServiceUnavailable),
+                    refused(503, false),
+                ),
+            ] {
+                assert_eq!(told(dialect, method, &answer).1, expected, "{dialect:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn in_frames_cookies_are_disclosed_to_nobody_else() {
+        let framed = |method, answer: &Answer| told(Dialect::Framed, method, answer).0;
+        let object = |cookie: u32| {
+            format!(
+                r#"{{"hostname":"vm","cookie":{cookie},"port":5,"last_active_time":0.0,"registration_count":2,"active":true,"ttl":7199}}"#
+            )
+        };
+        let http = |body: &str| {
+            let content = format!(
+                "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}",
+                body.len()
+            );
+            format!("{:<10}{content}", content.len())
+        };
+        let registered = Answer::Registered(registration(7, 5));
+        assert_eq!(framed(Method::Register, &registered), http(&object(7)));
+        let encoded = serde_json::to_string(&[object(0)]).unwrap();
+        let peers = Answer::Peers(vec![registration(7, 5)]);
+        assert_eq!(framed(Method::PeerQuery, &peers), http(&encoded));
+        assert_eq!(
+            framed(Method::Leave, &Answer::Left),
+            "19        HTTP/1.1 200 OK\r\n\r\n"
+        );
+    }
+}

@@ -1,0 +1,563 @@
+//! The side of the peer that asks for a document, or for an index.
+
+use std::io::{self, Read};
+use std::time::{Duration, SystemTime};
+
+use super::{Codec, Wanted};
+use crate::wire::ci::{framed, p2p};
+use crate::wire::dates::{body_length, last_modified};
+use crate::wire::di::Origin;
+use crate::wire::di::answer::Answer;
+use crate::wire::di::exchange::{self, Digest, Timed, announced_digest, read_index};
+use crate::wire::di::framed::{self as di_framed, read_documents};
+use crate::wire::frame::{Frame, MAX_FRAME};
+use crate::wire::protocol::Status;
+use crate::wire::{
+    Answered, Dialect, Endpoint, Head, Host, Port, Protocol, ReadError, RfcNumber, Source, Waits,
+};
+
+/// The longest index of a peer, in bytes: some 800,000 records.
+const MAX_INDEX: u64 = 64 * 1024 * 1024;
+
+/// A document that is announced, and whose bytes follow.
+#[derive(Debug)]
+pub struct Delivery {
+    /// Its length in bytes. Without it the document goes on up to the close.
+    pub length: Option<u64>,
+    /// When its file was last modified.
+    pub last_modified: Option<SystemTime>,
+    /// What its bytes hash to.
+    pub digest: Option<Digest>,
+    body: Body,
+    /// How many bytes have come.
+    got: u64,
+}
+
+/// Where the bytes of a document come from.
+#[derive(Debug)]
+enum Body {
+    /// The rest of the connection.
+    Stream,
+    /// The frames that come on the connection; what is left of the last one.
+    Frames(io::Cursor<Vec<u8>>),
+    /// They came with the answer.
+    Bytes(io::Cursor<Vec<u8>>),
+}
+
+impl Codec {
+    /// The request for a document. `origin` is the peer that asks.
+    pub fn get(self, number: RfcNumber, holder: &Endpoint, origin: Origin<'_>) -> Vec<u8> {
+        let host = holder.host.clone();
+        match (self.dialect, self.protocol) {
+            (dialect, Protocol::Ci) => {
+                let os = Some(origin.os.to_owned());
+                let get = p2p::Get { number, host, os };
+                match dialect {
+                    Dialect::Text => get.to_bytes(),
+                    Dialect::Framed => framed::get(&get, holder.port).into_bytes(),
+                }
+            }
+            (Dialect::Text, Protocol::Di) => {
+                let wanted = Wanted::Document(number);
+                exchange::Get { wanted, host }.to_bytes(origin.os)
+            }
+            (Dialect::Framed, Protocol::Di) => {
+                let request = di_framed::Request::Document(number);
+                let frame = request.to_frame(&host, origin.os, origin.date);
+                frame.into_bytes()
+            }
+        }
+    }
+
+    /// Reads the answer to GET up to the bytes of the document, within `time`. The inner error is the
+    /// code of a refusal.
+    pub fn read_delivery(
+        self,
+        source: &mut impl Source,
+        time: Duration,
+    ) -> Result<Answered<Result<Delivery, u16>>, ReadError> {
+        if self.dialect == Dialect::Text {
+            let head = Head::read(source, Waits::of(time))?.ok_or(ReadError::Closed)?;
+            let answer = match self.announced(&head, Body::Stream) {
+                Ok(Ok(_)) if !head.is_whole() => Err(ReadError::CutOff),
+                answer => answer,
+            };
+            let bytes = head.into_text();
+            return Ok(Answered { bytes, answer });
+        }
+        let frame = Frame::read_answer(source, time)?;
+        let bytes = frame.bytes().to_vec();
+        let answer = match self.protocol {
+            Protocol::Ci => Head::in_frame(frame.content())
+                .and_then(|(head, _)| self.announced(&head, Body::Frames(io::Cursor::default()))),
+            Protocol::Di => in_one_frame(frame, source, time),
+        };
+        Ok(Answered { bytes, answer })
+    }
+
+    /// What the head of an answer announces.
+    fn announced(self, head: &Head, body: Body) -> Result<Result<Delivery, u16>, ReadError> {
+        let code = self.protocol.answered(head)?;
+        let length = body_length(head)?;
+        let digest = match self.protocol {
+            Protocol::Ci => None,
+            Protocol::Di => announced_digest(head)?,
+        };
+        if code != Status::Ok.code() {
+            return Ok(Err(code));
+        }
+        Ok(Ok(Delivery {
+            length,
+            last_modified: last_modified(head),
+            digest,
+            body,
+            got: 0,
+        }))
+    }
+}
+
+/// In frames of P2P-DI a frame tells about the document, and the next one brings it.
+fn in_one_frame(
+    about: Frame,
+    source: &mut impl Source,
+    time: Duration,
+) -> Result<Result<Delivery, u16>, ReadError> {
+    let about = Answer::framed(about)?;
+    if about.code != Status::Ok.code() {
+        return Ok(Err(about.code));
+    }
+    let content = Answer::framed(Frame::read_answer(source, time)?)?;
+    if content.code != Status::Ok.code() {
+        return Ok(Err(content.code));
+    }
+    let bytes = content.body().to_vec();
+    Ok(Ok(Delivery {
+        length: u64::try_from(bytes.len()).ok(),
+        last_modified: None,
+        digest: None,
+        body: Body::Bytes(io::Cursor::new(bytes)),
+        got: 0,
+    }))
+}
+
+impl Delivery {
+    /// Reads the next bytes of the document, after waiting for them for at most `patience`, and
+    /// returns how many they are. 0 is the end of the document.
+    pub fn read(
+        &mut self,
+        source: &mut impl Source,
+        into: &mut [u8],
+        patience: Duration,
+    ) -> Result<usize, ReadError> {
+        let got = self.got;
+        let left = self.length.map_or(u64::MAX, |length| length - got);
+        let most = usize::try_from(left).unwrap_or(usize::MAX).min(into.len());
+        let into = into.get_mut(..most).unwrap_or_default();
+        if into.is_empty() {
+            return Ok(0);
+        }
+        let read = match &mut self.body {
+            Body::Stream => {
+                source.allow(Some(patience));
+                source.read(into)
+            }
+            Body::Frames(frames) => read_frames(frames, source, into, patience),
+            Body::Bytes(bytes) => bytes.read(into),
+        };
+        let read = read.map_err(|reason| ReadError::Lost { got, reason })?;
+        match self.length {
+            Some(length) if read == 0 => Err(ReadError::Short { got, length }),
+            _ => {
+                self.got += u64::try_from(read).unwrap_or_default();
+                Ok(read)
+            }
+        }
+    }
+}
+
+/// Reads from frame after frame. Its end is that of the connection.
+fn read_frames(
+    frames: &mut io::Cursor<Vec<u8>>,
+    source: &mut impl Source,
+    into: &mut [u8],
+    patience: Duration,
+) -> io::Result<usize> {
+    loop {
+        let read = frames.read(into)?;
+        if read > 0 {
+            return Ok(read);
+        }
+        match Frame::read(source, Waits::of(patience), MAX_FRAME) {
+            Ok(None) => return Ok(0),
+            // An empty frame brings nothing, and is the end like a close: a holder that sends nothing
+            // else would hold us for ever.
+            Ok(Some(frame)) if frame.content().is_empty() => return Ok(0),
+            Ok(Some(frame)) => *frames = io::Cursor::new(frame.content().to_vec()),
+            Err(ReadError::Io(error)) => return Err(error),
+            Err(error) => return Err(io::Error::other(error)),
+        }
+    }
+}
+
+/// The request for the index of the peer `asked` (`RFCQuery`). `me` is the host of the peer that
+/// asks, and so is `origin`.
+pub fn rfc_query(dialect: Dialect, asked: &Endpoint, me: &Host, origin: Origin<'_>) -> Vec<u8> {
+    match dialect {
+        Dialect::Text => {
+            let (wanted, host) = (Wanted::Index, asked.host.clone());
+            exchange::Get { wanted, host }.to_bytes(origin.os)
+        }
+        Dialect::Framed => {
+            let frame = di_framed::Request::Index.to_frame(me, origin.os, origin.date);
+            frame.into_bytes()
+        }
+    }
+}
+
+/// Reads the answer to `RFCQuery`, within `time` for its head and as long for its body. The inner
+/// error is the code of a refusal.
+///
+/// In frames records have no port. One at the host of the peer `asked` has its port, and another one
+/// the port that `ports` knows at its host; where that is none, the record is left out.
+pub fn read_rfc_index(
+    dialect: Dialect,
+    source: &mut impl Source,
+    asked: &Endpoint,
+    ports: impl Fn(&Host) -> Option<Port>,
+    time: Duration,
+) -> Result<Answered<Result<Vec<Timed>, u16>>, ReadError> {
+    let answer = Answer::read(dialect, source, MAX_INDEX, time)?;
+    let records = match dialect {
+        _ if answer.code != Status::Ok.code() => Ok(Err(answer.code)),
+        Dialect::Text => read_index(answer.body()).map(Ok),
+        Dialect::Framed => read_documents(answer.body(), |host| {
+            if *host == asked.host {
+                Some(asked.port)
+            } else {
+                ports(host)
+            }
+        })
+        .map(Ok),
+    };
+    Ok(Answered {
+        bytes: answer.bytes,
+        answer: records,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::Record;
+    use crate::wire::p2p::server::{Conversation, Offer};
+    use crate::wire::testing::Script;
+    use std::convert::Infallible;
+
+    const TIME: Duration = Duration::from_secs(1);
+    const ORIGIN: Origin<'static> = Origin {
+        date: SystemTime::UNIX_EPOCH,
+        os: "Test 1",
+    };
+
+    fn all() -> impl Iterator<Item = Codec> {
+        [Protocol::Ci, Protocol::Di]
+            .into_iter()
+            .flat_map(|protocol| {
+                [Dialect::Text, Dialect::Framed].map(|dialect| Codec::new(protocol, dialect))
+            })
+    }
+
+    fn record() -> Record {
+        Record::parse("RFC 5 T vm 1234").unwrap()
+    }
+
+    fn framed(content: &str) -> String {
+        format!("{:<10}{content}", content.len())
+    }
+
+    #[test]
+    fn requests_are_written_in_every_way() {
+        let date = "Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n";
+        let expected = [
+            "GET RFC 5 P2P-CI/1.0\r\nHost: vm\r\nOS: Test 1\r\n\r\n".to_owned(),
+            framed("GET RFC 5 P2P-CI/1.0\nHOST: vm\nPORT: 1234\nOS: Test 1"),
+            "GET RFC 5 P2P-DI/1.0\r\nHost: vm\r\nOS: Test 1\r\n\r\n".to_owned(),
+            framed(&format!(
+                "getrfc vm HTTP/1.1\r\nRFC-Number: 5\r\nHost: vm\r\nOS: Test 1\r\n{date}"
+            )),
+        ];
+        for (codec, expected) in all().zip(expected) {
+            let Record { number, holder, .. } = record();
+            let request = codec.get(number, &holder, ORIGIN);
+            assert_eq!(String::from_utf8(request.clone()).unwrap(), expected);
+            let received = Conversation::default().next(&mut Script::of(request), TIME);
+            let received = received.unwrap().unwrap();
+            assert_eq!(received.wanted, Ok(Wanted::Document(number)));
+            assert_eq!(received.codec, codec);
+        }
+        let me: Host = "me".parse().unwrap();
+        for (dialect, expected) in [
+            (
+                Dialect::Text,
+                "GET RFC-Index P2P-DI/1.0\r\nHost: vm\r\nOS: Test 1\r\n\r\n".to_owned(),
+            ),
+            (
+                Dialect::Framed,
+                framed(&format!(
+                    "rfcquery me HTTP/1.1\r\nHost: me\r\nOS: Test 1\r\n{date}"
+                )),
+            ),
+        ] {
+            let request = rfc_query(dialect, &record().holder, &me, ORIGIN);
+            assert_eq!(String::from_utf8(request).unwrap(), expected);
+        }
+    }
+
+    /// Everything that a delivery brings, in pieces of at most `piece` bytes.
+    fn take(
+        delivery: &mut Delivery,
+        source: &mut Script,
+        piece: usize,
+    ) -> Result<Vec<u8>, ReadError> {
+        let (mut bytes, mut buffer) = (Vec::new(), vec![0; piece]);
+        loop {
+            match delivery.read(source, &mut buffer, TIME)? {
+                0 => return Ok(bytes),
+                read => bytes.extend_from_slice(&buffer[..read]),
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_delivered_in_any_way_is_received_the_same() {
+        let file: Vec<u8> = (0..=255).cycle().take(2500).collect();
+        for codec in all() {
+            for length in [0, 1, 1024, 2500] {
+                let (file, record) = (&file[..length], record());
+                let offer = Offer {
+                    record: &record,
+                    last_modified: SystemTime::UNIX_EPOCH,
+                    length: u64::try_from(length).unwrap(),
+                };
+                let digest = Digest::from([0xab; 32]);
+                let head = codec.head(&offer, ORIGIN, || Ok::<_, Infallible>(digest));
+                let head = head.unwrap().unwrap();
+                let mut stream = head.clone();
+                match codec.frames() {
+                    None => stream.extend_from_slice(file),
+                    Some(frames) => {
+                        let sent = frames.send(file, offer.length, &mut stream, |_| {});
+                        assert_eq!(sent.unwrap(), offer.length);
+                    }
+                }
+                for cuts in [&[9999][..], &[7, 1, 30]] {
+                    let mut source = Script::in_pieces(&stream, cuts);
+                    let answered = codec.read_delivery(&mut source, TIME).unwrap();
+                    assert_eq!(answered.bytes, head);
+                    let mut delivery = answered.answer.unwrap().unwrap();
+                    assert_eq!(delivery.length, Some(offer.length));
+                    let is_one_frame = codec.protocol == Protocol::Di;
+                    if codec.dialect == Dialect::Text || !is_one_frame {
+                        assert_eq!(delivery.last_modified, Some(SystemTime::UNIX_EPOCH));
+                    }
+                    let is_told = codec == Codec::new(Protocol::Di, Dialect::Text);
+                    assert_eq!(delivery.digest, is_told.then_some(digest));
+                    assert_eq!(take(&mut delivery, &mut source, 100).unwrap(), file);
+                }
+            }
+            let refusal = codec.refusal(Status::NotFound, ORIGIN);
+            let mut source = Script::of(refusal.as_slice());
+            let answered = codec.read_delivery(&mut source, TIME).unwrap();
+            assert_eq!(answered.bytes, refusal);
+            let is_http = codec == Codec::new(Protocol::Di, Dialect::Framed);
+            let code = if is_http { 403 } else { 404 };
+            assert_eq!(answered.answer.unwrap().unwrap_err(), code);
+        }
+    }
+
+    fn ask(codec: Codec, text: &str) -> Result<Delivery, String> {
+        let mut source = Script::then_silence(text);
+        let answered = codec.read_delivery(&mut source, TIME);
+        let answer = answered.and_then(|answered| answered.answer);
+        match answer {
+            Ok(Ok(delivery)) => Ok(delivery),
+            Ok(Err(code)) => Err(code.to_string()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    const CI: Codec = Codec {
+        protocol: Protocol::Ci,
+        dialect: Dialect::Text,
+    };
+
+    #[test]
+    fn answers_are_read_liberally() {
+        assert_eq!(ask(CI, "P2P-CI/1.0 404 NOT FOUND\n\n").unwrap_err(), "404");
+        let old = "P2P-CI/1.0 200 OK\nLast Modified: Sat, 17 Apr 2026 16:08:18 GMT\n\n";
+        let delivery = ask(CI, old).unwrap();
+        assert!(delivery.last_modified.is_some() && delivery.length.is_none());
+        let odd = "\r\n\r\nP2P-CI/1.0 200 OK\nLast-Modified: yesterday\ncontent-length:5\n\n";
+        let delivery = ask(CI, odd).unwrap();
+        assert_eq!((delivery.length, delivery.last_modified), (Some(5), None));
+        // A refusal may be cut off after its code; what announces a document may not.
+        let cut = |text: &str| {
+            let answered = CI.read_delivery(&mut Script::of(text), TIME).unwrap();
+            answered.answer.map(Result::unwrap_err)
+        };
+        assert_eq!(cut("P2P-CI/1.0 404 NOT FOUND\n").unwrap(), 404);
+        assert!(matches!(cut("P2P-CI/1.0 200 OK\n"), Err(ReadError::CutOff)));
+    }
+
+    #[test]
+    fn what_is_no_answer_is_said() {
+        for (codec, text, said) in all().flat_map(|codec| {
+            let is_text = codec.dialect == Dialect::Text;
+            let response = match (codec.protocol, is_text) {
+                (Protocol::Di, false) => "an HTTP/1.1 response",
+                (protocol, _) => protocol.response(),
+            };
+            let message = |text: &str| {
+                if is_text {
+                    format!("{text}\r\n\r\n")
+                } else {
+                    framed(text)
+                }
+            };
+            let garbage = ["HTTP/2 200 OK", "P2P-XX/1.0 200 OK", "\u{1}\u{2}"].map(|line| {
+                let said = format!("it answered {line:?}, which is not {response}");
+                (codec, message(line), said)
+            });
+            let silent = (codec, String::new(), "no answer within 1 s".to_owned());
+            garbage.into_iter().chain([silent])
+        }) {
+            assert_eq!(ask(codec, &text).unwrap_err(), said, "{codec:?}");
+        }
+        let closed = |codec: Codec| codec.read_delivery(&mut Script::of(""), TIME);
+        assert!(all().all(|codec| matches!(closed(codec), Err(ReadError::Closed))));
+    }
+
+    #[test]
+    fn the_frame_that_brings_a_document_may_fail_after_the_one_about_it() {
+        let codec = Codec::new(Protocol::Di, Dialect::Framed);
+        let about = framed("HTTP/1.1 200 OK\r\n\r\n{}");
+        for (content, said) in [
+            (framed("HTTP/1.1 403 Forbidden\r\n\r\n"), "403"),
+            (
+                framed("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nabc"),
+                "it sent 3 of 5 bytes",
+            ),
+            (String::new(), "no answer within 1 s"),
+        ] {
+            let stream = format!("{about}{content}");
+            assert_eq!(ask(codec, &stream).unwrap_err(), said);
+            let mut source = Script::then_silence(stream);
+            let answered = codec.read_delivery(&mut source, TIME).unwrap();
+            assert_eq!(answered.bytes, about.as_bytes());
+        }
+    }
+
+    #[test]
+    fn a_document_that_does_not_come_whole_is_an_error() {
+        let frames = Codec::new(Protocol::Ci, Dialect::Framed);
+        let head = framed("P2P-CI/1.0 200 OK\nCONTENT-LENGTH: 9");
+        let text = "P2P-CI/1.0 200 OK\nContent-Length: 9\n\nshort".to_owned();
+        let empty = format!("{head}{}", framed("").repeat(3));
+        for (codec, stream, got) in [
+            (CI, text.clone(), 5),
+            (frames, format!("{head}{}", framed("short")), 5),
+            (frames, empty, 0),
+        ] {
+            let mut source = Script::of(stream);
+            let answered = codec.read_delivery(&mut source, TIME).unwrap();
+            let mut delivery = answered.answer.unwrap().unwrap();
+            let error = take(&mut delivery, &mut source, 100).unwrap_err();
+            assert_eq!(error.to_string(), format!("it sent {got} of 9 bytes"));
+        }
+        for (codec, stream) in [
+            (CI, text),
+            (CI, "P2P-CI/1.0 200 OK\n\nshort".to_owned()),
+            (frames, format!("{head}{}4   ", framed("short"))),
+            (frames, format!("{head}{}abc       ", framed("short"))),
+        ] {
+            let mut source = Script::then_silence(stream);
+            let answered = codec.read_delivery(&mut source, TIME).unwrap();
+            let mut delivery = answered.answer.unwrap().unwrap();
+            let error = take(&mut delivery, &mut source, 100).unwrap_err();
+            assert!(matches!(error, ReadError::Lost { got: 5, .. }), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_document_ends_at_its_length_or_with_the_connection() {
+        let frames = Codec::new(Protocol::Ci, Dialect::Framed);
+        let head = framed("P2P-CI/1.0 200 OK\nCONTENT-LENGTH: 5");
+        let endless = framed("P2P-CI/1.0 200 OK");
+        for (codec, stream) in [
+            (
+                CI,
+                "P2P-CI/1.0 200 OK\nContent-Length: 5\n\nwhole and more".to_owned(),
+            ),
+            (CI, "P2P-CI/1.0 200 OK\n\nwhole".to_owned()),
+            (frames, format!("{head}{}", framed("whole and more"))),
+            (
+                frames,
+                format!("{endless}{}{}", framed("who"), framed("le")),
+            ),
+        ] {
+            let mut source = Script::of(stream);
+            let answered = codec.read_delivery(&mut source, TIME).unwrap();
+            let mut delivery = answered.answer.unwrap().unwrap();
+            assert_eq!(take(&mut delivery, &mut source, 2).unwrap(), b"whole");
+        }
+    }
+
+    #[test]
+    fn an_index_is_read_in_both_dialects() {
+        let asked = record().holder;
+        let port_of = |host: &Host| (host.as_str() == "other").then(|| Port::new(7)).flatten();
+        let read = |dialect, text: &str| {
+            let mut source = Script::of(text);
+            read_rfc_index(dialect, &mut source, &asked, port_of, TIME).unwrap()
+        };
+        let told = |dialect, text: &str| {
+            let records = read(dialect, text).answer.unwrap().unwrap();
+            let records: Vec<_> = records.iter().map(ToString::to_string).collect();
+            records.join("; ")
+        };
+        let text = "P2P-DI/1.0 200 OK\r\n\r\nRFC 5 60 vm 1234 T\r\nRFC 6 1 x 9 \r\n";
+        assert_eq!(
+            told(Dialect::Text, text),
+            "RFC 5 60 vm 1234 T; RFC 6 1 x 9 "
+        );
+        // In frames there are no ports.
+        let document = |number: u32, host: &str| {
+            format!(r#"{{"number":{number},"title":"T","hostname":"{host}","path":"x"}}"#)
+        };
+        let body = [(5, "vm"), (6, "other"), (7, "x"), (0, "vm"), (8, "a/b")]
+            .map(|(number, host)| document(number, host))
+            .join(",");
+        let frame = framed(&format!("HTTP/1.1 200 OK\r\n\r\n[{body}]"));
+        let expected = "RFC 5 7200 vm 1234 T; RFC 6 7200 other 7 T";
+        assert_eq!(told(Dialect::Framed, &frame), expected);
+        for (dialect, text) in [
+            (Dialect::Text, "P2P-DI/1.0 503 Busy\r\n\r\nRFC x".to_owned()),
+            (Dialect::Framed, framed("HTTP/1.1 503 Service Unavailable")),
+        ] {
+            let refused = read(dialect, &text);
+            assert_eq!(refused.bytes, text.as_bytes());
+            assert_eq!(refused.answer.unwrap().unwrap_err(), 503);
+        }
+        for (dialect, text) in [
+            (
+                Dialect::Text,
+                "P2P-DI/1.0 200 OK\r\n\r\nRFC x\r\n".to_owned(),
+            ),
+            (Dialect::Framed, framed("HTTP/1.1 200 OK\r\n\r\n{}")),
+        ] {
+            let wrong = read(dialect, &text);
+            assert_eq!(wrong.bytes, text.as_bytes());
+            assert!(matches!(wrong.answer, Err(ReadError::Malformed { .. })));
+        }
+    }
+}

@@ -1,0 +1,465 @@
+//! The side of the peer that is asked: what others want, and how it is answered as they speak.
+
+use std::io::{self, Read, Write};
+use std::time::{Duration, SystemTime};
+
+use super::{Codec, Wanted};
+use crate::wire::ci::{framed, p2p};
+use crate::wire::di::exchange::{self, Digest, Timed};
+use crate::wire::di::framed::{self as di_framed, DocumentObject};
+use crate::wire::di::{self, Origin};
+use crate::wire::dialect::Incoming;
+use crate::wire::frame::{Frame, MAX_FRAME};
+use crate::wire::protocol::{Reject, Status};
+use crate::wire::{Dialect, Endpoint, Head, Protocol, ReadError, Record, Source, Waits};
+
+/// The most of a document that goes into one frame of P2P-CI, in bytes.
+const PIECE: u64 = 1024;
+
+/// A request of another peer as it was received.
+#[derive(Debug)]
+pub struct Received {
+    /// The message as it stood on the wire.
+    pub bytes: Vec<u8>,
+    /// What is wanted, or how it is refused.
+    pub wanted: Result<Wanted, Reject>,
+    /// How it is answered.
+    pub codec: Codec,
+}
+
+/// The conversation with one peer that asks.
+#[derive(Debug, Default)]
+pub struct Conversation(Incoming);
+
+impl Conversation {
+    /// Reads the next request: it begins within `time`, and is whole within as long. `Ok(None)` is the
+    /// end of the stream before one began.
+    pub fn next(
+        &mut self,
+        source: &mut impl Source,
+        time: Duration,
+    ) -> Result<Option<Received>, ReadError> {
+        let is_request = |head: &Head| in_text(head).is_ok();
+        let message = self.0.next(source, Waits::of(time), is_request)?;
+        Ok(message.map(|message| {
+            let protocol = message
+                .head
+                .as_ref()
+                .ok()
+                .and_then(|head| self.protocol(head));
+            let codec = Codec::new(protocol.unwrap_or(Protocol::Ci), self.0.dialect());
+            let received = message.received(|head| codec.wanted(head));
+            Received {
+                bytes: received.bytes,
+                wanted: received.request,
+                codec,
+            }
+        }))
+    }
+
+    /// How what could not be read is answered.
+    pub fn codec(&self) -> Codec {
+        Codec::new(Protocol::Ci, self.0.dialect())
+    }
+
+    fn protocol(&self, head: &Head) -> Option<Protocol> {
+        match self.0.dialect() {
+            Dialect::Text => Protocol::of_request(head),
+            Dialect::Framed => di_framed::Request::is_one(head).then_some(Protocol::Di),
+        }
+    }
+}
+
+/// Reads a request in text, of either protocol.
+fn in_text(head: &Head) -> Result<Wanted, Reject> {
+    match Protocol::of_request(head) {
+        Some(Protocol::Di) => exchange::Get::parse(head).map(|get| get.wanted),
+        Some(Protocol::Ci) | None => p2p::Get::parse(head).map(|get| Wanted::Document(get.number)),
+    }
+}
+
+/// A document that is offered to another peer.
+#[derive(Debug, Clone, Copy)]
+pub struct Offer<'a> {
+    /// Its number, its title, and who we are.
+    pub record: &'a Record,
+    /// When its file was last modified.
+    pub last_modified: SystemTime,
+    /// Its length in bytes.
+    pub length: u64,
+}
+
+impl Codec {
+    fn wanted(self, head: &Head) -> Result<Wanted, Reject> {
+        let refused = |reason: &str| Err(Reject::bad_request(reason));
+        match (self.dialect, self.protocol) {
+            (Dialect::Text, _) => in_text(head),
+            (Dialect::Framed, Protocol::Ci) => match in_text(head)? {
+                Wanted::Index => refused("an index is asked for in another protocol"),
+                document @ Wanted::Document(_) => Ok(document),
+            },
+            (Dialect::Framed, Protocol::Di) => match di_framed::Request::parse(head)? {
+                di_framed::Request::Index => Ok(Wanted::Index),
+                di_framed::Request::Document(number) => Ok(Wanted::Document(number)),
+                _ => refused("a registration server answers this, and not a peer"),
+            },
+        }
+    }
+
+    /// Whether another request may follow on the connection.
+    pub fn stays_open(self) -> bool {
+        self.protocol == Protocol::Di && self.dialect == Dialect::Framed
+    }
+
+    /// An answer that says no.
+    pub fn refusal(self, status: Status, origin: Origin<'_>) -> Vec<u8> {
+        match (self.dialect, self.protocol) {
+            (Dialect::Text, Protocol::Ci) => p2p::refusal(status),
+            (Dialect::Text, Protocol::Di) => di::refusal(status, origin),
+            (Dialect::Framed, Protocol::Ci) => framed::frame(&p2p::refusal(status)).into_bytes(),
+            (Dialect::Framed, Protocol::Di) => di_framed::refusal(status).into_bytes(),
+        }
+    }
+
+    /// The answer to [`Wanted::Index`], of all that we know, whom others reach at `me`. In frames
+    /// only our own records are told.
+    pub fn index(self, known: &[Timed], me: &Endpoint, origin: Origin<'_>) -> Vec<u8> {
+        if self.dialect == Dialect::Text {
+            return exchange::index(known, origin);
+        }
+        let own = known.iter().map(|timed| &timed.record);
+        let own = own.filter(|record| record.holder == *me);
+        let answer = di_framed::response(Some(di_framed::documents(own).as_bytes()));
+        let too_long = || di_framed::refusal(Status::ServiceUnavailable);
+        answer.unwrap_or_else(too_long).into_bytes()
+    }
+
+    /// What comes before the bytes of a document. `digest` is made only where it is told. `None`: the
+    /// document is too long to be had in this way.
+    ///
+    /// # Errors
+    /// Those of `digest`.
+    pub fn head<E>(
+        self,
+        offer: &Offer<'_>,
+        origin: Origin<'_>,
+        digest: impl FnOnce() -> Result<Digest, E>,
+    ) -> Result<Option<Vec<u8>>, E> {
+        let Offer {
+            record,
+            last_modified,
+            length,
+        } = *offer;
+        Ok(match (self.dialect, self.protocol) {
+            (dialect, Protocol::Ci) => {
+                let head = p2p::Delivery {
+                    date: origin.date,
+                    os: origin.os,
+                    last_modified,
+                    length,
+                }
+                .to_bytes();
+                Some(match dialect {
+                    Dialect::Text => head,
+                    Dialect::Framed => framed::frame(&head).into_bytes(),
+                })
+            }
+            (Dialect::Text, Protocol::Di) => {
+                let delivery = exchange::Delivery {
+                    number: record.number,
+                    title: &record.title,
+                    last_modified,
+                    digest: digest()?,
+                    length,
+                };
+                Some(delivery.to_bytes(origin))
+            }
+            (Dialect::Framed, Protocol::Di) => {
+                let about = DocumentObject::from(record).to_json();
+                let about = di_framed::response(Some(about.as_bytes()));
+                let about = about.filter(|_| di_framed::fits(length));
+                about.map(Frame::into_bytes)
+            }
+        })
+    }
+
+    /// How the bytes of a document go in frames; `None`: as they are.
+    pub fn frames(self) -> Option<Frames> {
+        (self.dialect == Dialect::Framed).then_some(Frames(self.protocol))
+    }
+}
+
+/// Sends a document in frames.
+#[derive(Debug)]
+pub struct Frames(Protocol);
+
+impl Frames {
+    /// Sends the `length` bytes of a document, after what was written before. `pace` is told how many
+    /// bytes are in a frame before it leaves. Returns how many bytes there were.
+    ///
+    /// # Errors
+    /// Those of the file and of `out`; [`io::ErrorKind::UnexpectedEof`] where a document that goes in
+    /// one frame is shorter than announced.
+    pub fn send(
+        self,
+        file: impl Read,
+        length: u64,
+        out: &mut impl Write,
+        mut pace: impl FnMut(u64),
+    ) -> io::Result<u64> {
+        out.flush()?;
+        let mut send = |frame: &Frame, count| {
+            pace(count);
+            out.write_all(frame.bytes())?;
+            out.flush()
+        };
+        match self.0 {
+            Protocol::Ci => in_pieces(file.take(length), send),
+            Protocol::Di => {
+                let mut bytes = Vec::new();
+                let most = u64::try_from(MAX_FRAME).unwrap_or_default();
+                let read = file.take(length.min(most)).read_to_end(&mut bytes)?;
+                let frame = di_framed::response(Some(&bytes));
+                let frame = frame.filter(|_| u64::try_from(read).is_ok_and(|read| read == length));
+                send(&frame.ok_or(io::ErrorKind::UnexpectedEof)?, length)?;
+                Ok(length)
+            }
+        }
+    }
+}
+
+/// Sends a file in frames of at most 1,024 bytes.
+fn in_pieces(
+    mut file: impl Read,
+    mut send: impl FnMut(&Frame, u64) -> io::Result<()>,
+) -> io::Result<u64> {
+    let mut piece = Vec::new();
+    let mut total = 0;
+    loop {
+        piece.clear();
+        let read = file.by_ref().take(PIECE).read_to_end(&mut piece)?;
+        if read == 0 {
+            return Ok(total);
+        }
+        let read = u64::try_from(read).unwrap_or_default();
+        send(&Frame::around(&piece), read)?;
+        total += read;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::testing::Script;
+    use std::convert::Infallible;
+
+    const TIME: Duration = Duration::from_secs(1);
+    const ORIGIN: Origin<'static> = Origin {
+        date: SystemTime::UNIX_EPOCH,
+        os: "Test 1",
+    };
+    const DATE: &str = "Thu, 01 Jan 1970 00:00:00 GMT";
+
+    fn framed(content: &str) -> String {
+        format!("{:<10}{content}", content.len())
+    }
+
+    fn received(stream: &str) -> Received {
+        let next = Conversation::default().next(&mut Script::of(stream), TIME);
+        next.unwrap().unwrap()
+    }
+
+    fn text(bytes: Vec<u8>) -> String {
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn every_request_is_understood_and_refused_as_it_was_asked() {
+        let document = Some(Wanted::Document("5".parse().unwrap()));
+        let index = Some(Wanted::Index);
+        let fields = format!("Date: {DATE}\r\nOS: Test 1\r\nContent-Length: 0\r\n\r\n");
+        let ci = "P2P-CI/1.0 404 Not Found\r\n\r\n".to_owned();
+        let di = format!("P2P-DI/1.0 404 Not Found\r\n{fields}");
+        let ci_frame = framed("P2P-CI/1.0 404 NOT FOUND");
+        let di_frame = framed("HTTP/1.1 403 Forbidden\r\n\r\n");
+        let head = |line: &str| format!("{line}\r\nHost: vm\r\nOS: T\r\n\r\n");
+        let frame = |line: &str| framed(&format!("{line}\nHOST: vm\nPORT: 1"));
+        for (request, wanted, refusal) in [
+            (head("GET RFC 5 P2P-CI/1.0"), document, &ci),
+            (head("GET RFC 5 P2P-DI/1.0"), document, &di),
+            (head("GET RFC-Index P2P-DI/1.0"), index, &di),
+            (frame("GET RFC 5 P2P-CI/1.0"), document, &ci_frame),
+            (frame("GET RFC 5 P2P-DI/1.0"), document, &ci_frame),
+            (
+                frame("getrfc vm HTTP/1.1\nRFC-Number: 5"),
+                document,
+                &di_frame,
+            ),
+            (frame("RFCQuery vm HTTP/1.1"), index, &di_frame),
+            // What is in neither protocol is answered in the first.
+            (head("GET RFC 5 P2P-XX/1.0"), None, &ci),
+            (head("GET RFC-Index P2P-CI/1.0"), None, &ci),
+            (head("PUT RFC 5 P2P-DI/1.0"), None, &di),
+            (frame("GET RFC-Index P2P-DI/1.0"), None, &ci_frame),
+            (frame("LISTALL P2P-CI/1.0"), None, &ci_frame),
+            (framed(""), None, &ci_frame),
+            (frame("register vm HTTP/1.1"), None, &di_frame),
+            (frame("leave vm HTTP/1.1\nPeer-Cookie: 5"), None, &di_frame),
+            (frame("getrfc vm HTTP/1.1"), None, &di_frame),
+        ] {
+            let received = received(&request);
+            assert_eq!(text(received.bytes), request);
+            assert_eq!(received.wanted.ok(), wanted, "{request}");
+            let codec = received.codec;
+            assert_eq!(
+                text(codec.refusal(Status::NotFound, ORIGIN)),
+                *refusal,
+                "{request}"
+            );
+            assert_eq!(codec.stays_open(), *refusal == di_frame, "{request}");
+        }
+    }
+
+    #[test]
+    fn what_can_not_be_read_is_answered_in_the_dialect_that_was_begun() {
+        let bad = "P2P-CI/1.0 400 Bad Request\r\n\r\n".to_owned();
+        let bad_frame = framed("P2P-CI/1.0 400 BAD REQUEST");
+        for (stream, answer) in [
+            ("", &bad),
+            ("GET RFC 5 P2P-DI/1.0\r\n", &bad),
+            ("5x        ", &bad_frame),
+            ("8193      ", &bad_frame),
+            ("50        getrfc vm HTTP/1.1", &bad_frame),
+        ] {
+            let mut conversation = Conversation::default();
+            let silent = conversation.next(&mut Script::then_silence(stream), TIME);
+            let status = silent.unwrap_err().reject().unwrap().status;
+            let refusal = conversation.codec().refusal(status, ORIGIN);
+            assert_eq!(text(refusal), *answer, "{stream:?}");
+        }
+    }
+
+    #[test]
+    fn a_connection_in_frames_of_p2p_di_has_many_requests() {
+        let query = framed("rfcquery vm HTTP/1.1");
+        let mut source = Script::of(query.repeat(2));
+        let mut conversation = Conversation::default();
+        for _ in 0..2 {
+            let received = conversation.next(&mut source, TIME).unwrap().unwrap();
+            assert_eq!(received.wanted, Ok(Wanted::Index));
+        }
+        assert!(conversation.next(&mut source, TIME).unwrap().is_none());
+    }
+
+    fn record(number: u32, port: u16) -> Record {
+        Record::parse(&format!("RFC {number} T vm {port}")).unwrap()
+    }
+
+    #[test]
+    fn in_frames_only_our_own_records_are_told() {
+        let known = [(5, 1), (6, 2)].map(|(number, port)| Timed {
+            record: record(number, port),
+            ttl: 7200,
+        });
+        let me = record(5, 1).holder;
+        let index = |dialect| text(Codec::new(Protocol::Di, dialect).index(&known, &me, ORIGIN));
+        let all = index(Dialect::Text);
+        let lines = "Content-Length: 38\r\n\r\nRFC 5 7200 vm 1 T\r\nRFC 6 7200 vm 2 T\r\n";
+        assert!(
+            all.contains("\r\nRecords: 2\r\n") && all.ends_with(lines),
+            "{all}"
+        );
+        let body = r#"[{"number":5,"title":"T","hostname":"vm","path":"rfc5.txt"}]"#;
+        let own = format!(
+            "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        assert_eq!(index(Dialect::Framed), framed(&own));
+        let many = vec![known[0].clone(); 20_000];
+        let codec = Codec::new(Protocol::Di, Dialect::Framed);
+        let too_long = framed("HTTP/1.1 503 Service Unavailable\r\n\r\n");
+        assert_eq!(text(codec.index(&many, &me, ORIGIN)), too_long);
+    }
+
+    /// What comes before the bytes of a document of this length.
+    fn head(protocol: Protocol, dialect: Dialect, length: u64) -> Option<String> {
+        let record = record(5, 1);
+        let offer = Offer {
+            record: &record,
+            last_modified: SystemTime::UNIX_EPOCH,
+            length,
+        };
+        let digest = || {
+            assert_eq!((protocol, dialect), (Protocol::Di, Dialect::Text));
+            Ok::<_, Infallible>(Digest::from([0xab; 32]))
+        };
+        let head = Codec::new(protocol, dialect).head(&offer, ORIGIN, digest);
+        head.unwrap().map(text)
+    }
+
+    #[test]
+    fn a_document_is_announced_as_it_was_asked_for() {
+        let ci = format!(
+            "P2P-CI/1.0 200 OK\r\nDate: {DATE}\r\nOS: Test 1\r\nLast-Modified: {DATE}\r\n\
+             Content-Length: 5\r\nContent-Type: text/plain\r\n\r\n"
+        );
+        assert_eq!(head(Protocol::Ci, Dialect::Text, 5).unwrap(), ci);
+        let ci_frame = framed(&format!(
+            "P2P-CI/1.0 200 OK\nDATE: {DATE}\nOS: Test 1\nLAST-MODIFIED: {DATE}\n\
+             CONTENT-LENGTH: 5\nCONTENT-TYPE: text/plain"
+        ));
+        assert_eq!(head(Protocol::Ci, Dialect::Framed, 5).unwrap(), ci_frame);
+        let di = head(Protocol::Di, Dialect::Text, 5).unwrap();
+        assert!(di.contains(&format!("\r\nDigest: sha-256={}\r\n", "ab".repeat(32))));
+        let object = r#"{"number":5,"title":"T","hostname":"vm","path":"rfc5.txt"}"#;
+        let about = framed(&format!(
+            "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{object}",
+            object.len()
+        ));
+        assert_eq!(head(Protocol::Di, Dialect::Framed, 5).unwrap(), about);
+        // The longest document that goes into one frame, beside the head of its message.
+        let most = u64::try_from(MAX_FRAME).unwrap() - 44;
+        for (length, fits) in [(most, true), (most + 1, false), (u64::MAX, false)] {
+            assert_eq!(head(Protocol::Di, Dialect::Framed, length).is_some(), fits);
+            assert!(head(Protocol::Ci, Dialect::Framed, length).is_some());
+        }
+    }
+
+    /// What is sent in frames of a document, and how many bytes each of them has.
+    fn sent(protocol: Protocol, file: &[u8], length: u64) -> io::Result<(Vec<u8>, Vec<u64>)> {
+        let (mut out, mut paced) = (b"head".to_vec(), Vec::new());
+        let frames = Codec::new(protocol, Dialect::Framed).frames().unwrap();
+        let count = frames.send(file, length, &mut out, |bytes| paced.push(bytes))?;
+        assert_eq!(count, paced.iter().sum::<u64>());
+        Ok((out.split_off(4), paced))
+    }
+
+    #[test]
+    fn a_document_goes_in_small_frames_or_in_one() {
+        let file: Vec<u8> = (0..=255).cycle().take(2500).collect();
+        let frames: Vec<u8> = file
+            .chunks(1024)
+            .flat_map(|piece| Frame::around(piece).into_bytes())
+            .collect();
+        let expected = (frames, vec![1024, 1024, 452]);
+        assert_eq!(sent(Protocol::Ci, &file, 2500).unwrap(), expected);
+        assert_eq!(sent(Protocol::Ci, b"", 0).unwrap(), (vec![], vec![]));
+        // A file that has grown is sent as it was announced; one that has shrunk is noticed.
+        assert_eq!(sent(Protocol::Ci, b"abc", 2).unwrap().1, [2]);
+        assert_eq!(sent(Protocol::Ci, b"abc", 5).unwrap().1, [3]);
+        let one = |body: &str| {
+            let length = body.len();
+            framed(&format!(
+                "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{body}"
+            ))
+        };
+        for (body, length) in [("abc", 3), ("ab", 2), ("", 0)] {
+            let (frame, paced) = sent(Protocol::Di, b"abc", length).unwrap();
+            assert_eq!((text(frame), paced), (one(body), vec![length]));
+        }
+        assert!(sent(Protocol::Di, b"abc", 5).is_err());
+        for protocol in [Protocol::Ci, Protocol::Di] {
+            assert!(Codec::new(protocol, Dialect::Text).frames().is_none());
+        }
+    }
+}

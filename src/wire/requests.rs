@@ -1,0 +1,394 @@
+//! Finds the heads of messages in a stream, within limits. It knows no method, no RFC and no version.
+
+use std::time::{Duration, Instant};
+
+use super::error::{Limit, ReadError, is_silence};
+use super::head::{HeadError, MAX_FIELDS, MAX_HEAD, is_field, trim_line_end};
+use super::{Head, Source, read_line};
+
+/// How long to wait for a message.
+#[derive(Debug, Clone, Copy)]
+pub struct Waits {
+    /// For its first byte; `None` is for ever (people read menus).
+    pub first: Option<Duration>,
+    /// For the whole of it, from its first byte on, however it drips in.
+    pub whole: Duration,
+}
+
+impl Waits {
+    /// Waits for `time` for the first byte, and as long for the rest.
+    pub(super) fn of(time: Duration) -> Self {
+        Self {
+            first: Some(time),
+            whole: time,
+        }
+    }
+
+    /// What it means that a read has failed while the first byte was waited for.
+    pub(super) fn first_failed(self, error: std::io::Error) -> ReadError {
+        ReadError::of_wait(error, self.first.unwrap_or(self.whole), false)
+    }
+
+    /// What it means that a read has failed after the first byte.
+    pub(super) fn rest_failed(self, error: std::io::Error) -> ReadError {
+        ReadError::of_wait(error, self.whole, true)
+    }
+}
+
+/// Reads the heads of requests from one connection.
+///
+/// Some programs end their lines, leave out the empty line after the last one, and wait for the
+/// answer. So a head that is a whole request by its own rules is taken as one when nothing more
+/// comes for a short while. Whoever was only slow loses nothing: the rest of that head is skipped.
+#[derive(Debug, Default)]
+pub struct Requests {
+    /// Whether the last head may go on after it was answered.
+    may_go_on: bool,
+}
+
+/// How long a whole request without its empty line waits for more.
+const SHORT_WHILE: Duration = Duration::from_millis(250);
+
+impl Requests {
+    /// Reads the next head, of at most 8 KiB. `Ok(None)` is the end of the stream before a head
+    /// began. `is_request` says whether a head has all that its method needs.
+    pub fn read(
+        &mut self,
+        source: &mut impl Source,
+        waits: Waits,
+        is_request: impl Fn(&Head) -> bool,
+    ) -> Result<Option<Head>, ReadError> {
+        let reading = Reading {
+            skips_fields: self.may_go_on,
+            is_request: Some(&is_request),
+            ..Reading::new(source, waits)
+        };
+        let head = reading.head(|_| Err(ReadError::CutOff))?;
+        self.may_go_on = head.as_ref().is_some_and(|head| !head.is_whole());
+        Ok(head)
+    }
+
+    /// As [`Requests::read`].
+    pub fn next(
+        &mut self,
+        source: &mut impl Source,
+        waits: Waits,
+        is_request: impl Fn(&Head) -> bool,
+    ) -> Result<Option<Head>, HeadError> {
+        Ok(self.read(source, waits, is_request)?)
+    }
+}
+
+/// The reading of one head.
+pub(super) struct Reading<'a, S> {
+    source: &'a mut S,
+    waits: Waits,
+    /// Whether header fields before the start line belong to the head before this one.
+    skips_fields: bool,
+    /// Says whether a head can do without its empty line.
+    is_request: Option<&'a dyn Fn(&Head) -> bool>,
+    /// When it was first waited for more of a whole request.
+    waited: Option<Instant>,
+}
+
+impl<'a, S: Source> Reading<'a, S> {
+    pub(super) fn new(source: &'a mut S, waits: Waits) -> Self {
+        Self {
+            source,
+            waits,
+            skips_fields: false,
+            is_request: None,
+            waited: None,
+        }
+    }
+
+    /// Reads a head up to its empty line. `at_close` says what one is that a close has ended.
+    pub(super) fn head(
+        mut self,
+        at_close: impl FnOnce(Head) -> Result<Option<Head>, ReadError>,
+    ) -> Result<Option<Head>, ReadError> {
+        let mut head = Head::empty();
+        let Some(skipped) = self.start_line(&mut head)? else {
+            return if head.text.is_empty() {
+                Ok(None)
+            } else {
+                at_close(head)
+            };
+        };
+        let mut lines = 1;
+        loop {
+            let start = head.text.len();
+            if self.is_over(&head)? {
+                return Ok(Some(head));
+            }
+            let limit = MAX_HEAD.saturating_sub(skipped + start);
+            let read = self.line(limit, &mut head)?;
+            let line = head.text.get(start..).unwrap_or_default();
+            if !line.ends_with(b"\n") {
+                if read == limit {
+                    return Err(Limit::Head.into());
+                }
+                return at_close(head);
+            }
+            if trim_line_end(line).is_empty() {
+                head.is_whole = true;
+                return Ok(Some(head));
+            }
+            if lines > MAX_FIELDS {
+                return Err(Limit::Fields.into());
+            }
+            head.take_field(start);
+            lines += 1;
+        }
+    }
+
+    /// Reads the start line, after what may come before it, and returns how many bytes that had.
+    /// `None` is the end of the stream.
+    fn start_line(&mut self, head: &mut Head) -> Result<Option<usize>, ReadError> {
+        let (mut skipped, mut fields) = (0, 0);
+        loop {
+            self.source.allow(self.waits.first);
+            let Some(empty) = self.skip_empty_lines()? else {
+                return Ok(None);
+            };
+            skipped += empty;
+            self.source.allow(Some(self.waits.whole));
+            head.text.clear();
+            let limit = MAX_HEAD.saturating_sub(skipped);
+            let read = self.line(limit, head)?;
+            if !head.text.ends_with(b"\n") {
+                return if read == limit {
+                    Err(Limit::Head.into())
+                } else {
+                    Ok(None)
+                };
+            }
+            let line = trim_line_end(&head.text);
+            if self.skips_fields && is_field(line) {
+                fields += 1;
+                if fields > MAX_FIELDS {
+                    return Err(Limit::Fields.into());
+                }
+            } else if line.is_empty() {
+                // White space alone before the start line is an empty line too.
+                skipped += head.text.len();
+            } else {
+                head.start_line = 0..line.len();
+                return Ok(Some(skipped));
+            }
+        }
+    }
+
+    fn line(&mut self, limit: usize, head: &mut Head) -> Result<usize, ReadError> {
+        let read = read_line(self.source, limit, &mut head.text);
+        read.map_err(|error| self.waits.rest_failed(error))
+    }
+
+    /// Skips empty lines and returns how many bytes they had, or `None` at the end of the stream.
+    /// An empty line does not begin a message: some peers send one too many after each.
+    fn skip_empty_lines(&mut self) -> Result<Option<usize>, ReadError> {
+        let mut skipped = 0;
+        while skipped < MAX_HEAD {
+            let waiting = self.source.fill_buf();
+            let waiting = waiting.map_err(|error| self.waits.first_failed(error))?;
+            if waiting.is_empty() {
+                return Ok(None);
+            }
+            let empty = waiting
+                .iter()
+                .take_while(|b| matches!(b, b'\r' | b'\n'))
+                .count();
+            if empty == 0 {
+                return Ok(Some(skipped));
+            }
+            self.source.consume(empty);
+            skipped += empty;
+        }
+        Err(Limit::Head.into())
+    }
+
+    /// Whether the head is a request that its sender has ended without an empty line. Waits where
+    /// the next line is not there yet.
+    fn is_over(&mut self, head: &Head) -> Result<bool, ReadError> {
+        let Some(is_request) = self.is_request else {
+            return Ok(false);
+        };
+        if !self.source.buffered().is_empty() || !is_request(head) {
+            return Ok(false);
+        }
+        // Reading on begins the time of the head anew, once and not with each line.
+        let waited = self.waited.get_or_insert_with(Instant::now).elapsed();
+        let left = self.waits.whole.saturating_sub(waited);
+        self.source.allow(Some(SHORT_WHILE.min(left)));
+        let more = self.source.fill_buf().map(<[u8]>::len);
+        self.source.allow(Some(left));
+        match more {
+            Err(error) if is_silence(&error) => Ok(true),
+            Err(error) => Err(error.into()),
+            // A close is no end of a head.
+            Ok(_) => Ok(false),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::testing::Script;
+    use proptest::prelude::*;
+
+    const WAITS: Waits = Waits {
+        first: None,
+        whole: Duration::from_secs(1),
+    };
+
+    fn read_next(source: &mut Script) -> Result<Option<Head>, ReadError> {
+        Requests::default().read(source, WAITS, |_| false)
+    }
+
+    fn read(text: &str) -> Result<Option<Head>, ReadError> {
+        Requests::default().read(&mut Script::of(text), WAITS, |_| false)
+    }
+
+    #[test]
+    fn bare_lf_and_empty_lines_before_it_are_read() {
+        let head = read("\r\n\n \r\nA  \nHost: x\n \n").unwrap().unwrap();
+        assert_eq!(head.start_line(), b"A");
+        assert_eq!(head.field("host"), Ok(Some("x")));
+    }
+
+    #[test]
+    fn the_end_of_the_stream_is_not_an_error_between_messages() {
+        assert!(read("").unwrap().is_none());
+        assert!(read("\r\n\r\n").unwrap().is_none());
+        assert!(matches!(read("GET"), Err(ReadError::CutOff)));
+        assert!(matches!(read("GET\r\nHost: x\r\n"), Err(ReadError::CutOff)));
+    }
+
+    #[test]
+    fn endless_line_is_given_up_at_the_limit() {
+        let mut source = Script::of("x".repeat(20_000));
+        assert!(matches!(
+            read_next(&mut source),
+            Err(ReadError::TooLong(Limit::Head))
+        ));
+        assert_eq!(source.read_so_far(), MAX_HEAD);
+    }
+
+    #[test]
+    fn endless_empty_lines_are_given_up_near_the_limit() {
+        let mut source = Script::of("\r\n".repeat(20_000));
+        assert!(matches!(
+            read_next(&mut source),
+            Err(ReadError::TooLong(Limit::Head))
+        ));
+    }
+
+    #[test]
+    fn header_flood_is_given_up_at_the_limit() {
+        let head = |fields| format!("A\n{}\n", "N: v\n".repeat(fields));
+        assert!(read(&head(MAX_FIELDS)).is_ok());
+        assert!(matches!(
+            read(&head(MAX_FIELDS + 1)),
+            Err(ReadError::TooLong(Limit::Fields))
+        ));
+    }
+
+    #[test]
+    fn a_head_of_exactly_the_limit_is_read() {
+        let text = format!("A\nN: {}\n\n", "v".repeat(MAX_HEAD - 7));
+        assert_eq!(text.len(), MAX_HEAD);
+        assert!(read(&text).unwrap().is_some());
+        assert!(matches!(
+            read(&format!("A{text}")),
+            Err(ReadError::TooLong(Limit::Head))
+        ));
+    }
+
+    /// The start lines and fields of what is read; a head with a `B` is whole without its end.
+    fn all(mut source: Script) -> Vec<String> {
+        let mut requests = Requests::default();
+        let is_request = |head: &Head| head.field("B").is_ok_and(|field| field.is_some());
+        let mut read = Vec::new();
+        loop {
+            match requests.read(&mut source, WAITS, is_request) {
+                Ok(Some(head)) => {
+                    let lines = String::from_utf8_lossy(head.text());
+                    read.push(lines.replace("\r\n", "\n").replace('\n', "|"));
+                }
+                Ok(None) => return read,
+                Err(error) => {
+                    read.extend(error.reject().map(|reject| reject.reason));
+                    return read;
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_whole_request_without_its_empty_line_is_read_after_a_short_while() {
+        let read = all(Script::with_pauses(&["X 1\nA: 1\nB: 2\n", "X 2\nB: 3\n"]));
+        assert_eq!(read, ["X 1|A: 1|B: 2|", "X 2|B: 3|"]);
+        // What is not complete waits for the rest.
+        let read = all(Script::then_silence("X 1\nA: 1\n"));
+        assert_eq!(read, ["no complete request within 1 s"]);
+        // Nor is half a line more the end of a head.
+        let read = all(Script::then_silence("X 1\nB: 1\nTit"));
+        assert_eq!(read, ["no complete request within 1 s"]);
+        // A close is no end of a request.
+        assert_eq!(
+            all(Script::of("X 1\nB: 1\n")),
+            ["the connection was closed in the middle of a request"]
+        );
+    }
+
+    #[test]
+    fn a_slow_client_loses_nothing() {
+        // The rest of a head comes after its answer, in pieces, with or without the next request.
+        for pieces in [
+            &["X 1\r\nB: 1\r\n", "C: 2\r\n\r\nX 2\r\nB: 2\r\n\r\n"][..],
+            &["X 1\r\nB: 1\r\n", "C: 2\r\n", "\r\n", "X 2\r\nB: 2\r\n\r\n"],
+            &["X 1\r\nB: 1\r\n", "\r\n", "X 2\r\nB: 2\r\n\r\n"],
+            &["X 1\r\nB: 1\r\n", "X 2\r\nB: 2\r\n\r\n"],
+        ] {
+            // A wait between requests is not limited, so its pauses are none.
+            let pieces: Vec<_> = pieces.to_vec();
+            let mut script = Script::with_pauses(&pieces[..1]);
+            script.then(&pieces[1..].concat());
+            assert_eq!(all(script), ["X 1|B: 1|", "X 2|B: 2||"], "{pieces:?}");
+        }
+        // A start line is never taken for a field of the head before it.
+        let mut script = Script::with_pauses(&["X 1\nB: 1\n"]);
+        script.then(&"C: 1\n".repeat(100));
+        assert_eq!(
+            all(script),
+            [
+                "X 1|B: 1|",
+                "the message head has more than 64 header fields"
+            ]
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_bytes_never_panic(bytes: Vec<u8>) {
+            let mut source = Script::of(bytes);
+            while let Ok(Some(head)) = read_next(&mut source) {
+                let _ = (head.start_line(), head.field("Host"), head.is_well_formed());
+            }
+        }
+
+        #[test]
+        fn any_split_gives_the_same_heads(cuts in prop::collection::vec(1_usize..20, 1..40)) {
+            let text = "A B C\r\nHost: vm\r\n\r\n\r\nLIST\nPort: 5\n\nX\r\nTitle: a b\r\n\r\n";
+            let all = |mut source: Script| {
+                let mut heads = Vec::new();
+                while let Some(head) = read_next(&mut source).unwrap() {
+                    heads.push(head.text().to_vec());
+                }
+                heads
+            };
+            prop_assert_eq!(all(Script::of(text)), all(Script::in_pieces(text, &cuts)));
+        }
+    }
+}

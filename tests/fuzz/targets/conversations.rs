@@ -1,0 +1,100 @@
+//! What servers are asked and what clients are answered, in text and in frames: never a panic, and
+//! a message is told as it stood on the wire.
+#![no_main]
+
+mod stream;
+
+use std::time::{Duration, SystemTime};
+
+use libfuzzer_sys::fuzz_target;
+use p2pci::wire::di::Origin;
+use p2pci::wire::di::registration::{Method, Request};
+use p2pci::wire::p2p::{self, Codec, client};
+use p2pci::wire::{Dialect, Endpoint, Port, Protocol, Status, ci, di};
+use stream::Stream;
+
+const TIME: Duration = Duration::from_secs(1);
+const ORIGIN: Origin<'static> = Origin {
+    date: SystemTime::UNIX_EPOCH,
+    os: "Fuzz",
+};
+
+/// The place in the input where a message that was told stood.
+fn stands_in(input: &[u8], message: &[u8]) {
+    assert!(!message.is_empty() && input.windows(message.len()).any(|part| part == message));
+}
+
+fn servers(input: &[u8]) {
+    let (mut stream, mut index) = (Stream::new(input), ci::server::Conversation::default());
+    while let Ok(Some(received)) = index.next(&mut stream, TIME) {
+        stands_in(input, &received.bytes);
+        if let Ok(request) = received.request {
+            let mut answer = index.answer(&request, Vec::new(), 1);
+            if let ci::p2s::Request::Add(record) = &request {
+                answer.record(record);
+                answer.record(record);
+            }
+            answer.end();
+            let (bytes, more) = answer.told();
+            assert!(!bytes.is_empty() && more <= 1);
+        }
+    }
+    let (mut stream, mut server) = (Stream::new(input), di::server::Conversation::default());
+    while let Ok(Some(received)) = server.next(&mut stream, TIME) {
+        stands_in(input, &received.bytes);
+    }
+    let (mut stream, mut peer) = (Stream::new(input), p2p::server::Conversation::default());
+    while let Ok(Some(received)) = peer.next(&mut stream, TIME) {
+        stands_in(input, &received.bytes);
+        let _ = received.codec.refusal(Status::BadRequest, ORIGIN);
+        if !received.codec.stays_open() {
+            return;
+        }
+    }
+}
+
+fn clients(input: &[u8], dialect: Dialect) {
+    let peer = Endpoint::parse("vm:5", Port::MIN).expect("an endpoint");
+    for method in [
+        Method::Register,
+        Method::Leave,
+        Method::PeerQuery,
+        Method::KeepAlive,
+    ] {
+        let request = Request {
+            method,
+            peer: peer.clone(),
+            cookie: None,
+        };
+        if let Ok(told) = request.read_answer(dialect, &mut Stream::new(input), TIME) {
+            stands_in(input, &told.bytes);
+        }
+    }
+    let port = |_: &_| Port::new(6);
+    let mut stream = Stream::new(input);
+    if let Ok(told) = client::read_rfc_index(dialect, &mut stream, &peer, port, TIME) {
+        stands_in(input, &told.bytes);
+    }
+    for protocol in [Protocol::Ci, Protocol::Di] {
+        let mut stream = Stream::new(input);
+        let told = Codec::new(protocol, dialect).read_delivery(&mut stream, TIME);
+        let Ok(told) = told else { continue };
+        stands_in(input, &told.bytes);
+        let Ok(Ok(mut delivery)) = told.answer else {
+            continue;
+        };
+        let (mut got, mut buffer) = (0, [0; 7]);
+        while let Ok(read @ 1..) = delivery.read(&mut stream, &mut buffer, TIME) {
+            got += read as u64;
+        }
+        assert!(delivery.length.is_none_or(|length| got <= length));
+        assert!(got <= input.len() as u64);
+    }
+}
+
+fuzz_target!(|input: &[u8]| {
+    servers(input);
+    for dialect in [Dialect::Text, Dialect::Framed] {
+        clients(input, dialect);
+    }
+});
