@@ -1,5 +1,6 @@
 //! What both programs do around their work: options, the log, and how they end.
 
+pub mod manual;
 pub mod signals;
 
 use std::backtrace::{Backtrace, BacktraceStatus};
@@ -15,8 +16,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, anyhow};
 use bytesize::ByteSize;
 use clap::builder::{PossibleValue, PossibleValuesParser, RangedI64ValueParser, TypedValueParser};
-use clap::{Command, CommandFactory, Parser, value_parser};
-use clap_complete::Shell;
+use clap::{Command, Parser, value_parser};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tracing::{debug, info};
 use tracing_subscriber::EnvFilter;
@@ -34,9 +34,12 @@ pub const VERSION: &str = env!("P2PCI_VERSION");
 const VARIABLES: &str = "P2PCI_";
 
 /// Reads the options of a program from its arguments and the environment. Ends the program where
-/// they are wrong (with 2) or ask for help or the version.
+/// they are wrong (with 2), and where it is only asked about itself.
 pub fn options<O: Parser>() -> O {
-    let matches = with_variables(O::command()).get_matches();
+    let matches = manual::understood(O::command()).get_matches();
+    if let Some(answered) = manual::answer::<O>(&matches) {
+        std::process::exit(end(&Screen::default(), answered, PRINT_TIME).into());
+    }
     O::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
 }
 
@@ -51,21 +54,6 @@ fn with_variables(command: Command) -> Command {
         None => arg,
     });
     command.mut_subcommands(with_variables)
-}
-
-/// Prints the completions of a program for a shell.
-pub fn print_completions<O: CommandFactory>(shell: Shell) {
-    let mut command = O::command();
-    let name = command.get_name().to_owned();
-    clap_complete::generate(shell, &mut command, name, &mut io::stdout());
-}
-
-/// Writes the man pages of a program and of its commands into a folder, which is made.
-pub fn write_man_pages<O: CommandFactory>(folder: &Path) -> Result<(), Failure> {
-    std::fs::create_dir_all(folder)
-        .and_then(|()| clap_mangen::generate_to(with_variables(O::command()), folder))
-        .with_context(|| format!("cannot write man pages into {}", folder.display()))?;
-    Ok(())
 }
 
 /// Sends the log to standard error, and what a panic says. `RUST_LOG` says what is in the log;
@@ -237,23 +225,23 @@ pub fn run(transcript: &Transcript, work: impl FnOnce() -> Result<(), Failure>) 
         ended = Err(anyhow!("not everything could be written to {broken}").into());
     }
     let left = until.saturating_duration_since(Instant::now());
-    end(transcript.screen(), ended, left)
+    end(transcript.screen(), ended, left).into()
 }
 
 /// Says on standard error why a program has failed, and gives its exit code.
 pub fn exit_code(screen: &Screen, ended: Result<(), Failure>) -> ExitCode {
-    end(screen, ended, PRINT_TIME)
+    end(screen, ended, PRINT_TIME).into()
 }
 
 /// Waits at most `time` for standard error to be written.
-fn end(screen: &Screen, ended: Result<(), Failure>, time: Duration) -> ExitCode {
+fn end(screen: &Screen, ended: Result<(), Failure>, time: Duration) -> u8 {
     let code = match ended {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => 0,
         Err(failure) => {
             if failure.error.is_some() {
                 screen.error(&failure);
             }
-            failure.code.get().into()
+            failure.code.get()
         }
     };
     screen.stderr().finish(time);
@@ -281,7 +269,7 @@ pub fn rate(text: &str) -> Result<u64, String> {
     let size = text.trim().strip_suffix("/s").unwrap_or(text.trim());
     size.parse::<ByteSize>()
         .map(|size| size.as_u64())
-        .map_err(|_| format!("{text:?} is no rate, as 2MB/s or 500KiB/s"))
+        .map_err(|_| format!("invalid rate {text:?}; for example 2MB/s or 500KiB/s"))
 }
 
 /// The most connections that a program can have at a time: with about 16,000 threads, of four

@@ -16,6 +16,7 @@ mod support;
 mod attackers;
 mod commands;
 mod distributed;
+mod documents;
 mod download;
 mod experiment;
 mod faults;

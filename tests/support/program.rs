@@ -151,6 +151,18 @@ impl Program {
         (status, rest)
     }
 
+    /// Ends the input and waits for the end of the program and of its outputs.
+    pub(crate) fn end(&mut self) -> (ExitStatus, String, String) {
+        self.close_input();
+        let (status, out) = self.wait();
+        (status, out, self.all_errors())
+    }
+
+    /// Waits until `found` finds something in all that was printed.
+    pub(crate) fn wait_for<T>(&self, found: impl Fn(&str) -> Option<T>) -> Option<T> {
+        self.out.wait(0, found)
+    }
+
     /// Waits for a text on standard error.
     pub(crate) fn expect_error(&self, text: &str) {
         let found = self

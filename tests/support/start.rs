@@ -30,10 +30,7 @@ pub(crate) fn without_options(command: &mut Command) {
 
 /// Runs a program to its end.
 pub(crate) fn run(name: &str, command: Command) -> (ExitStatus, String, String) {
-    let mut program = Program::start(name, command);
-    program.close_input();
-    let (status, out) = program.wait();
-    (status, out, program.all_errors())
+    Program::start(name, command).end()
 }
 
 /// A server on a free port.

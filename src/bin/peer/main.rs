@@ -57,14 +57,6 @@ fn main() -> ExitCode {
         Some(Command::Experiment(experiment)) => {
             return task::experiment(&arguments, &experiment, &screen);
         }
-        Some(Command::Completions { shell }) => {
-            program::print_completions::<Arguments>(shell);
-            return ExitCode::SUCCESS;
-        }
-        Some(Command::Man { folder }) => {
-            let written = program::write_man_pages::<Arguments>(&folder);
-            return program::exit_code(&screen, written);
-        }
     };
     if format == Format::Json && arguments.print_messages {
         task::usage_error("--json has no place where the messages are printed as well");

@@ -25,7 +25,7 @@ use p2pci::wire::Status;
 use p2pci::wire::ci::p2s::refusal;
 use p2pci::wire::di::{self, Origin};
 
-use arguments::{Arguments, Command};
+use arguments::Arguments;
 
 /// How often it is looked at whose time has run out.
 const EXPIRY_LOOK: Duration = Duration::from_secs(1);
@@ -33,20 +33,9 @@ const EXPIRY_LOOK: Duration = Duration::from_secs(1);
 const STOP_TIME: Duration = Duration::from_secs(5);
 
 fn main() -> ExitCode {
-    let mut arguments: Arguments = program::options();
+    let arguments: Arguments = program::options();
     let screen = Screen::default();
     program::log_to_stderr(arguments.verbose, &screen);
-    match arguments.command.take() {
-        Some(Command::Completions { shell }) => {
-            program::print_completions::<Arguments>(shell);
-            return ExitCode::SUCCESS;
-        }
-        Some(Command::Man { folder }) => {
-            let written = program::write_man_pages::<Arguments>(&folder);
-            return program::exit_code(&screen, written);
-        }
-        None => {}
-    }
     let shows = if arguments.quiet {
         Shows::Life
     } else {
