@@ -16,7 +16,7 @@ use super::run::RunError;
 use super::stage::Stage;
 use crate::event::{Level, Role};
 use crate::file_error::FileError;
-use crate::index::{Distributed, Index as _, Known, Participation};
+use crate::index::{self, Index, Known, Participation, Query};
 use crate::library::Library;
 use crate::net::{Connection, Dialects, Listener, Pace, Sockets};
 use crate::node::Activity;
@@ -47,7 +47,7 @@ pub(super) struct Node {
     pub(super) library: Arc<Library>,
     pub(super) downloader: Downloader,
     pub(super) activity: Activity,
-    index: Distributed,
+    index: Arc<dyn Index>,
     asking: Sockets,
     uploading: Sockets,
 }
@@ -85,29 +85,20 @@ impl Network {
         Ok(network)
     }
 
-    /// Lets every peer ask who is active, and then those for their index that hold something.
-    pub(super) fn tell_each_other(&self, plan: &Plan) -> Result<(), RunError> {
+    /// Lets every peer ask who is active, and then all of them for their index.
+    pub(super) fn tell_each_other(&self) -> Result<(), RunError> {
         for (asking, node) in self.peers.iter().enumerate() {
-            let active = node.index.active_peers()?;
-            if active.len() + 1 != self.peers.len() {
-                return Err(RunError::Inactive {
-                    asking,
-                    active: active.len(),
-                });
+            let found = node.index.find_first(&Query::All { fresh: true })?;
+            let (active, told) = (found.asked, found.answered);
+            if active + 1 != self.peers.len() {
+                return Err(RunError::Inactive { asking, active });
             }
-            // In task 1 one peer holds everything, so that the others have nothing to tell.
-            let holders = plan.holdings.iter().enumerate();
-            let holders = holders.filter(|(holder, held)| *holder != asking && !held.is_empty());
-            for (holder, _) in holders {
-                let Some(other) = self.peers.get(holder) else {
-                    continue;
-                };
-                let asked = node.index.query(other.known.me());
-                asked.map_err(|reason| RunError::Untold {
+            if told < active {
+                return Err(RunError::Untold {
                     asking,
-                    holder,
-                    reason,
-                })?;
+                    active,
+                    told,
+                });
             }
         }
         Ok(())
@@ -192,7 +183,7 @@ impl Node {
             os: stage.os.clone(),
         };
         in_background("uploads", move || uploads.serve(listener))?;
-        let index = Distributed::join(Participation {
+        let participation = Participation {
             dialects: Dialects::new(Some(Dialect::Text)),
             server,
             library: library.clone(),
@@ -200,9 +191,11 @@ impl Node {
             sockets: asking.clone(),
             events: events.clone(),
             os: stage.os.clone(),
+            pipeline: 1,
             // Every run is the first one.
             cookie_file: None,
-        })?;
+        };
+        let index = index::join(index::Kind::Distributed, participation)?;
         let downloader = Downloader {
             sockets: asking.clone(),
             events,
