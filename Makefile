@@ -22,6 +22,8 @@ demo-di: ## show a registration server and two peers of a distributed index at w
 	@$(CARGO) build --quiet
 	@$(CARGO) test --quiet --test demo -- distributed
 
+# Most tests wait for programs, and use no processor meanwhile.
+test: export RUST_TEST_THREADS ?= 8
 test: ## check everything: formatting, lints, tests, docs
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets --quiet -- -D warnings
