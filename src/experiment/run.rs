@@ -16,7 +16,7 @@ use crate::file_error::FileError;
 use crate::index::IndexError;
 use crate::library::LibraryError;
 use crate::net::ListenError;
-use crate::registration::store::StateError;
+use crate::registration::StartError;
 use crate::terminal::progress::Several;
 use crate::transfer::{DownloadError, Fetched};
 use crate::wire::{RfcNumber, TermError};
@@ -58,9 +58,9 @@ pub enum RunError {
     /// Loopback has no name.
     #[error(transparent)]
     Term(#[from] TermError),
-    /// The registration server has no table.
+    /// The registration server can't start.
     #[error(transparent)]
-    Register(#[from] StateError),
+    Registration(#[from] StartError),
     /// A peer is not registered, or not answered by the registration server.
     #[error(transparent)]
     Index(#[from] IndexError),
