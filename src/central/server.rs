@@ -48,3 +48,54 @@ pub fn start(config: Config, events: &Events, stop: &Stop) -> Result<Server, Sta
     let serve = move |connection: &mut Connection, link| sessions.serve(connection, link);
     Ok(open.serve(no_room, serve, || {})?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::testing::Notes;
+    use std::io::{Read, Write};
+    use std::net::{Ipv4Addr, TcpStream};
+
+    #[test]
+    fn a_server_that_is_dropped_ends_its_sessions_and_tells_so() {
+        let notes = Notes::default();
+        let place = Place {
+            bind: Some(Ipv4Addr::LOCALHOST.into()),
+            reached_at: vec![Ipv4Addr::LOCALHOST.into()],
+            ..Place::default()
+        };
+        let config = Config {
+            place,
+            records_per_peer: 1,
+            request_time: Duration::from_secs(20),
+        };
+        let events = Events::default().and(notes.clone());
+        let server = start(config, &events, &Stop::default()).unwrap();
+        let mut peer = TcpStream::connect(("127.0.0.1", server.port())).unwrap();
+        peer.write_all(b"LIST ALL P2P-CI/1.0\nHost: vm\nPort: 5\n\n")
+            .unwrap();
+        let mut answer = [0; 4];
+        peer.read_exact(&mut answer).unwrap();
+        drop(server);
+        let mut rest = String::new();
+        peer.read_to_string(&mut rest).unwrap();
+        assert_eq!(rest, "CI/1.0 200 OK\r\n\r\n\r\n");
+        let told = notes.all();
+        let begins = |event: &String| event.split([' ', '(']).next().unwrap().to_owned();
+        let order: Vec<_> = told.iter().map(begins).collect();
+        let expected = [
+            "Listening",
+            "Notice",
+            "Opened",
+            "Message",
+            "Entered",
+            "Message",
+            "Left",
+            "Closed",
+            "Stopped",
+        ];
+        assert_eq!(order, expected);
+        assert!(told[1].contains("Peers reach this server at 127.0.0.1"));
+        assert_eq!(told[8], "Stopped { cut_off: false }");
+    }
+}

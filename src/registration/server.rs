@@ -125,3 +125,52 @@ fn tell_found(path: &Path, found: &Found, events: &Events) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::testing::Notes;
+    use std::io::{Read, Write};
+    use std::net::{Ipv4Addr, TcpStream};
+
+    const REGISTER: &[u8] = b"REGISTER Peer P2P-DI/1.0\nHost: vm\nPort: 5\n\n";
+
+    /// Starts a server that keeps its peers in `file`, lets a peer register, and drops the server.
+    fn registered(file: &Path) -> (String, Vec<String>) {
+        let notes = Notes::default();
+        let place = Place {
+            bind: Some(Ipv4Addr::LOCALHOST.into()),
+            ..Place::default()
+        };
+        let config = Config {
+            place,
+            request_time: Duration::from_secs(20),
+            ttl: Duration::from_hours(2),
+            storage: Storage::File(file.to_owned()),
+        };
+        let events = Events::default().and(notes.clone());
+        let server = start(config, &events, &Stop::default()).unwrap();
+        let mut peer = TcpStream::connect(("127.0.0.1", server.port())).unwrap();
+        peer.write_all(REGISTER).unwrap();
+        let mut answer = String::new();
+        peer.read_to_string(&mut answer).unwrap();
+        drop(server);
+        (answer, notes.all())
+    }
+
+    #[test]
+    fn a_server_that_comes_back_knows_who_was_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("peers.json");
+        for (count, known) in [(1, None), (2, Some("1 peer(s) are known from"))] {
+            let (answer, told) = registered(&file);
+            let expected = format!("Cookie: 1\r\nTTL: 7200\r\nRegistrations: {count}\r\n");
+            assert!(answer.contains(&expected), "{answer}");
+            let notice = told.iter().find(|event| event.starts_with("Notice"));
+            assert_eq!(notice.is_some(), known.is_some());
+            assert!(notice.is_none_or(|told| told.contains(known.unwrap())));
+            assert!(told[0].starts_with("Listening"));
+            assert_eq!(told.last().unwrap(), "Stopped { cut_off: false }");
+        }
+    }
+}
