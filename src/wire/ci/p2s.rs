@@ -1,4 +1,4 @@
-//! Peer to server: ADD, LOOKUP, LIST and their responses (sections 2 and 3); DEL and CLOSE, which
+//! Peer to server: ADD, LOOKUP, LIST (sections 2 and 3); DEL and CLOSE, which
 //! existing systems have besides, and LISTALL, their name of LIST.
 
 use std::fmt;
@@ -6,7 +6,7 @@ use std::io::Write;
 
 use super::framed::frame;
 use super::{PROTOCOL, VERSION};
-use crate::wire::protocol::{Reject, Status, StatusLine, fields, required, unknown_method};
+use crate::wire::protocol::{Reject, fields, required, unknown_method};
 use crate::wire::{Dialect, Endpoint, Head, Host, Port, Record, RfcNumber, Title};
 
 /// Who asks: the name under which the peer is reached, where it says so.
@@ -227,25 +227,6 @@ impl fmt::Display for Record {
     }
 }
 
-/// Appends the beginning of a response: the status line and an empty line.
-pub fn begin_response(status: Status, out: &mut Vec<u8>) {
-    // Writing to memory does not fail.
-    let _ = write!(out, "{}\r\n\r\n", StatusLine(PROTOCOL, status));
-}
-
-/// Appends the end of a response, after its records.
-pub fn end_response(out: &mut Vec<u8>) {
-    out.extend_from_slice(b"\r\n");
-}
-
-/// A response without records.
-pub fn refusal(status: Status) -> Vec<u8> {
-    let mut out = Vec::with_capacity(64);
-    begin_response(status, &mut out);
-    end_response(&mut out);
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -393,14 +374,6 @@ mod tests {
         ] {
             assert_eq!(Record::parse(wrong), None, "{wrong:?}");
         }
-    }
-
-    #[test]
-    fn a_refusal_ends_with_two_empty_lines() {
-        assert_eq!(
-            refusal(Status::NotFound),
-            b"P2P-CI/1.0 404 Not Found\r\n\r\n\r\n"
-        );
     }
 
     proptest! {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::PROTOCOL;
 use super::framed::frame;
-use super::p2s::{Request, refusal};
+use super::p2s::Request;
 use crate::wire::dialect::Incoming;
 use crate::wire::frame::{MAX_FRAME, PREFIX, write_length};
 use crate::wire::protocol::{Status, StatusLine};
@@ -38,7 +38,7 @@ impl Conversation {
 
     /// A whole answer without records.
     pub fn refusal(&self, status: Status) -> Vec<u8> {
-        let text = refusal(status);
+        let text = format!("{}\r\n\r\n\r\n", StatusLine(PROTOCOL, status)).into_bytes();
         match self.0.dialect() {
             Dialect::Text => text,
             Dialect::Framed => frame(&text).into_bytes(),

@@ -1,4 +1,4 @@
-//! Peer to registration server: REGISTER, LEAVE, PQUERY, KEEPALIVE and their responses (section 2).
+//! Peer to registration server: REGISTER, LEAVE, PQUERY, KEEPALIVE (section 2).
 
 use std::fmt;
 use std::io::Write;
@@ -6,8 +6,8 @@ use std::str::FromStr;
 use std::time::SystemTime;
 
 use super::answer::needed;
-use super::{Origin, PROTOCOL, VERSION, lines, write_head};
-use crate::wire::protocol::{Reject, Status, fields, required, unknown_method};
+use super::{PROTOCOL, VERSION, lines};
+use crate::wire::protocol::{Reject, fields, required, unknown_method};
 use crate::wire::{Endpoint, Head, ReadError};
 
 /// By what a registration server knows a peer again: a small number, which ours count from 1 and
@@ -171,21 +171,6 @@ pub struct Registered {
 }
 
 impl Registered {
-    /// The response as it goes over the wire.
-    pub fn to_bytes(self, origin: Origin<'_>) -> Vec<u8> {
-        let Self {
-            cookie,
-            ttl,
-            registrations,
-        } = self;
-        let fields: [(&str, &dyn fmt::Display); 3] = [
-            ("Cookie", &cookie),
-            ("TTL", &ttl),
-            ("Registrations", &registrations),
-        ];
-        write_head(Status::Ok, origin, &fields, 0)
-    }
-
     /// Reads the head of the response. A missing count of registrations is no error.
     pub fn parse(head: &Head) -> Result<Self, ReadError> {
         let cookie = Cookie::from(needed::<u32>(head, "Cookie")?);
@@ -200,16 +185,6 @@ impl Registered {
     }
 }
 
-/// The answer to LEAVE.
-pub fn left(origin: Origin<'_>) -> Vec<u8> {
-    write_head(Status::Ok, origin, &[], 0)
-}
-
-/// The answer to KEEPALIVE: for how many seconds the peer is active now.
-pub fn kept_alive(ttl: u32, origin: Origin<'_>) -> Vec<u8> {
-    write_head(Status::Ok, origin, &[("TTL", &ttl)], 0)
-}
-
 /// An active peer, as PQUERY tells it. No cookie is ever disclosed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ActivePeer {
@@ -217,23 +192,6 @@ pub struct ActivePeer {
     pub peer: Endpoint,
     /// For how many seconds it is active, unless it says so again.
     pub ttl: u32,
-}
-
-/// The answer to PQUERY, with its body: every active peer but the asker.
-pub fn peer_list(peers: &[ActivePeer], origin: Origin<'_>) -> Vec<u8> {
-    if peers.is_empty() {
-        return super::refusal(Status::NoActivePeers, origin);
-    }
-    let mut body = Vec::with_capacity(peers.len() * 40);
-    for ActivePeer { peer, ttl } in peers {
-        let Endpoint { host, port } = peer;
-        // Writing to memory does not fail.
-        let _ = write!(body, "Peer {host} {port} {ttl}\r\n");
-    }
-    let length = u64::try_from(body.len()).unwrap_or(u64::MAX);
-    let mut out = write_head(Status::Ok, origin, &[("Peers", &peers.len())], length);
-    out.extend(body);
-    out
 }
 
 /// Reads the body of the answer to PQUERY.
@@ -255,16 +213,6 @@ fn active_peer(line: &str) -> Option<ActivePeer> {
 mod tests {
     use super::*;
     use crate::wire::protocol::tests::head;
-
-    const ORIGIN: Origin<'static> = Origin {
-        date: SystemTime::UNIX_EPOCH,
-        os: "Test 1",
-    };
-    const BEGIN: &str = "Date: Thu, 01 Jan 1970 00:00:00 GMT\r\nOS: Test 1\r\n";
-
-    fn peer(port: u16) -> Endpoint {
-        Endpoint::parse(&format!("vm:{port}"), crate::wire::Port::MIN).unwrap()
-    }
 
     #[test]
     fn requests_are_read_and_written() {
@@ -308,39 +256,27 @@ mod tests {
     }
 
     #[test]
-    fn responses_are_written_and_read() {
-        let registered = Registered {
-            cookie: Cookie::FIRST,
-            ttl: 7200,
-            registrations: 3,
-        };
-        let bytes = registered.to_bytes(ORIGIN);
-        let text = String::from_utf8(bytes).unwrap();
-        let expected = format!(
-            "P2P-DI/1.0 200 OK\r\n{BEGIN}Cookie: 1\r\nTTL: 7200\r\nRegistrations: 3\r\nContent-Length: 0\r\n\r\n"
-        );
-        assert_eq!(text, expected);
-        assert_eq!(Registered::parse(&head(&text)).unwrap(), registered);
+    fn a_registration_is_read_also_without_a_count() {
+        for (count, registrations) in [("Registrations: 3\r\n", 3), ("", 0)] {
+            let text = format!("P2P-DI/1.0 200 OK\r\nCookie: 1\r\nTTL: 7200\r\n{count}\r\n");
+            let registered = Registered {
+                cookie: Cookie::FIRST,
+                ttl: 7200,
+                registrations,
+            };
+            assert_eq!(Registered::parse(&head(&text)).unwrap(), registered);
+        }
     }
 
     #[test]
-    fn the_peer_list_is_written_and_read() {
-        let none = String::from_utf8(peer_list(&[], ORIGIN)).unwrap();
-        let expected = format!(
-            "P2P-DI/1.0 404 No Active Peers\r\n{BEGIN}Peers: 0\r\nContent-Length: 0\r\n\r\n"
-        );
-        assert_eq!(none, expected);
+    fn the_peer_list_is_read() {
         let ttl = 7200;
         let peers = [5, 6].map(|port| ActivePeer {
-            peer: peer(port),
+            peer: Endpoint::parse(&format!("vm:{port}"), crate::wire::Port::MIN).unwrap(),
             ttl,
         });
-        let text = String::from_utf8(peer_list(&peers, ORIGIN)).unwrap();
-        let body = "Peer vm 5 7200\r\nPeer vm 6 7200\r\n";
-        let expected =
-            format!("P2P-DI/1.0 200 OK\r\n{BEGIN}Peers: 2\r\nContent-Length: 32\r\n\r\n{body}");
-        assert_eq!(text, expected);
-        assert_eq!(read_peer_list(body.as_bytes()).unwrap(), peers);
+        let body = b"Peer vm 5 7200\r\nPeer vm 6 7200\r\n";
+        assert_eq!(read_peer_list(body).unwrap(), peers);
         for wrong in [
             "Peer vm 5",
             "Peer vm 0 1",

@@ -3,13 +3,12 @@
 //!
 //! In text a connection has one request. In frames it may have many, and be silent between them.
 
+use std::io::Write;
 use std::time::Duration;
 
 use super::framed::{self, PeerObject};
-use super::registration::{
-    self, ActivePeer, Cookie, Method, Registered, Registration, kept_alive, left, peer_list,
-};
-use super::{Origin, refusal};
+use super::registration::{self, Cookie, Method, Registration};
+use super::{Origin, refusal, write_head};
 use crate::wire::dialect::Incoming;
 use crate::wire::protocol::{Reject, Status};
 use crate::wire::{Dialect, Endpoint, Head, ReadError, Received, Source, Waits};
@@ -150,23 +149,21 @@ fn in_frame(head: &Head) -> Result<Request, Reject> {
 
 impl Answer {
     fn to_text(&self, origin: Origin<'_>) -> Vec<u8> {
+        let ok = |fields: &[_]| write_head(Status::Ok, origin, fields, 0);
         match self {
-            Self::Registered(registration) => Registered {
-                cookie: registration.cookie,
-                ttl: registration.ttl,
-                registrations: registration.registrations,
-            }
-            .to_bytes(origin),
-            Self::Left => left(origin),
-            Self::Alive(registration) => kept_alive(registration.ttl, origin),
-            Self::Peers(others) => {
-                let told = |other: &Registration| ActivePeer {
-                    peer: other.peer.clone(),
-                    ttl: other.ttl,
-                };
-                let peers: Vec<_> = others.iter().map(told).collect();
-                peer_list(&peers, origin)
-            }
+            Self::Registered(Registration {
+                cookie,
+                ttl,
+                registrations,
+                ..
+            }) => ok(&[
+                ("Cookie", cookie),
+                ("TTL", ttl),
+                ("Registrations", registrations),
+            ]),
+            Self::Left => ok(&[]),
+            Self::Alive(Registration { ttl, .. }) => ok(&[("TTL", ttl)]),
+            Self::Peers(others) => peer_list(others, origin),
             Self::Refused(status) => refusal(*status, origin),
         }
     }
@@ -190,10 +187,28 @@ impl Answer {
     }
 }
 
+/// The answer to PQUERY in text, with its body.
+fn peer_list(peers: &[Registration], origin: Origin<'_>) -> Vec<u8> {
+    if peers.is_empty() {
+        return refusal(Status::NoActivePeers, origin);
+    }
+    let mut body = Vec::with_capacity(peers.len() * 40);
+    for Registration { peer, ttl, .. } in peers {
+        let Endpoint { host, port } = peer;
+        // Writing to memory does not fail.
+        let _ = write!(body, "Peer {host} {port} {ttl}\r\n");
+    }
+    let length = u64::try_from(body.len()).unwrap_or(u64::MAX);
+    let mut out = write_head(Status::Ok, origin, &[("Peers", &peers.len())], length);
+    out.extend(body);
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::wire::di::client::Response;
+    use crate::wire::di::registration::{ActivePeer, Registered};
     use crate::wire::testing::Script;
     use std::time::SystemTime;
 
@@ -380,6 +395,42 @@ mod tests {
             ] {
                 assert_eq!(told(dialect, method, &answer).1, expected, "{dialect:?}");
             }
+        }
+    }
+
+    #[test]
+    fn in_text_answers_have_these_lines_and_no_cookie_of_others() {
+        let text = |method, answer: &Answer| {
+            let (text, _) = told(Dialect::Text, method, answer);
+            let origin = "\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\nOS: Test 1\r\n";
+            let (line, rest) = text.split_once(origin).unwrap();
+            format!("{line}|{rest}").replace("\r\n", "|")
+        };
+        let peer = |port| registration(7, port);
+        for (method, answer, expected) in [
+            (
+                Method::Register,
+                Answer::Registered(peer(5)),
+                "200 OK|Cookie: 7|TTL: 7199|Registrations: 2|Content-Length: 0||",
+            ),
+            (Method::Leave, Answer::Left, "200 OK|Content-Length: 0||"),
+            (
+                Method::KeepAlive,
+                Answer::Alive(peer(5)),
+                "200 OK|TTL: 7199|Content-Length: 0||",
+            ),
+            (
+                Method::PeerQuery,
+                Answer::Peers(vec![peer(5), peer(6)]),
+                "200 OK|Peers: 2|Content-Length: 32||Peer vm 5 7199|Peer vm 6 7199|",
+            ),
+            (
+                Method::PeerQuery,
+                Answer::Peers(Vec::new()),
+                "404 No Active Peers|Peers: 0|Content-Length: 0||",
+            ),
+        ] {
+            assert_eq!(text(method, &answer), format!("P2P-DI/1.0 {expected}"));
         }
     }
 
