@@ -232,8 +232,8 @@ impl Session<'_> {
         let (told, more) = answer.told();
         let events = &self.shared.events;
         events.message(self.link, Way::Sent, told, more);
-        self.out = answer.into_buffer();
-        stream.write_all(&self.out)
+        self.out = answer.send(stream)?;
+        Ok(())
     }
 
     /// Refuses for a reason that the answer has no place for.
