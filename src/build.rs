@@ -1,4 +1,4 @@
-//! Tells the programs which commit they are built from, where that is known.
+//! Tells the programs which commit they were built from, if known.
 
 use std::path::Path;
 use std::process::Command;
@@ -11,8 +11,8 @@ fn main() {
     };
     println!("cargo::rustc-env=P2PCI_VERSION={version}");
     println!("cargo::rerun-if-changed=src/build.rs");
-    // Git writes here with each commit and each checkout. A file that is missing would have the
-    // crate built anew each time.
+    // Git writes this file with each commit and each checkout. Naming a missing file would rebuild
+    // the crate every time.
     let log = Path::new(".git/logs/HEAD");
     if log.exists() {
         println!("cargo::rerun-if-changed={}", log.display());

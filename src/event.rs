@@ -1,12 +1,12 @@
 //! What happens, as data.
 //!
-//! Whatever works (a session, an upload, an index, a download) tells its [`Event`]s to [`Events`].
-//! Readers make of them what they are for: the printout makes lines, a counter counts, a bar moves, a
-//! test looks. Nothing here knows how an event is shown.
+//! Sessions, uploads, downloads and indexes report [`Event`]s to [`Events`], and readers decide
+//! what to make of them: the printout prints lines, a progress bar moves, a test checks them.
+//! Nothing here knows how an event is shown.
 //!
-//! A reader runs in the thread that tells, before the bytes of a message leave, so that a printout
-//! has the order of the wire. It must not wait: it copies what it wants into a bounded queue. What no
-//! reader wants is not even made: telling it costs one comparison.
+//! A reader runs in the thread that reports, before the bytes of a message are sent, so a printout
+//! keeps the order of the wire. It must not block: it copies what it needs into a bounded queue. An
+//! event that no reader wants is not even built; reporting it costs one comparison.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -17,14 +17,14 @@ use std::sync::Arc;
 use crate::wire::di::registration::Cookie;
 use crate::wire::{Endpoint, Host, Record, RfcNumber, Status, Title};
 
-/// What readers may want, by how often it comes.
+/// The topics that readers can ask for, by how often their events occur.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Topic {
-    /// What comes once for a connection, a peer or a document, and what goes wrong.
+    /// Once per connection, peer or document, and errors.
     Life,
-    /// What comes with each message.
+    /// Once per message.
     Messages,
-    /// What comes with each piece of a document.
+    /// Once per piece of a document.
     Progress,
 }
 
@@ -33,7 +33,7 @@ pub enum Topic {
 pub struct Topics(u8);
 
 impl Topics {
-    /// These topics.
+    /// The set of these topics.
     pub fn of(topics: &[Topic]) -> Self {
         Self(topics.iter().fold(0, |set, topic| set | topic.bit()))
     }
@@ -53,17 +53,16 @@ impl Topic {
     }
 }
 
-/// Somebody who wants to know what happens.
+/// Receives events.
 pub trait Reader: Send + Sync {
-    /// What it wants. It is asked once.
+    /// The topics that it wants. It is asked once.
     fn wants(&self) -> Topics;
 
-    /// Takes note of an event of a topic that it wants. It must not wait for anything.
+    /// Receives an event of a topic that it wants. It must not block.
     fn read(&self, event: &Event<'_>);
 }
 
-/// Those who want to know what happens; without one (the default) nobody is told. Clones are handles
-/// to the same readers.
+/// The readers of a program's events; none by default. Clones share the same readers.
 #[derive(Clone, Default)]
 pub struct Events {
     wanted: Topics,
@@ -79,7 +78,7 @@ impl fmt::Debug for Events {
 }
 
 impl Events {
-    /// The same readers, and after them one more.
+    /// These readers and one more.
     #[must_use]
     pub fn and(&self, reader: impl Reader + 'static) -> Self {
         let wants = reader.wants();
@@ -90,7 +89,7 @@ impl Events {
         }
     }
 
-    /// Tells what happens, where somebody wants to know it.
+    /// Reports an event, if any reader wants it.
     pub fn tell<'a>(&self, topic: Topic, event: impl FnOnce() -> Event<'a>) {
         if !self.wanted.has(topic) {
             return;
@@ -104,17 +103,17 @@ impl Events {
         }
     }
 
-    /// Tells of a whole message that is about to leave.
+    /// Reports a whole message that is about to be sent.
     pub fn sent(&self, link: Link, bytes: &[u8]) {
         self.message(link, Way::Sent, bytes, 0);
     }
 
-    /// Tells of a whole message that has come.
+    /// Reports a whole message that was received.
     pub fn received(&self, link: Link, bytes: &[u8]) {
         self.message(link, Way::Received, bytes, 0);
     }
 
-    /// Tells of a message, of which `more` records are not in `bytes`.
+    /// Reports a message that has `more` records than `bytes` shows.
     pub fn message(&self, link: Link, way: Way, bytes: &[u8], more: usize) {
         self.tell(Topic::Messages, || Event::Message {
             link,
@@ -124,7 +123,7 @@ impl Events {
         });
     }
 
-    /// Tells that a request is about to be refused, and why.
+    /// Reports that a request is about to be refused, and why.
     pub fn refusing(&self, link: Link, status: Status, reason: impl fmt::Display) {
         self.tell(Topic::Life, || Event::Refusing {
             link,
@@ -133,7 +132,7 @@ impl Events {
         });
     }
 
-    /// Tells a person something that is no part of a session.
+    /// Reports something to the user that is not part of a session.
     pub fn notice(&self, level: Level, text: impl fmt::Display) {
         self.tell(Topic::Life, || Event::Notice {
             level,
@@ -145,194 +144,194 @@ impl Events {
 /// What a connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {
-    /// An index server's, with a peer that asks it.
+    /// An index server with a peer.
     Session,
-    /// A registration server's, with a peer that asks it.
+    /// A registration server with a peer.
     Registration,
-    /// A peer's, with another that downloads from it.
+    /// A peer with another one that downloads from it.
     Upload,
-    /// A peer's, with another from which it downloads.
+    /// A peer with another one that it downloads from.
     Download,
-    /// A peer's, with its index: a server, or another peer that is asked for what it knows.
+    /// A peer with its index: a server, or another peer that it asks.
     Index,
 }
 
 /// One connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Link {
-    /// Its number among those of its kind in this program.
+    /// Its number among the connections of its kind in this program.
     pub id: u64,
-    /// What it is for.
+    /// Its purpose.
     pub role: Role,
     /// The address of the other side.
     pub remote: SocketAddr,
 }
 
-/// Which way a message goes.
+/// The direction of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Way {
-    /// From us.
+    /// Sent by us.
     Sent,
-    /// To us.
+    /// Received by us.
     Received,
 }
 
 /// How much a notice matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Level {
-    /// Good to know.
+    /// For information.
     Info,
-    /// Something is not as it should be.
+    /// Something is wrong.
     Warning,
 }
 
-/// The most records of a message that an event carries: a LIST is never whole in memory. Those after
-/// them are counted.
+/// The most records of a message that an event carries, because a LIST is never whole in memory.
+/// The rest are counted.
 pub const MOST_RECORDS: usize = 200;
 
 /// Something that happens.
 #[derive(Debug, Clone)]
 pub enum Event<'a> {
-    /// A port is listened on.
+    /// A server listens on a port.
     Listening {
-        /// What for.
+        /// Its purpose.
         role: Role,
-        /// Which port.
+        /// The port.
         port: u16,
     },
-    /// The program was told to end.
+    /// The program is about to end.
     Stopping,
-    /// A server has ended.
+    /// A server has stopped.
     Stopped {
         /// Whether sessions were cut off.
         cut_off: bool,
     },
-    /// Somebody has connected to a server.
+    /// Somebody connected to a server.
     Opened(Link),
-    /// Such a connection is over.
+    /// Such a connection ended.
     Closed {
-        /// Which one.
+        /// The connection.
         link: Link,
-        /// Whether its end has told [`Event::Left`] of a peer.
+        /// Whether [`Event::Left`] was reported for its peer.
         had_name: bool,
     },
-    /// There was no room for a connection.
+    /// A connection was turned away.
     TurnedAway {
-        /// What it would have been for.
+        /// What it was for.
         role: Role,
-        /// Who wanted to connect; `None` where the system does not know.
+        /// The remote address, if the system knows it.
         from: Option<IpAddr>,
-        /// Why there was none.
+        /// The reason.
         why: Cow<'a, str>,
-        /// How many others were turned away since this was last told.
+        /// How many others were turned away since the last such event.
         before: u64,
     },
-    /// A message, as it stands on the wire. One that is sent is told before it leaves.
+    /// A message, exactly as on the wire. A message we send is reported before it is sent.
     Message {
-        /// On which connection.
+        /// The connection.
         link: Link,
-        /// Which way.
+        /// The direction.
         way: Way,
-        /// All of it; of an answer of the central index at most [`MOST_RECORDS`] records; of an
-        /// answer with a document, its head.
+        /// The whole message; but at most [`MOST_RECORDS`] records of an answer of the central
+        /// index, and only the head of an answer with a document.
         bytes: &'a [u8],
-        /// How many records follow that are not told.
+        /// How many records follow that are not shown.
         more: usize,
     },
-    /// A request is refused, and why: the protocol has no place for the reason in its answer.
+    /// A request is refused. The protocol's answer has no field for the reason.
     Refusing {
-        /// On which connection.
+        /// The connection.
         link: Link,
-        /// What is answered.
+        /// The status of the answer.
         status: Status,
-        /// Why, in words.
+        /// The reason.
         reason: Cow<'a, str>,
     },
-    /// A peer has entered the list of a server, or is active from now on.
+    /// A peer entered a server's list, or became active.
     Entered {
         /// Its name.
         name: &'a Endpoint,
-        /// Its cookie, where the server is a registration server.
+        /// Its cookie, on a registration server.
         cookie: Option<Cookie>,
     },
-    /// A peer has left the list of a server, or is no longer active.
+    /// A peer left a server's list, or is no longer active.
     Left {
         /// Its name.
         name: &'a Endpoint,
-        /// Its cookie, where the server is a registration server.
+        /// Its cookie, on a registration server.
         cookie: Option<Cookie>,
-        /// How many records went with it.
+        /// How many of its records were removed.
         records: usize,
-        /// Whether it was silent for too long, and has not said so itself.
+        /// Whether its time to live expired without notice from it.
         is_expired: bool,
     },
     /// A record was added to the central index.
     Added {
-        /// On which connection.
+        /// The connection.
         link: Link,
         /// The record.
         record: &'a Record,
     },
-    /// The name under which others reach this peer.
+    /// The name at which others reach this peer.
     Named {
         /// The name.
         host: &'a Host,
-        /// Why it is that one.
+        /// Why this name was chosen.
         reason: Cow<'a, str>,
     },
-    /// How this peer stands with its index.
+    /// What happens between this peer and its index.
     Index {
-        /// The index server, or the registration server.
+        /// The index server or the registration server.
         server: &'a Endpoint,
-        /// What happened.
+        /// The step.
         step: IndexStep<'a>,
     },
     /// Somebody downloads a document from this peer.
     Upload {
-        /// On which connection.
+        /// The connection.
         link: Link,
-        /// Which document.
+        /// The document.
         number: RfcNumber,
-        /// What happened.
+        /// The step.
         step: Step<'a>,
     },
     /// This peer downloads a document.
     Download {
         /// The number of this download.
         id: u64,
-        /// Which document.
+        /// The document.
         number: RfcNumber,
-        /// From whom.
+        /// The peer that has it.
         holder: &'a Endpoint,
-        /// What happened.
+        /// The step.
         step: Step<'a>,
     },
     /// The search for more holders of a document has failed.
     NoMoreHolders {
-        /// Which document.
+        /// The document.
         number: RfcNumber,
-        /// Why.
+        /// The reason.
         why: Cow<'a, str>,
     },
-    /// The file of a document that this peer shares is gone.
+    /// The file of a shared document has disappeared.
     FileGone {
-        /// Which document.
+        /// The document.
         number: RfcNumber,
-        /// From which folder.
+        /// The folder.
         folder: &'a Path,
     },
-    /// A document without a file is registered.
+    /// A registered document has no file.
     FileMissing {
-        /// Which document.
+        /// The document.
         number: RfcNumber,
-        /// In which folder there is none.
+        /// The folder that should have it.
         folder: &'a Path,
     },
-    /// Something that a person should know.
+    /// A message to the user.
     Notice {
-        /// How much it matters.
+        /// Its level.
         level: Level,
-        /// What.
+        /// Its text.
         text: Cow<'a, str>,
     },
 }
@@ -340,48 +339,48 @@ pub enum Event<'a> {
 /// What happens between a peer and its index.
 #[derive(Debug, Clone)]
 pub enum IndexStep<'a> {
-    /// It connects for the first time.
+    /// The first connection attempt begins.
     Connecting,
-    /// It has connected to the central index.
+    /// It is connected to the central index.
     Connected,
     /// It is registered with the registration server.
     Registered {
-        /// Under which cookie.
+        /// The cookie.
         cookie: Cookie,
-        /// For how many seconds.
+        /// The time to live, in seconds.
         ttl: u32,
     },
-    /// A document is about to be registered.
+    /// It is about to register a document.
     Publishing {
-        /// Which one.
+        /// The document.
         number: RfcNumber,
-        /// Under which title.
+        /// The title.
         title: &'a Title,
-        /// Whether the index is this peer's own, so that no server hears of it.
+        /// Whether this peer keeps the index itself, so that no server is involved.
         is_local: bool,
     },
-    /// A document is not registered.
+    /// A document was not registered.
     NotPublished {
-        /// Which one.
+        /// The document.
         number: RfcNumber,
-        /// Why.
+        /// The reason.
         why: Cow<'a, str>,
     },
-    /// Another peer was asked for its index, and did not send it.
+    /// Another peer did not send its index.
     Untold {
-        /// Which peer.
+        /// The other peer.
         peer: &'a Endpoint,
-        /// Why there is no answer.
+        /// The reason.
         why: Cow<'a, str>,
     },
-    /// The server is lost. Sharing goes on, and so do the tries to reconnect.
+    /// The connection to the server is lost. The peer keeps sharing and tries to reconnect.
     Lost {
-        /// Why, in words that need not name it.
+        /// The reason, in words that need not name the server.
         why: Cow<'a, str>,
     },
-    /// The server is there again, and everything is registered anew.
+    /// The peer is connected again, and has registered everything again.
     Back {
-        /// How many documents it took,
+        /// How many documents the server accepted,
         taken: usize,
         /// of how many.
         all: usize,
@@ -390,37 +389,37 @@ pub enum IndexStep<'a> {
     Leaving,
 }
 
-/// What happens in the course of a transfer.
+/// A step of a transfer.
 #[derive(Debug, Clone)]
 pub enum Step<'a> {
-    /// A download connects to the holder.
+    /// A download connects to the peer that has the document.
     Connecting,
-    /// The document begins to move.
+    /// The transfer begins.
     Began {
-        /// Its length in bytes, where it is known.
+        /// The length in bytes, if known.
         length: Option<u64>,
     },
-    /// So many more bytes have moved.
+    /// So many more bytes were transferred.
     Moved(u64),
-    /// The document is there.
+    /// The transfer is complete.
     Done {
-        /// Its length in bytes.
+        /// The length in bytes.
         bytes: u64,
-        /// Where a download was kept.
+        /// Where the download was saved.
         path: Option<&'a Path>,
     },
-    /// The other side did not deliver, or did not take it.
+    /// The transfer failed because of the other side.
     Failed {
-        /// Why.
+        /// The reason.
         why: Cow<'a, str>,
     },
-    /// It ended for a reason of our own, which whoever asked for it says: the folder is at fault, or
-    /// the program ends.
+    /// The transfer ended for a local reason (the folder failed, or the program ends), which its
+    /// caller reports.
     GivenUp,
 }
 
 impl Event<'_> {
-    /// The topic that it belongs to.
+    /// The topic of this event.
     pub fn topic(&self) -> Topic {
         match self {
             Self::Message { .. }
@@ -458,12 +457,12 @@ pub(crate) mod testing {
         }
     }
 
-    /// Writes down all that it is told.
+    /// Records every event as text.
     #[derive(Debug, Clone, Default)]
     pub(crate) struct Notes(Arc<Mutex<Vec<String>>>);
 
     impl Notes {
-        /// What was told so far.
+        /// The events so far.
         pub(crate) fn all(&self) -> Vec<String> {
             self.0.lock().unwrap().clone()
         }
@@ -485,7 +484,7 @@ mod tests {
     use super::testing::{Notes, link};
     use super::*;
 
-    /// Wants nothing but what comes once.
+    /// Wants only [`Topic::Life`].
     struct Quiet(Notes);
 
     impl Reader for Quiet {
@@ -511,9 +510,9 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_wants_is_not_made() {
+    fn an_event_that_no_reader_wants_is_not_built() {
         let events = Events::default().and(Quiet(Notes::default()));
-        events.tell(Topic::Messages, || unreachable!("it is made"));
-        Events::default().tell(Topic::Life, || unreachable!("it is made"));
+        events.tell(Topic::Messages, || unreachable!("it was built"));
+        Events::default().tell(Topic::Life, || unreachable!("it was built"));
     }
 }

@@ -1,5 +1,5 @@
-//! Documents shared between peers. What differs is how a peer learns who has what: from a server
-//! that knows it (P2P-CI/1.0), or from the other peers (P2P-DI/1.0).
+//! Peer-to-peer document sharing. A peer learns who has what either from a central server
+//! (P2P-CI/1.0) or from the other peers (P2P-DI/1.0).
 //!
 //! ```text
 //!          ADD, LOOKUP, LIST                 GET
@@ -9,42 +9,41 @@
 //!   peer ────────────────────▶ server   peer ───────────────▶ peer  distributed index
 //! ```
 //!
-//! Both are spoken in text and in frames of a given length.
+//! Both protocols can be spoken in text and in length-prefixed frames.
 //!
-//! The crate has two programs, `server` and `peer` (in `src/bin`), and this library, in which
-//! they share what they have in common. The modules in reading order, each of which knows only
-//! those before it:
+//! The crate has two programs, `server` and `peer` (in `src/bin`), and this library, which holds
+//! what they share. The modules, in reading order; each depends only on those before it:
 //!
 //! - [`wire`]: messages ⇄ bytes. It knows no sockets and no files.
 //! - [`event`]: what happens, as data.
-//! - [`file_error`]: what went wrong with a file.
-//! - [`terminal`]: the person in front of it: the prompt, tables, bars, colour.
-//! - [`printout`]: what is printed, whole messages at a time.
+//! - [`file_error`]: file errors.
+//! - [`terminal`]: the user's terminal: prompt, tables, progress bars, color.
+//! - [`printout`]: what the programs print, whole messages at a time.
 //! - [`net`]: sockets with deadlines, a thread for each connection.
 //! - [`program`]: what both programs do around their work.
-//! - [`library`]: the folder that is shared.
-//! - [`central`]: the index server, who is here and who has what.
-//! - [`registration`]: the registration server, who is active.
+//! - [`library`]: the shared folder.
+//! - [`central`]: the index server: which peers are here, and who has what.
+//! - [`registration`]: the registration server: which peers are active.
 //! - [`index`]: the peer's view of who has what.
 //! - [`transfer`]: uploads and downloads.
 //! - [`node`]: a peer, and what it can do.
-//! - [`doors`]: the menu and the commands, which let people and scripts do it.
+//! - [`doors`]: the menu and the commands, for people and scripts.
 //! - [`experiment`]: a registration server and many peers in one process, measured.
 //!
-//! [`central`] and [`registration`] never import the peer's side, nor it them: all that the two have
-//! in common is what goes over the wire.
+//! [`central`] and [`registration`] never import the peer's side, nor the reverse: they share only
+//! what goes over the wire.
 //!
-//! Where a comment names a section, it is one of the page [`program::manual::protocol`]; in the
-//! modules of P2P-DI/1.0, of [`program::manual::distributed`].
+//! A section named in a comment is a section of [`program::manual::protocol`]; in the modules of
+//! P2P-DI/1.0, of [`program::manual::distributed`].
 //!
-//! What always holds:
-//! - A word of the protocol (a number, a host, a title) is checked once, where it comes in. A
-//!   value of its type is right.
-//! - Every byte from a stranger has a limit, and every wait a deadline but one: a peer that has
-//!   sent nothing yet, or is registered, may be silent for as long as its machine is there. Text
-//!   from strangers is escaped where it is printed.
+//! Invariants:
+//! - A protocol value (a number, a host, a title) is validated once, where it is parsed. After
+//!   that, its type guarantees that it is valid.
+//! - Every byte from a stranger counts against a limit, and every wait has a deadline, with one
+//!   exception: a peer that has sent nothing yet, or is registered, may stay silent for as long as
+//!   its machine is up. Text from strangers is escaped when it is printed.
 //! - A peer is in the catalog exactly as long as its connection is served. In the register it is
-//!   active as long as its time to live has not run out.
+//!   active until its time to live expires.
 //! - A file appears in the folder whole or not at all.
 
 #![cfg_attr(

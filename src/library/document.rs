@@ -1,4 +1,4 @@
-//! A file of the folder that is open: its title and its digest.
+//! An open file of the folder: its title and its digest.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek};
@@ -12,11 +12,10 @@ use super::title::{TITLE_WINDOW, printed_title};
 use crate::wire::di::exchange::Digest;
 use crate::wire::{RfcNumber, Title};
 
-/// A file that is open for an upload. It stays what it was when it was opened, also where another
-/// takes its name meanwhile.
+/// A file that is open for an upload. It keeps its contents even if another file takes its name.
 #[derive(Debug)]
 pub struct Document {
-    /// Which RFC it is.
+    /// Its number.
     pub number: RfcNumber,
     /// The open file, at its beginning.
     pub file: File,
@@ -46,7 +45,7 @@ impl Document {
         }
     }
 
-    /// The title that the file prints, else `RFC N`. It reads the first bytes only.
+    /// The title printed in the file, or else `RFC N`. It reads only the first bytes.
     pub(super) fn printed_title(&self) -> io::Result<Title> {
         let mut file = &self.file;
         let mut head = Vec::with_capacity(TITLE_WINDOW);
@@ -57,7 +56,7 @@ impl Document {
         Ok(printed.unwrap_or_else(|| Title::fallback(self.number)))
     }
 
-    /// What the bytes hash to. It reads all of them.
+    /// The SHA-256 of the contents. It reads all of them.
     pub(super) fn hash(&self) -> io::Result<Digest> {
         let mut file = &self.file;
         let mut hash = Sha256::new();

@@ -10,8 +10,8 @@ use tracing::debug;
 
 use crate::file_error::FileError;
 
-/// A file that is being received. It takes its place with [`Incoming::keep`]; until then, and
-/// where it is dropped, nobody sees anything of it.
+/// A file that is being received. It is invisible until [`Incoming::keep`], and leaves nothing
+/// behind if it is dropped.
 #[derive(Debug)]
 pub struct Incoming {
     path: PathBuf,
@@ -20,7 +20,7 @@ pub struct Incoming {
 }
 
 impl Incoming {
-    /// Begins to receive a file that is not for the folder. What is there is replaced.
+    /// Begins to receive a file outside the folder. It replaces an existing file.
     pub fn at(path: &Path) -> Result<Self, FileError> {
         Self::new(path.to_owned(), true)
     }
@@ -28,10 +28,10 @@ impl Incoming {
     pub(super) fn new(path: PathBuf, may_replace: bool) -> Result<Self, FileError> {
         let there = path.symlink_metadata().ok().map(|there| there.file_type());
         if there.is_some_and(|kind| !kind.is_file() && !kind.is_symlink()) {
-            let reason = io::Error::other("it is there and is not a file");
+            let reason = io::Error::other("it exists and is not a file");
             return Err(FileError::of("write", &path)(reason));
         }
-        // The mode of a link is that anybody may do anything.
+        // The mode of a symbolic link allows everything, so it is not kept.
         let has_mode = there.is_some_and(|kind| kind.is_file());
         let opened = AtomicWriteFile::options()
             .preserve_mode(has_mode)
@@ -49,28 +49,28 @@ impl Incoming {
         written.map_err(FileError::of("write", &self.path))
     }
 
-    /// Puts the file in its place, on the disk for good, and returns where that is. After an error
-    /// the place is as it was before.
+    /// Syncs the file to disk, moves it into place, and returns its path. After an error the path
+    /// is as it was before.
     pub fn keep(self, modified: Option<SystemTime>) -> Result<PathBuf, FileError> {
         let Self {
             path,
             file,
             may_replace,
         } = self;
-        // On the disk first, so that hardly any time is between this look and the new name.
+        // The sync comes first, to keep the gap between this check and the rename short.
         let synced = file.as_file().sync_all();
         synced.map_err(FileError::of("write", &path))?;
         if !may_replace && path.is_file() {
             let reason = io::Error::new(
                 io::ErrorKind::AlreadyExists,
-                "another file has appeared there meanwhile",
+                "another file appeared there in the meantime",
             );
             return Err(FileError::of("write", &path)(reason));
         }
         if let Some(modified) = modified
             && let Err(error) = file.as_file().set_modified(modified)
         {
-            // A time that this file system can't hold is no reason to lose the file.
+            // A file system that can't store this time is no reason to lose the file.
             debug!(%error, "{} keeps the time of its download", path.display());
         }
         file.commit().map_err(FileError::of("write", &path))?;
@@ -130,7 +130,7 @@ mod tests {
         fs::create_dir(&path).unwrap();
         let refused = receive(&folder, "rfc1.txt", true).unwrap_err();
         let message = format!(
-            "cannot write {}: it is there and is not a file",
+            "cannot write {}: it exists and is not a file",
             path.display()
         );
         assert_eq!(refused.to_string(), message);

@@ -1,9 +1,9 @@
-//! The folder that is shared: which RFCs this peer has, under which titles, and how their files are
-//! read and replaced.
+//! The shared folder: which RFCs this peer has, their titles, and how their files are read and
+//! replaced.
 //!
-//! It is the one place that knows what this peer shares: an index and the uploads ask it. File names
-//! come from numbers, never from a message, so that nothing a stranger sends can name a file outside
-//! the folder. Bytes are never changed.
+//! This is the only place that knows what this peer shares; the index and the uploads ask it. File
+//! names are built from numbers, never from a message, so a stranger can't name a file outside the
+//! folder. Files are never modified.
 
 mod document;
 mod incoming;
@@ -32,12 +32,12 @@ use crate::wire::{Endpoint, Record, RfcNumber, Title};
 pub struct Rfc {
     /// Its number, which is its key.
     pub number: RfcNumber,
-    /// Its title: several documents may have the same.
+    /// Its title. Several documents may have the same one.
     pub title: Title,
 }
 
 impl Rfc {
-    /// The record that says who has it.
+    /// The record that names its holder.
     pub fn held_by(self, holder: &Endpoint) -> Record {
         let Self { number, title } = self;
         let holder = holder.clone();
@@ -49,13 +49,14 @@ impl Rfc {
     }
 }
 
-/// The shared folder. It is not searched below its first level.
+/// The shared folder, without its subfolders.
 ///
-/// Files are read and looked at without its lock, so that no question waits for a disk.
+/// Files are read without holding the lock, so no query waits for a disk.
 #[derive(Debug)]
 pub struct Library {
     folder: PathBuf,
-    /// Whether it is made once something is received. A folder that is shared and goes is an error.
+    /// Whether the folder may be missing until something is received. A shared folder that
+    /// disappears is an error.
     may_be_missing: bool,
     state: Mutex<State>,
     events: Events,
@@ -63,49 +64,49 @@ pub struct Library {
 
 #[derive(Debug, Default)]
 struct State {
-    /// What is offered, where it is not everything.
+    /// What is offered, if not everything.
     only: Option<BTreeSet<RfcNumber>>,
-    /// What the last look at the folder has found, offered or not.
+    /// What the last scan of the folder found, offered or not.
     files: BTreeMap<RfcNumber, Found>,
     entries: BTreeMap<RfcNumber, Entry>,
 }
 
-/// What is known of an RFC that is offered.
+/// What is known about an offered RFC.
 #[derive(Debug, Default)]
 struct Entry {
-    /// Whether others are told of it.
+    /// Whether it is announced to others.
     is_shared: bool,
-    /// How the file looked when its title was read.
+    /// The stamp of the file when its title was read.
     read: Option<Stamp>,
-    /// The title in the file.
+    /// The title printed in the file.
     printed: Option<Title>,
-    /// The title that takes precedence over it, until the file prints another one.
+    /// The title given by the user. It takes precedence until the file prints a different one.
     given: Option<Title>,
-    /// What the bytes hash to, once somebody has asked, and how the file looked then.
+    /// The SHA-256 of the file, once requested, with the stamp of the file at that time.
     digest: Option<(Stamp, Digest)>,
 }
 
 /// Why a folder can't be shared.
 #[derive(Debug, thiserror::Error)]
 pub enum LibraryError {
-    /// The folder can't be made or read.
+    /// The folder can't be created or read.
     #[error(transparent)]
     File(#[from] FileError),
-    /// RFCs that were to be offered are not there. It names them, and those that are.
+    /// Requested RFCs are missing. The text names them, and those that exist.
     #[error("{0}")]
     Missing(String),
 }
 
 impl Library {
-    /// Shares the folder, which is made where it is missing. With `only`, nothing but those RFCs is
-    /// offered. The title of every file that is offered is read; a file that can't be read is not
-    /// shared, and `events` are told.
+    /// Shares the folder, and creates it if it is missing. With `only`, offers only those RFCs. It
+    /// reads the title of every offered file; a file that can't be read is reported as an event and
+    /// not shared.
     pub fn open(
         folder: &Path,
         only: Option<&[RfcNumber]>,
         events: Events,
     ) -> Result<Self, LibraryError> {
-        fs::create_dir_all(folder).map_err(FileError::of("make the folder", folder))?;
+        fs::create_dir_all(folder).map_err(FileError::of("create the folder", folder))?;
         let files = scan::files(folder)?;
         for Found { path, others, .. } in files.values().filter(|file| !file.others.is_empty()) {
             let names = [path].into_iter().chain(others);
@@ -124,14 +125,14 @@ impl Library {
             return Err(LibraryError::Missing(text));
         }
         let library = Self::new(folder, only, false, events);
-        // As after two looks that see the same: what is there now is shared at once.
+        // Two identical scans: what is there now is shared at once.
         library.take_in(files.clone());
         library.take_in(files);
         Ok(library)
     }
 
-    /// The folder, as it is and without a document that is offered; what is received into it, or
-    /// offered later, is. The folder need not be there; where it is, it must be readable.
+    /// The folder without any offered documents; those received into it or offered later are
+    /// shared. The folder may be missing, but if it exists it must be readable.
     pub fn unshared(folder: &Path, events: Events) -> Result<Self, FileError> {
         let library = Self::new(folder, Some(BTreeSet::new()), true, events);
         if folder.exists() {
@@ -157,37 +158,36 @@ impl Library {
         }
     }
 
-    /// The folder, as it was named.
+    /// The folder, as given by the user.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// Everything that is shared, by number. It reads no file, and costs a copy of the list: the
-    /// titles themselves are not copied.
+    /// Every shared document, by number. It reads no file; it copies the list, but not the titles.
     pub fn shared(&self) -> Vec<Rfc> {
         let state = self.lock();
         let shared = state.entries.iter().filter(|(_, entry)| entry.is_shared);
         shared.map(|(&number, entry)| entry.rfc(number)).collect()
     }
 
-    /// The title under which an RFC is shared; `None` where it is not. It reads no file.
+    /// The title of a shared RFC; `None` if it is not shared. It reads no file.
     pub fn title(&self, number: RfcNumber) -> Option<Title> {
         let state = self.lock();
         let entry = state.entries.get(&number).filter(|e| e.is_shared)?;
         Some(entry.rfc(number).title)
     }
 
-    /// The title of an open document: the one under which it is shared. A file that is too new to be
-    /// shared is read each time.
+    /// The title of an open document, as it is shared. A file that is too new to be shared is read
+    /// each time.
     pub fn title_of(&self, document: &Document) -> Title {
         let title = self.title(document.number);
         let title = title.or_else(|| document.printed_title().ok());
         title.unwrap_or_else(|| Title::fallback(document.number))
     }
 
-    /// Shares an RFC from now on: under `title`, else under the one in its file, else as `RFC N`. A
-    /// title that is given stays until the file prints another one than now. There need not be a
-    /// file. It looks at the file and reads its title, where that was not read yet.
+    /// Shares an RFC from now on, under `title`, else under the title in its file, else as `RFC N`.
+    /// A given title stays until the file prints a different one. The file may be missing. Its
+    /// title is read if it was not read yet.
     pub fn offer(&self, number: RfcNumber, title: Option<Title>) -> Rfc {
         if let Some(only) = &mut self.lock().only {
             only.insert(number);
@@ -205,8 +205,8 @@ impl Library {
         entry.rfc(number)
     }
 
-    /// Where the file of an RFC is, whether it is offered or not. It looks at the disk. A file with
-    /// the usual name is found at once, one with another name after the next look at the folder.
+    /// The path of an RFC's file, whether it is offered or not. It looks at the disk: a file with
+    /// the usual name is found at once, one with another name after the next scan.
     pub fn path_of(&self, number: RfcNumber) -> Option<PathBuf> {
         let usual = scan::usual_path(&self.folder, number);
         if usual.is_file() {
@@ -216,8 +216,8 @@ impl Library {
         Some(path).filter(|path| path.is_file())
     }
 
-    /// Opens an RFC for an upload; `None` where it is not there or not offered. A file that is too
-    /// new to be shared is there.
+    /// Opens an RFC for an upload; `None` if it is missing or not offered. A file that is too new
+    /// to be shared is opened all the same.
     pub fn document(&self, number: RfcNumber) -> Result<Option<Document>, FileError> {
         if !self.lock().is_offered(number) {
             return Ok(None);
@@ -231,8 +231,8 @@ impl Library {
         }
     }
 
-    /// What a document hashes to. The file is read once and the digest kept, for as long as the file
-    /// looks the same.
+    /// The SHA-256 of a document. The file is read once; the digest is kept while the stamp of the
+    /// file stays the same.
     pub fn digest(&self, document: &Document) -> Result<Digest, FileError> {
         let (number, stamp) = (document.number, document.stamp());
         let kept = self.lock().entries.get(&number).and_then(|e| e.digest);
@@ -245,19 +245,19 @@ impl Library {
         Ok(digest)
     }
 
-    /// Begins to receive the file of an RFC. What was there before stays until it is complete, and
-    /// for good without `may_replace`. A link is replaced, not what it leads to.
+    /// Begins to receive the file of an RFC. An existing file stays until the new one is complete,
+    /// and is never replaced without `may_replace`. A symbolic link is replaced, not its target.
     pub fn receive(&self, number: RfcNumber, may_replace: bool) -> Result<Incoming, FileError> {
         let path = self.path_of(number);
         let path = path.unwrap_or_else(|| scan::usual_path(&self.folder, number));
         if self.may_be_missing {
             let made = fs::create_dir_all(&self.folder);
-            made.map_err(FileError::of("make the folder", &self.folder))?;
+            made.map_err(FileError::of("create the folder", &self.folder))?;
         }
         Incoming::new(path, may_replace)
     }
 
-    /// Shares a file under the title that it prints, and returns the RFC where that is new.
+    /// Shares a file under the title that it prints. Returns the RFC if its title is new.
     fn share(&self, number: RfcNumber, path: &Path, stamp: Stamp) -> Option<Rfc> {
         let read = Document::open(number, path).and_then(|document| document.printed_title());
         let mut state = self.lock();
@@ -290,7 +290,7 @@ impl State {
         only.is_none_or(|only| only.contains(&number))
     }
 
-    /// Whether the title of a file was read when it looked like this.
+    /// Whether the title of the file with this stamp was read.
     fn is_read(&self, number: RfcNumber, stamp: Stamp) -> bool {
         let entry = self.entries.get(&number);
         entry.is_some_and(|entry| entry.read == Some(stamp))
@@ -307,7 +307,7 @@ impl Entry {
         }
     }
 
-    /// The file prints this title from now on.
+    /// Sets the title that the file prints.
     fn print(&mut self, title: Title) {
         let before = self.printed.replace(title);
         if before.is_some() && before != self.printed {
@@ -361,7 +361,7 @@ mod tests {
         )
     }
 
-    /// Writes a file as if that had been done so many seconds after 1970.
+    /// Writes a file with a modification time so many seconds after 1970.
     pub(super) fn write_at(folder: &TempDir, name: &str, text: &str, seconds: u64) {
         let path = folder.path().join(name);
         fs::write(&path, text).unwrap();
@@ -456,7 +456,7 @@ mod tests {
         assert_eq!(library.title_of(&document).as_str(), "A Title");
         let mut read = String::new();
         (&document.file).read_to_string(&mut read).unwrap();
-        assert_eq!(read, text, "the title has left it at its beginning");
+        assert_eq!(read, text, "reading the title must rewind the file");
     }
 
     #[test]

@@ -1,6 +1,6 @@
-//! Looking at a folder: which of its files are RFCs, as their names say.
+//! Scans a folder for files whose names are those of RFCs.
 //!
-//! It opens no file and keeps nothing.
+//! It opens no file and keeps no state.
 
 use std::collections::BTreeMap;
 use std::fs::{self, Metadata};
@@ -11,8 +11,8 @@ use std::time::SystemTime;
 use crate::file_error::FileError;
 use crate::wire::RfcNumber;
 
-/// How a file looks: its length in bytes, and when it was modified. While both stay the same, the
-/// bytes are taken to be the same.
+/// The length of a file and its modification time. While both stay the same, the contents are
+/// assumed unchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stamp {
     /// The length in bytes.
@@ -33,17 +33,18 @@ impl Stamp {
 /// The file of an RFC.
 #[derive(Debug, Clone)]
 pub struct Found {
-    /// Where it is.
+    /// Its path.
     pub path: PathBuf,
-    /// How it looks.
+    /// Its stamp.
     pub stamp: Stamp,
     /// Files with other names for the same number. They are not shared.
     pub others: Vec<PathBuf>,
 }
 
-/// The RFCs of a folder, at its first level, by number. It costs a system call for each file.
+/// The RFCs in a folder (not in its subfolders), by number. It costs one system call per file.
 ///
-/// Of several files for one number, the one with the usual name comes first, then the first by name.
+/// If several files have one number, the one with the usual name comes first, then the others by
+/// name.
 pub fn files(folder: &Path) -> Result<BTreeMap<RfcNumber, Found>, FileError> {
     let mut named: BTreeMap<RfcNumber, Vec<PathBuf>> = BTreeMap::new();
     for path in files_in(folder).map_err(FileError::of("read the folder", folder))? {
@@ -55,7 +56,7 @@ pub fn files(folder: &Path) -> Result<BTreeMap<RfcNumber, Found>, FileError> {
         let usual = usual_path(folder, number);
         same.sort_by_key(|path| (*path != usual, path.clone()));
         let path = same.remove(0);
-        // A file that has gone since has no stamp.
+        // A file that has disappeared since then has no stamp.
         let stamp = fs::metadata(&path).and_then(|found| Stamp::of(&found));
         let found = Found {
             path,
@@ -67,12 +68,12 @@ pub fn files(folder: &Path) -> Result<BTreeMap<RfcNumber, Found>, FileError> {
     Ok(named.into_iter().filter_map(look).collect())
 }
 
-/// Where the file of an RFC is, unless it has an unusual name.
+/// The path of an RFC's file under its usual name.
 pub(super) fn usual_path(folder: &Path, number: RfcNumber) -> PathBuf {
     folder.join(format!("rfc{number}.txt"))
 }
 
-/// The files of a folder, at its first level. A dangling link is no file.
+/// The files in a folder. A dangling link does not count.
 fn files_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder)? {
@@ -86,7 +87,7 @@ fn files_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
 }
 
 /// The number in the name of an RFC's file: `rfc791.txt`, also `RFC791.txt` and `rfc0791.txt`.
-/// Drafts, indexes and packed files (`rfc17a.txt`, `rfc-index.txt`, `rfc1.txt.gz`) have none.
+/// Drafts, indexes and compressed files (`rfc17a.txt`, `rfc-index.txt`, `rfc1.txt.gz`) have none.
 fn number_in(path: &Path) -> Option<RfcNumber> {
     let name = path.file_name()?.to_str()?.to_ascii_lowercase();
     name.strip_prefix("rfc")?.strip_suffix(".txt")?.parse().ok()

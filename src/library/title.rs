@@ -1,16 +1,15 @@
-//! The title an RFC prints at the head of its own file.
+//! Finds the title that an RFC prints at the head of its file.
 //!
-//! Fifty years of RFCs share one habit: a header that announces the RFC's number, then the title,
-//! then the text. This module cleans the first bytes of a file into paragraphs, finds that header
-//! and reads the title around it. It knows layouts, never particular RFCs. It does not know where
-//! the bytes came from, how they are shared, or what stands in for a title that is not printed.
+//! Fifty years of RFCs share one habit: a header that announces the number, then the title, then
+//! the text. This module splits the first bytes of a file into paragraphs, finds that header and
+//! reads the title around it. It knows layouts, never particular RFCs.
 
 use std::iter;
 
 /// How many bytes at the start of a file are enough to find its title.
 pub const TITLE_WINDOW: usize = 8192;
 
-/// The longest title handed out, in bytes.
+/// The longest title returned, in bytes.
 const LONGEST_TITLE: usize = 1024;
 
 /// No printed title has more words than this; a longer paragraph is text.
@@ -19,16 +18,16 @@ const MOST_WORDS: usize = 45;
 /// The header is among the first paragraphs; a later mention of the number is in a page footer.
 const HEADER_REACH: usize = 8;
 
-/// Text is indented by so many spaces at most; what stands further in is centred.
+/// Text is indented by at most this many spaces; a line indented more is centered.
 const TEXT_INDENT: usize = 3;
 
-/// Where the right-hand column of the header begins; centred lines all begin further left.
+/// Where the right-hand column of the header begins; centered lines all begin further left.
 const RIGHT_COLUMN: usize = 36;
 
 /// Where the right-hand column ends; its longest lines begin left of [`RIGHT_COLUMN`].
 const RIGHT_MARGIN: usize = 70;
 
-/// Spaces that part the two columns of a header line; justified text has fewer.
+/// The least number of spaces between the two columns of a header line; justified text has fewer.
 const COLUMN_GAP: &str = "    ";
 
 /// Lines that end a title when they hold nothing else.
@@ -55,13 +54,13 @@ const FIELDS: [&str; 8] = [
     "updates",
 ];
 
-/// Names of numbered series, and the words that stand among their numbers.
+/// Names of numbered series, and the words between their numbers.
 const SERIES: [&str; 14] = [
     "and", "bcp", "by", "doi", "fyi", "ien", "iens", "issn", "nic", "none", "nwg", "rfc", "rfcs",
     "std",
 ];
 
-/// Month names, whole or shortened to three letters and more, stand in dates.
+/// Month names, whole or shortened to at least three letters: they mark dates.
 const MONTHS: &str = "january february march april may june \
                       july august september october november december";
 
@@ -73,8 +72,8 @@ const SMALL_WORDS: [&str; 10] = [
 /// Finds the title printed in an RFC text file.
 ///
 /// `head` is the start of the file, of which at most [`TITLE_WINDOW`] bytes are read, and `number`
-/// the RFC it claims to be. The title comes back as one line of at most 1,024 bytes without control
-/// characters. `None` means that the file prints no title that can be told from its text.
+/// is its RFC number. The title is one line of at most 1,024 bytes without control characters.
+/// `None` means that no title can be told apart from the text.
 pub fn printed_title(number: u32, head: &[u8]) -> Option<String> {
     let lines = printed_lines(head.get(..TITLE_WINDOW).unwrap_or(head));
     let paragraphs: Vec<&[String]> = lines
@@ -103,8 +102,8 @@ fn title_around_header(number: u32, paragraphs: &[&[String]], at: usize) -> Opti
         .or_else(|| title_above(above))
 }
 
-/// In a file that never announces its number, only a heading right below the first paragraph shows
-/// that the file is laid out like an RFC and that the paragraph is its title.
+/// Without a header, only a heading right below the first paragraph shows that the file is laid out
+/// like an RFC, and that the paragraph is its title.
 fn title_without_header(paragraphs: &[&[String]]) -> Option<String> {
     title_field(paragraphs).or_else(|| {
         let mut rest = paragraphs.iter().skip_while(|next| is_header(next));
@@ -145,10 +144,10 @@ fn title_in_journal(header: &[String]) -> Option<String> {
     (is_journal && !left.is_empty() && !is_header_line(left)).then(|| left.to_owned())
 }
 
-/// The first paragraph below the header that is no more header, with those it runs on into.
+/// The first paragraph below the header that is not part of it, with those it continues in.
 ///
-/// A title runs on when it breaks off in mid-phrase. Where the header has a `Category:`, everything
-/// centred above the first heading is title; older RFCs centre subtitles and authors there too.
+/// A title continues when it breaks off in mid-phrase. If the header has a `Category:`, everything
+/// centered above the first heading is title; older RFCs center subtitles and authors there too.
 fn title_below(header: &[String], below: &[&[String]]) -> Option<String> {
     let is_modern = header
         .iter()
@@ -164,7 +163,7 @@ fn title_below(header: &[String], below: &[&[String]]) -> Option<String> {
     Some(title)
 }
 
-/// A centred paragraph right above a header that only text follows.
+/// A centered paragraph right above a header that only text follows.
 fn title_above(above: &[&[String]]) -> Option<String> {
     let nearest = above.last()?;
     let title = title_text(nearest);
@@ -192,7 +191,7 @@ fn announcement(paragraph: &[String], number: u32) -> Option<(usize, &str)> {
 }
 
 /// What follows `Request for Comments: N` anywhere in a line, or `RFC N` at the start of a column.
-/// A sentence about the RFC, which goes on in lower case, does not announce it.
+/// A sentence about the RFC(it continues in lower case) does not announce it.
 fn after_number(line: &str, number: u32) -> Option<&str> {
     let lower = line.to_ascii_lowercase();
     let (_, rest) = lower.split_once("request for comment").or_else(|| {
@@ -213,8 +212,8 @@ fn after_number(line: &str, number: u32) -> Option<&str> {
     (digits.parse() == Ok(number) && !next_word.starts_with(char::is_lowercase)).then_some(rest)
 }
 
-/// Whether a paragraph belongs to the header: it has two columns, or starts with a field, or holds
-/// nothing but lines of a header.
+/// Whether a paragraph belongs to the header: it has two columns, starts with a field, or holds
+/// only header lines.
 fn is_header(paragraph: &[String]) -> bool {
     let has_columns =
         |line: &String| indent(line) <= TEXT_INDENT && line.trim_start().contains(COLUMN_GAP);
@@ -223,8 +222,8 @@ fn is_header(paragraph: &[String]) -> bool {
         || paragraph.iter().all(|line| is_header_line(line))
 }
 
-/// Whether a line by itself shows that it is no title: a field, a date, numbers of documents, text
-/// at the right, or the name of the group.
+/// Whether a line alone shows that it is not a title: a field, a date, document numbers, text at
+/// the right, or the name of the group.
 fn is_header_line(line: &str) -> bool {
     let is_at_right = indent(line) >= RIGHT_COLUMN
         || indent(line) >= RIGHT_COLUMN / 2 && line.chars().count() >= RIGHT_MARGIN;
@@ -232,14 +231,14 @@ fn is_header_line(line: &str) -> bool {
     is_at_right || is_group || is_reference(line) || is_field(line)
 }
 
-/// A field of the header: `Updates: RFC 9`, `Obsoletes RFC 9`. Centred text never is one.
+/// A field of the header: `Updates: RFC 9`, `Obsoletes RFC 9`. Centered text is never one.
 fn is_field(line: &str) -> bool {
     let lower = line.trim_start().to_ascii_lowercase();
     let mut values = FIELDS.iter().filter_map(|name| lower.strip_prefix(name));
     indent(line) <= TEXT_INDENT && values.any(|value| value.starts_with(':') || is_reference(value))
 }
 
-/// Whether a line holds nothing but dates, numbers and the names of numbered series.
+/// Whether a line holds only dates, numbers and the names of numbered series.
 fn is_reference(line: &str) -> bool {
     let lower = line.to_ascii_lowercase();
     let is_number = |word: &str| word.chars().all(|next| next.is_ascii_digit());
@@ -273,14 +272,14 @@ fn indent(line: &str) -> usize {
     line.len() - line.trim_start().len()
 }
 
-/// Whether a title cannot end here: after a colon, a comma, a dash or a small word.
+/// Whether a title can't end here: after a colon, a comma, a dash or a small word.
 fn breaks_off(title: &str) -> bool {
     let last_word = title.rsplit(' ').next().unwrap_or_default();
     title.ends_with([':', ',', '-'])
         || SMALL_WORDS.contains(&last_word.to_ascii_lowercase().as_str())
 }
 
-/// Joins the lines of a title with spaces, but one that ends in a hyphen without.
+/// Joins the lines of a title with spaces, but without one after a hyphen.
 fn joined<'a>(lines: impl IntoIterator<Item = &'a str>) -> String {
     lines.into_iter().fold(String::new(), |mut title, line| {
         let is_hyphenated =
@@ -292,7 +291,7 @@ fn joined<'a>(lines: impl IntoIterator<Item = &'a str>) -> String {
     })
 }
 
-/// Drops the mark of a footnote, collapses white space and cuts what is too long.
+/// Drops the footnote mark, collapses white space and truncates.
 fn one_line(title: &str) -> String {
     let words: Vec<&str> = title.trim_end_matches("(1)").split_whitespace().collect();
     let mut line = words.join(" ");
@@ -301,13 +300,13 @@ fn one_line(title: &str) -> String {
     line
 }
 
-/// The lines as a printer shows them. A new page begins a new paragraph.
+/// The lines as printed on paper. A new page begins a new paragraph.
 fn printed_lines(head: &[u8]) -> Vec<String> {
     let text = decoded(head).replace('\u{c}', "\n\n");
     text.lines().map(printed_line).collect()
 }
 
-/// Applies overstrikes, expands tabs and leaves out all other control characters.
+/// Applies overstrikes, expands tabs and drops all other control characters.
 fn printed_line(line: &str) -> String {
     let mut columns = Vec::new();
     for next in line.trim_end().chars() {
@@ -321,8 +320,8 @@ fn printed_line(line: &str) -> String {
     columns.into_iter().collect()
 }
 
-/// UTF-8 without its byte-order mark, else Latin-1. A character cut off by the end of the window
-/// does not make the text Latin-1.
+/// Decodes UTF-8 without its byte-order mark, else Latin-1. A character cut off by the end of the
+/// window does not make the text Latin-1.
 fn decoded(head: &[u8]) -> String {
     let head = head.strip_prefix("\u{feff}".as_bytes()).unwrap_or(head);
     match str::from_utf8(head) {
@@ -354,8 +353,8 @@ ISSN: 2070-1721                                                 May 2026";
         printed_title(9, text.as_bytes()).unwrap_or_else(|| NONE.to_owned())
     }
 
-    /// The title of a synthetic RFC 9 with this text below an old header, in which no field says
-    /// that all centred lines are title.
+    /// The title of a synthetic RFC 9 with this text below an old header, without the field that
+    /// makes all centered lines part of the title.
     fn below(text: &str) -> String {
         title(&format!("{HEADER}\n\n{text}"))
     }
@@ -645,7 +644,7 @@ D. Dragonfly, Pond
         assert_eq!(found.len(), LONGEST_TITLE - 1);
     }
 
-    /// Every file is a stranger's: noise, and a sample with each of its bytes spoilt in turn.
+    /// Any bytes may come: noise, and a sample with each of its bytes corrupted in turn.
     #[test]
     fn no_bytes_panic() {
         let sample = format!("{MODERN_HEADER}\n\n    Sugar\n\nAbstract\n\n   Sweet.\n");

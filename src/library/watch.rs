@@ -1,6 +1,6 @@
-//! What changes in the folder while it is shared.
+//! Detects changes in the shared folder.
 //!
-//! It knows no thread and no clock: whoever calls [`Library::look`] decides how often.
+//! It has no thread and no clock: the caller decides how often to scan.
 
 use std::collections::BTreeMap;
 use std::mem;
@@ -10,23 +10,23 @@ use super::{Library, Rfc, State};
 use crate::file_error::FileError;
 use crate::wire::RfcNumber;
 
-/// What a look at the folder has found.
+/// The changes that a scan found.
 #[derive(Debug, Default)]
 pub struct Changes {
-    /// RFCs that are shared from now on, or under another title than before.
+    /// RFCs that are newly shared, or have a new title.
     pub settled: Vec<Rfc>,
-    /// RFCs that are no longer shared, because their files are gone.
+    /// RFCs that are no longer shared because their files are gone.
     pub gone: Vec<RfcNumber>,
-    /// Why the folder could not be read: then all its files count as gone.
+    /// Why the folder could not be read; all its files then count as gone.
     pub error: Option<FileError>,
 }
 
 impl Library {
-    /// Looks at the folder once. A file that is new or changed is shared when two looks in a row see
-    /// the same: until then it may still be being copied. A copy that pauses for longer is shared by
-    /// its first half, and again when the rest brings another title.
+    /// Scans the folder once. A new or changed file is shared when two scans in a row find it the
+    /// same, because until then it may still be being copied. A copy that pauses for longer is
+    /// shared half done, and again when the rest changes the title.
     ///
-    /// It costs a system call for each file, and a read of those that have settled.
+    /// It costs one system call per file, and a read of each file that has settled.
     pub fn look(&self) -> Changes {
         let (files, error) = match scan::files(&self.folder) {
             Ok(files) => (files, None),
@@ -38,7 +38,7 @@ impl Library {
         }
     }
 
-    /// Takes in what a look has found.
+    /// Applies the result of a scan.
     pub(super) fn take_in(&self, files: BTreeMap<RfcNumber, Found>) -> Changes {
         let (unread, gone) = self.lock().take_in(files);
         let settled = unread
@@ -53,8 +53,8 @@ impl Library {
 }
 
 impl State {
-    /// Returns the files that are offered, look as they did last time, and have a title that was not
-    /// read yet; and what is no longer shared.
+    /// Returns the offered files that are the same as in the last scan and whose title was not read
+    /// yet, and those no longer shared.
     fn take_in(
         &mut self,
         files: BTreeMap<RfcNumber, Found>,
@@ -86,7 +86,7 @@ mod tests {
     use crate::event::Events;
     use crate::library::tests::{folder, number, open, rfc7, write_at};
 
-    /// The numbers and titles that a look has settled.
+    /// The numbers and titles that a scan reports as shared.
     fn settled(library: &Library) -> Vec<(u32, String)> {
         let Changes {
             settled,
@@ -105,14 +105,14 @@ mod tests {
     }
 
     #[test]
-    fn what_was_there_at_the_start_is_no_news() {
+    fn what_was_there_at_the_start_is_not_reported() {
         let folder = folder(&[("rfc7.txt", "")]);
         let library = open(&folder);
         assert_eq!([settled(&library), settled(&library)], [[], []]);
     }
 
     #[test]
-    fn a_file_is_shared_when_two_looks_see_the_same() {
+    fn a_file_is_shared_when_two_scans_agree() {
         let folder = folder(&[]);
         let library = open(&folder);
         write_at(&folder, "rfc7.txt", "Netw", 5);
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_changed_file_is_news_where_its_title_is_another() {
+    fn a_changed_file_is_reported_if_its_title_is_new() {
         let folder = folder(&[]);
         write_at(&folder, "rfc7.txt", "no title", 5);
         let library = open(&folder);
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn what_goes_is_shared_no_longer_and_may_come_back() {
+    fn a_file_that_disappears_is_no_longer_shared_and_may_come_back() {
         let folder = folder(&[("rfc7.txt", "")]);
         let library = open(&folder);
         library.offer(number(7), Some("Given".parse().unwrap()));
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_goes_before_it_is_shared_is_no_news() {
+    fn a_file_that_disappears_before_it_is_shared_is_not_reported() {
         let folder = folder(&[]);
         let library = open(&folder);
         write_at(&folder, "rfc7.txt", "", 5);
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_offered_is_no_news() {
+    fn what_is_not_offered_is_not_reported() {
         let folder = folder(&[("rfc1.txt", "")]);
         let library = Library::open(folder.path(), Some(&[number(1)]), Events::default()).unwrap();
         write_at(&folder, "rfc7.txt", "", 5);
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_goes_takes_its_files_with_it() {
+    fn a_folder_that_disappears_takes_its_files_with_it() {
         let folder = folder(&[("rfc7.txt", "")]);
         let library = open(&folder);
         fs::remove_dir_all(folder.path()).unwrap();

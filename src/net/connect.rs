@@ -1,4 +1,4 @@
-//! Connecting to somebody else, with one deadline for the name and all its addresses.
+//! Connecting to another host, with one deadline for name resolution and all addresses.
 
 use std::io;
 use std::net::{SocketAddr, TcpStream};
@@ -12,34 +12,31 @@ use super::listener::prepare;
 use super::{Connection, Sockets, resolve};
 use crate::wire::Endpoint;
 
-/// How often a connect that takes its time looks whether the program is about to end.
+/// How often a pending connect checks whether the program is about to end.
 const CLOSING_LOOK: Duration = Duration::from_millis(50);
 
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    /// The host's name has no address.
-    #[error("the host {host} is not known: {reason}")]
+    /// The host name has no address.
+    #[error("unknown host {host}: {reason}")]
     Unknown {
         /// The name.
         host: String,
-        /// What the resolver says.
+        /// The resolver's error.
         reason: io::Error,
     },
-    /// No address of the host answers.
+    /// No address of the host answered.
     #[error("cannot connect to {endpoint}: {reason}")]
     Unreachable {
-        /// Who.
+        /// The endpoint.
         endpoint: Endpoint,
-        /// What the last address tried says.
+        /// The error of the last address tried.
         reason: io::Error,
     },
 }
 
-/// Connects to `endpoint`: to each of its addresses in turn, all within `time`.
-///
-/// # Errors
-/// [`ConnectError`], which names the endpoint.
+/// Connects to `endpoint`: tries each of its addresses in turn, all within `time`.
 pub fn connect(
     sockets: &Sockets,
     endpoint: &Endpoint,
@@ -53,7 +50,7 @@ pub fn connect(
     let addresses = resolve(endpoint, time).map_err(unknown)?;
     let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
     for (tried, address) in addresses.iter().enumerate() {
-        // An address that swallows packets leaves time for those after it.
+        // An address that drops packets must leave time for those after it.
         let rest = u32::try_from(addresses.len() - tried).unwrap_or(u32::MAX);
         let share = deadline.saturating_duration_since(Instant::now()) / rest;
         if share.is_zero() {

@@ -15,24 +15,24 @@ use super::sockets::Admission;
 use crate::event::{Link, Role};
 use crate::wire::Source;
 
-/// How much is read at once. It is held by every connection, ten thousand silent ones as well.
+/// The size of the input buffer. Every connection holds one, even ten thousand silent ones.
 const INPUT: usize = 4 * 1024;
-/// How much is written at once.
+/// The size of the output buffer.
 const OUTPUT: usize = 64 * 1024;
-/// An output buffer that has grown beyond this is given back when it is empty.
+/// An output buffer larger than this is freed when it is empty.
 const KEPT_OUTPUT: usize = 4 * 1024;
-/// How often a send that makes no progress is looked at: the system counts the time of each call
-/// anew, also when the call before had sent something.
+/// How often a blocked send checks its progress: the system restarts its timeout with each call,
+/// even if the one before had sent something.
 pub(super) const SEND_LOOK: Duration = Duration::from_secs(1);
-/// The longest that a closed connection waits for the other side to take the last bytes,
+/// The longest that a closed connection waits for the other side to read the last bytes,
 const LINGER_TIME: Duration = Duration::from_secs(2);
-/// and the most that it reads and throws away meanwhile.
+/// and the most that it reads and discards in that time.
 const LINGER_BYTES: u64 = 1024 * 1024;
 
 /// A TCP connection.
 ///
-/// What is written is collected and goes out at the latest when the other side is waited for, so
-/// that a message leaves in one piece and the answers to pipelined requests leave together.
+/// Output is buffered and sent, at the latest, before waiting for the other side. So a message is
+/// sent in one piece, and the answers to pipelined requests are sent together.
 #[derive(Debug)]
 pub struct Connection {
     reader: BufReader<Socket>,
@@ -44,10 +44,10 @@ pub struct Connection {
 struct Socket {
     stream: Arc<TcpStream>,
     output: Vec<u8>,
-    /// How long the other side may take nothing of what is sent before it is given up.
+    /// How long the other side may read nothing before the connection is given up.
     send_time: Duration,
     wait: Wait,
-    /// The read timeout that the socket has now: it is set only when it must change.
+    /// The socket's current read timeout. It is set only when it changes.
     timeout: Option<Duration>,
 }
 
@@ -55,7 +55,7 @@ struct Socket {
 #[derive(Debug, Clone, Copy)]
 enum Wait {
     ForEver,
-    /// So long from the first wait on: most messages are there whole, and need no clock.
+    /// The time runs from the first wait: most messages have already arrived and need no clock.
     For(Duration),
     Until(Instant),
 }
@@ -86,12 +86,12 @@ impl Connection {
         self.admission.id()
     }
 
-    /// The address of the other side; an IPv4 address is shown as one, also on an IPv6 socket.
+    /// The remote address. An IPv4 address is shown as one even on an IPv6 socket.
     pub fn peer(&self) -> SocketAddr {
         self.peer
     }
 
-    /// What events say of this connection.
+    /// This connection, as events name it.
     pub fn link(&self, role: Role) -> Link {
         Link {
             id: self.id(),
@@ -100,12 +100,11 @@ impl Connection {
         }
     }
 
-    /// Sends the next `length` bytes of `file`, after what was written before, no faster than
-    /// `pace`.
+    /// Sends the next `length` bytes of `file`, after the buffered output, no faster than `pace`.
     ///
     /// # Errors
-    /// [`io::ErrorKind::UnexpectedEof`] where the file ends earlier; otherwise those of the file
-    /// and of the connection.
+    /// [`io::ErrorKind::UnexpectedEof`] if the file ends early; otherwise those of the file and of
+    /// the connection.
     pub fn send_file(&mut self, file: &File, length: u64, pace: Option<&Pace>) -> io::Result<()> {
         if let Some(pace) = pace {
             let socket = self.reader.get_mut();
@@ -119,7 +118,7 @@ impl Connection {
             return Ok(());
         }
         let socket = self.reader.get_mut();
-        // The first bytes leave together with the head of the message.
+        // The first bytes are sent together with the head of the message.
         let head = socket.output.len();
         let room = OUTPUT.saturating_sub(head);
         let first = usize::try_from(length).unwrap_or(room).min(room);
@@ -130,19 +129,19 @@ impl Connection {
         send_rest(&socket.stream, file, length - first, socket.send_time)
     }
 
-    /// Closes the connection at once, also for whoever watches it.
+    /// Closes the connection at once, also for its [`Watch`].
     pub fn close(&self) {
-        // It fails only where the other side was faster.
+        // This fails only if the other side closed first.
         let _ = self.reader.get_ref().stream.shutdown(Shutdown::Both);
     }
 
-    /// What sees the end of this connection while somebody else uses it.
+    /// Detects the end of this connection while somebody else uses it.
     pub fn watch(&self) -> Watch {
         Watch(Arc::clone(&self.reader.get_ref().stream))
     }
 
-    /// Ends the connection after a whole answer to a whole request. There is nothing to wait for,
-    /// unless more has come that nobody asked for.
+    /// Ends the connection after a complete answer to a complete request. It waits only if the
+    /// other side has sent more.
     pub fn end(self) {
         let peeked = recv(
             &self.reader.get_ref().stream,
@@ -154,8 +153,8 @@ impl Connection {
         }
     }
 
-    /// Ends the connection so that the other side can still read what was sent last: closing a
-    /// socket with unread input would reset the connection and destroy it.
+    /// Ends the connection so that the other side can still read the last output: closing a socket
+    /// with unread input would reset the connection and discard it.
     pub fn finish(mut self) {
         let stream = Arc::clone(&self.reader.get_ref().stream);
         if self.flush().is_ok() && stream.shutdown(Shutdown::Write).is_ok() {
@@ -165,7 +164,7 @@ impl Connection {
     }
 }
 
-/// Sees when a connection is closed by either side, without reading from it.
+/// Detects when either side closes a connection, without reading from it.
 #[derive(Debug)]
 pub struct Watch(Arc<TcpStream>);
 
@@ -175,13 +174,13 @@ impl Watch {
         Arc::ptr_eq(&self.0, &connection.reader.get_ref().stream)
     }
 
-    /// Waits until the connection is closed, also where there are bytes that nobody has read yet, at
-    /// most `time`, and says whether it is.
+    /// Waits at most `time` until the connection is closed, even if unread bytes remain. Returns
+    /// whether it is closed.
     #[must_use]
     pub fn wait_until_closed(&self, time: Duration) -> bool {
         #[cfg(target_os = "linux")]
         let end = PollFlags::RDHUP;
-        // Elsewhere a hang-up is seen without being asked for.
+        // Other systems report a hang-up without being asked.
         #[cfg(not(target_os = "linux"))]
         let end = PollFlags::empty();
         let until = Instant::now() + time;
@@ -196,8 +195,8 @@ impl Watch {
     }
 }
 
-/// Makes attempts, each of which says how many bytes it sent, until `left` bytes are sent or
-/// nothing is for `time`.
+/// Repeats attempts, each of which returns how many bytes it sent, until `left` bytes are sent or
+/// none were for `time`.
 fn send_all(
     mut left: u64,
     time: Duration,
@@ -215,7 +214,7 @@ fn send_all(
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 if progress.elapsed() >= time {
                     let seconds = time.as_secs();
-                    let reason = format!("nothing of what was sent was read for {seconds} seconds");
+                    let reason = format!("the other side read nothing for {seconds} seconds");
                     return Err(io::Error::new(io::ErrorKind::ConnectionAborted, reason));
                 }
             }
@@ -257,7 +256,6 @@ fn send_bytes(mut stream: &TcpStream, mut bytes: &[u8], time: Duration) -> io::R
 }
 
 impl Socket {
-    /// Sends what was collected.
     fn send(&mut self) -> io::Result<()> {
         if self.output.is_empty() {
             return Ok(());
@@ -271,19 +269,19 @@ impl Socket {
         sent
     }
 
-    /// Sets the socket's timeout to what is left of the time that reads may wait.
+    /// Sets the socket's timeout to the time left for this read.
     fn prepare_wait(&mut self) -> io::Result<()> {
         let left = match self.wait {
             Wait::ForEver => None,
             Wait::For(time) => {
-                // A time beyond the clock is as good as for ever.
+                // A time beyond the clock means forever.
                 let end = Instant::now().checked_add(time);
                 self.wait = end.map_or(Wait::ForEver, Wait::Until);
                 Some(time)
             }
             Wait::Until(end) => Some(end.saturating_duration_since(Instant::now())),
         };
-        // Zero is no timeout that could be set.
+        // The system does not accept a zero timeout.
         if left == Some(Duration::ZERO) {
             return Err(io::ErrorKind::TimedOut.into());
         }
@@ -301,15 +299,15 @@ impl Read for Socket {
         loop {
             self.prepare_wait()?;
             match (&*self.stream).read(into) {
-                // The timeout ran out a little early, or a signal came: look at the clock again.
+                // The timeout fired a little early, or a signal came: check the clock again.
                 Err(e)
                     if matches!(
                         e.kind(),
                         io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
                     ) => {}
-                // What the system gives up is not our deadline.
+                // This timeout is the system's, not our deadline.
                 Err(e) if e.raw_os_error() == Some(Errno::TIMEDOUT.raw_os_error()) => {
-                    let reason = "the machine of the other side does not answer any more";
+                    let reason = "the remote host stopped responding";
                     return Err(io::Error::new(io::ErrorKind::ConnectionAborted, reason));
                 }
                 read => return read,

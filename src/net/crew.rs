@@ -1,7 +1,7 @@
 //! The threads of sessions: one for each connection.
 //!
-//! A thread whose session has ended waits a while for the next connection, for starting a thread
-//! takes longer than sending a small file.
+//! A thread whose session has ended waits a while for the next connection, because starting a
+//! thread takes longer than sending a small file.
 
 use std::collections::VecDeque;
 use std::io::Write;
@@ -15,14 +15,14 @@ use super::Connection;
 use super::seldom::Seldom;
 use crate::event::{Events, Role};
 
-/// The stack of a session's thread, in bytes.
+/// The stack size of a session's thread, in bytes.
 const STACK: usize = 128 * 1024;
 /// How long a thread waits for another connection before it ends.
 const IDLE_TIME: Duration = Duration::from_secs(1);
-/// How long accepting pauses when there is no thread for one more connection.
+/// How long accepting pauses when no thread can be started.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Runs a session for each connection it is given.
+/// Runs a session for each connection.
 #[derive(Debug)]
 pub(super) struct Crew<S>(Arc<Shared<S>>);
 
@@ -31,7 +31,7 @@ struct Shared<S> {
     role: Role,
     started: AtomicU64,
     session: S,
-    /// What a connection is told for which there can be no thread.
+    /// The answer to a connection that can't get a thread.
     no_room: Vec<u8>,
     waiting: Mutex<Waiting>,
     events: Events,
@@ -39,7 +39,7 @@ struct Shared<S> {
     connection_came: Condvar,
 }
 
-/// Connections that wait for a thread are never more than threads that wait for a connection.
+/// There are never more waiting connections than waiting threads.
 #[derive(Debug, Default)]
 struct Waiting {
     connections: VecDeque<Connection>,
@@ -60,8 +60,8 @@ impl<S: Fn(Connection) + Send + Sync + 'static> Crew<S> {
         }))
     }
 
-    /// Gives a connection to a thread that waits for one, or else to a new one. Where there can be
-    /// no more threads, the connection is closed.
+    /// Hands a connection to a waiting thread, or else to a new one. If no thread can be started,
+    /// the connection is closed.
     pub(super) fn serve(&self, connection: Connection) {
         let mut waiting = self.0.lock();
         if waiting.threads > waiting.connections.len() {
@@ -72,8 +72,7 @@ impl<S: Fn(Connection) + Send + Sync + 'static> Crew<S> {
         drop(waiting);
         let number = self.0.started.fetch_add(1, Ordering::Relaxed) + 1;
         let shared = Arc::clone(&self.0);
-        // The connection is handed over only to a thread that is there: else it is still ours, to
-        // be told.
+        // Only an existing thread gets the connection; otherwise it is still ours to answer.
         let (hand_over, handed) = mpsc::sync_channel::<Connection>(1);
         let thread = thread::Builder::new()
             .name(format!("{:?} {number}", shared.role))
@@ -87,7 +86,7 @@ impl<S: Fn(Connection) + Send + Sync + 'static> Crew<S> {
             Err(error) => {
                 let pauses = self.0.pauses.lock();
                 let what =
-                    format_args!("accepting pauses, for a connection has no thread: {error}");
+                    format_args!("accepting pauses, because no thread can be started: {error}");
                 pauses
                     .unwrap_or_else(PoisonError::into_inner)
                     .warn(&self.0.events, what);
@@ -103,7 +102,7 @@ impl<S: Fn(Connection) + Send + Sync + 'static> Crew<S> {
 }
 
 impl<S: Fn(Connection)> Shared<S> {
-    /// The life of a thread. It ends with a session that panics, and nothing else does.
+    /// The main loop of a thread. Only a panic of its session ends it early.
     fn work(&self, first: Connection) {
         let mut next = Some(first);
         while let Some(connection) = next {

@@ -1,4 +1,4 @@
-//! How others speak: in text or in frames, as far as is known.
+//! Which dialect (text or frames) each remote side speaks, as far as known.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,7 +9,7 @@ use crate::wire::frame::Dialect;
 /// The most addresses that are remembered.
 const MOST: usize = 100_000;
 
-/// The dialects of others. Clones are handles to the same knowledge.
+/// The dialects of remote sides. Clones share the same state.
 #[derive(Debug, Clone, Default)]
 pub struct Dialects {
     only: Option<Dialect>,
@@ -17,8 +17,8 @@ pub struct Dialects {
 }
 
 impl Dialects {
-    /// Everybody is spoken to in one dialect; or, with `None`, in text first, and in frames where
-    /// that is not understood.
+    /// Speaks one dialect to everybody; with `None`, tries text first, then frames if text is not
+    /// understood.
     pub fn new(only: Option<Dialect>) -> Self {
         Self {
             only,
@@ -26,7 +26,7 @@ impl Dialects {
         }
     }
 
-    /// In which dialects somebody is spoken to, in this order.
+    /// The dialects to try with a remote side, in order.
     pub fn attempts(&self, other: &Endpoint) -> &'static [Dialect] {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         match self.only.or_else(|| known.get(other).copied()) {
@@ -36,7 +36,7 @@ impl Dialects {
         }
     }
 
-    /// Somebody has answered in this dialect.
+    /// Remembers that a remote side answered in this dialect.
     pub fn learn(&self, other: &Endpoint, dialect: Dialect) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= MOST {
@@ -45,11 +45,8 @@ impl Dialects {
         known.insert(other.clone(), dialect);
     }
 
-    /// Speaks to somebody in each dialect in turn, until what comes back is no `nonsense`. Where
-    /// nothing else does, the first nonsense is what went wrong.
-    ///
-    /// # Errors
-    /// Those of `speak`.
+    /// Tries each dialect in turn, as long as the answer is `nonsense`. If none works, the first
+    /// error is returned.
     pub fn try_each<T, E>(
         &self,
         other: &Endpoint,
@@ -71,7 +68,7 @@ impl Dialects {
         }
         match first {
             Some(error) => Err(error),
-            // There is always an attempt.
+            // There is always at least one attempt.
             None => speak(Dialect::Text),
         }
     }

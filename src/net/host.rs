@@ -1,4 +1,4 @@
-//! What this machine says of itself, and what the system's resolver says of others.
+//! What this machine knows about itself, and what the system's resolver knows about others.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};
@@ -15,21 +15,19 @@ pub fn operating_system() -> String {
     format!("{} {}", name.to_string_lossy(), release.to_string_lossy())
 }
 
-/// The addresses of a host, within `time`.
-///
-/// # Errors
-/// Those of the resolver; [`io::ErrorKind::TimedOut`] where it takes longer.
+/// The addresses of a host. It fails with [`io::ErrorKind::TimedOut`] if the resolver takes longer
+/// than `time`.
 pub fn resolve(endpoint: &Endpoint, time: Duration) -> io::Result<Vec<SocketAddr>> {
     let (host, port) = (endpoint.host.as_str().to_owned(), endpoint.port.get());
     if let Ok(address) = host.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(address, port)]);
     }
-    // The system's resolver has no deadline, so it works in a thread that can be left alone.
+    // The system's resolver has no deadline, so it runs in a thread that can be abandoned.
     let (send, receive) = mpsc::channel();
     thread::Builder::new()
         .name(format!("resolve {host}"))
         .spawn(move || {
-            // Nobody listens any more where it took too long.
+            // After a timeout nobody receives this.
             let _ = send.send((host.as_str(), port).to_socket_addrs().map(Vec::from_iter));
         })?;
     receive
@@ -37,8 +35,8 @@ pub fn resolve(endpoint: &Endpoint, time: Duration) -> io::Result<Vec<SocketAddr
         .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
 }
 
-/// The addresses under which others may reach this machine: those of all interfaces, without the
-/// ones that are only good on one link.
+/// The addresses at which others may reach this machine: those of all interfaces, without
+/// link-local ones.
 fn own_addresses() -> io::Result<Vec<IpAddr>> {
     let is_link_local = |address: &IpAddr| match address {
         IpAddr::V4(address) => address.is_link_local(),
@@ -47,14 +45,14 @@ fn own_addresses() -> io::Result<Vec<IpAddr>> {
     let interfaces = if_addrs::get_if_addrs()?;
     let mut addresses: Vec<_> = interfaces.into_iter().map(|i| i.addr.ip()).collect();
     addresses.retain(|address| !is_link_local(address));
-    // Those that other machines can use come first, and IPv4 before IPv6.
+    // Globally usable addresses come first, and IPv4 before IPv6.
     addresses.sort_by_key(|address| (address.is_loopback(), *address));
     addresses.dedup();
     Ok(addresses)
 }
 
-/// Where others reach a server that listens on `bound`, or else on every address. None are known where
-/// the system does not say.
+/// The addresses at which others reach a server that listens on `bound`, or else on every address.
+/// Empty if the system does not know.
 pub fn reachable(bound: Option<IpAddr>) -> Vec<IpAddr> {
     if let Some(address) = bound.filter(|address| !address.is_unspecified()) {
         return vec![address];
@@ -65,9 +63,6 @@ pub fn reachable(bound: Option<IpAddr>) -> Vec<IpAddr> {
 }
 
 /// The local address from which this machine would connect to `remote`. Nothing is sent.
-///
-/// # Errors
-/// Those of the system where there is no way to `remote`.
 pub fn local_address_towards(remote: SocketAddr) -> io::Result<IpAddr> {
     let any = match remote {
         SocketAddr::V4(_) => IpAddr::from(Ipv4Addr::UNSPECIFIED),

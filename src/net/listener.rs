@@ -19,18 +19,18 @@ use super::sockets::Refused;
 use super::{Connection, Sockets};
 use crate::event::{Events, Role};
 
-/// How many connections may wait to be accepted. The system lowers it where it knows better.
+/// How many connections may wait to be accepted. The system may lower it.
 const BACKLOG: i32 = 4096;
-/// How long accepting pauses when there are no descriptors or threads left.
+/// How long accepting pauses when descriptors or threads have run out.
 const PAUSE: Duration = Duration::from_millis(100);
-/// How long a connection is silent before its other side is asked whether it is still there,
+/// How long a connection is silent before the system probes whether the remote host is still there,
 const KEEPALIVE_AFTER: Duration = Duration::from_mins(1);
-/// how long each of these questions waits for an answer,
+/// how long each probe waits for an answer,
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
-/// and how many of them go unanswered before the connection is given up.
+/// and how many go unanswered before the connection is given up.
 const KEEPALIVE_PROBES: u32 = 3;
 
-/// A port that could not be listened on.
+/// A port could not be opened for listening.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen on {address}: {}", why(.reason))]
 pub struct ListenError {
@@ -52,7 +52,7 @@ fn why(error: &io::Error) -> String {
     }
 }
 
-/// A TCP port that is listened on.
+/// A TCP port that accepts connections.
 #[derive(Debug)]
 pub struct Listener {
     socket: Arc<TcpListener>,
@@ -60,18 +60,15 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Listens on `port` of the local address `bind`, or of every IPv6 and IPv4 address (of
-    /// every IPv4 address where the machine has no IPv6). Port 0 is any free port.
-    ///
-    /// # Errors
-    /// [`ListenError`], which says what to do about it.
+    /// Listens on `port` of the local address `bind`, or of every IPv6 and IPv4 address (of every
+    /// IPv4 address if the machine has no IPv6). Port 0 selects any free port.
     pub fn bind(bind: Option<IpAddr>, port: u16) -> Result<Self, ListenError> {
         let any_v4 = SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
         let any_v6 = SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
         let first = bind.map_or(any_v6, |ip| SocketAddr::new(ip, port));
         let bound = match listen(first) {
             Err(error) if bind.is_none() && is_without_ipv6(&error) => {
-                debug!(%error, "no IPv6 here, listening on IPv4 only");
+                debug!(%error, "IPv6 is not available; listening on IPv4 only");
                 listen(any_v4).map_err(|reason| ListenError {
                     address: any_v4,
                     reason,
@@ -93,17 +90,14 @@ impl Listener {
         })
     }
 
-    /// The port that is listened on.
+    /// The port.
     pub fn port(&self) -> u16 {
         self.address.port()
     }
 
-    /// Accepts connections for `role`, as many as `sockets` has room for, and runs `session` for
-    /// each in a thread of its own. One for which there is no room is told `no_room`. Returns once
-    /// `sockets` are closed.
-    ///
-    /// # Errors
-    /// Those of the system where there is no thread for the refusals.
+    /// Accepts connections for `role`, as many as `sockets` allows, and runs `session` for each in
+    /// its own thread. A connection over the limit is sent `no_room`. Returns once `sockets` are
+    /// closed. The error means that the thread for refusals could not be started.
     pub fn serve(
         self,
         role: Role,
@@ -125,10 +119,10 @@ impl Listener {
                     continue;
                 }
             };
-            // On Linux it has the options of the listener.
+            // On Linux an accepted socket inherits the listener's options.
             #[cfg(not(target_os = "linux"))]
             if let Err(error) = prepare(&SockRef::from(&stream)) {
-                debug!(%error, "a connection was gone before it began");
+                debug!(%error, "a connection was closed before it was accepted");
                 continue;
             }
             match sockets.admit(stream) {
@@ -147,7 +141,7 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
         Type::STREAM,
         Some(Protocol::TCP),
     )?;
-    // A restart must not wait until the connections of the run before are forgotten.
+    // A restart must not wait until the system forgets the connections of the previous run.
     socket.set_reuse_address(true)?;
     if address.is_ipv6() && address.ip().is_unspecified() {
         socket.set_only_v6(false)?;
@@ -165,8 +159,8 @@ fn is_without_ipv6(error: &io::Error) -> bool {
     ) || error.raw_os_error() == Some(rustix::io::Errno::AFNOSUPPORT.raw_os_error())
 }
 
-/// Some errors concern one connection that is gone again. Others last, as when descriptors
-/// have run out, and trying at once would only burn the processor.
+/// Some errors concern one connection that is already gone. Others last, such as running out of
+/// descriptors; retrying at once would only burn CPU.
 fn rest_after(error: &io::Error, pauses: &mut Seldom, events: &Events) {
     match error.kind() {
         io::ErrorKind::ConnectionAborted
@@ -179,8 +173,8 @@ fn rest_after(error: &io::Error, pauses: &mut Seldom, events: &Events) {
     }
 }
 
-/// Messages are small and complete, so they leave at once. A reader that takes nothing is given
-/// up, and a machine that is gone is found out, however long its peer would have been silent.
+/// Messages are small and complete, so they are sent without delay. A remote host that disappears
+/// is detected, however long its peer would have been silent.
 pub(super) fn prepare(socket: &Socket) -> io::Result<()> {
     socket.set_tcp_nodelay(true)?;
     socket.set_write_timeout(Some(SEND_LOOK))?;
@@ -189,7 +183,7 @@ pub(super) fn prepare(socket: &Socket) -> io::Result<()> {
         .with_interval(KEEPALIVE_INTERVAL)
         .with_retries(KEEPALIVE_PROBES);
     socket.set_tcp_keepalive(&probes)?;
-    // Probes are not sent while there are bytes on the way that nobody has taken.
+    // The system sends no probes while sent bytes are unacknowledged.
     #[cfg(target_os = "linux")]
     socket.set_tcp_user_timeout(Some(
         KEEPALIVE_AFTER + KEEPALIVE_INTERVAL * KEEPALIVE_PROBES,
@@ -203,7 +197,7 @@ mod tests {
     use socket2::SockRef;
 
     #[test]
-    fn a_machine_that_is_gone_is_looked_for_on_every_connection() {
+    fn every_connection_detects_a_host_that_disappears() {
         let listener = Listener::bind(Some(Ipv4Addr::LOCALHOST.into()), 0).unwrap();
         let _client = std::net::TcpStream::connect(("127.0.0.1", listener.port())).unwrap();
         let (accepted, _) = listener.socket.accept().unwrap();

@@ -1,9 +1,10 @@
-//! Sockets with limits: waits with deadlines, buffers with a size, and an end for every socket.
+//! Sockets with limits: every wait has a deadline, every buffer a size, and every socket can be
+//! closed.
 //!
-//! Nothing here knows a protocol. A [`Connection`] is what sessions read from and write to; a
-//! [`Listener`] accepts connections and gives each a thread; [`connect`] makes one to somebody
-//! else; [`Sockets`] knows all that are open, so that a program can close them and end; a [`Server`]
-//! is all of it in the background.
+//! Nothing here knows a protocol. Sessions read from and write to a [`Connection`]; a [`Listener`]
+//! accepts connections and gives each a thread; [`connect`] opens one; [`Sockets`] knows all open
+//! sockets, so that a program can close them and end; a [`Server`] runs all of it in the
+//! background.
 
 mod connect;
 mod connection;

@@ -1,36 +1,36 @@
-//! How fast a peer uploads: one bucket for all its connections.
+//! Limits the upload rate of a peer: one token bucket for all its connections.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The longest pause that is made up for: what a client needs between two documents, to put one on
-/// its disk and to connect for the next, is no loss of the rate. A longer pause is worth nothing, so
-/// that nobody who comes to an idle peer is ahead of the rate.
+/// The longest pause that is made up for. A client needs this long between two documents, to save
+/// one and to connect for the next, and should not lose rate by it. A longer pause earns nothing,
+/// so nobody who connects to an idle peer can exceed the rate.
 const PAUSE: Duration = Duration::from_millis(50);
 /// How long the portion lasts that one connection takes before others have their turn. With long
-/// turns, who misses one between two documents falls back by it.
+/// turns, a connection that misses one between two documents falls behind by that much.
 const TURN: Duration = Duration::from_millis(1);
-/// The least of a portion, in bytes, however low the rate is,
+/// The smallest portion, in bytes, even at a low rate,
 const LEAST: u64 = 512;
-/// and the most.
+/// and the largest.
 const MOST: u64 = 64 * 1024;
 
-/// A token bucket. Clones share it, and it gives out in turn: of several connections that send
-/// without a pause, each gets the same.
+/// A token bucket, shared by its clones. Connections take turns, so those that send without a pause
+/// get equal shares.
 #[derive(Debug, Clone)]
 pub struct Pace(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    /// Bytes a second.
+    /// In bytes per second.
     rate: u64,
-    /// When all that was given out so far is over; nothing at first.
+    /// When everything granted so far has been sent; `None` at first.
     busy_until: Mutex<Option<Instant>>,
 }
 
 impl Pace {
-    /// At most `rate` bytes a second; `None` for 0, which is no limit.
+    /// A limit of `rate` bytes per second; `None` for 0, which means no limit.
     pub fn new(rate: u64) -> Option<Self> {
         (rate > 0).then(|| {
             Self(Arc::new(Shared {
@@ -40,7 +40,7 @@ impl Pace {
         })
     }
 
-    /// Waits until `bytes` may be sent at once.
+    /// Waits until `bytes` may be sent.
     pub fn wait_for(&self, bytes: u64) {
         let mut left = bytes;
         while left > 0 {
@@ -48,7 +48,7 @@ impl Pace {
         }
     }
 
-    /// Waits until some of `wanted` bytes may be sent, and says how many.
+    /// Waits until some of `wanted` bytes may be sent, and returns how many.
     pub(super) fn take(&self, wanted: u64) -> u64 {
         let portion = wanted.min(self.portion());
         let wait = self.reserve(portion, Instant::now());
@@ -65,7 +65,7 @@ impl Pace {
         u64::try_from(portion).unwrap_or(MOST).clamp(LEAST, MOST)
     }
 
-    /// Gives out `bytes`, and says how long to wait before they are sent.
+    /// Grants `bytes`, and returns how long to wait before they are sent.
     fn reserve(&self, bytes: u64, now: Instant) -> Duration {
         let mut busy_until = self
             .0
@@ -100,9 +100,9 @@ mod tests {
         let pace = Pace::new(1_000_000).unwrap();
         let start = Instant::now();
         let ms = Duration::from_millis;
-        // A peer that has just started has paused for long.
+        // A peer that has just started counts as idle for a long time.
         assert_eq!(pace.reserve(10_000, start), ms(10));
-        // The 40 ms from its end on are there at once.
+        // The 40 ms since its end are granted at once.
         let later = start + ms(50);
         assert_eq!(pace.reserve(40_000, later), Duration::ZERO);
         assert_eq!(pace.reserve(10_000, later), ms(10));

@@ -1,4 +1,4 @@
-//! Telling connections for which there is no room that there is none.
+//! Answers connections over the limit before closing them.
 
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
@@ -11,13 +11,13 @@ use super::seldom::Seldom;
 use super::sockets::Refused;
 use crate::event::{Event, Events, Role, Topic};
 
-/// How long a refused connection has to read why, before it is closed: closing at once, with bytes
-/// from it on the way, could take the answer away from it.
+/// How long a refused connection has to read the answer before it is closed: closing it at once,
+/// with unread input, could discard the answer.
 const LINGER_TIME: Duration = Duration::from_millis(100);
-/// How many refused connections there are at a time. More than these are closed untold.
+/// The most refused connections at a time. Any more are closed without an answer.
 const MOST: usize = 256;
 
-/// Refuses connections, in a thread of its own, so that accepting goes on meanwhile.
+/// Refuses connections in its own thread, so that accepting goes on.
 #[derive(Debug)]
 pub(super) struct Refusals {
     refused: SyncSender<TcpStream>,
@@ -27,7 +27,7 @@ pub(super) struct Refusals {
 }
 
 impl Refusals {
-    /// Starts the thread. `answer` is what a refused connection is told, which wanted to be one for
+    /// Starts the thread, which sends `answer` to each refused connection. They were meant for
     /// `role`.
     pub(super) fn start(answer: Vec<u8>, role: Role, events: Events) -> io::Result<Self> {
         let (send, refused) = mpsc::sync_channel(MOST);
@@ -51,18 +51,18 @@ impl Refusals {
                 before,
             });
         }
-        // Where the queue is full, the stream is dropped, and with it closed.
+        // If the queue is full, the stream is dropped and thereby closed.
         let _ = self.refused.try_send(stream);
     }
 }
 
-/// Tells each connection at once, and closes it a while later.
+/// Answers each connection at once, and closes it a while later.
 fn tell_all(refused: &Receiver<TcpStream>, answer: &[u8]) {
     let mut lingering: VecDeque<(Instant, TcpStream)> = VecDeque::new();
     loop {
         match refused.recv_timeout(LINGER_TIME) {
             Ok(stream) => {
-                // One that is gone already is none to wait for.
+                // One that is already gone needs no wait.
                 if tell(&stream, answer).is_ok() {
                     lingering.push_back((Instant::now(), stream));
                 }
@@ -75,14 +75,14 @@ fn tell_all(refused: &Receiver<TcpStream>, answer: &[u8]) {
             let Some((_, mut stream)) = lingering.pop_front() else {
                 break;
             };
-            // What has come meanwhile is read, for unread input would reset the connection.
+            // Input that has arrived is read, because unread input would reset the connection.
             let _ = stream.read(&mut [0; 4096]);
         }
     }
 }
 
 fn tell(mut stream: &TcpStream, answer: &[u8]) -> io::Result<()> {
-    // A new connection has room for an answer, so this waits for nothing.
+    // A new connection has buffer space for an answer, so this does not block.
     stream.set_nonblocking(true)?;
     stream.write_all(answer)?;
     stream.shutdown(Shutdown::Write)

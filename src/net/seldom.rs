@@ -1,4 +1,4 @@
-//! What is told at most once in a while, for strangers could otherwise fill a disk with it.
+//! Limits how often an event is reported, because strangers could otherwise fill a disk with it.
 
 use std::fmt::Display;
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use crate::event::{Events, Level};
 /// The least time between two reports.
 const BETWEEN: Duration = Duration::from_secs(1);
 
-/// Counts what happens, and says when it is time to tell of it.
+/// Counts occurrences, and decides when to report them.
 #[derive(Debug, Default)]
 pub(super) struct Seldom {
     untold: u64,
@@ -16,8 +16,8 @@ pub(super) struct Seldom {
 }
 
 impl Seldom {
-    /// Something happened. `Some` when it is time to tell of it, with how often it happened since
-    /// it was last told.
+    /// Counts an occurrence. Returns `Some` if it is time to report, with the number of occurrences
+    /// since the last report.
     pub(super) fn due(&mut self) -> Option<u64> {
         if self.last.is_some_and(|last| last.elapsed() < BETWEEN) {
             self.untold += 1;
@@ -27,7 +27,7 @@ impl Seldom {
         Some(std::mem::take(&mut self.untold))
     }
 
-    /// Warns that something happened, when it is time.
+    /// Reports an occurrence as a warning, if it is time.
     pub(super) fn warn(&mut self, events: &Events, what: impl Display) {
         match self.due() {
             None => {}

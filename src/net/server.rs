@@ -8,28 +8,24 @@ use std::time::Duration;
 use super::{Connection, Limits, ListenError, Listener, Sockets, Stop};
 use crate::event::{Event, Events, Level, Link, Role, Topic};
 
-/// How long the sessions have to end when a server stops.
+/// How long sessions have to end when a server stops.
 const STOP_TIME: Duration = Duration::from_secs(5);
 
-/// Where a server listens, and for how many.
+/// Where a server listens, and how many connections it accepts.
 #[derive(Debug, Clone, Default)]
 pub struct Place {
-    /// The local address; `None` is every IPv6 and IPv4 address.
+    /// The local address; `None` means every IPv6 and IPv4 address.
     pub bind: Option<IpAddr>,
-    /// The port; 0 is any free one.
+    /// The port; 0 selects any free one.
     pub port: u16,
-    /// How many connections there may be.
+    /// The limits on connections.
     pub limits: Limits,
-    /// The addresses that a person is told to reach the server at. Where there are none, nothing is
-    /// said.
+    /// The addresses announced to the user. If empty, nothing is announced.
     pub reached_at: Vec<IpAddr>,
 }
 
 impl Place {
-    /// Listens for `role`, and serves nobody yet. Whatever comes of it is closed by `stop`.
-    ///
-    /// # Errors
-    /// [`ListenError`], which says what to do about it.
+    /// Starts listening for `role`, without accepting connections yet. `stop` closes its sockets.
     pub fn listen(self, role: Role, events: &Events, stop: &Stop) -> Result<Open, ListenError> {
         let listener = Listener::bind(self.bind, self.port)?;
         let sockets = Sockets::with_limits(self.limits);
@@ -44,7 +40,7 @@ impl Place {
     }
 }
 
-/// A port that is listened on, for a server that serves nobody yet.
+/// A port that is open, for a server that does not accept connections yet.
 #[derive(Debug)]
 pub struct Open {
     listener: Listener,
@@ -55,17 +51,17 @@ pub struct Open {
 }
 
 impl Open {
-    /// The port that is listened on.
+    /// The port.
     pub fn port(&self) -> u16 {
         self.listener.port()
     }
 
-    /// The connections of the server.
+    /// The open connections.
     pub fn sockets(&self) -> &Sockets {
         &self.sockets
     }
 
-    /// Tells that somebody can connect, and where.
+    /// Reports that the server is ready, and its addresses.
     pub fn announce(&self) {
         let (role, port) = (self.role, self.port());
         self.events
@@ -78,12 +74,10 @@ impl Open {
         }
     }
 
-    /// Runs `session` for each connection, in the background, until the server is stopped. Those for
-    /// which there is no room are told `no_room`. The sessions then have 5 seconds to end; after that
-    /// comes `close`, and the end is told.
-    ///
-    /// # Errors
-    /// Those of the system where there is no thread.
+    /// Runs `session` for each connection, in the background, until the server is stopped.
+    /// Connections over the limit are sent `no_room`. After a stop, sessions have 5 seconds to end;
+    /// then `close` runs, and the end is reported. The error means that the thread could not be
+    /// started.
     pub fn serve(
         self,
         no_room: Vec<u8>,
@@ -119,7 +113,7 @@ impl Open {
     }
 }
 
-/// A server that works in the background. Dropping it stops it, and waits for its end.
+/// A server that runs in the background. Dropping it stops it and waits for its end.
 #[derive(Debug)]
 pub struct Server {
     port: u16,
@@ -128,22 +122,19 @@ pub struct Server {
 }
 
 impl Server {
-    /// The port that is listened on.
+    /// The port.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Waits until the server is stopped and has ended.
-    ///
-    /// # Errors
-    /// Those of the system where no connections can be accepted.
+    /// Waits until the server has stopped. The error means that it could not accept connections.
     pub fn wait(mut self) -> io::Result<()> {
         self.join()
     }
 
     fn join(&mut self) -> io::Result<()> {
         let ended = self.thread.take().map(JoinHandle::join);
-        // What a panic says is said where it happens.
+        // A panic is reported where it happens.
         let panicked = |_| Err(io::Error::other("the server has panicked"));
         ended.map_or(Ok(()), |ended| ended.unwrap_or_else(panicked))
     }
@@ -152,7 +143,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.sockets.close_all();
-        // Whoever does not wait does not ask how it ended.
+        // Nobody who drops the server asks how it ended.
         let _ = self.join();
     }
 }

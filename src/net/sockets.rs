@@ -1,5 +1,4 @@
-//! All open sockets of the program: how many there may be, and how they are closed from
-//! elsewhere.
+//! All open sockets of the program: their limits, and closing them from another thread.
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -10,22 +9,22 @@ use socket2::SockRef;
 
 use super::Connection;
 
-/// How long a connection that was told to make room has to do so.
+/// How long a connection that was closed to make room has to end.
 const ROOM_TIME: Duration = Duration::from_secs(1);
 
-/// How many connections there may be, and how long one may hold us up.
+/// How many connections may be open, and how long one may block us.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// In all.
     pub total: usize,
-    /// From one address; loopback is exempt, for there everybody is one address.
+    /// From one address. Loopback is exempt, because all local peers share that address.
     pub per_address: usize,
-    /// How long the other side may take nothing of what is sent before it is given up.
+    /// How long the other side may read nothing before the connection is given up.
     pub send_time: Duration,
 }
 
 impl Default for Limits {
-    /// As many as come, and 30 seconds.
+    /// No limit on connections, and 30 seconds.
     fn default() -> Self {
         Self {
             total: usize::MAX,
@@ -35,7 +34,7 @@ impl Default for Limits {
     }
 }
 
-/// The open sockets of a program. Clones are handles to the same set.
+/// The open sockets of a program. Clones share the same set.
 #[derive(Debug, Clone, Default)]
 pub struct Sockets(Arc<Shared>);
 
@@ -51,13 +50,13 @@ struct Open {
     closing: bool,
     next_id: u64,
     connections: HashMap<u64, Arc<TcpStream>>,
-    /// Connections that have not sent a request yet: the first ones to go where room is needed.
+    /// Connections that have not sent a request yet: the first to close when room is needed.
     silent: BTreeSet<u64>,
     by_address: HashMap<IpAddr, usize>,
     listeners: Vec<Arc<TcpListener>>,
 }
 
-/// Why a connection is not let in.
+/// Why a connection is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Refused {
     #[error("the program is about to end")]
@@ -69,7 +68,7 @@ pub(super) enum Refused {
 }
 
 impl Sockets {
-    /// An empty set that lets in as many connections as `limits` say.
+    /// An empty set with these limits.
     pub fn with_limits(limits: Limits) -> Self {
         Self(Arc::new(Shared {
             limits,
@@ -77,8 +76,8 @@ impl Sockets {
         }))
     }
 
-    /// Takes a connection in. Where there are too many, the oldest one that has never sent a
-    /// request makes room.
+    /// Admits a connection. At the limit, the oldest one that never sent a request is closed to
+    /// make room.
     pub(super) fn admit(&self, stream: TcpStream) -> Result<Connection, (Refused, TcpStream)> {
         let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
         let peer = stream.peer_addr().unwrap_or(unknown);
@@ -145,7 +144,7 @@ impl Sockets {
         }
     }
 
-    /// Takes a listener in, to be shut down with the rest.
+    /// Adds a listener, to be shut down with the rest.
     pub(super) fn admit_listener(&self, listener: Arc<TcpListener>) {
         let mut open = self.lock();
         if open.closing {
@@ -154,20 +153,21 @@ impl Sockets {
         open.listeners.push(listener);
     }
 
-    /// A connection has sent a request: it will not have to make room for others.
+    /// Marks that a connection has sent a request, so that it is not closed to make room for
+    /// others.
     pub fn heard(&self, id: u64) {
         self.lock().silent.remove(&id);
     }
 
-    /// Closes one connection, by [`Connection::id`]: whoever reads it or writes to it goes on
-    /// at once with the end of the stream or an error.
+    /// Closes one connection, by [`Connection::id`]: a thread that reads from it or writes to it
+    /// continues at once with the end of the stream or an error.
     pub fn close(&self, id: u64) {
         if let Some(stream) = self.lock().connections.get(&id) {
             shut_down(stream);
         }
     }
 
-    /// Stops listening and lets no new connection in.
+    /// Stops listening and refuses new connections.
     pub fn stop_listening(&self) {
         let mut open = self.lock();
         open.closing = true;
@@ -176,7 +176,7 @@ impl Sockets {
             .for_each(|listener| shut_down_listener(listener));
     }
 
-    /// Stops listening, closes every connection, and lets no new one in.
+    /// Stops listening, refuses new connections, and closes all open ones.
     pub fn close_all(&self) {
         self.stop_listening();
         let open = self.lock();
@@ -185,12 +185,12 @@ impl Sockets {
             .for_each(|stream| shut_down(stream));
     }
 
-    /// Whether no new connection is let in any more.
+    /// Whether new connections are refused.
     pub fn is_closing(&self) -> bool {
         self.lock().closing
     }
 
-    /// Waits until every connection is gone, at most `time`, and says whether they are.
+    /// Waits at most `time` until no connection is open, and returns whether that is so.
     #[must_use]
     pub fn wait_until_none(&self, time: Duration) -> bool {
         let open = self.lock();
@@ -205,7 +205,7 @@ impl Sockets {
     }
 }
 
-/// The place of one connection among the open ones; dropping it gives the place up.
+/// An admitted connection's place in the set, freed on drop.
 #[derive(Debug)]
 pub(super) struct Admission {
     id: u64,
@@ -236,12 +236,12 @@ impl Drop for Admission {
 }
 
 fn shut_down(stream: &TcpStream) {
-    // It fails only where the other side was faster.
+    // This fails only if the other side closed first.
     let _ = stream.shutdown(Shutdown::Both);
 }
 
-/// On Linux this wakes the thread that accepts at once. Elsewhere it may fail, and then a
-/// connection to ourselves does the same.
+/// On Linux this wakes the accepting thread at once. On other systems it may fail; connecting to
+/// ourselves then does the same.
 fn shut_down_listener(listener: &TcpListener) {
     if SockRef::from(listener).shutdown(Shutdown::Both).is_err()
         && let Ok(address) = listener.local_addr()
@@ -254,7 +254,7 @@ fn shut_down_listener(listener: &TcpListener) {
 mod tests {
     use super::*;
 
-    /// Connections that come from an address, whatever the real one is.
+    /// A connection from a made-up address.
     fn admit(sockets: &Sockets, from: [u8; 4]) -> Result<Connection, Refused> {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
@@ -293,7 +293,7 @@ mod tests {
         sockets.heard(heard.id());
         let silent = admit(&sockets, [10, 0, 0, 2]).unwrap();
         let watch = silent.watch();
-        // Its thread sees the end of the silent connection and gives its place up.
+        // Its thread sees that the silent connection is closed, and frees its place.
         let session = std::thread::spawn(move || {
             assert!(watch.wait_until_closed(Duration::from_secs(20)));
             drop(silent);

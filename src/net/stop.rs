@@ -1,11 +1,11 @@
-//! Ending work from elsewhere.
+//! Ending work from another thread.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Sockets;
 
-/// Ends work from elsewhere, for example by a signal. Clones are handles to the same one.
+/// Ends work from another thread, for example after a signal. Clones share the same state.
 #[derive(Debug, Clone, Default)]
 pub struct Stop(Arc<Stopping>);
 
@@ -13,24 +13,24 @@ pub struct Stop(Arc<Stopping>);
 struct Stopping {
     /// The signal, or 0.
     signal: AtomicU8,
-    /// The sockets of the work at hand.
+    /// The sockets of the current work.
     open: Mutex<Vec<Sockets>>,
 }
 
 impl Stop {
-    /// Closes all sockets, with which everything ends that waits for one.
+    /// Closes all sockets, which ends everything that waits for one.
     pub fn now(&self, signal: u8) {
         self.0.signal.store(signal, Ordering::SeqCst);
         self.lock().iter().for_each(Sockets::close_all);
     }
 
-    /// The number of the signal that has stopped it.
+    /// The number of the signal, if one came.
     pub fn signal(&self) -> Option<u8> {
         let signal = self.0.signal.load(Ordering::SeqCst);
         (signal != 0).then_some(signal)
     }
 
-    /// Closes these sockets as well, also where it was told to stop before.
+    /// Closes these sockets too, at once if the stop came before.
     pub fn watch(&self, sockets: &Sockets) {
         let mut open = self.lock();
         open.push(sockets.clone());
@@ -39,7 +39,7 @@ impl Stop {
         }
     }
 
-    /// The work is over, and its sockets are no longer held open.
+    /// The work is over: its sockets are no longer kept.
     pub fn forget(&self) {
         self.lock().clear();
     }
