@@ -1,12 +1,12 @@
-//! Who is here and who has what: the peer list and the RFC index behind one lock.
+//! The peer list and the RFC index, behind one lock.
 //!
-//! Every record has a sequence number that only grows, so newest first is the index read
-//! backwards, and a reader that goes through it in pages meets every record that was there
-//! throughout exactly once. The lock is held for one page or one chunk at a time, never during
-//! input or output, and what leaves it is owned.
+//! Sequence numbers of records only grow. Newest first is therefore the index read backwards, and a
+//! reader that goes through it page by page sees every record that was there throughout exactly
+//! once. The lock is held for one page or one chunk at a time, never during input or output, and
+//! everything returned is owned.
 //!
-//! With n records in the index: adding and re-adding cost O(log n), a page O(log n + its
-//! records), leaving O(log n) for each record of that peer.
+//! With n records in the index, adding costs O(log n), a page O(log n + its records), and leaving
+//! O(log n) for each record of the peer.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
@@ -15,20 +15,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::wire::Record;
 use crate::wire::{Endpoint, RfcNumber, Title};
 
-/// The most records in one page, and in one chunk of those that go with a peer: the lock is held
-/// for that many at a time.
+/// The most records in one page, and in one chunk of a removal: the lock is held for that many at a
+/// time.
 pub const PAGE: usize = 256;
 
-/// The peer list and the RFC index. Clones are handles to the same ones.
+/// The peer list and the RFC index. Clones share the same state.
 #[derive(Debug, Clone)]
 pub struct Catalog {
     state: Arc<Mutex<State>>,
     records_per_peer: usize,
 }
 
-/// The place of a record in the order of adding.
+/// The position of a record in the order of adding.
 type Sequence = u64;
-/// The connection that a peer came on.
+/// A peer's connection.
 pub type ConnectionId = u64;
 
 #[derive(Debug, Default)]
@@ -36,7 +36,7 @@ struct State {
     next: Sequence,
     records: BTreeMap<Sequence, Record>,
     by_number: BTreeSet<(RfcNumber, Sequence)>,
-    /// Every connection, also before it has said a name.
+    /// Every connection, even before it gives a name.
     peers: HashMap<ConnectionId, Peer>,
     by_name: HashMap<Endpoint, ConnectionId>,
 }
@@ -46,20 +46,20 @@ struct Peer {
     address: IpAddr,
     name: Option<Endpoint>,
     records: HashMap<RfcNumber, Sequence>,
-    /// How many records it had that are removed already. It adds no more once some are.
+    /// How many of its records are already removed. Once removal has begun, it can't add any.
     removed: Option<usize>,
 }
 
-/// Which records are asked for.
+/// Selects records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
-    /// Those of one RFC.
+    /// The records of one RFC.
     Of(RfcNumber),
-    /// All.
+    /// All records.
     All,
 }
 
-/// Where the next page begins. The default is the newest record.
+/// The start of the next page. The default is the newest record.
 #[derive(Debug, Clone, Copy)]
 pub struct Cursor {
     before: Sequence,
@@ -73,53 +73,53 @@ impl Default for Cursor {
     }
 }
 
-/// Whether a request has brought its peer into the list.
+/// Whether a request added its peer to the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Entrance {
-    /// The peer was in the list.
+    /// The peer was already in the list.
     Known,
-    /// The peer has entered the list.
+    /// The peer was added.
     New,
 }
 
-/// Something that had to leave the list for a peer that enters it.
+/// What had to leave the list so that a peer could enter it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Gone {
-    /// The peer itself, under the name that it had only asked with before.
+    /// The peer itself, under a name from an earlier query.
     Renamed(Left),
-    /// Another connection from the same address, which is to be closed; and what went with it,
-    /// where that was not said elsewhere.
+    /// Another connection from the same address, which must be closed, and what was removed with it
+    /// unless that was reported elsewhere.
     Replaced(ConnectionId, Option<Left>),
 }
 
-/// Why a request is denied. Nothing has changed then.
+/// Why a request is denied. A denied request changes nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Denied {
     /// The connection has records under another name.
-    #[error("this connection has registered as {0}, and a connection has one name")]
+    #[error("this connection is already registered as {0}")]
     Other(Endpoint),
     /// A peer at another address has the name.
     #[error("{0} is registered from another address")]
     Taken(Endpoint),
-    /// The connection has as many records as it may have.
-    #[error("a peer may have {0} records, and this one has them")]
+    /// The connection has reached its limit of records.
+    #[error("limit of {0} records reached")]
     Full(usize),
-    /// Another connection has taken the name over: this one is being closed.
-    #[error("another connection has taken the name of this one over")]
+    /// Another connection took over the name; this one is being closed.
+    #[error("another connection took over this name")]
     Replaced,
 }
 
-/// What went with a peer that left.
+/// What was removed with a peer that left.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Left {
-    /// The name of the peer.
+    /// The peer's name.
     pub name: Endpoint,
     /// How many records it had.
     pub records: usize,
 }
 
 impl Catalog {
-    /// An empty catalog, in which a peer may have `records_per_peer` records.
+    /// An empty catalog with a limit of `records_per_peer`.
     pub fn new(records_per_peer: usize) -> Self {
         Self {
             state: Arc::default(),
@@ -127,8 +127,8 @@ impl Catalog {
         }
     }
 
-    /// Takes in a connection from `address`. It is forgotten, with all that it adds, when the
-    /// returned presence ends.
+    /// Admits a connection from `address`. Dropping the returned presence removes it and everything
+    /// it added.
     #[must_use]
     pub fn join(&self, connection: ConnectionId, address: IpAddr) -> Presence {
         self.lock().peers.insert(connection, Peer::nobody(address));
@@ -138,8 +138,8 @@ impl Catalog {
         }
     }
 
-    /// Fills `page` with the next records, newest first, and returns where the page after it
-    /// begins, or `None` at the end.
+    /// Fills `page` with the next records, newest first. Returns where the next page begins, or
+    /// `None` at the end.
     pub fn page(&self, scope: Scope, from: Cursor, page: &mut Vec<Record>) -> Option<Cursor> {
         page.clear();
         let mut last = from.before;
@@ -176,8 +176,8 @@ impl Catalog {
         self.len() == 0
     }
 
-    /// Removes a connection, and says what went if it had a name. Its records go first, in chunks,
-    /// so that a large peer does not hold up the others; then the name is free.
+    /// Removes a connection, and returns what was removed if it had a name. Its records go first,
+    /// in chunks, so that a large peer does not block the others; then the name is free.
     fn remove(&self, connection: ConnectionId) -> Option<Left> {
         loop {
             let mut state = self.lock();
@@ -186,20 +186,20 @@ impl Catalog {
                 return state.remove_peer(connection);
             }
             drop(state);
-            // The memory is given back outside the lock.
+            // The memory is freed outside the lock.
             drop(removed);
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // A panic of one session must not end the others. No step below leaves the state half
-        // changed, for nothing in them can panic but a failed allocation, which aborts.
+        // A panic in one session must not end the others. No step below leaves the state half
+        // changed: only a failed allocation could panic there, and that aborts.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A connection in the catalog. Dropping it removes the peer and all its records, in whatever
-/// way its thread ends.
+/// A connection in the catalog. Dropping it removes the peer and all its records, however its
+/// thread ends.
 #[derive(Debug)]
 pub struct Presence {
     catalog: Catalog,
@@ -207,11 +207,9 @@ pub struct Presence {
 }
 
 impl Presence {
-    /// Enters the peer list under `name`, with the first request that gives one, and says at once
-    /// what is `gone` for it. Later requests that only ask change nothing, whatever name they give.
-    ///
-    /// # Errors
-    /// [`Denied::Taken`] and [`Denied::Replaced`].
+    /// Enters the peer list under `name`, and reports at once what is `gone` because of it. Does
+    /// nothing if the peer already has a name. Fails with [`Denied::Taken`] or
+    /// [`Denied::Replaced`].
     pub fn introduce(&self, name: &Endpoint, gone: impl FnMut(Gone)) -> Result<Entrance, Denied> {
         let mut state = self.catalog.lock();
         if state.peer(self.connection)?.name.is_some() {
@@ -221,11 +219,8 @@ impl Presence {
         self.enter(name, gone)
     }
 
-    /// Adds a record under the name of its holder. The same RFC again takes the new title and
-    /// keeps its place.
-    ///
-    /// # Errors
-    /// [`Denied`], and then nothing has changed.
+    /// Adds a record under the name of its holder. Adding the same RFC again replaces the title and
+    /// keeps its position.
     pub fn add(&self, record: &Record, gone: impl FnMut(Gone)) -> Result<Entrance, Denied> {
         let Record {
             number,
@@ -253,11 +248,9 @@ impl Presence {
         Ok(entrance)
     }
 
-    /// Leaves under `name`, and stays as a connection that may come back under any name. Returns
-    /// the records that went, newest first; `None` where it has no name.
-    ///
-    /// # Errors
-    /// [`Denied::Other`] where it has another name, and [`Denied::Replaced`].
+    /// Leaves under `name`. The connection stays, and may enter again under any name. Returns the
+    /// removed records, newest first; `None` if it has no name. Fails with [`Denied::Other`] if it
+    /// has another name, or with [`Denied::Replaced`].
     pub fn withdraw(&self, name: &Endpoint) -> Result<Option<Vec<Record>>, Denied> {
         let address = {
             let mut state = self.catalog.lock();
@@ -286,15 +279,16 @@ impl Presence {
         Ok(Some(all.into_iter().map(|(_, record)| record).collect()))
     }
 
-    /// Leaves, and says what went: `None` where the connection never had a name, or had lost it.
+    /// Leaves, and returns what was removed: `None` if the connection never had a name, or has lost
+    /// it.
     #[must_use]
     pub fn leave(&self) -> Option<Left> {
         self.catalog.remove(self.connection)
     }
 
-    /// Enters the list under `name`. Two live connections can't hold one name: the second takes it
-    /// over from the same address (a peer that crashed and came back), and from no other. The
-    /// records of the first are gone before the second has any.
+    /// Enters the list under `name`. Two live connections can't share a name: the second takes it
+    /// over only from the same address (a peer that crashed and came back). The records of the
+    /// first are removed before the second adds any.
     fn enter(&self, name: &Endpoint, mut gone: impl FnMut(Gone)) -> Result<Entrance, Denied> {
         loop {
             let mut state = self.catalog.lock();
@@ -317,7 +311,7 @@ impl Drop for Presence {
 }
 
 impl Peer {
-    /// A connection that has not said who it is.
+    /// A connection that has not given a name.
     fn nobody(address: IpAddr) -> Self {
         Self {
             address,
@@ -335,7 +329,7 @@ impl State {
             .ok_or(Denied::Replaced)
     }
 
-    /// The connection that has `name`, where `connection` may take it over.
+    /// The connection that holds `name`, if `connection` may take it over.
     fn holder(
         &mut self,
         connection: ConnectionId,
@@ -351,7 +345,7 @@ impl State {
         }
     }
 
-    /// Gives a connection a name that nobody has. It leaves the list under its former one.
+    /// Gives a connection a free name. It leaves the list under its former name.
     fn rename(
         &mut self,
         connection: ConnectionId,
@@ -365,7 +359,7 @@ impl State {
         Ok(former.map(|name| Left { name, records: 0 }))
     }
 
-    /// Takes a chunk of its records from a connection; an empty one when all are gone.
+    /// Removes a chunk of a connection's records; returns an empty one when none are left.
     fn remove_some(&mut self, connection: ConnectionId) -> Option<Vec<(Sequence, Record)>> {
         let peer = self.peers.get_mut(&connection)?;
         let mut removed = Vec::with_capacity(PAGE.min(peer.records.len()));
@@ -377,7 +371,7 @@ impl State {
         Some(removed)
     }
 
-    /// Takes a connection without records out of the list.
+    /// Removes a connection that has no more records.
     fn remove_peer(&mut self, connection: ConnectionId) -> Option<Left> {
         let peer = self.peers.remove(&connection)?;
         let name = peer.name?;
@@ -442,7 +436,7 @@ mod tests {
         }
     }
 
-    /// Adds, and returns what is gone for it as well.
+    /// Adds a record, and returns what is gone because of it.
     fn added(peer: &Presence, record: &Record) -> (Result<Entrance, Denied>, Vec<Gone>) {
         let mut gone = Vec::new();
         (peer.add(record, |one| gone.push(one)), gone)
@@ -469,7 +463,7 @@ mod tests {
     }
 
     #[test]
-    fn who_withdraws_is_gone_and_may_come_back() {
+    fn a_peer_that_withdraws_is_gone_and_may_come_back() {
         let catalog = Catalog::new(10);
         let [one, other] = [1, 2].map(|id| catalog.join(id, address(1)));
         for number in [5, 7, 6] {
@@ -579,7 +573,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_said_in_a_question_gives_way_to_that_of_the_first_add() {
+    fn the_first_add_replaces_a_name_given_in_a_query() {
         let catalog = Catalog::new(10_000);
         let (peer, other) = (catalog.join(1, address(1)), catalog.join(2, address(2)));
         assert_eq!(peer.introduce(&name(1), |_| {}), Ok(Entrance::New));
@@ -616,7 +610,7 @@ mod tests {
         for number in 1..=600 {
             first.add(&record(number, "old", 1), |_| {}).unwrap();
         }
-        // The first one is on its way out when the second comes.
+        // The first one is leaving when the second arrives.
         assert_eq!(
             catalog.lock().remove_some(1).map(|removed| removed.len()),
             Some(PAGE)

@@ -1,5 +1,5 @@
-//! The central index of P2P-CI/1.0: [`catalog`] is what it knows, [`session`] how one peer talks to
-//! it, and [`start`] puts both behind a port.
+//! The central index of P2P-CI/1.0. [`catalog`] holds the data, [`session`] serves one peer, and
+//! [`start`] runs the server on a port.
 
 pub mod catalog;
 mod server;

@@ -1,4 +1,4 @@
-//! The index server as a whole.
+//! The index server.
 
 use std::io;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use crate::net::{Connection, ListenError, Place, Server, Stop};
 use crate::wire::Status;
 use crate::wire::ci::server::Conversation;
 
-/// What an index server is made of.
+/// The configuration of an index server.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// Where it listens.
@@ -23,18 +23,15 @@ pub struct Config {
 /// Why an index server can't start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// Its port can't be listened on.
+    /// The port can't be opened.
     #[error(transparent)]
     Listen(#[from] ListenError),
-    /// There is no thread for it.
+    /// The thread can't be started.
     #[error("cannot start a thread: {0}")]
     Thread(#[from] io::Error),
 }
 
 /// Starts an index server without any peers.
-///
-/// # Errors
-/// [`StartError`], before anybody could connect.
 pub fn start(config: Config, events: &Events, stop: &Stop) -> Result<Server, StartError> {
     let open = config.place.listen(Role::Session, events, stop)?;
     open.announce();
@@ -57,7 +54,7 @@ mod tests {
     use std::net::{Ipv4Addr, TcpStream};
 
     #[test]
-    fn a_server_that_is_dropped_ends_its_sessions_and_tells_so() {
+    fn a_server_that_is_dropped_ends_its_sessions_and_reports_it() {
         let notes = Notes::default();
         let place = Place {
             bind: Some(Ipv4Addr::LOCALHOST.into()),

@@ -1,6 +1,6 @@
-//! One peer's connection to the index server: read a request, do what it asks, write the answer.
+//! One peer's connection to the index server: read a request, carry it out, write the answer.
 //!
-//! The session sees a stream, and no socket.
+//! The session works on a stream and knows no sockets.
 
 use std::io::{self, Write};
 use std::mem;
@@ -21,17 +21,17 @@ use crate::wire::{Endpoint, Record, Reject, Source, Status, Title};
 pub struct Sessions {
     /// Who has what.
     pub catalog: Catalog,
-    /// The connections of the sessions.
+    /// The open connections.
     pub sockets: Sockets,
     /// Those who want to know what happens.
     pub events: Events,
-    /// How long a request may take from its first byte to its last, however slowly it drips in.
-    /// Between requests a connection may be silent for ever: people read menus.
+    /// How long a request may take from its first byte to its last. Between requests a connection
+    /// may be silent forever, because people read menus.
     pub request_time: Duration,
 }
 
 impl Sessions {
-    /// Serves one peer until it leaves. The number of `link` is that among the sockets.
+    /// Serves one peer until it leaves. `link` names its connection in `sockets`.
     pub fn serve(&self, stream: &mut (impl Source + Write), link: Link) {
         self.events.tell(Topic::Life, || Event::Opened(link));
         let mut session = Session {
@@ -45,7 +45,7 @@ impl Sessions {
         if let Err(error) = session.run(stream) {
             debug!(%error, "connection lost");
         }
-        // Where the peer is gone, nothing is lost with the rest.
+        // If the peer is gone, the rest may be lost.
         let _ = stream.flush();
     }
 }
@@ -59,11 +59,11 @@ struct Session<'a> {
     out: Vec<u8>,
 }
 
-/// Why a request is not done.
+/// Why a request was not carried out.
 enum Undone {
-    /// The connection failed, or has lost its name: there is nobody to answer.
+    /// The connection failed or lost its name: there is nobody to answer.
     Gone(io::Error),
-    /// The peer is told no.
+    /// The request is refused.
     Rejected(Reject),
 }
 
@@ -83,7 +83,7 @@ impl From<Denied> for Undone {
 }
 
 impl Session<'_> {
-    /// Answers one request after the other. An error is that of the connection.
+    /// Answers one request after the other. An error is one of the connection.
     fn run(&mut self, stream: &mut (impl Source + Write)) -> io::Result<()> {
         let mut is_first = true;
         loop {
@@ -91,7 +91,7 @@ impl Session<'_> {
             let received = match read {
                 Ok(Some(received)) => received,
                 Ok(None) => return Ok(()),
-                // The stream is out of step, so that this is the last word.
+                // The stream is out of step, so this is the last answer.
                 Err(error) => {
                     return match error.reject() {
                         Some(reject) => self.reject(stream, reject),
@@ -116,7 +116,7 @@ impl Session<'_> {
         }
     }
 
-    /// Does what is asked, and answers.
+    /// Carries out a request and answers it.
     fn answer(&mut self, stream: &mut impl Write, request: &Request) -> Result<(), Undone> {
         self.let_in(request)?;
         match request {
@@ -144,7 +144,7 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// The first request that says who asks brings the peer into the list, and ADD its record.
+    /// The first request that names its peer adds it to the list; ADD also adds its record.
     fn let_in(&self, request: &Request) -> Result<(), Denied> {
         let Some(name) = request.name() else {
             return Ok(());
@@ -163,7 +163,8 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Tells who left for the peer of this session, and closes the connection that lost its name.
+    /// Reports who left because of this session's peer, and closes the connection that lost its
+    /// name.
     fn tell_gone(&self, gone: Gone) {
         let left = match gone {
             Gone::Renamed(left) => Some(left),
@@ -200,8 +201,8 @@ impl Session<'_> {
         self.end(stream, answer)
     }
 
-    /// Answers with all records in the scope that have this title, where it is not empty. Memory
-    /// holds one page of them, or one frame.
+    /// Answers with all records in the scope, or those with this title unless it is empty. Only one
+    /// page or frame of them is in memory.
     fn respond_with_all(
         &mut self,
         stream: &mut impl Write,
@@ -236,7 +237,7 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Refuses for a reason that the answer has no place for.
+    /// Refuses a request, and reports the reason, which the answer has no field for.
     fn reject(&self, stream: &mut impl Write, reject: Reject) -> io::Result<()> {
         let Reject { status, reason } = reject;
         self.shared.events.refusing(self.link, status, reason);
@@ -250,7 +251,7 @@ impl Session<'_> {
     }
 }
 
-/// The peer is out of the list, and that is told, in whatever way the session ends.
+/// However the session ends, the peer leaves the list, and that is reported.
 impl Drop for Session<'_> {
     fn drop(&mut self) {
         let left = self.presence.leave();
@@ -272,7 +273,7 @@ mod tests {
     use crate::wire::testing::Script;
     use std::io::{BufRead, Read};
 
-    /// A peer whose session panics when it asks for more than was sent.
+    /// A peer whose session panics when it reads beyond what was sent.
     struct Trap(Script);
 
     impl Read for Trap {

@@ -1,8 +1,8 @@
-//! The index as one server keeps it (P2P-CI/1.0): a connection that is held while the peer is
-//! active, for closing it is leaving.
+//! The index of a central server (P2P-CI/1.0). The peer keeps one connection open while it is
+//! active, because closing it means leaving.
 //!
-//! Questions to a server that is lost are answered with [`IndexError::Away`] at once. When it is
-//! back, everything is registered again.
+//! While the connection is lost, queries fail at once with [`IndexError::Away`]. After
+//! reconnecting, everything is registered again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
@@ -22,22 +22,22 @@ use crate::wire::{Dialect, ReadError, Record, RfcNumber, Status, Title};
 
 /// How long connecting to the server may take.
 const CONNECT_TIME: Duration = Duration::from_secs(10);
-/// How long a server may take to close a connection that it has no room for, where there is nothing
-/// to register that it would answer.
+/// How long a server may take to close a connection that it has no room for, if there is nothing to
+/// register.
 const CLOSE_TIME: Duration = Duration::from_secs(1);
-/// The pause before what the server has refused is tried again, for the reason may have gone,
+/// The first pause before retrying what the server refused, in case the reason is gone,
 const FIRST_RETRY: Duration = Duration::from_secs(30);
-/// and the longest one. Each is twice the one before.
+/// and the longest one. Each is twice the previous one.
 const LONGEST_RETRY: Duration = Duration::from_mins(15);
 
-/// A central index server, as long as it is there and whenever it comes back.
+/// A central index server, with reconnection.
 #[derive(Debug)]
 pub(super) struct Central {
     keeper: Keeper,
-    /// The last connection to the server, by its number among the sockets: leaving must not wait
-    /// for the lock of the link, which is held while the server is waited for.
+    /// The id of the last connection to the server. Leaving must not wait for the lock of the link,
+    /// which is held during requests.
     connection: AtomicU64,
-    /// The link to the server, or why there is none, in words.
+    /// The link to the server, or the reason why there is none.
     link: Mutex<Result<Link, String>>,
 }
 
@@ -45,13 +45,12 @@ pub(super) struct Central {
 struct Link {
     connection: Connection,
     responses: Responses,
-    /// What the server has refused on it. What is shared no longer may still be among it.
+    /// What the server refused on this link. It may include documents that are no longer shared.
     refused: BTreeSet<RfcNumber>,
 }
 
 impl Central {
-    /// Connects to the index server. Nothing is sent: the peer enters the peer list with its first
-    /// request.
+    /// Connects to the index server. It sends nothing: the first request adds the peer to the list.
     pub(super) fn join(participation: Participation) -> Result<Arc<dyn Index>, IndexError> {
         participation.tell(Topic::Life, || IndexStep::Connecting);
         let central = Self {
@@ -84,7 +83,7 @@ impl Central {
         } = self.participation();
         let connection = connect(sockets, server, CONNECT_TIME)?;
         self.connection.store(connection.id(), Ordering::SeqCst);
-        // Leaving closes the connection that it sees.
+        // Leaving closes only the connection stored here.
         if self.keeper.is_leaving() {
             return Err(IndexError::Away(server.clone()));
         }
@@ -95,9 +94,9 @@ impl Central {
         })
     }
 
-    /// Does something with the link to the server. Where the server has never answered, and closes
-    /// or answers nonsense, it is tried in another dialect. After an error the stream is out of step
-    /// or gone, so the link is given up.
+    /// Uses the link to the server. If the server has never answered, and closes the connection or
+    /// answers nonsense, another dialect is tried. After an error the stream is out of step or
+    /// gone, so the link is dropped.
     fn with_link<T>(
         &self,
         mut work: impl FnMut(&mut Link) -> Result<T, IndexError>,
@@ -142,8 +141,7 @@ impl Central {
         })
     }
 
-    /// Registers documents on a link, all ahead of the first response, and returns how many were
-    /// taken.
+    /// Registers documents on a link, pipelined, and returns how many were accepted.
     fn register(&self, link: &mut Link, documents: &[Rfc]) -> Result<usize, IndexError> {
         let participation = self.participation();
         let held = |rfc: &Rfc| Request::Add(rfc.clone().held_by(participation.known.me()));
@@ -165,7 +163,7 @@ impl Central {
         Ok(taken)
     }
 
-    /// Sends requests, all ahead of the first response.
+    /// Sends requests, pipelined, and reads the responses.
     fn exchange(&self, link: &mut Link, requests: &[Request]) -> Result<Vec<Response>, IndexError> {
         let participation = self.participation();
         let Participation { server, events, .. } = participation;
@@ -204,7 +202,7 @@ impl Central {
         requests.iter().map(answer).collect()
     }
 
-    /// Why the server has closed a link while nothing was asked: it may have said so.
+    /// Why the server closed a link while no request was open: it may have sent a reason.
     fn last_word(&self, link: &mut Link) -> String {
         let Participation { server, events, .. } = self.participation();
         match link.responses.last_word(&mut link.connection) {
@@ -220,8 +218,8 @@ impl Central {
         "it closed the connection".to_owned()
     }
 
-    /// Connects and registers everything, also what is shared meanwhile. Only then do questions get
-    /// the link: until then the index is away for them, and they need not wait.
+    /// Connects and registers everything, including what is shared in the meantime. The link is
+    /// available to queries only afterwards; until then they fail at once.
     fn reconnect_in(&self, dialect: Dialect) -> Result<(), IndexError> {
         let participation = self.participation();
         let mut link = self.connect(dialect)?;
@@ -238,7 +236,7 @@ impl Central {
                 });
             }
             let mut current = self.lock();
-            // Whatever is shared from now on waits for the lock, and is registered then.
+            // Anything shared from now on waits for the lock, and is registered then.
             if self.shared_beyond(&tried).is_empty() {
                 let (all, refused) = (tried.len(), link.refused.len());
                 *current = Ok(link);
@@ -251,7 +249,7 @@ impl Central {
         }
     }
 
-    /// What is shared and was not `tried` yet, or under another title.
+    /// What is shared and was not `tried` yet, or was tried under another title.
     fn shared_beyond(&self, tried: &BTreeMap<RfcNumber, Title>) -> Vec<Rfc> {
         let mut shared = self.participation().library.shared();
         shared.retain(|Rfc { number, title }| tried.get(number) != Some(title));
@@ -268,7 +266,7 @@ impl Central {
 }
 
 impl Index for Central {
-    /// Some at a time, so that questions come in between.
+    /// In portions, so that queries can run in between.
     fn publish(&self, documents: &[Rfc]) -> Result<usize, IndexError> {
         let some = documents.chunks(self.pipeline());
         some.map(|some| self.with_link(|link| self.register(link, some)))
@@ -305,12 +303,12 @@ impl Index for Central {
     fn leave(&self) {
         self.keeper.leave();
         let Participation { known, sockets, .. } = self.participation();
-        // Some dialects have words for it, which are said where the link is free for them.
+        // Some dialects have a request for leaving. It is sent if the link is free.
         if let Ok(mut current) = self.link.try_lock()
             && let Ok(link) = &mut *current
             && let Some(goodbye) = link.responses.goodbye(known.me())
         {
-            // Whoever does not hear it sees the close.
+            // A server that does not get it sees the close.
             let _ = self.exchange(link, &[goodbye]);
         }
         sockets.close(self.connection.load(Ordering::SeqCst));
@@ -322,7 +320,7 @@ impl Kept for Central {
         &self.keeper
     }
 
-    /// Sees the server go away, and tries again what it has refused.
+    /// Detects when the server closes the connection, and retries what it refused.
     fn tend(&self, turn: u32) -> Result<(), String> {
         let retry = growing(FIRST_RETRY, turn, LONGEST_RETRY);
         let refused = loop {
@@ -342,14 +340,14 @@ impl Kept for Central {
                     *current = Err(why.clone());
                     return Err(why);
                 }
-                // It speaks in another dialect by now, on another connection.
+                // The server speaks another dialect by now, on another connection.
                 Ok(_) => {}
                 Err(why) => return Err(why.clone()),
             }
         };
         let mut again = self.participation().library.shared();
         again.retain(|rfc| refused.contains(&rfc.number));
-        // Where the server is lost by it, that is seen in the next turn.
+        // If this loses the server, the next turn detects it.
         let _ = self.publish(&again);
         Ok(())
     }
@@ -363,7 +361,7 @@ impl Kept for Central {
     }
 }
 
-/// A link that is given up is closed, also for the keeper that watches it.
+/// A dropped link is closed, also for the keeper that watches it.
 impl Drop for Link {
     fn drop(&mut self) {
         self.connection.close();

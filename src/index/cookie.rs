@@ -1,4 +1,4 @@
-//! The file that keeps the cookie of a peer from one run to the next.
+//! The file that keeps a peer's cookie between runs.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
@@ -13,8 +13,8 @@ use crate::wire::di::registration::Cookie;
 /// The longest file that is read, in bytes.
 const MAX_FILE: u64 = 1024;
 
-/// The file, which no other peer uses as long as this one does: two peers with one cookie would be
-/// one to the registration server.
+/// The file, locked against other peers: two peers with one cookie would be one peer to the
+/// registration server.
 #[derive(Debug)]
 pub struct CookieFile {
     file: File,
@@ -22,8 +22,8 @@ pub struct CookieFile {
 }
 
 impl CookieFile {
-    /// The file of the peer that shares `shared` and registers with `server`; it is made in
-    /// `folder` where it is missing. `None`: another peer uses it.
+    /// The file of the peer that shares `shared` and registers with `server`. It is created in
+    /// `folder` if missing. `None` means that another peer uses it.
     pub fn open(folder: &Path, server: &Endpoint, shared: &Path) -> io::Result<Option<Self>> {
         let shared = fs::canonicalize(shared).unwrap_or_else(|_| shared.to_owned());
         let mut hash = Sha256::new();
@@ -48,12 +48,12 @@ impl CookieFile {
         }
     }
 
-    /// Where it is.
+    /// Its path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The cookie of the run before; `None` where there was none.
+    /// The cookie of the previous run, if any.
     pub fn read(&self) -> Option<Cookie> {
         let mut text = String::new();
         let mut file = &self.file;
@@ -62,7 +62,7 @@ impl CookieFile {
         text.trim().parse().ok()
     }
 
-    /// Keeps a cookie.
+    /// Saves a cookie.
     pub fn write(&self, cookie: Cookie) -> io::Result<()> {
         let text = format!("{cookie}\n");
         let mut file = &self.file;

@@ -1,8 +1,8 @@
-//! The index that peers keep themselves (P2P-DI/1.0): a registration server knows who is active,
-//! and the peers tell each other what they have.
+//! The distributed index (P2P-DI/1.0): a registration server knows which peers are active, and the
+//! peers tell each other what they have.
 //!
-//! Every third of the TTL this peer says that it is still active. Where the server does not know it
-//! any more, it registers again.
+//! Every third of the TTL this peer sends a KEEPALIVE. If the server no longer knows the peer, it
+//! registers again.
 
 use std::collections::HashSet;
 use std::io::Write;
@@ -25,16 +25,16 @@ use crate::wire::{Answered, Dialect, Endpoint, ReadError, RfcNumber, Status};
 
 /// How long connecting may take,
 const CONNECT_TIME: Duration = Duration::from_secs(10);
-/// and how long the other side may take for its answer.
+/// and how long the other side may take to answer.
 const ANSWER_TIME: Duration = Duration::from_secs(30);
-/// How long another peer may take for its index: there are others to be asked.
+/// How long another peer may take to send its index; there are others to ask.
 const INDEX_TIME: Duration = Duration::from_secs(10);
-/// How long leaving may take for each of the two.
+/// How long each of connecting and answering may take when leaving.
 const LEAVE_TIME: Duration = Duration::from_secs(2);
-/// The shortest pause between two KEEPALIVEs, whatever TTL a server gives.
+/// The shortest pause between two KEEPALIVEs, whatever the TTL.
 const SHORTEST_KEEPALIVE: Duration = Duration::from_millis(100);
 
-/// A distributed index, in which this peer is registered as long as it can be.
+/// A distributed index, in which this peer stays registered.
 #[derive(Debug)]
 pub(super) struct Distributed {
     keeper: Keeper,
@@ -44,20 +44,20 @@ pub(super) struct Distributed {
 #[derive(Debug)]
 struct Registration {
     cookie: Option<Cookie>,
-    /// For how long it is good, as the server has said last.
+    /// The time to live that the server last gave.
     ttl: Duration,
-    /// The peers that were active when it was asked last: they complete what has no port.
+    /// The peers in the last list of active ones. They supply the ports that some records lack.
     peers: Arc<[Endpoint]>,
 }
 
-/// Why somebody gave no answer.
+/// Why a request failed.
 #[derive(Debug, thiserror::Error)]
 enum AskError {
     #[error(transparent)]
     Connect(#[from] ConnectError),
     #[error(transparent)]
     Read(#[from] ReadError),
-    #[error("it answers with code {0}")]
+    #[error("it answered with code {0}")]
     Refused(u16),
 }
 
@@ -92,7 +92,7 @@ impl Distributed {
         &self.keeper.participation
     }
 
-    /// Sends a request in the dialect of `other` and reads the answer, and tells both.
+    /// Sends a request in a dialect of `other` and reads the answer, and reports both.
     fn ask<T>(
         &self,
         sockets: &Sockets,
@@ -121,7 +121,7 @@ impl Distributed {
         Ok(answered??)
     }
 
-    /// Asks the registration server; only REGISTER needs no cookie.
+    /// Sends a request to the registration server. Only REGISTER needs no cookie.
     fn ask_server(
         &self,
         sockets: &Sockets,
@@ -155,8 +155,8 @@ impl Distributed {
         })
     }
 
-    /// Asks something that only a registered peer may, and registers again where the server does not
-    /// know this one any more.
+    /// Sends a request that needs a registration, and registers again if the server no longer knows
+    /// this peer.
     fn ask_registered(&self, method: Method) -> Result<Response, IndexError> {
         let sockets = &self.participation().sockets;
         let response = self.ask_server(sockets, method, ANSWER_TIME)?;
@@ -165,7 +165,7 @@ impl Distributed {
                 code,
                 is_unknown_cookie,
             } if code == Status::NotRegistered.code() => {
-                // A cookie that is not ours (any more) is of no use; one whose time ran out is.
+                // An unknown cookie is useless; an expired one is still valid.
                 if is_unknown_cookie {
                     self.lock().cookie = None;
                 }
@@ -176,7 +176,7 @@ impl Distributed {
         }
     }
 
-    /// What it means that an answer is not the one that was asked for: the server refuses.
+    /// The error for an unexpected answer: the server refused.
     fn refused(&self, response: &Response) -> IndexError {
         match response {
             Response::Refused { code, .. } if *code == Status::ServiceUnavailable.code() => {
@@ -211,13 +211,13 @@ impl Distributed {
         Ok(())
     }
 
-    /// The other peers that are active, as the registration server says.
+    /// The other active peers, from the registration server.
     fn peers(&self) -> Result<Arc<[Endpoint]>, IndexError> {
         let response = self.ask_registered(Method::PeerQuery)?;
         let Response::Peers(active) = response else {
             return Err(self.refused(&response));
         };
-        // Nobody is asked twice, and we do not ask ourselves.
+        // Duplicates and this peer itself are skipped.
         let mut seen = HashSet::from([self.participation().known.me().clone()]);
         let others = active.into_iter().map(|active| active.peer);
         let others: Arc<[_]> = others.filter(|peer| seen.insert(peer.clone())).collect();
@@ -225,7 +225,7 @@ impl Distributed {
         Ok(others)
     }
 
-    /// Asks a peer for its index and takes it in.
+    /// Asks a peer for its index and merges it.
     fn query(&self, peer: &Endpoint) -> Result<(), AskError> {
         let Participation { known, sockets, .. } = self.participation();
         let peers = Arc::clone(&self.lock().peers);
@@ -244,7 +244,7 @@ impl Distributed {
         Ok(())
     }
 
-    /// The same, and says whether it has answered.
+    /// The same, but reports a failure. Returns whether the peer answered.
     fn query_or_tell(&self, peer: &Endpoint) -> bool {
         let asked = self.query(peer);
         if let Err(error) = &asked {
@@ -257,8 +257,8 @@ impl Distributed {
         asked.is_ok()
     }
 
-    /// Who has a document: first what is known already; then one active peer after the other is
-    /// asked.
+    /// Who has a document: first from what is already known, then by asking one active peer after
+    /// the other.
     fn search(&self, number: RfcNumber) -> Listings<'_> {
         let known = iter::once_with(move || Ok(listing(self.holders(number), 0, 0)));
         let peers = iter::once_with(|| self.peers()).flat_map(|peers| match peers {
@@ -275,7 +275,7 @@ impl Distributed {
         Box::new(known.chain(peers.take_while(stays).map(found)))
     }
 
-    /// Everything that anybody has; `fresh`: every active peer is asked first.
+    /// All known records; with `fresh`, every active peer is asked first.
     fn all(&self, fresh: bool) -> Result<Listing, IndexError> {
         let (mut asked, mut answered) = (0, 0);
         if fresh {
@@ -290,7 +290,7 @@ impl Distributed {
         Ok(listing(all, asked, answered))
     }
 
-    /// Who is known to have a document, this peer last.
+    /// The known holders of a document, this peer last.
     fn holders(&self, number: RfcNumber) -> Vec<Timed> {
         let Participation { known, library, .. } = self.participation();
         let mut holders = known.holders(number, Instant::now());
@@ -357,11 +357,12 @@ impl Index for Distributed {
         if self.lock().cookie.is_none() {
             return;
         }
-        // The peer's own sockets may be closed already, by the signal that ends it.
+        // The signal that ends the peer may have closed its sockets already.
         let sockets = Sockets::default();
         if let Err(error) = self.ask_server(&sockets, Method::Leave, LEAVE_TIME) {
             let events = &self.participation().events;
-            let what = format_args!("cannot tell the index server that this peer leaves: {error}");
+            let what =
+                format_args!("cannot tell the index server that this peer is leaving: {error}");
             events.notice(Level::Warning, what);
         }
     }
@@ -372,7 +373,7 @@ impl Kept for Distributed {
         &self.keeper
     }
 
-    /// Waits a third of the TTL and says that this peer is still active.
+    /// Waits a third of the TTL and sends a KEEPALIVE.
     fn tend(&self, _: u32) -> Result<(), String> {
         let ttl = self.lock().ttl;
         self.keeper.wait(keepalive_pause(ttl));
@@ -395,8 +396,7 @@ impl Kept for Distributed {
     }
 }
 
-/// How long to wait between two KEEPALIVEs: a third of the TTL. A server that gives none is not
-/// hammered.
+/// The pause between two KEEPALIVEs: a third of the TTL, but not too short if a server gives none.
 fn keepalive_pause(ttl: Duration) -> Duration {
     if ttl.is_zero() {
         Duration::from_secs(TTL.into()) / 3

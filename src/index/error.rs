@@ -1,50 +1,50 @@
-//! Why an index gives no answer, and whose fault that is.
+//! Index errors, and whose fault they are.
 
 use std::io;
 
 use crate::net::ConnectError;
 use crate::wire::{Endpoint, Fault, ReadError, Status};
 
-/// Why the index gave no answer.
+/// Why the index did not answer.
 #[derive(Debug, thiserror::Error)]
 pub enum IndexError {
-    /// There is no connection to the index server, and none could be made.
+    /// The index server can't be reached.
     #[error(transparent)]
     Unreachable(#[from] ConnectError),
-    /// The index server is lost, and the tries to reconnect go on.
-    #[error("the index server {0} is away")]
+    /// The connection to the index server is lost, and the peer is reconnecting.
+    #[error("the connection to the index server {0} is lost; trying to reconnect")]
     Away(Endpoint),
-    /// The index server gave no answer that can be used.
+    /// The index server gave no usable answer.
     #[error("no usable answer from the index server {server}: {reason}")]
     NoAnswer {
-        /// Which server.
+        /// The server.
         server: Endpoint,
-        /// What happened.
+        /// The reason.
         reason: ReadError,
     },
     /// The index server has no room for this peer.
-    #[error("the index server {0} has no room for one more peer (503)")]
+    #[error("the index server {0} is full (503)")]
     NoRoom(Endpoint),
     /// The index server refused the request.
-    #[error("the index server refused it with code {0}{hint}", hint = hint(*.0))]
+    #[error("the index server refused the request with code {0}{hint}", hint = hint(*.0))]
     Refused(u16),
-    /// There is no thread to keep this peer with its server.
+    /// The thread that stays in touch with the server can't be started.
     #[error("cannot start a thread for the index: {0}")]
     NoKeeper(io::Error),
 }
 
-/// What a person can do about a refusal.
+/// What the user can do about a refusal.
 fn hint(code: u16) -> &'static str {
     if code == Status::BadRequest.code() {
         ": another peer may have this name and port (--hostname and --upload-port choose others), \
-         or the server takes no more RFCs of one peer"
+         or the limit of RFCs per peer is reached"
     } else {
         ""
     }
 }
 
 impl IndexError {
-    /// Whose fault it is: the server is not there, or speaks another protocol or version.
+    /// Whose fault it is: the server is unreachable, or speaks another protocol or version.
     pub fn fault(&self) -> Fault {
         match self {
             Self::NoAnswer { reason, .. } if reason.fault() == Fault::Protocol => Fault::Protocol,
@@ -53,7 +53,7 @@ impl IndexError {
         }
     }
 
-    /// Whether the index may come back by itself. A server of another kind will not.
+    /// Whether the index may recover by itself. A server of another kind will not.
     pub fn is_passing(&self) -> bool {
         match self {
             Self::Away(_) | Self::NoRoom(_) => true,
@@ -62,7 +62,7 @@ impl IndexError {
         }
     }
 
-    /// Whether the server may speak in another dialect.
+    /// Whether the server may speak another dialect.
     pub(super) fn may_speak_otherwise(&self) -> bool {
         match self {
             Self::NoAnswer { reason, .. } => reason.may_speak_otherwise(),
@@ -70,11 +70,11 @@ impl IndexError {
         }
     }
 
-    /// Why the server is lost, in words that need not name it.
+    /// Why the connection was lost, in words that need not name the server.
     pub(super) fn reason(&self) -> String {
         match self {
             Self::NoAnswer { reason, .. } => reason.to_string(),
-            Self::NoRoom(_) => "it has no room for one more peer (503)".to_owned(),
+            Self::NoRoom(_) => "it is full (503)".to_owned(),
             error => error.to_string(),
         }
     }

@@ -1,8 +1,8 @@
-//! Staying with a server, and coming back to one that was lost: after pauses that grow, until this
-//! peer leaves.
+//! Stays connected to a server, and reconnects to one that was lost, with growing pauses, until
+//! this peer leaves.
 //!
-//! It knows no protocol and no connection. What there is to do for a server that is there, and how
-//! it is reached again, is the matter of each index ([`Kept`]).
+//! It knows no protocol and no connection. Each index says how to keep and reach its server
+//! ([`Kept`]).
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -16,27 +16,27 @@ use crate::event::{IndexStep, Topic};
 
 /// The pause before the first try to reconnect,
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
-/// and the longest one. Each is twice the one before.
+/// and the longest one. Each is twice the previous one.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-/// A server that was there for this long, or was tended, is tried again soon. One that lets us in
-/// only to close again is not.
+/// A server that stayed this long, or was tended, is retried soon. A server that accepts us only to
+/// close again is not.
 const SETTLED_TIME: Duration = Duration::from_secs(5);
 
-/// A peer's place in an index, which its keeper keeps.
+/// A peer's membership in an index, maintained by its keeper.
 pub(super) trait Kept: Index + 'static {
     /// Its keeper.
     fn keeper(&self) -> &Keeper;
 
-    /// Waits until there is something to do for a server that is there, and does it. `turn` counts
-    /// from 0, anew each time the server is back. It returns when this peer leaves. The error is why
-    /// the server is lost, in words that need not name it.
+    /// Waits until something must be done for the connected server, and does it. `turn` counts from
+    /// 0 after each reconnection. Returns when this peer leaves. The error is why the server was
+    /// lost, in words that need not name it.
     fn tend(&self, turn: u32) -> Result<(), String>;
 
-    /// Tries once to reconnect, and makes everything known that this peer shares.
+    /// Tries once to reconnect, and publishes everything that this peer shares.
     fn reconnect(&self) -> Result<(), IndexError>;
 }
 
-/// Keeps a place in an index from now on, in a thread of its own.
+/// Maintains the membership from now on, in its own thread.
 pub(super) fn start(kept: Arc<impl Kept>) -> Result<Arc<dyn Index>, IndexError> {
     kept.keeper().is_there();
     let thread = thread::Builder::new().name("index keeper".to_owned());
@@ -46,8 +46,8 @@ pub(super) fn start(kept: Arc<impl Kept>) -> Result<Arc<dyn Index>, IndexError> 
     Ok(kept)
 }
 
-/// How a peer takes part, and whether its server is there. No lock of it is held while anybody is
-/// waited for, so that leaving never waits.
+/// How the peer takes part, and whether its server is reachable. None of its locks is held during
+/// waits, so leaving never waits.
 #[derive(Debug)]
 pub(super) struct Keeper {
     pub(super) participation: Participation,
@@ -75,14 +75,14 @@ impl Keeper {
         }
     }
 
-    /// The server is there from now on.
+    /// Marks the server as connected.
     pub(super) fn is_there(&self) {
         let mut presence = self.lock();
         presence.is_away = false;
         presence.since = SystemTime::now();
     }
 
-    /// The server is lost, if it was not before.
+    /// Marks the server as lost, if it was connected.
     pub(super) fn is_lost(&self) {
         let mut presence = self.lock();
         if !presence.is_away {
@@ -91,30 +91,30 @@ impl Keeper {
         }
     }
 
-    /// Whether the server is lost, and since when it is or is not.
+    /// Whether the server is lost, and the time of the last change.
     pub(super) fn presence(&self) -> (bool, SystemTime) {
         let presence = self.lock();
         (presence.is_away, presence.since)
     }
 
-    /// The peer leaves: all waits end.
+    /// The peer is leaving: ends all waits.
     pub(super) fn leave(&self) {
         self.participation.tell(Topic::Life, || IndexStep::Leaving);
         self.lock().is_leaving = true;
         self.leaving.notify_all();
     }
 
-    /// Whether the peer leaves.
+    /// Whether the peer is leaving.
     pub(super) fn is_leaving(&self) -> bool {
         self.lock().is_leaving
     }
 
-    /// Whether there is nothing more to keep: the peer leaves, or the program is about to end.
+    /// Whether the work is over: the peer is leaving, or the program is about to end.
     pub(super) fn is_over(&self) -> bool {
         self.is_leaving() || self.participation.sockets.is_closing()
     }
 
-    /// Waits for `time`, unless the peer leaves.
+    /// Waits for `time`, or until the peer leaves.
     pub(super) fn wait(&self, time: Duration) {
         let stays = |presence: &mut Presence| !presence.is_leaving;
         let waited = self.leaving.wait_timeout_while(self.lock(), time, stays);
@@ -149,7 +149,7 @@ impl Keeper {
                 tries += 1;
                 match kept.reconnect() {
                     Ok(()) => break,
-                    Err(error) => debug!(%error, tries, "the index is still away"),
+                    Err(error) => debug!(%error, tries, "the index server is still unreachable"),
                 }
             }
         }
@@ -160,18 +160,18 @@ impl Keeper {
     }
 }
 
-/// The pause after this many others: the `first` is `first`, each is twice the one before, and none
-/// is longer than `longest`.
+/// The pause after `before` earlier ones: it starts at `first`, doubles each time, and is at most
+/// `longest`.
 pub(super) fn growing(first: Duration, before: u32, longest: Duration) -> Duration {
     first
         .saturating_mul(2_u32.saturating_pow(before))
         .min(longest)
 }
 
-/// Something between half of `pause` and all of it: the peers of a server that was restarted must
-/// not all come back in the same moment.
+/// A random value between half of `pause` and all of it: after a restart, the peers of a server
+/// must not all come back at the same moment.
 fn jittered(pause: Duration) -> Duration {
-    // The seeds of hash maps are the standard library's only source of chance.
+    // The standard library's only source of randomness is the seed of hash maps.
     let chance = RandomState::new().hash_one(Instant::now()) % 1000;
     let share = u32::try_from(chance).unwrap_or_default();
     pause / 2 + pause / 2000 * share
@@ -193,11 +193,11 @@ mod tests {
 
     const PATIENCE: Duration = Duration::from_secs(20);
 
-    /// A place whose server is lost once, and there again at the second try.
+    /// A membership whose server is lost once, and is back at the second try.
     #[derive(Debug)]
     struct Place {
         keeper: Keeper,
-        /// Says what the keeper wants.
+        /// Reports what the keeper calls.
         says: Sender<&'static str>,
         answers: Mutex<Vec<bool>>,
     }
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_server_is_told_once_and_tried_until_it_is_back_and_leaving_ends_every_wait() {
+    fn a_lost_server_is_reported_once_and_retried_until_it_is_back_and_leaving_ends_every_wait() {
         let notes = Notes::default();
         let (index, said) = started(Events::default().and(notes.clone()));
         for expected in ["away", "back", "first", "later"] {
@@ -290,7 +290,7 @@ mod tests {
         index.leave();
         assert_eq!(said.recv_timeout(PATIENCE), Ok("left"));
         drop(index);
-        // The keeper lets go of the place.
+        // The keeper drops the membership.
         let end = said.recv_timeout(PATIENCE);
         assert_eq!(end, Err(RecvTimeoutError::Disconnected));
     }

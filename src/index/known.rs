@@ -1,7 +1,7 @@
-//! What a peer knows of who else has what, because other peers have told it (P2P-DI/1.0, section 3).
+//! What a peer has learned from other peers about who has what (P2P-DI/1.0, section 3).
 //!
-//! It knows no socket and no clock: the time is an argument. Looking up an RFC costs O(p log n) for
-//! p peers that have told something; merging an answer costs O(log n) for each of its records.
+//! It uses no sockets and no clock: the time is an argument. Looking up an RFC costs O(p log n) for
+//! p peers that have sent records; merging an answer costs O(log n) per record.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
@@ -13,11 +13,11 @@ use crate::wire::di::TTL;
 use crate::wire::di::exchange::Timed;
 use crate::wire::{Endpoint, Record, RfcNumber, Title};
 
-/// The most second-hand records that are kept, and as many first-hand ones: a liar can't fill the
-/// memory.
+/// The most second-hand records, and the most first-hand ones, that are kept, so that a liar can't
+/// fill the memory.
 const MOST_RECORDS: usize = 1_000_000;
 
-/// What a peer knows. Clones are handles to the same knowledge.
+/// What a peer has learned. Clones share the same state.
 #[derive(Debug, Clone)]
 pub struct Known(Arc<Shared>);
 
@@ -30,11 +30,11 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     others: HashMap<Endpoint, BTreeMap<RfcNumber, Told>>,
-    /// How many records of others there are.
+    /// The number of records of others.
     count: usize,
 }
 
-/// What somebody has told of a record.
+/// What was said about a record.
 #[derive(Debug)]
 struct Told {
     title: Title,
@@ -42,7 +42,7 @@ struct Told {
 }
 
 impl Known {
-    /// What the peer that is reached at `me` knows at first: nothing.
+    /// The empty knowledge of the peer at `me`.
     pub fn new(me: Endpoint) -> Self {
         Self(Arc::new(Shared {
             me,
@@ -50,15 +50,15 @@ impl Known {
         }))
     }
 
-    /// Where this peer is reached.
+    /// The endpoint of this peer.
     pub fn me(&self) -> &Endpoint {
         &self.0.me
     }
 
-    /// Takes in the index of the peer `answering`. It is the authority on its own records: they
-    /// live for a whole TTL, and what it no longer lists is dropped. What it says of others is
-    /// second-hand: it lives no longer than said, and never lengthens what is known. What anybody
-    /// says of us is skipped.
+    /// Merges the index of the peer `answering`. That peer is the authority on its own records:
+    /// they get a whole TTL, and those it no longer lists are dropped. Its records of others are
+    /// second-hand: they live no longer than it says, and never extend the life of a known record.
+    /// Records of this peer are skipped.
     pub fn merge(&self, answering: &Endpoint, records: Vec<Timed>, now: Instant) {
         let mut state = self.lock();
         state.drop_expired(now);
@@ -71,7 +71,7 @@ impl Known {
                 holder,
             } = record;
             let is_authority = holder == *answering;
-            // What liars tell of others leaves room for what peers say of themselves.
+            // What liars say about others must leave room for what peers say about themselves.
             let most = if is_authority {
                 2 * MOST_RECORDS
             } else {
@@ -101,7 +101,7 @@ impl Known {
         }
     }
 
-    /// Who has a document, as far as is known: others alone.
+    /// The known holders of a document, without this peer.
     pub fn holders(&self, number: RfcNumber, now: Instant) -> Vec<Timed> {
         let state = self.lock();
         let mut found: Vec<_> = state
@@ -109,7 +109,7 @@ impl Known {
             .iter()
             .filter_map(|(holder, records)| timed(holder, number, records.get(&number)?, now))
             .collect();
-        // Who was heard of last comes first; the name makes the order the same each time.
+        // The most recently heard of comes first; the name makes the order deterministic.
         found.sort_by_cached_key(|timed| {
             let holder = &timed.record.holder;
             (std::cmp::Reverse(timed.ttl), holder.to_string())
@@ -117,8 +117,8 @@ impl Known {
         found
     }
 
-    /// Everything that is known and alive: first what this peer shares, which never grows old, and
-    /// then the records of others, by number.
+    /// All live records: first what this peer shares, which never expires, then the records of
+    /// others, by number.
     pub fn all(&self, shared: Vec<Rfc>, now: Instant) -> Vec<Timed> {
         let own = shared.into_iter().map(|rfc| self.own(rfc));
         let state = self.lock();
@@ -134,7 +134,7 @@ impl Known {
         own.chain(others).collect()
     }
 
-    /// The record of what this peer shares.
+    /// The record of a document that this peer shares.
     pub fn own(&self, rfc: Rfc) -> Timed {
         Timed {
             record: rfc.held_by(&self.0.me),
@@ -159,7 +159,7 @@ impl State {
     }
 }
 
-/// A record of somebody else, where it is still alive.
+/// The record of another peer, if it is still alive.
 fn timed(holder: &Endpoint, number: RfcNumber, told: &Told, now: Instant) -> Option<Timed> {
     let left = told.expires.saturating_duration_since(now);
     let ttl = u32::try_from(left.as_secs()).unwrap_or(TTL);
@@ -230,7 +230,7 @@ mod tests {
     #[test]
     fn the_answering_peer_is_the_authority_on_its_own_records() {
         let (known, start) = (Known::new(peer(1)), Instant::now());
-        // Whatever TTL it gives itself, it is a whole one.
+        // Whatever TTL it claims, it gets a whole one.
         known.merge(&peer(2), vec![told(5, 2, 3), told(6, 2, 99_999)], start);
         assert_eq!(others(&known, start), [(5, 2, 7200), (6, 2, 7200)]);
         let later = after(start, 100);
@@ -248,7 +248,7 @@ mod tests {
         assert_eq!(others(&known, after(start, 99)), [(5, 3, 1), (6, 3, 7101)]);
         assert_eq!(others(&known, after(start, 100)), [(6, 3, 7100)]);
         assert!(known.holders(number(5), after(start, 100)).is_empty());
-        // Nor does a record that is dead already come to life.
+        // Nor does an expired record come back to life.
         known.merge(&peer(4), vec![told(5, 3, 0)], after(start, 101));
         assert_eq!(others(&known, after(start, 101)), [(6, 3, 7099)]);
     }
@@ -258,7 +258,7 @@ mod tests {
         let start = Instant::now();
         let peers = [Known::new(peer(1)), Known::new(peer(2))];
         peers[0].merge(&peer(9), vec![told(5, 9, 7200)], start);
-        // The two tell each other for ever; nobody hears of peer 9 itself again.
+        // The two keep telling each other; neither hears from peer 9 itself again.
         for minute in 0..200 {
             let now = after(start, minute * 60);
             for (teller, listener, name) in [(0, 1, 1), (1, 0, 2)] {

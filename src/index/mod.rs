@@ -1,8 +1,8 @@
-//! The peer's view of who has what, however it is found out.
+//! The peer's view of who has what.
 //!
-//! [`join`] takes part in an index; what can be asked of it is an [`Index`]. The central index and
-//! the distributed one differ in what they say to whom. How a peer stays with its server, and comes
-//! back to one that was lost, is the same for both.
+//! [`join`] joins an index, and [`Index`] is what can be done with it. The central and the
+//! distributed index differ in their protocols. Staying connected to a server, and reconnecting to
+//! it, works the same for both.
 
 mod central;
 mod cookie;
@@ -36,9 +36,9 @@ use crate::wire::{ci, di};
 /// How peers learn who has what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// From one server that knows it: P2P-CI.
+    /// From one server that knows all records: P2P-CI.
     Central,
-    /// From each other; a server knows who is active: P2P-DI.
+    /// From each other; a server knows which peers are active: P2P-DI.
     Distributed,
 }
 
@@ -46,7 +46,7 @@ impl Kind {
     /// Every kind.
     pub const ALL: [Self; 2] = [Self::Central, Self::Distributed];
 
-    /// What it is called in options.
+    /// Its name in options.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Central => "central",
@@ -54,11 +54,11 @@ impl Kind {
         }
     }
 
-    /// What it is, in a few words.
+    /// A short description.
     pub const fn description(self) -> &'static str {
         match self {
-            Self::Central => "From one server that knows it: P2P-CI",
-            Self::Distributed => "From each other; a server knows who is active: P2P-DI",
+            Self::Central => "From one server that knows all records: P2P-CI",
+            Self::Distributed => "From each other; a server knows which peers are active: P2P-DI",
         }
     }
 
@@ -94,9 +94,9 @@ pub struct Participation {
     pub server: Endpoint,
     /// What this peer shares.
     pub library: Arc<Library>,
-    /// Where this peer is reached, and what it knows of others.
+    /// This peer's endpoint, and what it knows about others.
     pub known: Known,
-    /// How servers and other peers are spoken to.
+    /// The dialects of servers and other peers.
     pub dialects: Dialects,
     /// The connections of this peer.
     pub sockets: Sockets,
@@ -104,15 +104,15 @@ pub struct Participation {
     pub events: Events,
     /// The `OS` header of the requests.
     pub os: Arc<str>,
-    /// How many ADDs are sent before the first response is read. Many servers take what one read
-    /// gives them for one request, so more than 1 is for those that are known not to.
+    /// How many ADDs are sent before the first response is read. Many servers treat whatever one
+    /// read returns as one request, so use more than 1 only with servers that are known not to.
     pub pipeline: usize,
-    /// The file that keeps the cookie of a registration, where there is one.
+    /// The file that keeps the cookie of a registration, if any.
     pub cookie_file: Option<CookieFile>,
 }
 
 impl Participation {
-    /// Tells what happens between this peer and the index.
+    /// Reports an event about the index.
     fn tell<'a>(&'a self, topic: Topic, step: impl FnOnce() -> IndexStep<'a>) {
         self.events.tell(topic, || Event::Index {
             server: &self.server,
@@ -121,8 +121,8 @@ impl Participation {
     }
 }
 
-/// Joins an index: connects to its server, or registers with it. A thread keeps this peer there
-/// until it leaves.
+/// Joins an index: connects to its server, or registers with it. A thread maintains the membership
+/// until this peer leaves.
 pub fn join(kind: Kind, participation: Participation) -> Result<Arc<dyn Index>, IndexError> {
     match kind {
         Kind::Central => Central::join(participation),
@@ -130,18 +130,18 @@ pub fn join(kind: Kind, participation: Participation) -> Result<Arc<dyn Index>, 
     }
 }
 
-/// Where a peer says what it has and asks who else has what.
+/// Where a peer publishes what it has, and asks what others have.
 pub trait Index: Send + Sync + fmt::Debug {
-    /// Says that this peer has these documents, which its library shares, and returns how many were
-    /// taken. One that is refused is told, and does not stop the others. There is no way to take a
-    /// document back: it is named until this peer leaves or comes back.
+    /// Announces documents that the library shares, and returns how many were accepted. A refused
+    /// one is reported and does not stop the others. A document can't be withdrawn: it stays listed
+    /// until this peer leaves or reconnects.
     fn publish(&self, documents: &[Rfc]) -> Result<usize, IndexError>;
 
-    /// Asks. Each item is everything that was found so far, and replaces the one before. A later one
-    /// costs more, and nobody is asked for it before it is wanted.
+    /// Runs a query. Each item is everything found so far, and replaces the previous one. Later
+    /// items cost more, and are only computed on demand.
     fn find<'a>(&'a self, query: &Query) -> Listings<'a>;
 
-    /// Asks until somebody is found.
+    /// Runs a query until a holder is found.
     fn find_first(&self, query: &Query) -> Result<Listing, IndexError> {
         let mut listing = Listing::default();
         for found in self.find(query) {
@@ -153,29 +153,29 @@ pub trait Index: Send + Sync + fmt::Debug {
         Ok(listing)
     }
 
-    /// How this peer stands with the server.
+    /// The state of the connection to the server.
     fn standing(&self) -> Standing;
 
-    /// Leaves the index, with all that this peer has published.
+    /// Leaves the index, which removes everything that this peer has published.
     fn leave(&self);
 }
 
-/// What an [`Index`] finds, one listing after the other.
+/// The results of a query, one listing after the other.
 pub type Listings<'a> = Box<dyn Iterator<Item = Result<Listing, IndexError>> + 'a>;
 
-/// A question to an index.
+/// A query to an index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Query {
     /// Who has this document?
     Number {
         /// Its number.
         number: RfcNumber,
-        /// Its title, for protocols that have a place for it; empty where it does not matter.
+        /// Its title, for protocols that have a field for it; empty if it does not matter.
         title: Title,
     },
     /// Who has what?
     All {
-        /// Whether everybody is asked who can be, or what is known already is enough.
+        /// Whether to ask every active peer, or use only what is already known.
         fresh: bool,
     },
 }
@@ -183,13 +183,13 @@ pub enum Query {
 /// What was found so far.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Listing {
-    /// Who has what, this peer as well.
+    /// The records, including this peer's own.
     pub records: Vec<Listed>,
-    /// How many were asked for it: the server, or other peers.
+    /// How many were asked: the server, or other peers.
     pub asked: usize,
     /// How many of them answered.
     pub answered: usize,
-    /// Whether one message on the wire has exactly these records.
+    /// Whether exactly these records came in one message on the wire.
     pub in_messages: bool,
 }
 
@@ -198,7 +198,7 @@ pub struct Listing {
 pub struct Listed {
     /// The record.
     pub record: Record,
-    /// For how many seconds it lives, where that is limited.
+    /// Its remaining lifetime in seconds, if limited.
     pub ttl: Option<u32>,
 }
 
@@ -215,7 +215,7 @@ impl From<Record> for Listed {
     }
 }
 
-/// The record as its protocol writes it, without the end of the line.
+/// The record as its protocol writes it, without the line end.
 impl fmt::Display for Listed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { record, ttl } = self.clone();
@@ -226,7 +226,7 @@ impl fmt::Display for Listed {
     }
 }
 
-/// `{number, title, host, port}`, and `ttl` where it is limited.
+/// `{number, title, host, port}`, and `ttl` if limited.
 impl Serialize for Listed {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Record {
@@ -247,27 +247,27 @@ impl Serialize for Listed {
     }
 }
 
-/// How a peer stands with the server of its index.
+/// The state of the connection to the index's server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Standing {
-    /// Which server.
+    /// The server.
     pub server: Endpoint,
-    /// Whether it is there.
+    /// Its state.
     pub state: State,
-    /// Since when.
+    /// When that state began.
     pub since: SystemTime,
-    /// By what a registration server knows this peer.
+    /// The cookie from a registration server.
     pub cookie: Option<Cookie>,
 }
 
-/// Whether a server is there.
+/// Whether the server is reachable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
-    /// This peer is connected to it.
+    /// This peer is connected.
     Connected,
-    /// This peer is registered with it.
+    /// This peer is registered.
     Registered,
-    /// It is lost, and the tries to reconnect go on.
+    /// The connection is lost, and this peer is reconnecting.
     Away,
 }
 
@@ -277,7 +277,7 @@ impl fmt::Display for Standing {
         let state = match self.state {
             State::Connected => "connected",
             State::Registered => "registered",
-            State::Away => "away",
+            State::Away => "disconnected",
         };
         let since = DateTime::<Local>::from(self.since).format("%F %T");
         write!(f, "{server}, {state} since {since}")?;
@@ -331,7 +331,11 @@ mod tests {
                 Some(Cookie::FIRST),
                 format!("vm:5, registered since {time}, cookie 1"),
             ),
-            (State::Away, None, format!("vm:5, away since {time}")),
+            (
+                State::Away,
+                None,
+                format!("vm:5, disconnected since {time}"),
+            ),
         ] {
             let standing = Standing {
                 server: Endpoint::parse("vm:5", Port::MIN).unwrap(),

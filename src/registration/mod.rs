@@ -1,5 +1,5 @@
-//! The registration server of P2P-DI/1.0: [`table`] is what it knows, [`store`] keeps that in a file,
-//! [`session`] is how a peer talks to it, and [`start`] puts all of it behind a port.
+//! The registration server of P2P-DI/1.0. [`table`] holds the data, [`store`] saves it to a file,
+//! [`session`] serves one connection, and [`start`] runs the server on a port.
 
 mod server;
 pub mod session;

@@ -1,4 +1,4 @@
-//! The registration server as a whole.
+//! The registration server.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,51 +13,48 @@ use crate::net::{Connection, ListenError, Place, Server, Stop, operating_system}
 use crate::wire::Status;
 use crate::wire::di::server::{Answer, Conversation};
 
-/// How often it is looked at whose time has run out.
+/// How often expired peers are reported.
 const EXPIRY_LOOK: Duration = Duration::from_secs(1);
 
-/// What a registration server is made of.
+/// The configuration of a registration server.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// Where it listens.
     pub place: Place,
-    /// How long a request may take, the first one from the connection on.
+    /// How long a request may take. The time for the first one starts with the connection.
     pub request_time: Duration,
     /// How long a peer is active without contact.
     pub ttl: Duration,
-    /// Where the peers are kept between runs.
+    /// Where the peers are stored between runs.
     pub storage: Storage,
 }
 
-/// Where the peers are kept between runs.
+/// Where the peers are stored between runs.
 #[derive(Debug, Clone)]
 pub enum Storage {
     /// Nowhere: a restart forgets all peers.
     Memory,
     /// In this file.
     File(PathBuf),
-    /// In a file of this folder, whose name has the port of the server in it.
+    /// In a file of this folder, named after the server's port.
     Folder(PathBuf),
 }
 
 /// Why a registration server can't start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// Its port can't be listened on.
+    /// The port can't be opened.
     #[error(transparent)]
     Listen(#[from] ListenError),
-    /// The file of its peers can't be used.
+    /// The state file can't be used.
     #[error(transparent)]
     State(#[from] StateError),
-    /// There is no thread for it.
+    /// The thread can't be started.
     #[error("cannot start a thread: {0}")]
     Thread(#[from] io::Error),
 }
 
-/// Starts a registration server that knows whom it knew before.
-///
-/// # Errors
-/// [`StartError`], before anybody could connect.
+/// Starts a registration server that remembers the peers of the previous run.
 pub fn start(config: Config, events: &Events, stop: &Stop) -> Result<Server, StartError> {
     let open = config.place.listen(Role::Registration, events, stop)?;
     let path = match config.storage {
@@ -88,13 +85,13 @@ pub fn start(config: Config, events: &Events, stop: &Stop) -> Result<Server, Sta
     let serve = move |connection: &mut Connection, link| sessions.serve(connection, link);
     let close = move || {
         drop(watching);
-        // Those who were answered last are in the file as well.
+        // Late registrations are saved too.
         register.close();
     };
     Ok(open.serve(no_room, serve, close)?)
 }
 
-/// Tells whose time has run out, until the server has `ended`.
+/// Reports peers whose time to live has expired, until the server has `ended`.
 fn watch_expiry(sessions: &Sessions, ended: &Receiver<()>) {
     let mut before = SystemTime::now();
     while ended.recv_timeout(EXPIRY_LOOK) == Err(RecvTimeoutError::Timeout) {
@@ -104,13 +101,13 @@ fn watch_expiry(sessions: &Sessions, ended: &Receiver<()>) {
     }
 }
 
-/// Tells what the server knows from the run before.
+/// Reports what was loaded from the previous run.
 fn tell_found(path: &Path, found: &Found, events: &Events) {
     let path = path.display();
     match found {
         Found::Nothing => {}
         Found::Table(count) => {
-            let what = format_args!("{count} peer(s) are known from {path}");
+            let what = format_args!("Loaded {count} peer(s) from {path}");
             events.notice(Level::Info, what);
         }
         Found::Damaged { reason, set_aside } => {
@@ -118,8 +115,8 @@ fn tell_found(path: &Path, found: &Found, events: &Events) {
             events.notice(
                 Level::Warning,
                 format_args!(
-                    "{path} is damaged ({reason}); it is set aside as {set_aside}, and no peer is \
-                     known"
+                    "{path} is damaged ({reason}); renamed it to {set_aside} and starting without \
+                     any peers"
                 ),
             );
         }
@@ -162,7 +159,7 @@ mod tests {
     fn a_server_that_comes_back_knows_who_was_there() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("peers.json");
-        for (count, known) in [(1, None), (2, Some("1 peer(s) are known from"))] {
+        for (count, known) in [(1, None), (2, Some("Loaded 1 peer(s) from"))] {
             let (answer, told) = registered(&file);
             let expected = format!("Cookie: 1\r\nTTL: 7200\r\nRegistrations: {count}\r\n");
             assert!(answer.contains(&expected), "{answer}");

@@ -1,5 +1,5 @@
-//! One connection to the registration server: read a request, do what it asks, write the answer. In
-//! text there is one request, in frames there may be many.
+//! One connection to the registration server: read a request, carry it out, write the answer. In
+//! text a connection carries one request, in frames any number.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -18,27 +18,27 @@ use crate::wire::{Reject, Source, Status};
 /// What all sessions of a registration server share.
 #[derive(Debug, Clone)]
 pub struct Sessions {
-    /// Who is active.
+    /// The active peers.
     pub register: Register,
-    /// The connections of the sessions.
+    /// The open connections.
     pub sockets: Sockets,
     /// Those who want to know what happens.
     pub events: Events,
-    /// How long a request may take, the first one from the connection on.
+    /// How long a request may take. The time for the first one starts with the connection.
     pub request_time: Duration,
     /// The `OS` header of the responses.
     pub os: Arc<str>,
 }
 
 impl Sessions {
-    /// Answers what comes on one connection. The number of `link` is that among the sockets.
+    /// Serves one connection. `link` names it in `sockets`.
     pub fn serve(&self, stream: &mut (impl Source + Write), link: Link) {
         self.events.tell(Topic::Life, || Event::Opened(link));
         let session = Session { shared: self, link };
         session.run(stream);
     }
 
-    /// Does what is asked.
+    /// Carries out a request.
     fn answer(&self, request: Request) -> Result<Answer, Status> {
         let now = SystemTime::now();
         match request {
@@ -67,7 +67,7 @@ impl Sessions {
         }
     }
 
-    /// Tells whose time to live has run out after `before` and up to `now`.
+    /// Reports peers whose time to live expired after `before` and not after `now`.
     pub fn tell_expired(&self, before: SystemTime, now: SystemTime) {
         let expired = self.register.look(|table| table.expired(before, now));
         for gone in expired {
@@ -113,7 +113,7 @@ impl Session<'_> {
                     (answer, false)
                 }
                 Ok(None) => return,
-                // The end of the request was not found, so that this is the last word.
+                // The end of the request was not found, so this is the last answer.
                 Err(error) => match conversation.reject(&error) {
                     Some(reject) => (Err(self.refusing(reject)), true),
                     None => return,
@@ -127,14 +127,14 @@ impl Session<'_> {
         }
     }
 
-    /// Tells why a request is refused, and returns with what.
+    /// Reports why a request is refused, and returns the status.
     fn refusing(&self, reject: Reject) -> Status {
         let Reject { status, reason } = reject;
         self.shared.events.refusing(self.link, status, reason);
         status
     }
 
-    /// Sends an answer, and says whether that went well.
+    /// Sends an answer, and returns whether that worked.
     fn send(&self, stream: &mut impl Write, answer: &[u8]) -> bool {
         self.shared.events.sent(self.link, answer);
         let sent = stream.write_all(answer).and_then(|()| stream.flush());

@@ -1,8 +1,8 @@
-//! The register: the table of peers behind one lock, and the file that keeps it.
+//! The table of peers behind one lock, and the file that saves it.
 //!
-//! A registration is answered once it is on the disk, so that a server that is killed and comes
-//! back has forgotten nobody. Many that come at once share one write. What only lengthens a time
-//! to live is written within a second.
+//! A registration is answered once it is on disk, so a server that is killed and restarted forgets
+//! nobody. Concurrent registrations share one write. Renewals of a time to live are written within
+//! a second.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
@@ -20,15 +20,15 @@ use super::table::{Registrar, Saved};
 use crate::event::{Events, Level};
 use crate::file_error::FileError;
 
-/// How long what is not waited for may stay unwritten.
+/// How long changes that nobody waits for may stay unwritten.
 const LAZY_TIME: Duration = Duration::from_secs(1);
-/// How long a change waits for the disk: in frames an answer must come within a second. The table in
-/// memory is right also where the disk is full.
+/// How long a change waits for the disk: in frames an answer must come within a second. The table
+/// in memory is correct even if the disk is full.
 const SAVE_TIME: Duration = Duration::from_millis(500);
 /// The largest file that is read, in bytes.
 const MAX_FILE: u64 = 256 * 1024 * 1024;
 
-/// The table of a registration server. Clones are handles to the same one.
+/// The table of a registration server. Clones share the same state.
 #[derive(Debug, Clone)]
 pub struct Register(Arc<Shared>);
 
@@ -40,18 +40,18 @@ struct Shared {
     events: Events,
     /// Held while the file is written.
     writing: Mutex<()>,
-    /// Locked as long as the table is used, so that no other server writes over it.
+    /// Locked while the table is in use, so that no other server overwrites it.
     lock: Option<File>,
 }
 
 #[derive(Debug)]
 struct State {
     table: Registrar,
-    /// How many changes there were,
+    /// The number of changes,
     changes: u64,
-    /// how many of them somebody waits for,
+    /// the last one that somebody waits for,
     urgent: u64,
-    /// and how many of all are on the disk.
+    /// and the last one that is on disk.
     saved: u64,
     is_closing: bool,
 }
@@ -59,36 +59,33 @@ struct State {
 /// Why the file of the table can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
-    /// Another server uses it.
+    /// The file is in use by another server.
     #[error("{} is in use by another server; --state names another file", .0.display())]
     InUse(PathBuf),
-    /// The system refused.
+    /// The file can't be read, set aside or written.
     #[error(transparent)]
     File(#[from] FileError),
 }
 
-/// What was found where the table is kept.
+/// What was found in the file.
 #[derive(Debug)]
 pub enum Found {
     /// Nothing: this is the first run.
     Nothing,
-    /// The table of the run before, with so many records.
+    /// The table of the previous run, with its number of records.
     Table(usize),
-    /// Something else, which was set aside.
+    /// Something else. The file was renamed.
     Damaged {
         /// What is wrong with it.
         reason: String,
-        /// Where it is now.
+        /// The new path.
         set_aside: PathBuf,
     },
 }
 
 impl Register {
-    /// The table that `path` keeps, or a new one; without a path it is kept in memory alone.
-    /// Records live for `ttl`.
-    ///
-    /// # Errors
-    /// [`StateError`] where the file can't be read, set aside or written.
+    /// The table saved in `path`, or a new one; without a path it is kept only in memory. Records
+    /// live for `ttl`.
     pub fn open(
         path: Option<PathBuf>,
         ttl: Duration,
@@ -100,7 +97,7 @@ impl Register {
             None => (Registrar::new(ttl), Found::Nothing),
         };
         if let Some(path) = &path {
-            // What can't be written is said now, and not after the first peer.
+            // If the file can't be written, fail now and not after the first registration.
             save(path, &table.to_saved()).map_err(FileError::of("write", path))?;
         }
         let shared = Arc::new(Shared {
@@ -126,7 +123,7 @@ impl Register {
         Ok((Self(shared), found))
     }
 
-    /// Changes the table, and waits until that is on the disk.
+    /// Changes the table, and waits until the change is on disk.
     pub fn change<T>(&self, change: impl FnOnce(&mut Registrar) -> T) -> T {
         let mut state = self.0.lock();
         let done = change(&mut state.table);
@@ -136,26 +133,25 @@ impl Register {
         self.0.changed.notify_all();
         if self.0.path.is_some() {
             let unsaved = |state: &mut State| state.saved < mine && !state.is_closing;
-            // Where the disk takes longer, the peer is answered all the same.
+            // If the disk takes longer, the peer is answered anyway.
             let _ = self.0.changed.wait_timeout_while(state, SAVE_TIME, unsaved);
         }
         done
     }
 
-    /// Changes something that may be written later.
+    /// Changes the table; the change may be written later.
     pub fn touch<T>(&self, change: impl FnOnce(&mut Registrar) -> T) -> T {
         let mut state = self.0.lock();
         state.changes += 1;
         change(&mut state.table)
     }
 
-    /// Looks at the table.
+    /// Reads the table.
     pub fn look<T>(&self, look: impl FnOnce(&Registrar) -> T) -> T {
         look(&self.0.lock().table)
     }
 
-    /// Writes what is not yet written. Nothing is written after it, and another server may use the
-    /// file.
+    /// Writes all pending changes and unlocks the file. Nothing is written after that.
     pub fn close(&self) {
         self.0.lock().is_closing = true;
         self.0.changed.notify_all();
@@ -169,7 +165,7 @@ impl Register {
             self.0.events.notice(Level::Warning, what);
         }
         if let Some(lock) = &self.0.lock {
-            // It fails only where it was not locked.
+            // This fails only if the file was not locked.
             let _ = lock.unlock();
         }
     }
@@ -198,12 +194,12 @@ impl Shared {
             if let Err(error) = &written
                 && !has_warned
             {
-                let why = "peers that register now would be forgotten";
+                let why = "a restart would forget peers that register now";
                 let what = format_args!("cannot write {}; {why}: {error}", path.display());
                 self.events.notice(Level::Warning, what);
             }
             has_warned = written.is_err();
-            // Where it failed, nobody waits for it any longer; it is tried again with the next one.
+            // After a failure nobody waits any longer; the next write retries it.
             self.lock().saved = changes;
             self.changed.notify_all();
             drop(writing);
@@ -223,22 +219,22 @@ impl Shared {
     }
 }
 
-/// Makes sure that no other server uses the file, which is replaced with each change and so can't
-/// be locked itself.
+/// Makes sure that no other server uses the file. It locks a file beside it, because each change
+/// replaces the file itself.
 fn lock(path: &Path) -> Result<File, StateError> {
     if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
-        let reason = io::Error::other("it is there and is not a file");
+        let reason = io::Error::other("it exists and is not a file");
         return Err(FileError::of("write", path)(reason).into());
     }
     let folder = path
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());
     if let Some(folder) = folder {
-        fs::create_dir_all(folder).map_err(FileError::of("make the folder of", path))?;
+        fs::create_dir_all(folder).map_err(FileError::of("create the folder of", path))?;
     }
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
-    // It may be somebody else's file, or a link: nothing of it is changed.
+    // It may be somebody else's file, or a link, so its contents are not changed.
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(false);
     options.custom_flags(OFlags::NOFOLLOW.bits().cast_signed());
@@ -263,7 +259,8 @@ fn load(path: &Path, ttl: Duration) -> Result<(Registrar, Found), FileError> {
     let table = serde_json::from_slice::<Saved>(&text)
         .map_err(|error| error.to_string())
         .and_then(|saved| {
-            Registrar::from_saved(saved, ttl).ok_or_else(|| "it contradicts itself".to_owned())
+            Registrar::from_saved(saved, ttl)
+                .ok_or_else(|| "its contents are inconsistent".to_owned())
         });
     match table {
         Ok(table) => {
@@ -272,7 +269,7 @@ fn load(path: &Path, ttl: Duration) -> Result<(Registrar, Found), FileError> {
         }
         Err(reason) => {
             let set_aside = free_name(path);
-            fs::rename(path, &set_aside).map_err(FileError::of("set aside", path))?;
+            fs::rename(path, &set_aside).map_err(FileError::of("rename", path))?;
             Ok((Registrar::new(ttl), Found::Damaged { reason, set_aside }))
         }
     }
@@ -282,7 +279,7 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     let file = fs::File::open(path)?;
     let length = file.metadata()?.len();
     if length > MAX_FILE {
-        let reason = format!("it has {length} bytes, which no table has");
+        let reason = format!("it is too large ({length} bytes)");
         return Err(io::Error::other(reason));
     }
     let mut text = Vec::new();
@@ -290,7 +287,7 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     Ok(text)
 }
 
-/// A name beside `path` that no file has, with the time in it.
+/// An unused path beside `path`, with the time in its name.
 fn free_name(path: &Path) -> PathBuf {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let seconds = now.unwrap_or_default().as_secs();
@@ -307,11 +304,11 @@ fn free_name(path: &Path) -> PathBuf {
 }
 
 fn save(path: &Path, saved: &Saved) -> io::Result<()> {
-    // Found out before there is a file that could not take its place.
+    // This is checked before there is a temporary file that could not replace it.
     if path.is_dir() {
         return Err(io::ErrorKind::IsADirectory.into());
     }
-    // Whatever has come into its place meanwhile says nothing about its mode.
+    // The mode of whatever has replaced it in the meantime does not matter.
     let mut file = AtomicWriteFile::options().preserve_mode(false).open(path)?;
     let text = serde_json::to_vec(saved)?;
     file.write_all(&text)?;
@@ -354,7 +351,7 @@ mod tests {
         assert_eq!([register(&before, 5), register(&before, 6)], [1, 2]);
         let second = Register::open(Some(path.clone()), TTL, Events::default());
         assert!(matches!(second, Err(StateError::InUse(_))));
-        // As after a kill: the file is as it was then, and nobody holds it.
+        // The state after a kill: the file as it was then, with no lock.
         let path = copied(&path);
         let (after, found) = Register::open(Some(path), TTL, Events::default()).unwrap();
         assert!(matches!(found, Found::Table(2)));
@@ -401,7 +398,7 @@ mod tests {
         std::os::unix::fs::symlink(&lock, folder.path().join("linked.json.lock")).unwrap();
         let opened = Register::open(Some(linked), TTL, Events::default());
         assert!(matches!(opened, Err(StateError::File(_))));
-        // A folder that comes into its place leaves no temporary files behind.
+        // A folder that replaces the file leaves no temporary files behind.
         fs::remove_file(&path).unwrap();
         fs::create_dir(&path).unwrap();
         register(&table, 6);

@@ -1,8 +1,8 @@
-//! Who is active: the table of a registration server (P2P-DI/1.0, section 3).
+//! The table of a registration server (P2P-DI/1.0, section 3): which peers are active.
 //!
-//! It knows no socket, no file and no clock: the time is an argument. A record is active as long as
-//! its time to live has not run out; leaving ends that time at once. Registering, leaving and
-//! keeping alive cost O(log n) for n records, a list of peers costs O(log n) and its answers.
+//! It uses no sockets, files or clock: the time is an argument. A record is active until its time
+//! to live expires; leaving ends that time at once. Registering, leaving and keeping alive cost
+//! O(log n) for n records; a list of peers costs O(log n) plus its length.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::{Duration, SystemTime};
@@ -13,13 +13,13 @@ use crate::wire::di::registration::{Cookie, Registration};
 use crate::wire::di::server::Claim;
 use crate::wire::{Endpoint, Status};
 
-/// The most peers that are remembered. The one that was inactive for longest makes room.
+/// The most peers that are kept. The one that was inactive for longest makes room.
 const MOST_RECORDS: usize = 100_000;
 /// For how many days registrations are counted.
 const DAYS: u64 = 30;
 const DAY: u64 = 24 * 60 * 60;
 
-/// The table.
+/// The table of peers.
 #[derive(Debug, Clone)]
 pub struct Registrar {
     ttl: Duration,
@@ -27,7 +27,7 @@ pub struct Registrar {
     next: u32,
     entries: BTreeMap<Cookie, Entry>,
     by_peer: HashMap<Endpoint, Cookie>,
-    /// Every record by when it runs out.
+    /// Every record, by its expiry.
     by_expiry: BTreeSet<(SystemTime, Cookie)>,
 }
 
@@ -35,9 +35,9 @@ pub struct Registrar {
 struct Entry {
     peer: Endpoint,
     expires: SystemTime,
-    /// Whether its time ended because it has left.
+    /// Whether it expired by leaving.
     has_left: bool,
-    /// When it was last heard of.
+    /// When it was last heard from.
     heard: SystemTime,
     /// When it last registered.
     registered: SystemTime,
@@ -46,7 +46,7 @@ struct Entry {
 }
 
 impl Registrar {
-    /// An empty table, in which records live for `ttl`.
+    /// An empty table with this time to live.
     pub fn new(ttl: Duration) -> Self {
         Self {
             ttl,
@@ -63,21 +63,18 @@ impl Registrar {
         self.entries.len()
     }
 
-    /// Whether there is no record.
+    /// Whether there are no records.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
-    /// For how many seconds a record lives.
+    /// The time to live, in seconds.
     pub fn ttl(&self) -> u32 {
         u32::try_from(self.ttl.as_secs()).unwrap_or(u32::MAX)
     }
 
-    /// A peer is active from now on: the record of its cookie, else of its host and port, else a
-    /// new one.
-    ///
-    /// # Errors
-    /// [`Status::ServiceUnavailable`] where there is no room for one more record.
+    /// Activates a peer: the record of its cookie, else the one of its host and port, else a new
+    /// one. Fails with [`Status::ServiceUnavailable`] if the table is full.
     pub fn register(
         &mut self,
         peer: &Endpoint,
@@ -89,7 +86,7 @@ impl Registrar {
             Some(cookie) => cookie,
             None => self.new_cookie(now)?,
         };
-        // Another record that had this host and port can't be reached there any more.
+        // Another record with this host and port can't be reached there any more.
         if let Some(other) = self.by_peer.insert(peer.clone(), cookie)
             && other != cookie
         {
@@ -109,7 +106,7 @@ impl Registrar {
                 self.by_peer.remove(&before);
             }
         }
-        // The letter case of a name may be another than before.
+        // The name may differ in letter case from the earlier one.
         entry.peer = peer.clone();
         entry.registered = now;
         entry.heard = now;
@@ -122,10 +119,7 @@ impl Registrar {
         self.registration(cookie, now).ok_or(Status::UnknownCookie)
     }
 
-    /// A peer is active no longer.
-    ///
-    /// # Errors
-    /// [`Status::UnknownCookie`].
+    /// Deactivates a peer. Fails with [`Status::UnknownCookie`].
     pub fn leave(&mut self, claim: &Claim, now: SystemTime) -> Result<Registration, Status> {
         self.claimed(claim)?;
         self.expire(claim.cookie, now);
@@ -133,11 +127,8 @@ impl Registrar {
             .ok_or(Status::UnknownCookie)
     }
 
-    /// A peer is still active.
-    ///
-    /// # Errors
-    /// [`Status::UnknownCookie`], and [`Status::NotRegistered`] where it is not active and its claim
-    /// does not activate.
+    /// Renews a peer's time to live. Fails with [`Status::UnknownCookie`], or with
+    /// [`Status::NotRegistered`] if the peer is not active and its claim does not activate it.
     pub fn keep_alive(&mut self, claim: &Claim, now: SystemTime) -> Result<Registration, Status> {
         let entry = self.claimed(claim)?;
         if entry.expires <= now && !claim.activates {
@@ -150,8 +141,8 @@ impl Registrar {
             .ok_or(Status::UnknownCookie)
     }
 
-    /// The record that a peer claims. It is that of another peer where the table was lost and the
-    /// cookie has been given out again.
+    /// The record that a peer claims. It belongs to another peer if the table was lost and the
+    /// cookie was given out again.
     fn claimed(&mut self, claim: &Claim) -> Result<&mut Entry, Status> {
         let entry = self.entries.get_mut(&claim.cookie);
         let is_its =
@@ -159,7 +150,7 @@ impl Registrar {
         entry.filter(is_its).ok_or(Status::UnknownCookie)
     }
 
-    /// Every active peer but the one with this cookie, in the order of their cookies.
+    /// Every active peer but the one with this cookie, ordered by cookie.
     pub fn others(&self, cookie: Cookie, now: SystemTime) -> Vec<Registration> {
         let mut others: Vec<_> = self
             .active(now)
@@ -169,16 +160,14 @@ impl Registrar {
         others
     }
 
-    /// The records that are active.
     fn active(&self, now: SystemTime) -> impl Iterator<Item = Registration> {
-        // The first instant after now is the first at which a record is still active.
+        // A record is active if it expires after `now`.
         let after = now + Duration::from_nanos(1);
         let live = self.by_expiry.range((after, Cookie::FIRST)..);
         live.filter_map(move |&(_, cookie)| self.registration(cookie, now))
     }
 
-    /// The records whose time has run out after `before` and up to `now`, without those that have
-    /// left.
+    /// The records that expired after `before` and not after `now`, without those that left.
     pub fn expired(&self, before: SystemTime, now: SystemTime) -> Vec<Registration> {
         let after = |time| (time + Duration::from_nanos(1), Cookie::FIRST);
         if before >= now {
@@ -204,7 +193,7 @@ impl Registrar {
             cookie,
             peer: entry.peer.clone(),
             is_active: entry.expires > now,
-            // A second that has begun counts, so that a whole TTL is seen as one.
+            // Seconds are rounded up, so that a whole TTL is reported as such.
             ttl: u32::try_from(left.as_nanos().div_ceil(1_000_000_000)).unwrap_or(u32::MAX),
             registrations: recent.fold(0, |sum, (_, count)| sum.saturating_add(*count)),
             heard: entry.heard,
@@ -256,7 +245,7 @@ fn day(time: SystemTime) -> u64 {
     since.unwrap_or_default().as_secs() / DAY
 }
 
-/// The table as a file keeps it.
+/// The table as saved in a file.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Saved {
@@ -294,7 +283,7 @@ impl Registrar {
         }
     }
 
-    /// The table that was saved; `None` where it can't have been one.
+    /// The saved table; `None` if it is invalid.
     pub(super) fn from_saved(saved: Saved, ttl: Duration) -> Option<Self> {
         let mut table = Self::new(ttl);
         table.next = saved.next_cookie;
@@ -316,14 +305,14 @@ impl Registrar {
                 registered: time(peer.registered)?,
                 days: peer.registrations,
             };
-            // A cookie that is given out again would be two peers in one.
+            // A cookie given out twice would merge two peers.
             if table.entries.insert(cookie, entry).is_some()
                 || !(Cookie::FIRST.get()..table.next).contains(&peer.cookie)
             {
                 return None;
             }
             table.by_expiry.insert((expires, cookie));
-            // Of two with one host and port, the one that lives longer is there.
+            // Of two records with one host and port, the one that expires later is current.
             let other = table.by_peer.get(&endpoint);
             let other = other.and_then(|other| table.entries.get(other));
             if other.is_none_or(|other| other.expires <= expires) {
@@ -366,7 +355,7 @@ mod tests {
         Cookie::from(number)
     }
 
-    /// A claim as peers make it that speak in text, but for their place.
+    /// A claim from a peer that speaks text, without its endpoint.
     fn claim(cookie: Cookie) -> Claim {
         Claim {
             cookie,
@@ -375,7 +364,7 @@ mod tests {
         }
     }
 
-    /// What a peer is told that asks who is active.
+    /// The answer to a peer that asks for the active peers.
     fn asked(
         table: &mut Registrar,
         cookie: Cookie,
@@ -406,7 +395,7 @@ mod tests {
         let again = table.register(&peer(6), Some(first), at(10)).unwrap();
         assert_eq!((again.cookie, again.registrations), (first, 2));
         assert_eq!(again.peer, peer(6));
-        // Nobody is left at the old port.
+        // The old port is free.
         assert_ne!(
             table.register(&peer(5), None, at(20)).unwrap().cookie,
             first
@@ -439,7 +428,7 @@ mod tests {
         );
         let third = table.register(&peer(7), None, at(3)).unwrap().cookie;
         assert_eq!(ports(&asked(&mut table, third, at(4)).unwrap()), [5]);
-        // The one that lost its place gets another.
+        // The one that lost its endpoint gets another.
         assert_eq!(
             table.register(&peer(8), Some(first), at(5)).unwrap().cookie,
             first
@@ -491,7 +480,7 @@ mod tests {
     }
 
     #[test]
-    fn leaving_is_at_once_and_an_unknown_cookie_is_said() {
+    fn leaving_is_at_once_and_an_unknown_cookie_is_reported() {
         let mut table = table();
         let first = table.register(&peer(5), None, at(0)).unwrap().cookie;
         let second = table.register(&peer(6), None, at(0)).unwrap().cookie;
@@ -562,7 +551,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_run_out_is_told_once() {
+    fn an_expired_peer_is_reported_once() {
         let mut table = table();
         table.register(&peer(5), None, at(0)).unwrap();
         table.register(&peer(6), None, at(10)).unwrap();

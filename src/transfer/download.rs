@@ -1,4 +1,4 @@
-//! Downloading: a document from another peer into a file.
+//! Downloads a document from another peer into a file.
 
 use std::fmt::Display;
 use std::io::Write;
@@ -21,17 +21,17 @@ use crate::wire::{Endpoint, Fault, Protocol, ReadError, RfcNumber, Status};
 
 /// How long connecting to a holder may take.
 const CONNECT_TIME: Duration = Duration::from_secs(10);
-/// How long a holder may take to answer, and how long it may pause in the file.
+/// How long a holder may take to answer, or pause within the file.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// The longest file that is taken, in bytes: no holder can fill the disk with one answer.
+/// The longest file accepted, in bytes: no holder can fill the disk with one answer.
 const MAX_LENGTH: u64 = 1024 * 1024 * 1024;
-/// How much of a file is read at once.
+/// The size of the read buffer, in bytes.
 const PIECE: usize = 256 * 1024;
 
-/// Gets documents from other peers.
+/// Downloads documents from other peers.
 #[derive(Debug)]
 pub struct Downloader {
-    /// The connections to holders. Closing them cuts the downloads off.
+    /// The connections to holders. Closing them aborts the downloads.
     pub sockets: Sockets,
     /// Those who want to know what happens.
     pub events: Events,
@@ -39,34 +39,34 @@ pub struct Downloader {
     pub os: Arc<str>,
     /// The protocol of our requests,
     pub protocol: Protocol,
-    /// and the dialects of others.
+    /// and the dialects of holders.
     pub dialects: Dialects,
 }
 
 /// A document that was downloaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fetched {
-    /// Where it is.
+    /// Its path.
     pub path: PathBuf,
-    /// Its length.
+    /// Its length in bytes.
     pub bytes: u64,
 }
 
-/// Why a document was not downloaded. The file that was there before, if any, is untouched.
+/// Why a download failed. A file that was there before is untouched.
 #[derive(Debug, thiserror::Error)]
 pub enum DownloadError {
-    /// What the holder has sent can't be used. Another one may deliver.
+    /// The holder's answer can't be used. Another holder may deliver.
     #[error(transparent)]
     Answer(#[from] ReadError),
-    /// The holder does not deliver for another reason. Another one may.
+    /// The holder failed for another reason. Another holder may deliver.
     #[error("{why}")]
     Holder {
         /// Whose fault it is.
         fault: Fault,
-        /// What happened.
+        /// The reason.
         why: String,
     },
-    /// Our own folder is at fault: another holder would not help.
+    /// The local folder failed, so another holder would not help.
     #[error(transparent)]
     Folder(#[from] FileError),
     /// The program is about to end.
@@ -93,7 +93,7 @@ impl DownloadError {
         } else {
             Fault::Protocol
         };
-        Self::holder(fault, format_args!("it answers with code {code}"))
+        Self::holder(fault, format_args!("it answered with code {code}"))
     }
 
     fn too_long() -> Self {
@@ -109,7 +109,7 @@ impl DownloadError {
     /// Whose fault it is.
     pub fn fault(&self) -> Fault {
         match self {
-            // An answer without a whole head is none of this protocol.
+            // An answer without a complete head is a protocol error.
             Self::Answer(ReadError::CutOff) => Fault::Protocol,
             Self::Answer(error) => error.fault(),
             Self::Holder { fault, .. } => *fault,
@@ -118,17 +118,17 @@ impl DownloadError {
     }
 }
 
-/// How many downloads were begun in this program: the number of each is one of its own.
+/// Counts the downloads of this program, to number them.
 static STARTED: AtomicU64 = AtomicU64::new(1);
 
-/// One download, whose steps are told.
+/// One download, which reports its steps.
 #[derive(Clone, Copy)]
 struct Course<'a> {
     events: &'a Events,
     id: u64,
     number: RfcNumber,
     holder: &'a Endpoint,
-    /// How long the holder may take to answer, and how long it may pause in the file.
+    /// How long the holder may take to answer, or pause within the file.
     patience: Duration,
 }
 
@@ -144,8 +144,8 @@ impl Course<'_> {
 }
 
 impl Downloader {
-    /// Gets one document from one holder into the file that `begin` opens once the holder begins
-    /// to deliver.
+    /// Downloads one document from one holder into the file that `begin` opens once the transfer
+    /// begins.
     pub fn download(
         &self,
         number: RfcNumber,
@@ -172,7 +172,7 @@ impl Downloader {
         course.tell(Topic::Life, || Step::Connecting);
         let ended = self.follow(course, begin).map_err(|error| match error {
             DownloadError::Folder(_) => error,
-            // It was us who closed the connection.
+            // We closed the connection ourselves.
             _ if self.sockets.is_closing() => DownloadError::Interrupted,
             _ => error,
         });
@@ -213,7 +213,7 @@ impl Downloader {
         Ok(Fetched { path, bytes })
     }
 
-    /// Asks a holder for a document, whose bytes come next.
+    /// Requests a document; its bytes come next.
     fn ask(
         &self,
         codec: Codec,
@@ -235,14 +235,14 @@ impl Downloader {
     }
 }
 
-/// Takes all bytes of a document, and returns how many they are. They are those that were announced.
+/// Receives all bytes of a document, checks them, and returns their number.
 fn receive(
     connection: &mut Connection,
     delivery: &mut Delivery,
     incoming: &mut Incoming,
     course: Course<'_>,
 ) -> Result<u64, DownloadError> {
-    // Where no digest is announced, none need be paid for.
+    // Without an announced digest, none is computed.
     let mut hash = delivery.digest.map(|announced| (announced, Sha256::new()));
     let mut buffer = vec![0; PIECE];
     let mut bytes = 0;
@@ -266,8 +266,7 @@ fn receive(
     if let Some((announced, hash)) = hash {
         let got = Digest::from(<[u8; 32]>::from(hash.finalize()));
         if got != announced {
-            let why =
-                format_args!("its bytes have the SHA-256 {got}, and it announced {announced}");
+            let why = format_args!("SHA-256 mismatch: got {got}, expected {announced}");
             return Err(DownloadError::holder(Fault::WrongBytes, why));
         }
     }
@@ -281,7 +280,7 @@ mod tests {
     use crate::wire::Port;
     use std::net::{IpAddr, TcpListener};
 
-    /// Asks a holder that sends `answer` and then nothing more, and does not close.
+    /// Requests a document from a holder that sends `answer`, then falls silent without closing.
     fn ask_silent(answer: &'static str) -> DownloadError {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = Port::new(listener.local_addr().unwrap().port()).unwrap();
@@ -359,7 +358,7 @@ mod tests {
         ] {
             let error = DownloadError::refused(code);
             assert_eq!(error.fault(), fault, "{error}");
-            assert_eq!(error.to_string(), format!("it answers with code {code}"));
+            assert_eq!(error.to_string(), format!("it answered with code {code}"));
         }
         let cut_off = DownloadError::from(ReadError::CutOff);
         assert_eq!(cut_off.fault(), Fault::Protocol);

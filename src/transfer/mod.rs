@@ -1,6 +1,6 @@
-//! Documents that move between peers: uploads, which others ask for, and downloads.
+//! Uploads and downloads of documents between peers.
 //!
-//! How two peers say it is [`crate::wire::p2p`]'s: nothing here knows text from frames.
+//! [`crate::wire::p2p`] is the protocol; nothing here distinguishes text from frames.
 
 mod download;
 mod spread;

@@ -1,11 +1,11 @@
-//! How downloads that run at the same time are spread over the holders.
+//! Spreads concurrent downloads over the holders.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::wire::{Endpoint, Record};
 
-/// What each holder has to do for the downloads that run at the same time.
+/// The load of each holder, from concurrent downloads.
 #[derive(Debug, Default)]
 pub struct Spread(Mutex<HashMap<Endpoint, Load>>);
 
@@ -15,7 +15,7 @@ struct Load {
     ever: usize,
 }
 
-/// The place of one download at its holder, given up when it is dropped.
+/// A download's share of its holder's load, released on drop.
 #[derive(Debug)]
 pub struct Turn<'a> {
     spread: &'a Spread,
@@ -23,7 +23,7 @@ pub struct Turn<'a> {
 }
 
 impl Spread {
-    /// Takes the holder with the least to do out of those that are left; among equals, the first.
+    /// Takes the least loaded holder from those left; among equals, the first.
     pub fn next<'r>(&self, left: &mut Vec<&'r Record>) -> Option<(&'r Record, Turn<'_>)> {
         let mut loads = self.lock();
         let load = |record: &Record| loads.get(&record.holder).copied().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The upload server: answers others with a file of the library, and with what this peer knows.
+//! The upload server: sends documents of the library, and this peer's index.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -16,20 +16,20 @@ use crate::wire::p2p::server::{Conversation, Offer, Received};
 use crate::wire::p2p::{Codec, Wanted};
 use crate::wire::{Endpoint, Reject, RfcNumber, Status};
 
-/// How long a request may take to begin, and then to be whole: another peer connects to ask at once.
+/// How long a request may take to begin, and then to complete: a peer that connects has a request
+/// ready.
 const REQUEST_TIME: Duration = Duration::from_secs(30);
 
-/// What answers other peers.
+/// Answers other peers.
 #[derive(Debug)]
 pub struct Uploads<K> {
-    /// What is served.
+    /// What is shared.
     pub library: Arc<Library>,
     /// Where this peer is reached.
     pub me: Endpoint,
-    /// What is told to those who ask for the index: what this peer shares, and what it knows of
-    /// others.
+    /// Returns this peer's index: what it shares, and what it knows about others.
     pub known: K,
-    /// How fast all uploads together may be.
+    /// The upload rate of all connections together.
     pub pace: Option<Pace>,
     /// The connections of those who download.
     pub sockets: Sockets,
@@ -40,19 +40,19 @@ pub struct Uploads<K> {
 }
 
 impl<K: Fn() -> Vec<Timed> + Send + Sync + 'static> Uploads<K> {
-    /// Answers whoever connects, until the sockets are closed.
+    /// Answers connections until the sockets are closed.
     pub fn serve(self, listener: Listener) {
         let (sockets, events) = (self.sockets.clone(), self.events.clone());
         let codec = Conversation::default().codec();
         let no_room = codec.refusal(Status::ServiceUnavailable, self.origin());
         let answer = move |connection| self.answer(connection);
         if let Err(error) = listener.serve(Role::Upload, &sockets, no_room, &events, answer) {
-            let what = format_args!("uploads have ended: {error}");
+            let what = format_args!("cannot accept uploads: {error}");
             events.notice(Level::Warning, what);
         }
     }
 
-    /// Answers what comes on a connection, and ends it.
+    /// Answers the requests on a connection, and ends it.
     fn answer(&self, mut connection: Connection) {
         let link = connection.link(Role::Upload);
         let mut conversation = Conversation::default();
@@ -98,7 +98,7 @@ impl<K: Fn() -> Vec<Timed> + Send + Sync + 'static> Uploads<K> {
         }
     }
 
-    /// Answers with a document, or that it can't be had, and returns whether it was sent. An error
+    /// Sends a document, or answers that it is not available. Returns whether it was sent. An error
     /// leaves the answer incomplete.
     fn deliver(
         &self,
@@ -135,7 +135,8 @@ impl<K: Fn() -> Vec<Timed> + Send + Sync + 'static> Uploads<K> {
         sent.map(|()| true)
     }
 
-    /// Opens a document, and makes what goes before its bytes. `None`: it can't be had in this way.
+    /// Opens a document, and builds the head of its answer. `None` if it is not available in this
+    /// way.
     fn open(
         &self,
         codec: Codec,
@@ -154,7 +155,7 @@ impl<K: Fn() -> Vec<Timed> + Send + Sync + 'static> Uploads<K> {
         Ok(head.map(|head| (document, head)))
     }
 
-    /// Sends all of a document, or fails.
+    /// Sends a whole document, or fails.
     fn send(
         &self,
         connection: &mut Connection,
@@ -173,7 +174,7 @@ impl<K: Fn() -> Vec<Timed> + Send + Sync + 'static> Uploads<K> {
         }
     }
 
-    /// Refuses, and tells the reason: the answer has no place for it.
+    /// Refuses a request, and reports the reason, which the answer has no field for.
     fn reject(&self, connection: &mut Connection, codec: Codec, reject: Reject) {
         let Reject { status, reason } = reject;
         let link = connection.link(Role::Upload);
@@ -183,7 +184,7 @@ impl<K: Fn() -> Vec<Timed> + Send + Sync + 'static> Uploads<K> {
 
     fn respond(&self, connection: &mut Connection, message: &[u8]) {
         self.events.sent(connection.link(Role::Upload), message);
-        // It is collected here and sent later, so a failure shows with what is done after it.
+        // The output is buffered and sent later, so a failure shows in what follows.
         let _ = connection.write_all(message);
     }
 
