@@ -1,9 +1,9 @@
-# What there is to do: `make help`.
+# `make help` lists the targets.
 
 HOST ?= localhost
 CARGO ?= cargo
 PREFIX ?= /usr/local
-# Where cargo builds.
+# Cargo's build directory.
 TARGET_DIR = $(or $(CARGO_TARGET_DIR),target)
 
 .PHONY: help demo demo-di picture test bench bench-peers experiment fuzz soak run-server run-peer1 run-peer2 release man \
@@ -25,7 +25,7 @@ demo-di: ## show a registration server and two peers of a distributed index at w
 picture: ## draw the picture in README from a real session
 	@UPDATE_EXPECT=1 $(CARGO) test --quiet --test it documents::picture
 
-# Most tests wait for programs, and use no processor meanwhile.
+# Most tests wait for programs and use little CPU.
 test: export RUST_TEST_THREADS ?= 8
 test: ## check everything: formatting, lints, tests, docs
 	$(CARGO) fmt --check
@@ -42,7 +42,7 @@ experiment: release ## measure one server against many peers; tables and curves 
 bench-peers: ## compare with Redis and nginx, where they are installed
 	@$(CARGO) bench --quiet --bench peers
 
-# Coverage instrumentation by the stable compiler, as libFuzzer wants it.
+# Coverage instrumentation for libFuzzer, with the stable compiler.
 FUZZ_TIME ?= 30
 FUZZ_TARGETS ?= conversations frames head requests responses session terms title
 FUZZ_FLAGS = -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
@@ -63,8 +63,8 @@ fuzz: ## fuzz every parser, FUZZ_TIME=30 seconds each (needs a C++ compiler)
 		echo "$$target: $$(sed -n 's/^stat::number_of_executed_units: *//p' $$log) executions"; \
 	done
 
-# Cargo hands the environment on, and make does that with what stands in its command line.
-soak: ## peers and a server that come, go and are killed for SOAK_TIME=120 seconds (SOAK_INDEX=distributed)
+# Variables on make's command line reach the test through the environment.
+soak: ## start, stop and kill peers and a server for SOAK_TIME=120 seconds (SOAK_INDEX=distributed)
 	@$(CARGO) test --quiet --release --test soak
 
 run-server: ## run the index server on port 7734
@@ -79,7 +79,7 @@ run-peer2: ## run a peer that shares rfcs/peer2/ (RFCs 123 and 3457)
 release:
 	@$(CARGO) build --quiet --release --bins --target-dir "$(TARGET_DIR)"
 
-# Pages of commands that are no more do not stay.
+# Remove the pages of commands that no longer exist.
 man: release ## write the man pages into target/man
 	@rm -f "$(TARGET_DIR)"/man/*.[17]
 	@"$(TARGET_DIR)/release/server" man "$(TARGET_DIR)/man"
@@ -94,8 +94,8 @@ completions: release ## write the completions for bash, zsh and fish into target
 			|| exit 1; \
 	done
 
-# What `make install` writes below PREFIX, and `make uninstall` removes. A test compares the man
-# pages with those that the programs write.
+# The files that `make install` writes below PREFIX and `make uninstall` removes. A test compares
+# the man pages with those that the programs write.
 ROOT = $(DESTDIR)$(PREFIX)
 PROGRAMS = server peer
 MAN_PAGES = server.1 server-completions.1 peer.1 peer-add.1 peer-completions.1 peer-experiment.1 \
@@ -107,7 +107,7 @@ INSTALLED = $(PROGRAMS:%=bin/%) $(MAN_PAGES:%=share/man/man1/%) $(TOPIC_PAGES:%=
 	$(PROGRAMS:%=share/bash-completion/completions/%) $(PROGRAMS:%=share/zsh/site-functions/_%) \
 	$(PROGRAMS:%=share/fish/vendor_completions.d/%.fish) $(UNIT)
 
-install: man completions ## install the release programs below PREFIX=/usr/local (DESTDIR is put before it)
+install: man completions ## install the release programs below PREFIX=/usr/local (with DESTDIR as its prefix)
 	@install -d $(foreach folder,$(sort $(dir $(INSTALLED))),"$(ROOT)/$(folder)")
 	@sed 's|@PREFIX@|$(PREFIX)|' src/systemd/p2pci-server.service >"$(TARGET_DIR)/p2pci-server.service"
 	@install -m 644 "$(TARGET_DIR)/p2pci-server.service" "$(ROOT)/$(UNIT)"

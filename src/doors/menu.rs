@@ -156,7 +156,7 @@ impl<A: Answers> Menu<'_, A> {
                     "RFC {number} is registered when the index is back: {error}."
                 ));
             }
-            Err(error) => self.say(format_args!("RFC {number} is not registered: {error}.")),
+            Err(error) => self.say(format_args!("RFC {number} was not registered: {error}.")),
         }
         Some(())
     }

@@ -14,9 +14,9 @@ const SIZE: (u32, u32) = (960, 640);
 /// How many steps a pixel is drawn with: plotters knows whole ones only, and a straight line would
 /// be bent by them. All sizes below are in such steps.
 const FINE: u32 = 4;
-/// The grey of the axes and of the grid.
-const GREY: RGBColor = RGBColor(90, 90, 90);
-/// Colours that differ also for those who can't tell red from green (Okabe and Ito).
+/// The gray of the axes and of the grid.
+const GRAY: RGBColor = RGBColor(90, 90, 90);
+/// Colors that differ also for those who can't tell red from green (Okabe and Ito).
 const COLOURS: [RGBColor; 7] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
@@ -32,7 +32,7 @@ const SQUARE: Shape = &[(-16, -16), (16, -16), (16, 16), (-16, 16)];
 const DIAMOND: Shape = &[(0, -23), (23, 0), (0, 23), (-23, 0)];
 const UP: Shape = &[(0, -22), (22, 16), (-22, 16)];
 const DOWN: Shape = &[(0, 22), (22, -16), (-22, -16)];
-/// As many as share no factor with the colours, so that the pairs repeat late.
+/// As many as share no factor with the colors, so that the pairs repeat late.
 const SHAPES: [Shape; 4] = [SQUARE, UP, DIAMOND, DOWN];
 /// How many marks a curve has, about.
 const MARKS: usize = 9;
@@ -92,7 +92,7 @@ fn draw_into(svg: &mut String, picture: &Picture) -> Drawn {
     let area = root.margin(40, 20, 20, 20);
     let area = area.titled(&picture.title, (FONT, 112))?;
     let area = area.margin(20, 0, 0, 0);
-    let area = area.titled(&picture.conditions, (FONT, 76).into_font().color(&GREY))?;
+    let area = area.titled(&picture.conditions, (FONT, 76).into_font().color(&GRAY))?;
     if picture.curves.len() > LEGEND_WITHIN {
         let (left, right) = area.split_horizontally(SIZE.0 * FINE - LEGEND_BESIDE);
         draw_curves(&left, &picture.curves)?;
@@ -132,7 +132,7 @@ fn draw_curves(area: &Area<'_>, curves: &[Curve]) -> Drawn {
         .x_labels(11)
         .y_labels(9)
         .max_light_lines(1)
-        .axis_style(GREY.stroke_width(4))
+        .axis_style(GRAY.stroke_width(4))
         .bold_line_style(RGBColor(215, 215, 215).stroke_width(4))
         .light_line_style(TRANSPARENT)
         .set_all_tick_mark_size(20)
@@ -142,9 +142,9 @@ fn draw_curves(area: &Area<'_>, curves: &[Curve]) -> Drawn {
 
     let step = usize::try_from(right).unwrap_or(1).div_ceil(MARKS).max(1);
     for (place, curve) in curves.iter().enumerate() {
-        let (colour, shape) = (pick(&COLOURS, place, BLACK), pick(&SHAPES, place, SQUARE));
+        let (color, shape) = (pick(&COLOURS, place, BLACK), pick(&SHAPES, place, SQUARE));
         let points = || (0..).zip(curve.seconds.iter().copied());
-        let line = chart.draw_series(LineSeries::new(points(), colour.stroke_width(8)))?;
+        let line = chart.draw_series(LineSeries::new(points(), color.stroke_width(8)))?;
         line.label(curve.label.clone())
             .legend(move |at| key(place, at));
         // Each curve begins its marks elsewhere, and all have one at their end.
@@ -156,7 +156,7 @@ fn draw_curves(area: &Area<'_>, curves: &[Curve]) -> Drawn {
         };
         let marked = points().enumerate().filter(|(at, _)| is_marked(*at));
         chart.draw_series(
-            marked.map(|(_, point)| EmptyElement::at(point) + mark(shape, 0, colour)),
+            marked.map(|(_, point)| EmptyElement::at(point) + mark(shape, 0, color)),
         )?;
     }
     if curves.len() > LEGEND_WITHIN {
@@ -169,7 +169,7 @@ fn draw_curves(area: &Area<'_>, curves: &[Curve]) -> Drawn {
         .legend_area_size(160)
         .margin(48)
         .background_style(WHITE.mix(0.9))
-        .border_style(GREY.stroke_width(3))
+        .border_style(GRAY.stroke_width(3))
         .label_font((FONT, 72))
         .draw()
 }
@@ -189,9 +189,9 @@ fn draw_legend(area: &Area<'_>, curves: &[Curve]) -> Drawn {
 
 /// What stands before the label of a curve: a piece of its line.
 fn key<'a>(place: usize, at: (i32, i32)) -> Key<'a> {
-    let (colour, shape) = (pick(&COLOURS, place, BLACK), pick(&SHAPES, place, SQUARE));
-    let line = PathElement::new([(0, 0), (120, 0)], colour.stroke_width(8));
-    EmptyElement::at(at) + line + mark(shape, 60, colour)
+    let (color, shape) = (pick(&COLOURS, place, BLACK), pick(&SHAPES, place, SQUARE));
+    let line = PathElement::new([(0, 0), (120, 0)], color.stroke_width(8));
+    EmptyElement::at(at) + line + mark(shape, 60, color)
 }
 
 /// One of them, from the first on again where there are too few.
@@ -200,9 +200,9 @@ fn pick<T: Copy>(all: &[T], place: usize, default: T) -> T {
 }
 
 /// A mark to the right of a place.
-fn mark(shape: Shape, right: i32, colour: RGBColor) -> Polygon<(i32, i32)> {
+fn mark(shape: Shape, right: i32, color: RGBColor) -> Polygon<(i32, i32)> {
     let corners = shape.iter().map(|(x, y)| (x + right, *y));
-    Polygon::new(corners.collect::<Vec<_>>(), colour.filled())
+    Polygon::new(corners.collect::<Vec<_>>(), color.filled())
 }
 
 #[cfg(test)]
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn each_curve_has_another_mark_and_colour() {
+    fn each_curve_has_another_mark_and_color() {
         let pairs: std::collections::HashSet<_> = (0..24)
             .map(|place| {
                 let RGBColor(red, green, blue) = pick(&COLOURS, place, BLACK);

@@ -104,7 +104,7 @@ impl Parameters {
 pub enum Scenario {
     /// P0 has everything, as a server of files would, and all others fetch from it.
     Task1,
-    /// Each has its part, and begins with its right-hand neighbour: every server has one client at
+    /// Each has its part, and begins with its right-hand neighbor: every server has one client at
     /// any time.
     Task2Best,
     /// Each has its part, and all begin with P0: they stand in line while the others idle.
@@ -125,7 +125,7 @@ impl Scenario {
     pub const fn description(self) -> &'static str {
         match self {
             Self::Task1 => "Task 1: everything is fetched from P0",
-            Self::Task2Best => "Task 2, best case: each peer begins with its neighbour",
+            Self::Task2Best => "Task 2, best case: each peer begins with its neighbor",
             Self::Task2Worst => "Task 2, worst case: all peers begin with P0",
         }
     }
@@ -342,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn neighbours_come_first_in_the_best_case() {
+    fn neighbors_come_first_in_the_best_case() {
         let from = |peer| sources(Scenario::Task2Best, peer, 4);
         assert_eq!(from(0), [(2, 1), (3, 1), (4, 2), (5, 2)]);
         assert_eq!(from(1), [(4, 2), (5, 2), (0, 0), (1, 0)]);

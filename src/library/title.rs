@@ -154,7 +154,7 @@ fn title_below(header: &[String], below: &[&[String]]) -> Option<String> {
         .any(|line| line.trim_start().starts_with("Category:"));
     let mut rest = below.iter().skip_while(|next| is_header(next));
     let mut title = title_text(rest.next()?)?;
-    for next in rest.take_while(|next| is_centred(next) && !is_header(next)) {
+    for next in rest.take_while(|next| is_centered(next) && !is_header(next)) {
         match title_text(next) {
             Some(more) if is_modern || breaks_off(&title) => title = joined([&*title, &*more]),
             _ => break,
@@ -167,14 +167,14 @@ fn title_below(header: &[String], below: &[&[String]]) -> Option<String> {
 fn title_above(above: &[&[String]]) -> Option<String> {
     let nearest = above.last()?;
     let title = title_text(nearest);
-    title.filter(|_| is_centred(nearest) && !is_header(nearest))
+    title.filter(|_| is_centered(nearest) && !is_header(nearest))
 }
 
 /// The lines of a paragraph up to a heading, unless they read like text or an editor's note.
 fn title_text(paragraph: &[String]) -> Option<String> {
     let lines = paragraph.iter().take_while(|line| !is_heading(line));
     let title = joined(lines.map(String::as_str));
-    let is_text = if is_centred(paragraph) {
+    let is_text = if is_centered(paragraph) {
         title.ends_with('.') && title.contains(". ")
     } else {
         title.ends_with(['.', ':']) || is_numbered(&title)
@@ -260,7 +260,7 @@ fn is_heading(line: &str) -> bool {
     HEADINGS.contains(&heading.to_ascii_lowercase().as_str())
 }
 
-fn is_centred(paragraph: &[String]) -> bool {
+fn is_centered(paragraph: &[String]) -> bool {
     paragraph.iter().all(|line| indent(line) > TEXT_INDENT)
 }
 
@@ -421,7 +421,7 @@ D. Dragonfly, Pond
     }
 
     #[test]
-    fn centred_text_is_no_field_of_the_header() {
+    fn centered_text_is_no_field_of_the_header() {
         for line in [
             "Updates to Sugar Hosts",
             "BCP 4 and Sugar",
@@ -434,7 +434,7 @@ D. Dragonfly, Pond
     }
 
     #[test]
-    fn a_title_that_breaks_off_runs_on_in_the_next_centred_paragraph() {
+    fn a_title_that_breaks_off_runs_on_in_the_next_centered_paragraph() {
         for (first, joint) in [
             ("Sugar:", " "),
             ("Sugar,", " "),
@@ -449,12 +449,12 @@ D. Dragonfly, Pond
     }
 
     #[test]
-    fn older_headers_are_followed_by_centred_text_that_is_no_title() {
+    fn older_headers_are_followed_by_centered_text_that_is_no_title() {
         assert_eq!(below("    Sugar\n\n    A. Ant\n"), "Sugar");
     }
 
     #[test]
-    fn below_a_category_all_centred_text_is_title() {
+    fn below_a_category_all_centered_text_is_title() {
         let rfc = format!("{MODERN_HEADER}\n\n    Sugar\n\n    Version 2\n\nAbstract\n\n   Sweet.");
         assert_eq!(title(&rfc), "Sugar Version 2");
     }
@@ -650,11 +650,11 @@ D. Dragonfly, Pond
         let sample = format!("{MODERN_HEADER}\n\n    Sugar\n\nAbstract\n\n   Sweet.\n");
         for at in 0..sample.len() {
             for byte in [0, 8, b'\t', b'\n', 12, b'"', b':', 0xc3, 0xff] {
-                let mut spoilt = sample.clone().into_bytes();
-                spoilt.splice(at..=at, [byte]);
-                assert_clean(&spoilt);
-                spoilt.truncate(at);
-                assert_clean(&spoilt);
+                let mut corrupted = sample.clone().into_bytes();
+                corrupted.splice(at..=at, [byte]);
+                assert_clean(&corrupted);
+                corrupted.truncate(at);
+                assert_clean(&corrupted);
             }
         }
 

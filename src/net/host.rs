@@ -63,7 +63,7 @@ pub fn reachable(bound: Option<IpAddr>) -> Vec<IpAddr> {
 }
 
 /// The local address from which this machine would connect to `remote`. Nothing is sent.
-pub fn local_address_towards(remote: SocketAddr) -> io::Result<IpAddr> {
+pub fn local_address_toward(remote: SocketAddr) -> io::Result<IpAddr> {
     let any = match remote {
         SocketAddr::V4(_) => IpAddr::from(Ipv4Addr::UNSPECIFIED),
         SocketAddr::V6(_) => IpAddr::from(Ipv6Addr::UNSPECIFIED),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tracing::debug;
 
-use crate::net::{local_address_towards, resolve};
+use crate::net::{local_address_toward, resolve};
 use crate::wire::{Endpoint, Host, Port};
 
 /// How long looking up a name may take.
@@ -48,12 +48,12 @@ impl fmt::Display for Reason {
             Self::Bound => write!(f, "given with --bind"),
             Self::Unresolved(name) => write!(
                 f,
-                "the address of this machine towards the server, for its host name {name:?} \
+                "the address of this machine toward the server, for its host name {name:?} \
                  does not resolve"
             ),
             Self::LoopbackOnly(name) => write!(
                 f,
-                "the address of this machine towards the server, for its host name {name:?} \
+                "the address of this machine toward the server, for its host name {name:?} \
                  resolves to loopback only"
             ),
         }
@@ -61,7 +61,7 @@ impl fmt::Display for Reason {
 }
 
 /// Chooses the name: `given`, else this machine's host name where others can use it, else the
-/// local address towards `server`. `bound` is the address of the upload server, if it has one
+/// local address toward `server`. `bound` is the address of the upload server, if it has one
 /// of its own.
 pub fn choose(given: Option<Host>, bound: Option<IpAddr>, server: &Endpoint) -> Choice {
     if let Some(host) = given {
@@ -80,7 +80,7 @@ pub fn choose(given: Option<Host>, bound: Option<IpAddr>, server: &Endpoint) -> 
             .ok()
             .map(|host| addresses(&host))
             .unwrap_or_default(),
-        towards_server: way_to(server),
+        toward_server: way_to(server),
         bound: bound.filter(|address| !address.is_unspecified()),
     };
     ways.choose(&name)
@@ -105,7 +105,7 @@ fn addresses(host: &Host) -> Vec<IpAddr> {
 fn way_to(server: &Endpoint) -> Option<(IpAddr, IpAddr)> {
     let addresses: Vec<SocketAddr> = resolve(server, RESOLVE_TIME).unwrap_or_default();
     addresses.into_iter().find_map(|remote| {
-        let local = local_address_towards(remote).ok()?;
+        let local = local_address_toward(remote).ok()?;
         Some((local, remote.ip().to_canonical()))
     })
 }
@@ -115,8 +115,8 @@ fn way_to(server: &Endpoint) -> Option<(IpAddr, IpAddr)> {
 struct Ways {
     /// What this machine's host name resolves to.
     own: Vec<IpAddr>,
-    /// The local address towards the server, and the server's.
-    towards_server: Option<(IpAddr, IpAddr)>,
+    /// The local address toward the server, and the server's.
+    toward_server: Option<(IpAddr, IpAddr)>,
     /// The address that the upload server is bound to, where it is not all of them.
     bound: Option<IpAddr>,
 }
@@ -140,7 +140,7 @@ impl Ways {
         }
         // Without any way to the server, connecting will say so.
         let local = self
-            .towards_server
+            .toward_server
             .map_or(IpAddr::from([127, 0, 0, 1]), |(local, _)| local);
         let reason = if self.own.is_empty() {
             Reason::Unresolved(name.to_owned())
@@ -155,7 +155,7 @@ impl Ways {
 
     /// A connection to our own address leaves from that address.
     fn server_is_here(&self) -> bool {
-        self.towards_server
+        self.toward_server
             .is_none_or(|(local, server)| server.is_loopback() || server == local)
     }
 }
@@ -171,7 +171,7 @@ mod tests {
     fn ways(own: &[&str], local: &str, server: &str) -> Ways {
         Ways {
             own: own.iter().map(|text| ip(text)).collect(),
-            towards_server: Some((ip(local), ip(server))),
+            toward_server: Some((ip(local), ip(server))),
             bound: None,
         }
     }
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_name_on_loopback_is_not_used_towards_another_machine() {
+    fn a_host_name_on_loopback_is_not_used_toward_another_machine() {
         let reason = Reason::LoopbackOnly("vm".to_owned());
         let ways = ways(&["127.0.1.1", "::1"], "10.0.0.5", "10.0.0.1");
         assert_eq!(chosen(ways), ("10.0.0.5".to_owned(), reason));

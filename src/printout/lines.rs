@@ -1,11 +1,11 @@
-//! What is printed of each event: one line of ours, or a message under its title (section 6 of the
-//! protocol page).
+//! The printout of each event: one line with our tag, or a message under its title (section 6 of
+//! the protocol page).
 
 use super::Shows;
 use crate::event::{Event, IndexStep, Link, Role, Step, Way};
 use crate::wire::{Endpoint, RfcNumber};
 
-/// Who speaks in a line of ours.
+/// The tag of the program part that prints a line.
 fn tag(role: Role) -> &'static str {
     match role {
         Role::Session | Role::Registration => "[SERVER]",
@@ -26,7 +26,7 @@ pub(super) fn title(link: &Link, way: Way) -> String {
     }
 }
 
-/// How much an output shows that shows the lines of an event.
+/// The least that an output must show to include the lines of this event.
 pub(super) fn shown_from(event: &Event<'_>) -> Shows {
     match event {
         Event::Refusing { .. }
@@ -40,7 +40,7 @@ pub(super) fn shown_from(event: &Event<'_>) -> Shows {
     }
 }
 
-/// Whether its user must see an event also where the printout goes elsewhere.
+/// Whether the user must see this event even if the printout goes elsewhere.
 pub(super) fn is_problem(event: &Event<'_>) -> bool {
     matches!(
         event,
@@ -57,8 +57,8 @@ pub(super) fn is_problem(event: &Event<'_>) -> bool {
     )
 }
 
-/// The lines that tell of an event. What has none is no part of a printout, or is told by another
-/// event.
+/// The lines of an event. Some events have none, because they are not part of a printout or another
+/// event covers them.
 pub(super) fn lines(event: &Event<'_>) -> Vec<String> {
     match event {
         Event::Named { host, reason } => {
@@ -100,7 +100,7 @@ fn line(event: &Event<'_>) -> Option<String> {
             let from = from.map_or_else(String::new, |from| format!(" from {from}"));
             let others = match before {
                 0 => String::new(),
-                before => format!(" ({before} others before)"),
+                before => format!(" ({before} others before it)"),
             };
             let tag = tag(*role);
             format!("{tag} Turned away a connection{from}: {why}{others}")
@@ -126,7 +126,7 @@ fn line(event: &Event<'_>) -> Option<String> {
         } => match cookie {
             None => format!("[SERVER] Peer {name} left. Removed 1 peer(s), {records} RFC(s)."),
             Some(cookie) if *is_expired => {
-                format!("[SERVER] {name} (cookie {cookie}) is not active any more")
+                format!("[SERVER] {name} (cookie {cookie}) is no longer active")
             }
             Some(cookie) => format!("[SERVER] {name} (cookie {cookie}) left"),
         },
@@ -143,11 +143,13 @@ fn line(event: &Event<'_>) -> Option<String> {
             ..
         } => return of_download(*number, holder, step),
         Event::NoMoreHolders { why, .. } => {
-            format!("[DOWNLOAD] No more holders are known: {why}")
+            format!("[DOWNLOAD] Could not find more peers: {why}")
         }
         Event::FileGone { number, folder } => {
             let folder = folder.display();
-            format!("[PEER] RFC {number} is gone from {folder}; others will get 404 Not Found.")
+            format!(
+                "[PEER] The file of RFC {number} disappeared from {folder}; others will get 404 Not Found."
+            )
         }
         Event::FileMissing { number, folder } => {
             let what = format!("{} has no file for RFC {number}", folder.display());
@@ -177,7 +179,7 @@ fn of_index(server: &Endpoint, step: &IndexStep<'_>) -> String {
             }
         }
         IndexStep::NotPublished { number, why } => {
-            format!("[PEER] RFC {number} is not registered: {why}")
+            format!("[PEER] RFC {number} was not registered: {why}")
         }
         IndexStep::Untold { peer, why } => format!("[PEER] {peer} did not send its index: {why}"),
         IndexStep::Lost { why } => format!(
@@ -197,7 +199,7 @@ fn of_upload(link: &Link, number: RfcNumber, step: &Step<'_>) -> Option<String> 
             "[UPLOAD] Sent RFC {number} to {to} ({bytes} bytes)"
         )),
         Step::Failed { why } => Some(format!(
-            "[UPLOAD] RFC {number} was not sent whole to {to}: {why}"
+            "[UPLOAD] RFC {number} was not sent completely to {to}: {why}"
         )),
         _ => None,
     }
@@ -294,7 +296,7 @@ mod tests {
             (left(cookie, false), "[SERVER] vm:5 (cookie 7) left"),
             (
                 left(cookie, true),
-                "[SERVER] vm:5 (cookie 7) is not active any more",
+                "[SERVER] vm:5 (cookie 7) is no longer active",
             ),
             (Event::Stopping, "[SERVER] Stopping..."),
             (Event::Stopped { cut_off: false }, "[SERVER] Stopped."),
@@ -327,7 +329,7 @@ mod tests {
         let from = Some([10, 0, 0, 1].into());
         let line = "[SERVER] Turned away a connection from 10.0.0.1: connection limit reached";
         assert_eq!(told(&turned_away(from, 0)), line);
-        let line = format!("{line} (12 others before)");
+        let line = format!("{line} (12 others before it)");
         assert_eq!(told(&turned_away(from, 12)), line);
         let line = "[SERVER] Turned away a connection: connection limit reached";
         assert_eq!(told(&turned_away(None, 0)), line);
@@ -365,7 +367,7 @@ mod tests {
         );
         assert_eq!(
             upload(failed()),
-            "[UPLOAD] RFC 5 was not sent whole to 10.0.0.1:5: it is gone"
+            "[UPLOAD] RFC 5 was not sent completely to 10.0.0.1:5: it is gone"
         );
         assert_eq!(
             download(Step::Connecting),

@@ -1,4 +1,4 @@
-//! What happens, for the log: a quiet server in a journal can be told to say it with `-v`.
+//! The log of connection events: `-v` adds them to the journal of a quiet server.
 
 use tracing::{Level, enabled, info};
 
@@ -6,7 +6,7 @@ use super::lines::lines;
 use crate::event::{Event, Reader, Topic, Topics};
 use crate::terminal::escape::escaped;
 
-/// Logs what comes once for a connection, a peer or a document, where the log takes it.
+/// Logs the events of [`Topic::Life`], if the log level includes them.
 #[derive(Debug, Clone, Copy)]
 pub struct Log;
 

@@ -1,13 +1,13 @@
 //! What a program prints: whole messages, never interleaved.
 //!
-//! A printout is a reader of events (`lines.rs` says what it makes of each), and a dialogue with its
-//! user. Sessions are graded from it, so a message is printed as it stands on the wire (carriage
-//! returns not shown). Text from strangers can neither command the terminal nor pass for a line of
-//! ours: control and bidirectional characters are escaped, and so is a `[` that begins a line of a
-//! message, for that is how our own lines begin.
+//! A printout reads events (`lines.rs` formats each), and prints the dialogue with the user.
+//! Sessions are graded from it, so messages are printed exactly as on the wire (carriage returns
+//! not shown). Text from strangers can neither control the terminal nor imitate our own lines:
+//! control and bidirectional characters are escaped, and so is a `[` at the start of a line of a
+//! message, because our own lines start that way.
 //!
-//! It goes to any number of outputs: standard output, a file. Each is a queue, so that an output
-//! that nobody reads holds up nobody.
+//! It goes to any number of outputs, such as standard output and a file. Each is a queue, so an
+//! output that nobody reads blocks nobody.
 
 mod lines;
 mod log;
@@ -27,7 +27,7 @@ use crate::event::{Event, Level, Reader, Topic, Topics};
 use crate::terminal::escape::escaped;
 use crate::terminal::{Screen, style};
 
-/// The printout of a program. Clones are handles to the same one.
+/// The printout of a program. Clones share the same state.
 #[derive(Debug, Clone)]
 pub struct Transcript {
     sinks: Arc<[Sink]>,
@@ -35,8 +35,8 @@ pub struct Transcript {
 }
 
 impl Transcript {
-    /// A printout to `outputs`, the one that the user looks at first. What the user must see in any
-    /// case is said on standard error of `screen` where it is not printed.
+    /// A printout to `outputs`, of which the user watches the first. Problems that the first output
+    /// does not show are reported on standard error of `screen`.
     pub fn new(screen: Screen, outputs: impl IntoIterator<Item = Output>) -> Self {
         Self {
             sinks: outputs.into_iter().map(Sink::from).collect(),
@@ -44,7 +44,7 @@ impl Transcript {
         }
     }
 
-    /// Waits until all that was printed is written, at most `time`.
+    /// Waits at most `time` until everything printed is written.
     pub fn finish(&self, time: Duration) {
         let until = Instant::now() + time;
         for sink in self.sinks.iter() {
@@ -53,19 +53,19 @@ impl Transcript {
         }
     }
 
-    /// The outputs besides the first that could not take everything, by name.
+    /// The names of the outputs besides the first that could not be written completely.
     pub fn broken_copies(&self) -> impl Iterator<Item = &str> {
         let copies = self.sinks.iter().skip(1).map(|sink| &sink.output);
         let broken = copies.filter(|output| output.queue.is_broken());
         broken.map(|output| output.name.as_str())
     }
 
-    /// The terminal that it is printed on, or what stands in its place.
+    /// The terminal that it is printed on.
     pub fn screen(&self) -> &Screen {
         &self.screen
     }
 
-    /// Whether the user is shown the messages.
+    /// Whether the user sees the messages.
     pub fn shows_messages(&self) -> bool {
         self.first_shows() == Shows::Messages
     }
@@ -75,28 +75,28 @@ impl Transcript {
         first.map_or(Shows::Nothing, |first| first.output.shows)
     }
 
-    /// Prints a line about the life of the program, or an answer to its user.
+    /// Prints a line about connections, or an answer to the user.
     pub fn line(&self, line: impl Display) {
         self.print_line(Shows::Life, &line);
     }
 
-    /// Shows lines on the screen alone.
+    /// Shows lines only on the screen.
     pub fn show(&self, lines: &str) {
         for sink in self.sinks.iter().filter(|sink| sink.output.is_screen) {
             sink.print(&[&escaped(lines.as_bytes(), true)]);
         }
     }
 
-    /// Prints a question. Where something else is printed before the answer comes, the last line of
-    /// the question is printed again with the answer.
+    /// Prints a question. If something else is printed before the answer, the last line of the
+    /// question is repeated with the answer.
     pub fn ask(&self, question: &str) {
         for sink in self.showing(Shows::Life) {
             sink.ask(question);
         }
     }
 
-    /// The question was answered. `is_echoed`: the terminal has shown the answer and the end of
-    /// the line on the first output.
+    /// Records the answer to a question. `is_echoed` means that the terminal has shown the answer
+    /// and the line end on the first output.
     pub fn answered(&self, answer: &str, is_echoed: bool) {
         let answer = escaped(answer.as_bytes(), false);
         for (place, sink) in self.sinks.iter().enumerate() {
@@ -116,7 +116,7 @@ impl Transcript {
         }
     }
 
-    /// Prints a message under a line that says what it is.
+    /// Prints a message under its title.
     fn message(&self, title: &str, message: &[u8], more: usize) {
         let mut message = escaped(message, true);
         if !message.ends_with('\n') {
@@ -135,8 +135,8 @@ impl Transcript {
         }
     }
 
-    /// Says what is no part of a session: on the screen that shows the printout, or on standard
-    /// error.
+    /// Prints a notice, which is not part of a session, on the screen with the printout or on
+    /// standard error.
     fn notice(&self, level: Level, text: &str) {
         let first = self.sinks.first();
         let is_shown = |sink: &&Sink| sink.output.is_screen && sink.output.shows > Shows::Nothing;
@@ -204,7 +204,7 @@ mod tests {
 
     const PATIENCE: Duration = Duration::from_secs(20);
 
-    /// What an output shows of what `print` prints.
+    /// What an output shows of the lines that `print` prints.
     fn shown(shows: Shows, is_screen: bool, print: impl Fn(&Transcript)) -> String {
         let paper = Paper::default();
         let output = Output {
@@ -223,7 +223,7 @@ mod tests {
         shown(Shows::Messages, false, print)
     }
 
-    /// What is printed of what `tell` tells.
+    /// What is printed for the events that `tell` reports.
     fn told(shows: Shows, tell: impl Fn(&Events)) -> String {
         shown(shows, false, |transcript| {
             tell(&Events::default().and(transcript.clone()));
@@ -302,11 +302,11 @@ mod tests {
     }
 
     #[test]
-    fn quiet_leaves_the_lines_of_life() {
+    fn quiet_leaves_the_connection_events() {
         let shown = told(Shows::Life, |events| {
             let link = link(Role::Session);
             events.tell(Topic::Life, || Event::Opened(link));
-            events.tell(Topic::Messages, || unreachable!("it is made"));
+            events.tell(Topic::Messages, || unreachable!("it was built"));
             events.refusing(link, Status::BadRequest, "it is wrong");
         });
         assert_eq!(shown, "[SERVER] New TCP connection from 10.0.0.1:5\n");

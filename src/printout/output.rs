@@ -1,4 +1,4 @@
-//! Where a printout goes: standard output, a file.
+//! The outputs of a printout, such as standard output or a file.
 
 use std::fs::OpenOptions;
 use std::io;
@@ -10,30 +10,30 @@ use crate::terminal::{Queue, Screen};
 /// How much of a printout an output shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Shows {
-    /// Nothing: it is for something else.
+    /// Nothing; the output serves another purpose.
     Nothing,
-    /// The life cycle and the answers to the user.
+    /// Connection events and the answers to the user.
     Life,
-    /// The life cycle, the answers and every message.
+    /// The same and every message.
     Messages,
 }
 
-/// Where a printout goes.
+/// An output of a printout.
 #[derive(Debug)]
 pub struct Output {
-    /// What it is, for an error message.
+    /// Its name in error messages.
     pub name: String,
-    /// What takes it.
+    /// Its queue.
     pub queue: Queue,
-    /// How much of it.
+    /// How much it shows.
     pub shows: Shows,
-    /// Whether a person watches: questions are then asked by the prompt, and our lines may have
-    /// colour.
+    /// Whether a person watches it: then the prompt asks the questions, and our lines may have
+    /// color.
     pub is_screen: bool,
 }
 
 impl Output {
-    /// Standard output: the screen, where it is one, or else a pipe or a file.
+    /// Standard output: a screen, a pipe or a file.
     pub fn stdout(screen: &Screen, shows: Shows) -> Self {
         Self {
             name: "standard output".to_owned(),
@@ -43,8 +43,7 @@ impl Output {
         }
     }
 
-    /// The end of a file, which is made where it is missing. `screen` is told when nothing more can
-    /// be written.
+    /// The end of a file, which is created if missing. Write errors are reported on `screen`.
     pub fn file(path: &Path, screen: &Screen) -> io::Result<Self> {
         let file = OpenOptions::new().create(true).append(true).open(path)?;
         let name = path.display().to_string();
@@ -59,7 +58,7 @@ impl Output {
     }
 }
 
-/// An output, and the question that stands on it.
+/// An output, and the question on it.
 #[derive(Debug)]
 pub(super) struct Sink {
     pub(super) output: Output,
@@ -70,7 +69,7 @@ pub(super) struct Sink {
 struct Question {
     /// Its last line, until it is answered.
     line: String,
-    /// Whether the cursor stands behind it.
+    /// Whether the cursor is behind it.
     is_open: bool,
 }
 
@@ -84,7 +83,7 @@ impl From<Output> for Sink {
 }
 
 impl Sink {
-    /// Prints a text, in parts, on a line of its own.
+    /// Prints a text, in parts, on its own line.
     pub(super) fn print(&self, parts: &[&str]) {
         let mut question = self.lock();
         if question.is_open && !question.line.is_empty() {
@@ -94,7 +93,7 @@ impl Sink {
         self.output.queue.push(parts);
     }
 
-    /// Prints a question, with the cursor behind it; a screen gets its last line from the prompt.
+    /// Prints a question, with the cursor behind it; on a screen the prompt prints its last line.
     pub(super) fn ask(&self, question: &str) {
         let (before, last) = match question.rfind('\n') {
             Some(end) => question.split_at(end + 1),
@@ -108,8 +107,8 @@ impl Sink {
         last.clone_into(&mut asked.line);
     }
 
-    /// The question was answered: prints the answer, where `is_printed`, and the question again
-    /// where something else came between the two.
+    /// Prints the answer to the question if `is_printed`, and repeats the question if something
+    /// else came in between.
     pub(super) fn answered(&self, answer: &str, is_printed: bool) {
         let question = std::mem::take(&mut *self.lock());
         if is_printed && !self.output.is_screen {

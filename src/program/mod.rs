@@ -27,14 +27,14 @@ use crate::index::Kind;
 use crate::printout::{Output, Shows, Transcript};
 use crate::terminal::{Screen, style};
 
-/// The version of the programs, with the commit where it is known.
+/// The version of the programs, with the commit if known.
 pub const VERSION: &str = env!("P2PCI_VERSION");
 
-/// What the environment variables of options begin with: `--max-peers` is `P2PCI_MAX_PEERS`.
+/// The prefix of the environment variables for options: `--max-peers` is `P2PCI_MAX_PEERS`.
 const VARIABLES: &str = "P2PCI_";
 
-/// Reads the options of a program from its arguments and the environment. Ends the program where
-/// they are wrong (with 2), and where it is only asked about itself.
+/// Reads the options of a program from its arguments and the environment. Ends the program if they
+/// are wrong (exit code 2), or if they only ask about the program.
 pub fn options<O: Parser>() -> O {
     let matches = manual::understood(O::command()).get_matches();
     if let Some(answered) = manual::answer::<O>(&matches) {
@@ -43,7 +43,7 @@ pub fn options<O: Parser>() -> O {
     O::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
 }
 
-/// Lets every option be given by an environment variable as well.
+/// Lets environment variables set options as well.
 fn with_variables(command: Command) -> Command {
     let command = command.mut_args(|arg| match arg.get_long() {
         Some(long) => {
@@ -56,8 +56,8 @@ fn with_variables(command: Command) -> Command {
     command.mut_subcommands(with_variables)
 }
 
-/// Sends the log to standard error, and what a panic says. `RUST_LOG` says what is in the log;
-/// without it, warnings, and more with each `-v`.
+/// Sends the log and panic messages to standard error. `RUST_LOG` selects what is logged; without
+/// it, warnings, and more with each `-v`.
 pub fn log_to_stderr(verbose: u8, screen: &Screen) {
     let level = match verbose {
         0 => "warn",
@@ -71,11 +71,11 @@ pub fn log_to_stderr(verbose: u8, screen: &Screen) {
         .with_env_filter(filter)
         .with_target(false)
         .log_internal_errors(false);
-    log.with_ansi(style::has_colour(&io::stderr()))
+    log.with_ansi(style::has_color(&io::stderr()))
         .with_writer(BoxMakeWriter::new(move || to.stderr()))
         .init();
     let screen = screen.clone();
-    // The usual one writes to standard error itself, and could wait for it.
+    // The default hook writes to standard error directly, and could block.
     panic::set_hook(Box::new(move |panicked| say_panic(panicked, &screen)));
     info!(version = VERSION, system = %os_info::get(), "starting");
 }
@@ -103,30 +103,30 @@ fn say_panic(panicked: &PanicHookInfo<'_>, screen: &Screen) {
     }
 }
 
-/// How long an output that is not read holds up the end of a program.
+/// How long an unread output delays the end of a program.
 pub const PRINT_TIME: Duration = Duration::from_secs(2);
 
-/// How a program fails, as its exit code says. 0 is success, and 2 wrong options.
+/// The exit codes for failures. 0 is success, and 2 is wrong options.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Code {
-    /// 1: whatever has no code of its own.
+    /// 1: any other failure.
     Other,
-    /// 3: what was named is not there.
+    /// 3: the named document does not exist.
     NotFound,
-    /// 4: the index server can't be reached, or is lost.
+    /// 4: the index server can't be reached, or the connection to it is lost.
     IndexUnreachable,
-    /// 5: somebody has the RFC, and nobody who has it could be reached and would deliver it.
+    /// 5: peers have the RFC, but none of them could be reached and would deliver it.
     NoHolder,
-    /// 6: the other side speaks another protocol or version, or refuses what was asked.
+    /// 6: the other side speaks another protocol or version, or refused the request.
     Protocol,
-    /// 7: what came is not the document that was announced.
+    /// 7: the received file is not the announced document.
     WrongBytes,
-    /// 128 and the number of the signal: 130 is Ctrl-C.
+    /// 128 plus the number of the signal: 130 is Ctrl-C.
     Interrupted(u8),
 }
 
 impl Code {
-    /// The code that is this exit code.
+    /// The failure with this exit code.
     pub const fn of(code: u8) -> Self {
         match code {
             3 => Self::NotFound,
@@ -153,17 +153,17 @@ impl Code {
     }
 }
 
-/// Why a program ends with another code than 0.
+/// Why a program ends with an exit code other than 0.
 #[derive(Debug)]
 pub struct Failure {
     /// The exit code.
     pub code: Code,
-    /// What is said on standard error, where it was not said before.
+    /// The message for standard error, unless it was already printed.
     pub error: Option<anyhow::Error>,
 }
 
 impl Failure {
-    /// A failure with a code of its own.
+    /// A failure with a specific exit code.
     pub fn new(code: Code, error: impl Into<anyhow::Error>) -> Self {
         Self {
             code,
@@ -171,7 +171,7 @@ impl Failure {
         }
     }
 
-    /// A failure of which the user knows already.
+    /// A failure that the user has already been told about.
     pub fn said(code: Code) -> Self {
         Self { code, error: None }
     }
@@ -192,11 +192,8 @@ impl fmt::Display for Failure {
     }
 }
 
-/// The printout of a program: to standard output as much as `shows` says, and all of it to the end
-/// of `file`.
-///
-/// # Errors
-/// [`Failure`] where the file can't be written, or nothing can be printed.
+/// The printout of a program: to standard output as `shows` says, and in full to the end of `file`.
+/// Fails if the file can't be written, or if no thread can be started.
 pub fn transcript(
     screen: &Screen,
     shows: Shows,
@@ -213,8 +210,8 @@ pub fn transcript(
     Ok(Transcript::new(screen.clone(), outputs))
 }
 
-/// Does the work of a program, and gives its exit code. All that was printed is written before an
-/// error is, with everything that caused it.
+/// Runs the work of a program, and returns its exit code. The printout is written before an error
+/// message, which includes all causes.
 pub fn run(transcript: &Transcript, work: impl FnOnce() -> Result<(), Failure>) -> ExitCode {
     let mut ended = work();
     let until = Instant::now() + PRINT_TIME;
@@ -222,18 +219,18 @@ pub fn run(transcript: &Transcript, work: impl FnOnce() -> Result<(), Failure>) 
     let broken: Vec<_> = transcript.broken_copies().collect();
     if ended.is_ok() && !broken.is_empty() {
         let broken = broken.join(", ");
-        ended = Err(anyhow!("not everything could be written to {broken}").into());
+        ended = Err(anyhow!("could not write everything to {broken}").into());
     }
     let left = until.saturating_duration_since(Instant::now());
     end(transcript.screen(), ended, left).into()
 }
 
-/// Says on standard error why a program has failed, and gives its exit code.
+/// Prints on standard error why a program failed, and returns its exit code.
 pub fn exit_code(screen: &Screen, ended: Result<(), Failure>) -> ExitCode {
     end(screen, ended, PRINT_TIME).into()
 }
 
-/// Waits at most `time` for standard error to be written.
+/// Waits at most `time` until standard error is written.
 fn end(screen: &Screen, ended: Result<(), Failure>, time: Duration) -> u8 {
     let code = match ended {
         Ok(()) => 0,
@@ -248,23 +245,19 @@ fn end(screen: &Screen, ended: Result<(), Failure>, time: Duration) -> u8 {
     code
 }
 
-/// Reads the kind of an index.
+/// Parses the kind of an index.
 pub fn index_kind() -> impl TypedValueParser<Value = Kind> {
     let value = |kind: Kind| PossibleValue::new(kind.name()).help(kind.description());
     PossibleValuesParser::new(Kind::ALL.map(value)).try_map(|name| name.parse::<Kind>())
 }
 
-/// Where the state of the programs is kept between runs; `None` where the system has no place
-/// for it.
+/// The folder that keeps the programs' state between runs; `None` if the system has none.
 pub fn state_folder() -> Option<PathBuf> {
     let state = dirs::state_dir().or_else(dirs::data_local_dir);
     state.map(|folder| folder.join("p2pci"))
 }
 
-/// Reads a rate as people write it: `2MB/s`, `500KiB/s`, `1000000`, in bytes a second.
-///
-/// # Errors
-/// What is wrong with it, in words.
+/// Parses a rate such as `2MB/s`, `500KiB/s` or `1000000`, in bytes per second.
 pub fn rate(text: &str) -> Result<u64, String> {
     let size = text.trim().strip_suffix("/s").unwrap_or(text.trim());
     size.parse::<ByteSize>()
@@ -272,26 +265,26 @@ pub fn rate(text: &str) -> Result<u64, String> {
         .map_err(|_| format!("invalid rate {text:?}; for example 2MB/s or 500KiB/s"))
 }
 
-/// The most connections that a program can have at a time: with about 16,000 threads, of four
-/// memory maps each, Linux ends the process instead of returning an error.
+/// The most connections that a program can have at a time: with about 16,000 threads, which take
+/// four memory maps each, Linux ends the process instead of returning an error.
 const MOST_CONNECTIONS: i64 = 15_000;
 
-/// Reads an option that says how many connections there may be.
+/// Parses a limit on connections.
 pub fn connections() -> RangedI64ValueParser<u32> {
     value_parser!(u32).range(1..=MOST_CONNECTIONS)
 }
 
-/// A number of an option as the number of things that it counts.
+/// Converts an option's number to a count.
 pub fn count(number: u32) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
 
-/// How many descriptors a program wants besides those of the connections that it lets in.
+/// How many descriptors a program needs besides those of its connections.
 const OTHER_DESCRIPTORS: usize = 32;
 
-/// Lets the program have as many files and sockets as the system allows it, for the limit that a
-/// shell sets is often lower. Returns how many connections it may let in: `wanted` ones, or as
-/// many as there are descriptors for, and then says so.
+/// Raises the limit of open files to what the system allows, because a shell often sets a lower
+/// one. Returns how many connections the program may have: `wanted`, or with a warning as many as
+/// there are descriptors for.
 pub fn connections_within_limits(wanted: u32, events: &Events) -> usize {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
@@ -306,10 +299,10 @@ pub fn connections_within_limits(wanted: u32, events: &Events) -> usize {
     });
     let wanted = count(wanted);
     if possible < wanted {
-        let why = "the limit of open files (ulimit -n) allows no more";
+        let why = "the limit of open files (ulimit -n) is too low";
         events.notice(
             Level::Warning,
-            format_args!("{possible} connections at a time and not {wanted}: {why}"),
+            format_args!("accepting at most {possible} connections instead of {wanted}: {why}"),
         );
     }
     possible.min(wanted)

@@ -1,4 +1,4 @@
-//! SIGINT and SIGTERM: the program ends cleanly with the first, and at once with the second.
+//! SIGINT and SIGTERM: the first one ends the program cleanly, the second one at once.
 
 use std::io;
 use std::thread;
@@ -8,27 +8,24 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 
-/// How long ending cleanly may take: 5 seconds for those who are served, 2 for what is printed, and
-/// a margin. What hangs for longer, as for a pipe that nobody reads, hangs for ever.
+/// How long a clean end may take: 5 seconds for sessions, 2 for output, and a margin. Anything
+/// slower, such as a pipe that nobody reads, hangs forever.
 const END_TIME: Duration = Duration::from_secs(10);
 
-/// Runs `stop`, with the number of the signal, when the program is told to end.
-///
-/// # Errors
-/// Those of the system where the signals can't be handled.
+/// Runs `stop`, with the number of the signal, at the first signal.
 pub fn on_stop(stop: impl Fn(u8) + Send + 'static) -> io::Result<()> {
     let mut signals = Signals::new([SIGINT, SIGTERM])?;
     let handle = move || {
         let mut received = signals.forever();
         if let Some(signal) = received.next() {
-            // Without a thread for it, whoever waits can ask twice.
+            // Without this thread, the user can still send a second signal.
             let _ = thread::Builder::new()
                 .name("end".to_owned())
                 .spawn(move || end_at_last(signal));
             stop(u8::try_from(signal).unwrap_or_default());
         }
         for signal in received {
-            // Whoever asks twice does not want to wait.
+            // A second signal means that the user does not want to wait.
             let _ = emulate_default_handler(signal);
         }
     };

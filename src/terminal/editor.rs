@@ -1,4 +1,4 @@
-//! The prompt: a line that can be edited, with a history and completion.
+//! The prompt: a line editor with history and completion.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -21,29 +21,29 @@ use super::escape::escaped;
 
 /// How many lines the history keeps,
 const HISTORY: usize = 1000;
-/// and the largest file that is read as one, in bytes.
+/// and the largest history file that is read, in bytes.
 const MAX_HISTORY_FILE: u64 = 1024 * 1024;
-/// How many candidates are offered at a time: nobody reads more, and the editor can't show any
-/// number.
+/// How many candidates are offered at a time. Nobody reads more, and the editor can't show an
+/// unlimited number.
 const MOST_CANDIDATES: usize = 200;
-/// How many numbers are known at a time.
+/// How many numbers are remembered.
 const MOST_NUMBERS: usize = 100_000;
 /// How many characters of a title a candidate shows.
 const TITLE_SHOWN: usize = 60;
 
-/// What kind of answer a prompt expects.
+/// The kind of answer that a prompt expects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expected {
-    /// A choice by its number or name, perhaps with its object.
+    /// A choice by its number or name, perhaps with an argument.
     Choice,
     /// The number of an RFC.
     Number,
-    /// Anything else, which neither is completed nor goes into the history.
+    /// Anything else. It is not completed and not added to the history.
     Text,
 }
 
-/// What can be completed: the names of choices, and numbers with their titles. Clones are handles
-/// to the same one.
+/// What completion offers: the names of choices, and RFC numbers with their titles. Clones share
+/// the same state.
 #[derive(Debug, Clone, Default)]
 pub struct Vocabulary(Arc<Mutex<Words>>);
 
@@ -54,12 +54,12 @@ struct Words {
 }
 
 impl Vocabulary {
-    /// The names of choices.
+    /// Sets the names of the choices.
     pub fn set_choices<'a>(&self, choices: impl IntoIterator<Item = &'a str>) {
         self.lock().choices = choices.into_iter().map(str::to_owned).collect();
     }
 
-    /// Numbers that are known from now on, each with its title.
+    /// Adds numbers, each with its title.
     pub fn add_numbers(&self, numbers: impl Iterator<Item = (u32, String)>) {
         let mut words = self.lock();
         for (number, title) in numbers {
@@ -70,7 +70,7 @@ impl Vocabulary {
         }
     }
 
-    /// Where in `line` the word that is completed begins, and what it may become.
+    /// The position in `line` of the word to complete, and its candidates.
     fn complete(&self, line: &str, expected: Expected) -> (usize, Vec<Pair>) {
         let start = line.rfind(' ').map_or(0, |space| space + 1);
         let word = line.get(start..).unwrap_or_default().to_ascii_lowercase();
@@ -110,7 +110,7 @@ fn pair(replacement: &str, display: &str) -> Pair {
     }
 }
 
-/// Reads lines that a person types.
+/// Reads lines from a person at a terminal.
 pub struct Editor {
     lines: rustyline::Editor<Completion, FileHistory>,
     history: Option<PathBuf>,
@@ -126,10 +126,8 @@ impl std::fmt::Debug for Editor {
 }
 
 impl Editor {
-    /// An editor at the screen, with the history of the runs before in the file `history`.
-    ///
-    /// # Errors
-    /// Those of the terminal, where it can't be used for this.
+    /// An editor on the screen, with the history of earlier runs in the file `history`. Fails if
+    /// the terminal can't be used.
     pub fn open(
         screen: Screen,
         vocabulary: Vocabulary,
@@ -139,7 +137,7 @@ impl Editor {
             .completion_type(CompletionType::List)
             .max_history_size(HISTORY)?
             .history_ignore_dups(true)?
-            // A session that is pasted is as many answers as it has lines.
+            // Each line of a pasted session is a separate answer.
             .bracketed_paste(false)
             .build();
         let mut editor = rustyline::Editor::with_config(config)?;
@@ -149,13 +147,14 @@ impl Editor {
             has_text: Cell::new(false),
         }));
         if let Some(folder) = history.as_deref().and_then(Path::parent) {
-            // Where it can't be made, the history is not kept, which is no reason to fail.
+            // If the folder can't be created, there is no saved history, which is no reason to
+            // fail.
             let _ = fs::create_dir_all(folder);
         }
         let history = history.filter(|history| is_usable(history));
         if let Some(history) = &history {
             let _ = editor.load_history(history);
-            // The editor can't show control characters, and we write none.
+            // The editor can't show control characters, and we print none in a prompt.
             if editor
                 .history()
                 .iter()
@@ -165,7 +164,7 @@ impl Editor {
             }
         }
         for key in ['v', 'q'] {
-            // Nor can it take them as they are.
+            // Nor can it take them as input.
             editor.bind_sequence(KeyEvent::ctrl(key), Cmd::Noop);
         }
         screen.print_above_with(editor.create_external_printer()?);
@@ -176,8 +175,8 @@ impl Editor {
         })
     }
 
-    /// Reads an answer; `None` is the end. Ctrl-C clears the line, and is the end where it comes
-    /// twice in a row.
+    /// Reads an answer; `None` means the end of input. Ctrl-C clears the line, and ends the input
+    /// if pressed twice in a row.
     pub fn read(&mut self, prompt: &str, expected: Expected) -> Option<String> {
         if let Some(helper) = self.lines.helper_mut() {
             helper.expected = expected;
@@ -204,14 +203,14 @@ impl Editor {
                     was_interrupted = true;
                     self.forget_text();
                 }
-                // What is not UTF-8 is no answer, and no end either.
+                // A line that is not UTF-8 is neither an answer nor the end.
                 Err(ReadlineError::Io(error)) if error.kind() == io::ErrorKind::InvalidData => {}
                 Err(_) => return None,
             }
         }
     }
 
-    /// Whether something was typed into the line that was read last.
+    /// Whether text was typed into the last line.
     fn had_text(&self) -> bool {
         let helper = self.lines.helper();
         helper.is_some_and(|helper| helper.has_text.get())
@@ -236,7 +235,7 @@ impl Editor {
     }
 }
 
-/// Whether a file can be a history: one that is not there yet, or a file of no great size.
+/// Whether a file can be the history: it is missing, or not too large.
 fn is_usable(history: &Path) -> bool {
     match fs::metadata(history) {
         Ok(found) => found.is_file() && found.len() <= MAX_HISTORY_FILE,
@@ -244,11 +243,11 @@ fn is_usable(history: &Path) -> bool {
     }
 }
 
-/// Completion, and nothing else of what an editor can do.
+/// Only completion; the editor's other helper features are unused.
 struct Completion {
     vocabulary: Vocabulary,
     expected: Expected,
-    /// Whether something was typed.
+    /// Whether text was typed.
     has_text: Cell<bool>,
 }
 
@@ -266,7 +265,7 @@ impl Completer for Completion {
     }
 }
 
-/// There are no hints. But this is where a helper sees each change of the line.
+/// This gives no hints, but it is where a helper sees each change of the line.
 impl Hinter for Completion {
     type Hint = String;
 
@@ -294,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn choices_and_numbers_are_completed_where_they_stand() {
+    fn choices_and_numbers_are_completed_in_place() {
         use Expected::{Choice, Number, Text};
         assert_eq!(completions("l", Choice), ["lookup", "list"]);
         assert_eq!(
@@ -309,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn however_much_a_stranger_lists_few_candidates_are_offered_and_none_commands_the_terminal() {
+    fn long_lists_from_strangers_give_few_candidates_and_none_controls_the_terminal() {
         let vocabulary = Vocabulary::default();
         let title = "\u{202e}x".repeat(500);
         vocabulary.add_numbers((1..=300_000).map(|number| (number, title.clone())));

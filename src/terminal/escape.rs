@@ -1,8 +1,8 @@
-//! Text from strangers, made harmless for a terminal.
+//! Makes text from strangers harmless for a terminal.
 
 use std::fmt::Write;
 
-/// `text` with everything escaped that could command a terminal or pass for something else.
+/// `text` with everything escaped that could control a terminal or imitate something else.
 pub(crate) fn escaped(text: &[u8], is_message: bool) -> String {
     let mut shown = String::with_capacity(text.len() + 2);
     let mut begins_line = true;
@@ -28,7 +28,7 @@ pub(crate) fn escaped(text: &[u8], is_message: bool) -> String {
     shown
 }
 
-/// A JSON text in which such characters are escaped as JSON does it.
+/// JSON text with such characters escaped in the JSON way.
 pub(crate) fn escaped_json(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
@@ -44,8 +44,8 @@ pub(crate) fn escaped_json(text: &str) -> String {
     shown
 }
 
-/// Characters that change the order or the place of others, or are not seen: bidirectional marks and
-/// controls, joiners, fillers, separators, tags, the byte-order mark.
+/// Characters that reorder or move others, or are invisible: bidirectional marks and controls,
+/// joiners, fillers, separators, tags, the byte-order mark.
 fn is_invisible(c: char) -> bool {
     matches!(c, '\u{ad}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
         | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}'

@@ -1,7 +1,7 @@
-//! The person in front of it: the prompt, tables, the bars of downloads, colour.
+//! The user's terminal: prompt, tables, progress bars, color.
 //!
-//! None of it is part of a printout. It is there on a terminal, and where there is none, nothing
-//! of it is, so that what goes through a pipe is exact.
+//! None of this is part of a printout, and none of it appears without a terminal, so what goes
+//! through a pipe is exact.
 
 mod editor;
 pub(crate) mod escape;

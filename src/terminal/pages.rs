@@ -1,4 +1,4 @@
-//! Records as a table that a person can read, a screen at a time.
+//! Shows records as a table, one screen at a time.
 
 use comfy_table::{
     CellAlignment, ColumnConstraint, ContentArrangement, Row, Table, Width, presets,
@@ -6,21 +6,22 @@ use comfy_table::{
 
 use super::Size;
 
-/// The lines of a page that are no rows: the header with its rule, and the prompt below.
+/// The lines of a page that are not rows: the header, its rule, and the prompt below.
 const OTHER_LINES: u16 = 4;
 
-/// What a table has in one column.
+/// A column of a table.
 #[derive(Debug, Clone, Copy)]
 pub struct Column {
-    /// What stands above it.
+    /// Its heading.
     pub name: &'static str,
-    /// Whether it is cut where the screen is too narrow. Numbers are not: half a number is wrong.
+    /// Whether it is cut if the screen is too narrow. Numbers are not, because half a number is
+    /// wrong.
     pub may_be_cut: bool,
-    /// Whether it holds numbers, which stand at the right.
+    /// Whether it holds numbers, which are right-aligned.
     pub is_number: bool,
 }
 
-/// Makes tables of `rows`, each of which fits the screen.
+/// Splits `rows` into tables that each fit the screen.
 pub fn pages(columns: &[Column], rows: &[Vec<String>], size: Size) -> impl Iterator<Item = String> {
     let height = usize::from(size.rows.saturating_sub(OTHER_LINES).max(1));
     rows.chunks(height)

@@ -1,4 +1,4 @@
-//! Bars for downloads that take their time.
+//! Progress bars for downloads.
 
 use std::collections::HashMap;
 use std::io::{self, Write};
@@ -16,34 +16,34 @@ use super::Screen;
 use super::queue::Queue;
 use crate::event::{Event, Reader, Step, Topic, Topics};
 
-/// What takes no longer than this is not worth a bar: most RFCs are there before it is drawn.
+/// Shorter downloads get no bar: most RFCs are complete before it would be drawn.
 const PATIENCE: Duration = Duration::from_millis(300);
-/// How often a bar is drawn again.
+/// How often a bar is redrawn.
 const TICK: Duration = Duration::from_millis(100);
-/// How often all bars together are drawn, in a second.
+/// How often all bars together are redrawn, per second.
 const FRAMES: u8 = 20;
 
 const OF_ONE: &str = "{msg} {bar:20} {bytes}/{total_bytes} {bytes_per_sec} {eta} left";
 const WITHOUT_LENGTH: &str = "{msg} {spinner} {bytes} {bytes_per_sec}";
 const OF_MANY: &str = "{pos} of {len}, {msg}";
 
-/// Shows how downloads go on, on standard error and on a terminal only. Clones are handles to the
-/// same bars.
+/// Shows the progress of downloads, on standard error if it is a terminal. Clones share the same
+/// bars.
 #[derive(Debug, Clone)]
 pub struct Progress(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
     bars: MultiProgress,
-    /// Those of single downloads, by their number.
+    /// The bars of single downloads, by download number.
     single: Mutex<HashMap<u64, Bar>>,
-    /// That of several downloads, and how many bytes they have.
+    /// The bar of several downloads, and how many bytes they have received.
     all: Mutex<Option<ProgressBar>>,
     bytes: AtomicU64,
 }
 
 impl Progress {
-    /// Shows bars on the screen.
+    /// Progress bars on the screen.
     pub fn new(screen: &Screen) -> Self {
         Self(Arc::new(Shared {
             bars: screen.bars().clone(),
@@ -53,7 +53,7 @@ impl Progress {
         }))
     }
 
-    /// Shows also how many of `count` downloads are done, until this is dropped.
+    /// Also shows how many of `count` downloads are done, until the result is dropped.
     #[must_use]
     pub fn of(&self, count: usize) -> Several {
         let bar = ProgressBar::hidden().with_style(style(OF_MANY));
@@ -67,7 +67,7 @@ impl Progress {
         }
     }
 
-    /// Writes something while no bar is in its way.
+    /// Writes something while no bar is in the way.
     pub fn aside<T>(&self, write: impl FnOnce() -> T) -> T {
         self.0.bars.suspend(write)
     }
@@ -119,14 +119,14 @@ impl Reader for Progress {
             Step::Moved(bytes) => self.moved(*id, *bytes),
             Step::Done { .. } | Step::Failed { .. } | Step::GivenUp => {
                 let bar = locked(&self.0.single).remove(id);
-                // It is waited for without the lock.
+                // This waits without holding the lock.
                 drop(bar);
             }
         }
     }
 }
 
-/// Shows how many of several downloads are done. It goes away when it is dropped.
+/// Shows how many of several downloads are done. It disappears when dropped.
 #[derive(Debug)]
 pub struct Several {
     progress: Progress,
@@ -134,7 +134,7 @@ pub struct Several {
 }
 
 impl Several {
-    /// One of them is done, in whatever way.
+    /// Counts one download as done, successful or not.
     pub fn one_done(&self) {
         self.bar.line.inc(1);
     }
@@ -147,7 +147,7 @@ impl Drop for Several {
 }
 
 fn style(template: &str) -> ProgressStyle {
-    // The templates are constants, which a test tries.
+    // The templates are constants, and tested.
     let style = ProgressStyle::with_template(template);
     style.unwrap_or_else(|_| ProgressStyle::default_bar())
 }
@@ -156,16 +156,17 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A bar. It goes away when it is dropped.
+/// A bar. It disappears when dropped.
 #[derive(Debug)]
 struct Bar {
     line: ProgressBar,
-    /// What shows it: told that the bar is done, and waited for, so that nothing is drawn after.
+    /// The thread that draws it. It is told when the bar is done and then joined, so nothing is
+    /// drawn later.
     shown_by: Option<(Sender<()>, JoinHandle<()>)>,
 }
 
 impl Bar {
-    /// A bar that is shown once it is worth it: a download that hangs shows it as well.
+    /// A bar that appears once the download is slow enough, even if no byte arrives.
     fn show_later(bars: &MultiProgress, line: ProgressBar, place: Option<usize>) -> Self {
         if bars.is_hidden() {
             let shown_by = None;
@@ -182,12 +183,12 @@ impl Bar {
                 None => bars.add(shown),
             };
             shown.enable_steady_tick(TICK);
-            // It never gets anything but the end.
+            // The only message is the end of the channel.
             let _ = wait.recv();
             shown.finish_and_clear();
             bars.remove(&shown);
         };
-        // Without a thread there is no bar, and the download goes on.
+        // Without the thread there is no bar, but the download goes on.
         let thread = thread::Builder::new().name("bar".to_owned()).spawn(show);
         let shown_by = thread.ok().map(|thread| (done, thread));
         Self { line, shown_by }
@@ -203,8 +204,8 @@ impl Drop for Bar {
     }
 }
 
-/// Where bars are drawn, if standard error is a terminal: behind what waits for it, so that drawing
-/// never waits. indicatif holds its locks while it draws, and downloads need them.
+/// Where bars are drawn, if standard error is a terminal: through its queue, so that drawing never
+/// blocks. indicatif holds locks while it draws, and downloads need them.
 pub(super) fn canvas(queue: Queue) -> ProgressDrawTarget {
     let terminal = Term::read_write_pair(io::stdin(), Canvas(queue));
     ProgressDrawTarget::term(terminal, FRAMES)
@@ -234,7 +235,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_templates_are_right() {
+    fn the_templates_are_valid() {
         for template in [OF_ONE, WITHOUT_LENGTH, OF_MANY] {
             assert!(ProgressStyle::with_template(template).is_ok(), "{template}");
         }

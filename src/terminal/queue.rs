@@ -1,5 +1,5 @@
-//! A stream that is written by a thread of its own, so that a terminal that is stopped, a pipe that
-//! nobody reads or a slow disk holds up nobody. When too much waits, more is left out and counted.
+//! Writes a stream in its own thread, so that a stopped terminal, a pipe that nobody reads or a
+//! slow disk blocks nobody. If too much is waiting, further text is dropped and counted.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -8,15 +8,15 @@ use std::time::Duration;
 
 use indicatif::MultiProgress;
 
-/// How much may wait to be written, in bytes, before more is left out. A text that is larger itself
-/// is not left out for that.
+/// How many bytes may wait to be written before further text is dropped. A single larger text is
+/// not dropped.
 pub(crate) const MOST_WAITING: usize = 16 * 1024 * 1024;
 
-/// A stream, and what waits to be written to it. Clones are handles to the same one.
+/// A stream, and the text that waits to be written to it. Clones share the same queue.
 #[derive(Clone)]
 pub struct Queue {
     shared: Arc<Shared>,
-    /// What is drawn on the same terminal, and makes way for text.
+    /// Bars on the same terminal, which make way for text.
     bars: Option<MultiProgress>,
 }
 
@@ -29,11 +29,11 @@ struct Shared {
 #[derive(Default)]
 struct State {
     waiting: String,
-    /// Whether the thread writes what waited before.
+    /// Whether the thread is writing earlier text.
     is_busy: bool,
-    /// Whether the stream takes nothing any more: its reader is gone, or its disk is full.
+    /// Whether writing has failed: the reader is gone, or the disk is full.
     is_broken: bool,
-    /// How many texts were left out since the last one that was not.
+    /// How many texts were dropped since the last one that was kept.
     left_out: u64,
 }
 
@@ -44,8 +44,8 @@ impl std::fmt::Debug for Queue {
 }
 
 impl Queue {
-    /// Writes to `out` from now on. The first error is the last: `failed` is told of it, and what
-    /// is pushed after it is thrown away. Without a thread for it the queue is broken at once.
+    /// Starts writing to `out`. `failed` is called with the first write error, and all later text
+    /// is discarded. If no thread can be started, the queue is broken at once.
     pub fn start(
         out: impl Write + Send + 'static,
         failed: impl FnOnce(&io::Error) + Send + 'static,
@@ -66,7 +66,7 @@ impl Queue {
         }
     }
 
-    /// Puts a text, in parts, behind what waits already. Says whether there was room for it.
+    /// Appends a text, in parts. Returns whether there was room for it.
     pub fn push(&self, parts: &[&str]) -> bool {
         match &self.bars {
             Some(bars) => bars.suspend(|| self.shared.push(parts)),
@@ -74,21 +74,20 @@ impl Queue {
         }
     }
 
-    /// Waits until all is written, at most `time`. What can't be written in time is lost: nobody
-    /// reads it.
+    /// Waits at most `time` until everything is written. The rest is lost, because nobody reads it.
     pub fn finish(&self, time: Duration) {
         let at_work = |state: &mut State| state.is_busy || !state.waiting.is_empty();
         let (shared, state) = (&self.shared, self.shared.lock());
         let _ = shared.changed.wait_timeout_while(state, time, at_work);
     }
 
-    /// Whether the stream takes nothing any more.
+    /// Whether writing has failed.
     pub fn is_broken(&self) -> bool {
         self.shared.lock().is_broken
     }
 }
 
-/// For the log, which knows no other streams. It never fails.
+/// For the log, which needs a `Write`. It never fails.
 impl Write for Queue {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.push(&[&String::from_utf8_lossy(bytes)]);
@@ -109,7 +108,7 @@ impl Shared {
         }
         let left_out = std::mem::take(&mut state.left_out);
         if left_out > 0 {
-            let line = format!("... {left_out} printouts left out: they were not read in time\n");
+            let line = format!("... {left_out} printouts dropped: output not read in time\n");
             state.waiting.push_str(&line);
         }
         state.waiting.extend(parts.iter().copied());
@@ -118,8 +117,8 @@ impl Shared {
         true
     }
 
-    /// The life of the thread, up to an error. Each write takes all that waits, so that many small
-    /// texts cost few writes.
+    /// The main loop of the thread, until an error. Each write takes all waiting text, so that many
+    /// small texts cost few writes.
     fn write_to(&self, mut out: impl Write) -> io::Error {
         loop {
             let idle = |state: &mut State| state.waiting.is_empty();
@@ -159,7 +158,7 @@ pub(crate) mod testing {
     pub(crate) struct Paper(Arc<Mutex<Vec<u8>>>);
 
     impl Paper {
-        /// What is written on it.
+        /// The text written so far.
         pub(crate) fn text(&self) -> String {
             String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
         }
@@ -175,7 +174,7 @@ pub(crate) mod testing {
         }
     }
 
-    /// A terminal that was stopped: writing to it waits until the test lets it go on.
+    /// A stopped terminal: writing blocks until the test lets it continue.
     pub(crate) struct Stopped(pub(crate) Receiver<()>, pub(crate) Paper);
 
     impl Write for Stopped {
@@ -217,7 +216,7 @@ mod tests {
         assert!(text.len() <= 2 * MOST_WAITING, "{}", text.len());
         let rest = text.trim_start_matches(['x', '\n']);
         let expected = format!(
-            "... {} printouts left out: they were not read in time\nafterwards\n",
+            "... {} printouts dropped: output not read in time\nafterwards\n",
             40 - taken
         );
         assert_eq!(rest, expected);

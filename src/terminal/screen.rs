@@ -1,4 +1,4 @@
-//! The terminal as the one place where a prompt, printouts, the log and bars meet.
+//! The terminal, shared by prompt, printouts, log and progress bars.
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
@@ -19,25 +19,24 @@ use super::style;
 /// Columns and rows of a terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Size {
-    /// How many characters fit a line.
+    /// The characters per line.
     pub columns: u16,
-    /// How many lines fit the screen.
+    /// The number of lines.
     pub rows: u16,
 }
 
 impl Size {
-    /// What a terminal has that does not say.
+    /// The size of a terminal that reports none.
     const USUAL: Self = Self {
         columns: 80,
         rows: 24,
     };
 }
 
-/// The terminal, or what stands in its place: standard output and standard error, each of which is
-/// a [`Queue`], so that nobody waits for it. Clones are handles to the same one.
+/// The terminal: standard output and standard error, each a [`Queue`], so that nobody waits for it.
+/// Clones share the same state.
 ///
-/// While somebody types at the prompt, what is written appears above it; while bars are drawn, it
-/// appears above them.
+/// Text appears above the prompt while somebody types, and above bars while they are drawn.
 #[derive(Clone, Default)]
 pub struct Screen(Arc<Shared>);
 
@@ -50,7 +49,7 @@ struct Shared {
 struct Streams {
     out: Queue,
     err: Queue,
-    /// What is drawn where standard error is.
+    /// Progress bars, on standard error.
     bars: MultiProgress,
 }
 
@@ -58,7 +57,8 @@ struct Streams {
 struct Prompt {
     /// Writes above the prompt.
     above: Mutex<Option<Box<dyn ExternalPrinter + Send>>>,
-    /// Held while something is written without a prompt, so that none appears in the middle.
+    /// Whether somebody types at the prompt. Locked during other writes, so that no prompt appears
+    /// in the middle.
     is_there: Mutex<bool>,
 }
 
@@ -69,13 +69,13 @@ impl std::fmt::Debug for Screen {
 }
 
 impl Screen {
-    /// Whether a person types and sees the printout here.
+    /// Whether a person uses this terminal for input and output.
     pub fn is_interactive(&self) -> bool {
         let can_edit = std::env::var_os("TERM").is_some_and(|term| term != "dumb");
         io::stdin().is_terminal() && io::stdout().is_terminal() && can_edit
     }
 
-    /// How large it is now.
+    /// The current size.
     pub fn size(&self) -> Size {
         match tcgetwinsize(stdio::stdout()) {
             Ok(size) if size.ws_col > 0 && size.ws_row > 0 => Size {
@@ -96,24 +96,24 @@ impl Screen {
         self.streams().err.clone()
     }
 
-    /// Says something on standard error, in one line.
+    /// Prints a line on standard error.
     pub fn say(&self, what: impl Display) {
         self.say_after("", &what);
     }
 
-    /// Says there that something is not as it should be.
+    /// Prints a warning on standard error.
     pub fn warn(&self, what: impl Display) {
         self.say_after(&style::warning(&io::stderr()), &what);
     }
 
-    /// Says there what has failed.
+    /// Prints an error on standard error.
     pub fn error(&self, what: impl Display) {
         self.say_after(&style::error(&io::stderr()), &what);
     }
 
-    /// Says there that an output of the program takes nothing any more.
+    /// Warns that an output of the program failed.
     pub(crate) fn cannot_print(&self, name: &str, error: &io::Error) {
-        self.warn(format_args!("cannot print any more to {name}: {error}"));
+        self.warn(format_args!("output to {name} has stopped: {error}"));
     }
 
     fn say_after(&self, word: &str, what: &dyn Display) {
@@ -127,8 +127,8 @@ impl Screen {
         &self.streams().bars
     }
 
-    /// Both streams are started with the first use of one. Where they are the same terminal, pipe
-    /// or file, they are one queue, so that what is written comes in its order.
+    /// Both streams start with the first use of one. If they are the same terminal, pipe or file,
+    /// they share one queue to keep the order of writing.
     fn streams(&self) -> &Streams {
         self.0.streams.get_or_init(|| {
             let screen = self.clone();
@@ -142,7 +142,7 @@ impl Screen {
             let err = if is_one {
                 out.clone()
             } else {
-                // Where standard error is gone, so is whoever would have read it.
+                // If standard error fails, nobody is left to read a message about it.
                 Queue::start(io::stderr(), |_| {})
             };
             let bars = MultiProgress::with_draw_target(canvas(err.clone()));
@@ -160,13 +160,13 @@ impl Screen {
         *locked(&self.0.prompt.above) = Some(Box::new(printer));
     }
 
-    /// Whether somebody types at the prompt from now on.
+    /// Sets whether somebody types at the prompt.
     pub fn prompt(&self, is_there: bool) {
         *locked(&self.0.prompt.is_there) = is_there;
     }
 }
 
-/// Whether two streams lead to the same place.
+/// Whether two streams are the same terminal, pipe or file.
 fn are_one(one: BorrowedFd<'_>, other: BorrowedFd<'_>) -> bool {
     let place = |stream| fstat(stream).map(|found| (found.st_dev, found.st_ino));
     matches!((place(one), place(other)), (Ok(one), Ok(other)) if one == other)
@@ -176,7 +176,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Standard output on a terminal, whose text appears above the prompt.
+/// Standard output on a terminal, with text above the prompt.
 struct AbovePrompt(Screen);
 
 impl Write for AbovePrompt {
@@ -184,7 +184,7 @@ impl Write for AbovePrompt {
         let Prompt { above, is_there } = &self.0.0.prompt;
         let is_there = locked(is_there);
         if *is_there {
-            // The prompt must be able to go while this waits for it.
+            // The prompt must be able to end while this waits.
             drop(is_there);
             if let Some(printer) = locked(above).as_mut() {
                 let text = String::from_utf8_lossy(bytes).into_owned();
@@ -203,13 +203,13 @@ impl Write for AbovePrompt {
     }
 }
 
-/// How the terminal was set before the prompt changed it; set so again when dropped, for a signal
+/// The terminal modes before the prompt changed them. They are restored on drop, because a signal
 /// can end a program in the middle of a line.
 #[derive(Debug)]
 pub struct Modes(Option<Termios>);
 
 impl Modes {
-    /// The modes as they are.
+    /// The current modes.
     pub fn save() -> Self {
         Self(tcgetattr(stdio::stdin()).ok())
     }
@@ -218,7 +218,7 @@ impl Modes {
 impl Drop for Modes {
     fn drop(&mut self) {
         if let Some(modes) = &self.0 {
-            // A terminal that has gone away needs no modes.
+            // A closed terminal needs no modes.
             let _ = tcsetattr(stdio::stdin(), OptionalActions::Now, modes);
         }
     }

@@ -1,4 +1,4 @@
-//! Colour, for our own lines on a terminal and for nothing else.
+//! Color, only for our own lines and only on a terminal.
 
 use std::borrow::Cow;
 use std::io;
@@ -7,47 +7,46 @@ use anstream::stream::RawStream;
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 
-/// Whether this output may have colour: it is a terminal, and neither `NO_COLOR` nor its
-/// relatives say otherwise.
-pub fn has_colour(stream: &impl RawStream) -> bool {
+/// Whether this output may have color: it is a terminal, and neither `NO_COLOR` nor a similar
+/// variable forbids it.
+pub fn has_color(stream: &impl RawStream) -> bool {
     stream.is_terminal() && AutoStream::choice(stream) != ColorChoice::Never
 }
 
-/// A line of ours with its tag, as `[PEER]`, in colour where standard output may have some. What
-/// follows the tag is never touched.
+/// A line that starts with a tag such as `[PEER]`, with the tag in color if standard output may
+/// have color. The rest is unchanged.
 pub fn tagged(line: &str) -> Cow<'_, str> {
     let Some(end) = line.find("] ").filter(|_| line.starts_with('[')) else {
         return line.into();
     };
-    if !has_colour(&io::stdout()) {
+    if !has_color(&io::stdout()) {
         return line.into();
     }
     let (tag, rest) = line.split_at(end + 1);
-    let colour = match tag {
+    let color = match tag {
         "[UPLOAD]" => AnsiColor::Green,
         "[DOWNLOAD]" => AnsiColor::Magenta,
         _ => AnsiColor::Cyan,
     };
-    let style = Style::new().fg_color(Some(colour.into()));
+    let style = Style::new().fg_color(Some(color.into()));
     format!("{style}{tag}{style:#}{rest}").into()
 }
 
-/// A word before something that is said to a person, as `error:`, in colour where `stream` may have
-/// some.
-fn word(word: &str, colour: AnsiColor, stream: &impl RawStream) -> String {
-    if !has_colour(stream) {
+/// A word such as `error:` before a message, in color if `stream` may have color.
+fn word(word: &str, color: AnsiColor, stream: &impl RawStream) -> String {
+    if !has_color(stream) {
         return word.to_owned();
     }
-    let style = colour.on_default().bold();
+    let style = color.on_default().bold();
     format!("{style}{word}{style:#}")
 }
 
-/// What begins a warning.
+/// The start of a warning.
 pub(crate) fn warning(stream: &impl RawStream) -> String {
     word("warning:", AnsiColor::Yellow, stream)
 }
 
-/// What begins an error.
+/// The start of an error message.
 pub(crate) fn error(stream: &impl RawStream) -> String {
     word("error:", AnsiColor::Red, stream)
 }

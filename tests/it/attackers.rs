@@ -70,7 +70,7 @@ fn record_flood_ends_at_the_limit_and_the_connection_stays() {
     client.receive(BAD);
     client.add(2, "new", "vm", 9);
     server.expect(
-        "[SERVER] Answering 400: a peer may have 2 records, and this one has them\n\
+        "[SERVER] Answering 400: limit of 2 records reached\n\
          [SERVER] Response to ",
     );
 }

@@ -61,7 +61,7 @@ fn fetched(rows: &[Vec<String>]) -> BTreeMap<String, String> {
     fetched
 }
 
-/// The curves of a picture by their colours, once its tags are found to be in order.
+/// The curves of a picture by their colors, once its tags are found to be in order.
 #[track_caller]
 fn curves(svg: &str) -> usize {
     let mut open = Vec::new();
@@ -76,9 +76,9 @@ fn curves(svg: &str) -> usize {
     }
     assert!(open.is_empty(), "{open:?}");
     let curves = svg.split("<polyline fill=\"none\" opacity=\"1\" stroke=\"");
-    let colours: BTreeSet<_> = curves.skip(1).map(|curve| &curve[..7]).collect();
+    let colors: BTreeSet<_> = curves.skip(1).map(|curve| &curve[..7]).collect();
     // One is that of the axes.
-    colours.len() - 1
+    colors.len() - 1
 }
 
 #[test]

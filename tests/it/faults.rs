@@ -60,7 +60,7 @@ fn a_server_without_room_is_tried_again() {
     let folder = folder(&[("rfc1.txt", b"one")]);
     let mut peer = peer("peer", server.port, folder.path(), &[]);
     peer.expect("503 Service Unavailable\n\n\n");
-    peer.expect(": it has no room for one more peer (503). Still sharing; will reconnect.\n");
+    peer.expect(": it is full (503). Still sharing; will reconnect.\n");
     drop(inside);
     peer.expect(" again, registered 1 of 1 RFC(s)\n");
 }
@@ -96,7 +96,7 @@ fn files_that_come_are_registered_and_files_that_go_are_said() {
     assert_eq!(listed(&server), [2, 1]);
     fs::remove_file(folder.path().join("rfc1.txt")).unwrap();
     let gone = format!(
-        "[PEER] RFC 1 is gone from {}; others will get 404 Not Found.\n",
+        "[PEER] The file of RFC 1 disappeared from {}; others will get 404 Not Found.\n",
         folder.path().display()
     );
     peer.expect(&gone);
@@ -161,7 +161,7 @@ fn a_file_truncated_during_an_upload_ends_that_upload_only() {
         .set_len(1000)
         .unwrap();
     assert!(client.rest().len() < 20_000_000);
-    peer.expect("[UPLOAD] RFC 1 was not sent whole to 127.0.0.1:");
+    peer.expect("[UPLOAD] RFC 1 was not sent completely to 127.0.0.1:");
     other_downloads_go_on(&peer);
 }
 
@@ -170,7 +170,7 @@ fn a_downloader_that_goes_away_ends_its_upload_only() {
     let server = server(&[]);
     let (_folder, mut peer, client) = begun_upload(&server);
     drop(client);
-    peer.expect("[UPLOAD] RFC 1 was not sent whole to 127.0.0.1:");
+    peer.expect("[UPLOAD] RFC 1 was not sent completely to 127.0.0.1:");
     other_downloads_go_on(&peer);
 }
 
@@ -202,7 +202,7 @@ fn a_read_only_folder_fails_one_request_and_no_more() {
     let mut peer = peer_at_menu("peer", server.port, ours.path(), &[]);
     let printed = peer.answer(&["4", "7", ""]);
     assert!(
-        printed.contains("rfc7.txt: it is there and is not a file.\n"),
+        printed.contains("rfc7.txt: it exists and is not a file.\n"),
         "{printed}"
     );
     fs::remove_dir(ours.path().join("rfc7.txt")).unwrap();
@@ -228,7 +228,7 @@ fn a_server_with_standard_output_on_a_full_disk_goes_on() {
     std::io::BufRead::read_line(&mut errors, &mut line).unwrap();
     std::io::BufRead::read_line(&mut errors, &mut line).unwrap();
     assert!(line.contains("Peers reach this server at "), "{line}");
-    assert!(line.contains("cannot print any more"), "{line}");
+    assert!(line.contains("has stopped: "), "{line}");
     assert!(child.try_wait().unwrap().is_none(), "the server still runs");
     child.kill().unwrap();
     child.wait().unwrap();
@@ -243,7 +243,7 @@ fn a_file_that_went_is_not_registered_again() {
     fs::write(folder.path().join("rfc3.txt"), "three").unwrap();
     peer.expect("[PEER] Registering RFC 3: RFC 3\n");
     fs::remove_file(folder.path().join("rfc2.txt")).unwrap();
-    peer.expect("[PEER] RFC 2 is gone from ");
+    peer.expect("[PEER] The file of RFC 2 disappeared from ");
     before.kill();
     let after = server_at(before.port);
     peer.expect(" again, registered 2 of 2 RFC(s)\n");
@@ -308,7 +308,7 @@ fn a_name_that_was_taken_for_a_while_is_registered_later() {
     });
     let folder = folder(&[("rfc1.txt", b"one")]);
     let mut peer = peer_at_menu("peer", index, folder.path(), &[]);
-    assert!(peer.printed().contains("[PEER] RFC 1 is not registered: "));
+    assert!(peer.printed().contains("[PEER] RFC 1 was not registered: "));
     peer.expect(" again, registered 1 of 1 RFC(s)\n");
     assert!(
         requests

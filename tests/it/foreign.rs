@@ -70,7 +70,7 @@ fn a_refused_add_is_said_and_the_others_go_on() {
     let mut peer = peer_at_menu("peer", index, folder.path(), &[]);
     for number in [5, 6] {
         let line = format!(
-            "[PEER] RFC {number} is not registered: the index server refused it with code 400: another peer may have this name and port (--hostname and --upload-port choose others), or the server takes no more RFCs of one peer\n"
+            "[PEER] RFC {number} was not registered: the index server refused the request with code 400: another peer may have this name and port (--hostname and --upload-port choose others), or the limit of RFCs per peer is reached\n"
         );
         assert!(peer.printed().contains(&line));
     }

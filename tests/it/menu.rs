@@ -305,10 +305,8 @@ fn quiet_does_not_call_a_refused_rfc_registered() {
             .contains("[PEER] RFC 1 is registered.\n")
     );
     let printed = peer.answer(&["1", "8", ""]);
-    assert!(
-        printed.contains(
-            "[PEER] RFC 8 is not registered: the index server refused it with code 400: "
-        )
-    );
+    assert!(printed.contains(
+        "[PEER] RFC 8 was not registered: the index server refused the request with code 400: "
+    ));
     assert!(!printed.contains("RFC 8 is registered"), "{printed}");
 }

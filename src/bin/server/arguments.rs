@@ -9,10 +9,10 @@ use p2pci::index::Kind;
 use p2pci::program::{self, VERSION};
 use p2pci::wire::di::TTL;
 
-/// The index server of P2P-CI/1.0, which knows who has which RFC and stores none. Or the registration
-/// server of P2P-DI/1.0, which knows which peers are active.
+/// The index server of P2P-CI/1.0, which knows who has which RFC but stores none, or the
+/// registration server of P2P-DI/1.0, which knows which peers are active.
 ///
-/// Every message that is sent or received is printed. SIGINT (Ctrl-C) or SIGTERM stops the server.
+/// Prints every message that it sends or receives. SIGINT (Ctrl-C) or SIGTERM stops the server.
 #[derive(Debug, Parser)]
 #[command(
     name = "server",
@@ -25,28 +25,28 @@ pub(crate) struct Arguments {
     /// The local address to listen on [default: every IPv6 and IPv4 address]
     #[arg(long, value_name = "ADDR", help_heading = "Address")]
     pub(crate) bind: Option<IpAddr>,
-    /// The port to listen on; 0 takes any free one, which is printed [default: 7734, or 65243 of
+    /// The port to listen on; 0 selects any free port, which is printed [default: 7734; 65243 for
     /// the registration server]
     #[arg(long, value_name = "PORT", help_heading = "Address")]
     pub(crate) port: Option<u16>,
-    /// Whether to be the index server (P2P-CI), or the registration server of peers that keep the
+    /// Whether to run the index server (P2P-CI), or the registration server for peers that keep the
     /// index themselves (P2P-DI)
     #[arg(long, value_name = "KIND", default_value_t = Kind::Central, value_parser = program::index_kind(), help_heading = "Index")]
     pub(crate) index: Kind,
-    /// How long a peer of a distributed index is active without contact
+    /// How long a peer of a distributed index stays active without contact
     #[arg(long, value_name = "SECONDS", default_value_t = TTL, value_parser = clap::value_parser!(u32).range(1..=31_536_000), help_heading = "Index")]
     pub(crate) ttl: u32,
-    /// The file that keeps the peers of a distributed index [default: registrations-PORT.json in the
-    /// state folder of the user, for example ~/.local/state/p2pci]
+    /// The file that stores the peers of a distributed index [default: registrations-PORT.json in
+    /// the user's state directory, for example ~/.local/state/p2pci]
     #[arg(long, value_name = "FILE", help_heading = "Index")]
     pub(crate) state: Option<PathBuf>,
-    /// The most connections at the same time
+    /// The maximum number of connections
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = program::connections(), help_heading = "Limits")]
     pub(crate) max_peers: u32,
-    /// The most connections from one address; loopback is exempt
+    /// The maximum number of connections from one address; loopback is exempt
     #[arg(long, value_name = "N", default_value_t = 1_024, value_parser = program::connections(), help_heading = "Limits")]
     pub(crate) max_peers_per_address: u32,
-    /// The most RFCs that one peer may register
+    /// The maximum number of RFCs that one peer may register
     #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Limits")]
     pub(crate) max_records_per_peer: u32,
     /// How long a request may take from its first byte to its last
@@ -55,10 +55,10 @@ pub(crate) struct Arguments {
     /// How long a peer may stop reading a response before the connection is closed
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..), help_heading = "Limits")]
     pub(crate) send_time: u16,
-    /// Print connection events, no messages
+    /// Print connection events but no messages
     #[arg(short, long, value_parser = FalseyValueParser::new(), help_heading = "Printing")]
     pub(crate) quiet: bool,
-    /// Append every message to FILE as well, whatever is printed
+    /// Also append every message to FILE, regardless of what is printed
     #[arg(long, value_name = "FILE", help_heading = "Printing")]
     pub(crate) transcript: Option<PathBuf>,
     /// Log more to standard error (-v, -vv, -vvv); the variable `RUST_LOG` takes precedence

@@ -1,4 +1,4 @@
-//! A page as blocks of text. It knows as much Markdown as the pages use.
+//! Parses a page into blocks of text. It supports only the Markdown that the pages use.
 
 use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 
@@ -9,20 +9,20 @@ pub(super) enum Block {
     Title(Text),
     /// The heading of a section.
     Heading(Text),
-    /// Lines that may be filled anew.
+    /// Lines that may be refilled.
     Paragraph(Text),
-    /// An item of a list, with what stands before it.
+    /// A list item, with its mark.
     Item(String, Text),
-    /// Lines that stay as they are.
+    /// Preformatted lines.
     Code(String),
     /// Rows of cells. The first row is the header, whose cells may be empty.
     Table(Vec<Vec<Text>>),
 }
 
-/// Words, each part in its face.
+/// Words, each part with its face.
 pub(super) type Text = Vec<(Face, String)>;
 
-/// How words stand out.
+/// How words are set off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Face {
     Plain,
@@ -30,7 +30,7 @@ pub(super) enum Face {
     Code,
 }
 
-/// Words without their faces; code keeps its quotes.
+/// Words without faces; code keeps its quotes.
 pub(super) fn plain(text: &Text) -> String {
     let parts = text.iter().map(|(face, part)| match face {
         Face::Plain | Face::Strong => part.clone(),
@@ -53,7 +53,7 @@ struct Reader {
     blocks: Vec<Block>,
     text: Text,
     is_strong: bool,
-    /// What the next item of the list is numbered with, where it is numbered.
+    /// The number of the next item, in a numbered list.
     number: Option<u64>,
     is_item: bool,
     rows: Vec<Vec<Text>>,
@@ -68,7 +68,7 @@ impl Reader {
             Event::SoftBreak | Event::HardBreak => self.add(Face::Plain, " "),
             Event::Start(tag) => self.start(&tag),
             Event::End(tag) => self.end(tag),
-            // Comments are for whoever reads the source.
+            // Comments are for readers of the source.
             _ => {}
         }
     }
@@ -117,7 +117,7 @@ impl Reader {
         }
     }
 
-    /// A paragraph, which is that of an item where one has begun.
+    /// A paragraph, or the item that has begun.
     fn paragraph(&mut self) {
         let text = std::mem::take(&mut self.text);
         if text.is_empty() {
@@ -143,7 +143,7 @@ impl Reader {
 mod tests {
     use super::*;
 
-    /// What a page has besides is not rendered, or not as it should be.
+    /// Nothing else on a page is rendered correctly.
     #[test]
     fn pages_have_what_can_be_rendered() {
         for page in super::super::PAGES {

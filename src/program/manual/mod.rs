@@ -1,7 +1,7 @@
-//! The manual: the help of the commands, the pages of `src/manual`, man pages, and completions.
+//! The manual: help for the commands, the pages of `src/manual`, man pages, and completions.
 //!
 //! A page is written once, in Markdown. `help TOPIC` prints it, `make install` installs it as a man
-//! page, and rustdoc shows it as a module here. The list of options is clap's.
+//! page, and rustdoc shows it as a module here. clap provides the list of options.
 
 mod markdown;
 mod roff;
@@ -21,7 +21,8 @@ use super::{Failure, VERSION, with_variables};
 use crate::terminal::Screen;
 use text::heading;
 
-/// How wide a page may be: longer lines are hard to read, and shorter ones can't hold a table.
+/// How wide a page may be: longer lines are hard to read, and shorter ones have no room for a
+/// table.
 const WIDTHS: RangeInclusive<u16> = 40..=100;
 
 /// A page of the manual.
@@ -32,7 +33,7 @@ struct Page {
 
 macro_rules! pages {
     ($($topic:ident)*) => {
-        /// All pages, in the order in which they are listed.
+        /// All pages, in listing order.
         const PAGES: &[Page] = &[$(Page {
             topic: stringify!($topic),
             text: include_str!(concat!("../../manual/", stringify!($topic), ".md")),
@@ -47,18 +48,18 @@ macro_rules! pages {
 pages!(session protocol distributed framed scripting options limits security speed);
 
 impl Page {
-    /// What it is about, in a few words.
+    /// A short description.
     fn title(&self) -> &'static str {
         let first = self.text.lines().next().unwrap_or_default();
         first.trim_start_matches(['#', ' '])
     }
 }
 
-/// The command line of a program with everything that it shows: besides its work, what both
-/// programs say about themselves.
+/// The visible command line of a program: its own, and the commands with which both programs
+/// describe themselves.
 fn shown(program: Command) -> Command {
     let mut program = with_variables(program).disable_help_subcommand(true);
-    // This hands global options down to the commands that are there. Those below have no use for
+    // This passes global options down to the existing commands. The ones added below do not need
     // them.
     program.build();
     let name = program.get_name().to_owned();
@@ -70,7 +71,7 @@ fn shown(program: Command) -> Command {
             .arg(argument)
     };
     let shell = Arg::new("SHELL")
-        .help("Which shell")
+        .help("The shell")
         .required(true)
         .value_parser(value_parser!(Shell));
     let completions = command("completions", "Print completions for a shell", shell);
@@ -90,7 +91,7 @@ fn shown(program: Command) -> Command {
     ))
 }
 
-/// The commands of a program, and what each does.
+/// The commands of a program and their descriptions.
 fn commands(program: &Command) -> impl Iterator<Item = (String, String)> {
     program.get_subcommands().map(|command| {
         let about = command.get_about().map(ToString::to_string);
@@ -98,7 +99,7 @@ fn commands(program: &Command) -> impl Iterator<Item = (String, String)> {
     })
 }
 
-/// The command line of a program with everything that it understands.
+/// The whole command line of a program, with hidden commands.
 pub(super) fn understood(program: Command) -> Command {
     let folder = Arg::new("FOLDER").required(true);
     let folder = folder.value_parser(value_parser!(PathBuf));
@@ -106,7 +107,7 @@ pub(super) fn understood(program: Command) -> Command {
     shown(program).subcommand(man.hide(true).arg(folder))
 }
 
-/// Does what a program is asked about itself; `None` where it is asked something else.
+/// Handles the commands that describe the program; `None` for any other.
 pub(super) fn answer<O: CommandFactory>(matches: &ArgMatches) -> Option<Result<(), Failure>> {
     match matches.subcommand()? {
         ("help", arguments) => Some(print(&match arguments.get_one::<String>("NAME") {
@@ -130,17 +131,17 @@ pub(super) fn answer<O: CommandFactory>(matches: &ArgMatches) -> Option<Result<(
     }
 }
 
-/// Writes to standard output, without colour where it may have none.
+/// Writes to standard output, without color if color is off.
 fn print(text: &str) -> Result<(), Failure> {
     let mut out = anstream::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        // A reader that has seen enough is no failure.
+        // A reader that closes the pipe early is not an error.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         written => Ok(written.context("cannot write standard output")?),
     }
 }
 
-/// The commands and the topics.
+/// The list of commands and topics.
 fn overview<O: CommandFactory>() -> String {
     let program = shown(O::command());
     let item = |name: &str, about: &str| format!("  {name:<12} {about}\n");
@@ -165,7 +166,7 @@ fn help_of<O: CommandFactory>(name: &str) -> String {
     format!("{}\n", help.unwrap_or_default().trim_end())
 }
 
-/// A page, and below that of the options all of them.
+/// A page; the page `options` is followed by the list of all options.
 fn page<O: CommandFactory>(page: &Page) -> String {
     let width = Screen::default()
         .size()
@@ -175,7 +176,8 @@ fn page<O: CommandFactory>(page: &Page) -> String {
     if page.topic == "options" {
         let program = with_variables(O::command());
         let mut add = |command: &Command| {
-            // Commands are not told again, nor options again for each command that has them.
+            // Commands are listed elsewhere, and an option inherited by each command is listed
+            // once.
             let command = command
                 .clone()
                 .mut_subcommands(|command| command.hide(true));
@@ -204,11 +206,11 @@ fn completions<O: CommandFactory>(shell: Shell) -> String {
     String::from_utf8_lossy(&script).into_owned()
 }
 
-/// Writes the man pages of a program and its commands, and those of the manual, into a folder,
-/// which is made.
+/// Writes the man pages of a program, its commands and the manual into a folder, which is created
+/// if missing.
 fn write_man_pages<O: CommandFactory>(folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)?;
-    // The pages below are what `help` shows.
+    // The pages below replace that of `help`.
     let program = shown(O::command()).mut_subcommand("help", |help| help.hide(true));
     clap_mangen::generate_to(program, folder)?;
     for page in PAGES {
@@ -231,7 +233,7 @@ fn write_man_pages<O: CommandFactory>(folder: &Path) -> io::Result<()> {
 mod tests {
     use super::*;
 
-    /// What `help` lists are the titles, so they are short and on the first line.
+    /// `help` lists the titles, so each must be short and on the first line.
     #[test]
     fn pages_begin_with_their_title() {
         for page in PAGES {

@@ -1,14 +1,14 @@
-//! A page as the source of a man page.
+//! Renders a page as the source of a man page.
 
 use roff::{Inline, Roff, bold, roman};
 
 use super::markdown::{Block, Face, Text, blocks, plain};
 use super::text::table;
 
-/// How wide tables are: what a man page has on a terminal of 80 columns.
+/// How wide tables are: what man shows on a terminal of 80 columns.
 const TABLE_WIDTH: usize = 70;
 
-/// Renders a page under its name, and names the pages that go with it.
+/// Renders a page under its name, with the names of related pages.
 pub(super) fn roff(name: &str, source: &str, page: &str, others: &str) -> String {
     let mut roff = Roff::new();
     roff.control("TH", [name, "7", source]);
@@ -38,7 +38,7 @@ pub(super) fn roff(name: &str, source: &str, page: &str, others: &str) -> String
     roff.render()
 }
 
-/// Lines that stay as they are.
+/// Preformatted lines.
 fn unfilled(roff: &mut Roff, lines: &str) {
     roff.control("PP", [])
         .control("RS", ["4"])

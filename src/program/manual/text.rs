@@ -1,15 +1,15 @@
-//! A page as text for a terminal, or for whoever reads it through a pipe.
+//! Renders a page as text, for a terminal or a pipe.
 
 use anstyle::Style;
 use comfy_table::{ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle, Width};
 
 use super::markdown::{Block, Text, blocks, plain};
 
-/// How far text stands to the right of its heading.
+/// The indentation of text below its heading.
 const INDENT: usize = 2;
-/// How far code stands to the right of text.
+/// The indentation of code within text.
 const CODE_INDENT: usize = 4;
-/// How far the columns of a table stand apart.
+/// The space between the columns of a table.
 const GAP: u16 = 2;
 
 /// A line that stands out on a terminal.
@@ -18,7 +18,7 @@ pub(super) fn heading(words: &str) -> String {
     format!("{bold}{words}{bold:#}\n")
 }
 
-/// Renders a page in lines of `width` characters at most, except where code has longer ones.
+/// Renders a page in lines of at most `width` characters; only code may be wider.
 pub(super) fn text(page: &str, width: usize) -> String {
     let mut out = String::new();
     let mut was_item = false;
@@ -49,7 +49,7 @@ pub(super) fn text(page: &str, width: usize) -> String {
     out
 }
 
-/// Aligns the cells of a table in columns. Words stay whole where there is room for them.
+/// Aligns the cells of a table in columns. Words stay whole if there is room.
 pub(super) fn table(rows: &[Vec<Text>], width: usize) -> String {
     let cells = |row: &Vec<Text>| row.iter().map(plain).collect::<Vec<_>>();
     let rows: Vec<_> = rows.iter().map(cells).collect();
@@ -78,7 +78,7 @@ pub(super) fn table(rows: &[Vec<Text>], width: usize) -> String {
     table.trim_fmt()
 }
 
-/// Breaks words into lines, which begin below the first word after `mark`.
+/// Breaks words into lines, indented to the first word after `mark`.
 fn fill(out: &mut String, mark: &str, words: &str, width: usize) {
     let mut line = mark.to_owned();
     let blank = " ".repeat(mark.chars().count());

@@ -18,7 +18,7 @@ fn a_transcript_that_can_not_be_written_whole_is_said_with_its_name() {
     let stage = stage();
     let full = stage.ask(&["--transcript", "/dev/full", "lookup", "123"]);
     assert_eq!(full.code, Some(1));
-    let error = "error: not everything could be written to /dev/full\n";
+    let error = "error: could not write everything to /dev/full\n";
     assert!(full.errors.ends_with(error), "{}", full.errors);
 }
 

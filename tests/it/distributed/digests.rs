@@ -11,7 +11,7 @@ fn bytes_that_are_not_those_announced_are_not_saved() {
     let short = "P2P-DI/1.0 200 OK\r\nContent-Length: 9\r\n\r\nseven".to_owned();
     let zeros = format!("SHA-256={}", "0".repeat(64));
     for (answer, code, failure) in [
-        (digest(&zeros), 7, "its bytes have the SHA-256 "),
+        (digest(&zeros), 7, "SHA-256 mismatch: got "),
         (
             digest("sha-256=xyz"),
             6,

@@ -81,8 +81,8 @@ fn whoever_does_not_have_what_it_lists_leads_to_the_next() {
     let (code, errors) = get(&rs, ours.path(), "7");
     assert_eq!(code, Some(0), "{errors}");
     for failure in [
-        "it answers with code 404",
-        "it answers with code 503",
+        "it answered with code 404",
+        "it answered with code 503",
         "without an answer",
     ] {
         assert!(errors.contains(failure), "{errors}");
@@ -113,12 +113,12 @@ fn a_holder_without_room_is_one_that_does_not_deliver() {
     busy.expect("\nGET RFC 7 P2P-DI/1.0\n");
     let printed = peer.answer(&["4", "7", ""]);
     assert!(
-        printed.contains(": it answers with code 503\n"),
+        printed.contains(": it answered with code 503\n"),
         "{printed}"
     );
     let (code, errors) = get(&rs, ours.path(), "7");
     assert!(code == Some(3) || code == Some(5), "{code:?}: {errors}");
-    assert!(errors.contains("it answers with code 503"), "{errors}");
+    assert!(errors.contains("it answered with code 503"), "{errors}");
 }
 
 #[test]

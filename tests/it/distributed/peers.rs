@@ -83,7 +83,7 @@ fn a_silent_peer_stays_active() {
         rs.expect("P2P-DI/1.0 200 OK\n");
         rs.expect("\nTTL: 2\n");
     }
-    assert!(!rs.printed().contains("is not active any more"));
+    assert!(!rs.printed().contains("is no longer active"));
 }
 
 #[test]
@@ -274,11 +274,11 @@ fn a_peer_that_is_killed_is_active_until_its_time_runs_out() {
     let folder = folder(&[]);
     let mut peer = sharing(&rs, folder.path(), &[]);
     peer.kill();
-    let said = rs.expect("is not active any more\n");
+    let said = rs.expect("is no longer active\n");
     assert!(!said.contains("left"), "{said}");
     assert!(
         said.ends_with(&format!(
-            "[SERVER] localhost:{} (cookie 1) is not active any more\n",
+            "[SERVER] localhost:{} (cookie 1) is no longer active\n",
             peer.port
         )),
         "{said}"

@@ -226,14 +226,14 @@ fn a_peer_that_is_silent_for_its_ttl_is_not_active_any_more() {
     let registered =
         |cookie, registrations| registered(cookie, registrations).replace("TTL: 7200", "TTL: 1");
     says(&rs, REGISTER, 50001, None, &registered(1, 1));
-    rs.expect("[SERVER] vm:50001 (cookie 1) is not active any more\n");
+    rs.expect("[SERVER] vm:50001 (cookie 1) is no longer active\n");
     says(&rs, KEEPALIVE, 50001, Some(1), &empty("403 Not Registered"));
     says(&rs, REGISTER, 50002, None, &registered(2, 1));
     says(&rs, PQUERY, 50002, Some(2), NOBODY);
     says(&rs, REGISTER, 50001, Some(1), &registered(1, 2));
     // One that leaves is not said to have gone silent as well.
     says(&rs, LEAVE, 50002, Some(2), &empty("200 OK"));
-    rs.expect("[SERVER] vm:50001 (cookie 1) is not active any more\n");
+    rs.expect("[SERVER] vm:50001 (cookie 1) is no longer active\n");
     let printed = rs.printed();
     assert!(!printed.contains("vm:50002 (cookie 2) is not"), "{printed}");
 }
@@ -278,7 +278,7 @@ fn a_restart_forgets_nobody_whether_it_was_stopped_or_killed() {
         assert_eq!(before.wait().0.success(), signal == Signal::TERM);
 
         let after = keeping(&file);
-        after.expect_error(&format!("3 peer(s) are known from {}\n", file.display()));
+        after.expect_error(&format!("Loaded 3 peer(s) from {}\n", file.display()));
         says(
             &after,
             KEEPALIVE,

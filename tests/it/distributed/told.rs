@@ -87,7 +87,7 @@ fn what_its_holder_no_longer_lists_is_dropped() {
     fs::write(theirs.path().join("rfc9.txt"), "nine").unwrap();
     holder.expect("[PEER] RFC 9 is in the local index: RFC 9\n");
     fs::remove_file(theirs.path().join("rfc8.txt")).unwrap();
-    holder.expect("[PEER] RFC 8 is gone from ");
+    holder.expect("[PEER] The file of RFC 8 disappeared from ");
     peer.answer(&["2", "9999", ""]);
     let told = told(&peer);
     let numbers: Vec<_> = told
@@ -131,7 +131,7 @@ fn an_answer_with_a_wrong_line_is_refused_whole_and_said() {
 fn an_answer_of_another_kind_is_said() {
     let cases = [
         (String::new(), "it closed the connection without an answer"),
-        (empty("503 Busy"), "it answers with code 503"),
+        (empty("503 Busy"), "it answered with code 503"),
         (
             "HTTP/1.1 200 OK\r\n\r\n".to_owned(),
             "which is not a P2P-DI/1.0 response",

@@ -1,4 +1,4 @@
-//! Tables, pages and colour.
+//! Tables, pages and color.
 
 use std::fs;
 
@@ -14,12 +14,12 @@ fn registered(server: u16, numbers: &[u32], title: &str, host: &str) -> Client {
     client
 }
 
-/// The sequences that set colours.
-fn colours(raw: &str) -> Vec<&str> {
+/// The sequences that set colors.
+fn colors(raw: &str) -> Vec<&str> {
     let sequences = raw.split("\u{1b}[").skip(1);
     let ends = |text: &&str| {
         let end = text.find(|c: char| c.is_ascii_alphabetic())?;
-        Some(text.as_bytes()[end] == b'm').filter(|is_colour| *is_colour)
+        Some(text.as_bytes()[end] == b'm').filter(|is_color| *is_color)
     };
     sequences.filter(|text| ends(text).is_some()).collect()
 }
@@ -88,7 +88,7 @@ fn a_table_longer_than_the_screen_is_shown_a_page_at_a_time() {
 }
 
 #[test]
-fn our_tags_have_colour_and_messages_have_none() {
+fn our_tags_have_color_and_messages_have_none() {
     let server = server(&[]);
     let (ours, theirs) = (samples(), samples_of_peer_2());
     let _holder = peer_at_menu("holder", server.port, theirs.path(), &[]);
@@ -104,37 +104,37 @@ fn our_tags_have_colour_and_messages_have_none() {
             "{raw:?}"
         );
         if !variables.is_empty() {
-            assert!(colours(&raw).is_empty(), "{variables:?}: {raw:?}");
+            assert!(colors(&raw).is_empty(), "{variables:?}: {raw:?}");
             continue;
         }
         let mut rest = raw;
         for tag in ["[PEER]", "[UPLOAD]", "[DOWNLOAD]"] {
             let end = format!("{tag}\u{1b}[0m ");
-            let (before, _) = rest.split_once(&end).expect("the tag has colour");
+            let (before, _) = rest.split_once(&end).expect("the tag has color");
             let start = before.rfind("\u{1b}[").unwrap();
-            let coloured = format!("{}{end}", &before[start..]);
-            rest = rest.replace(&coloured, "");
+            let colored = format!("{}{end}", &before[start..]);
+            rest = rest.replace(&colored, "");
             assert!(!rest.contains(&format!("\n{tag}")), "{rest:?}");
         }
-        // There is no other colour, so none in a message.
-        assert!(colours(&rest).is_empty(), "{rest:?}");
+        // There is no other color, so none in a message.
+        assert!(colors(&rest).is_empty(), "{rest:?}");
     }
 }
 
 #[test]
-fn an_error_at_a_terminal_has_colour() {
+fn an_error_at_a_terminal_has_color() {
     let server = server(&[]);
     let empty = folder(&[]);
     let host = format!("127.0.0.1:{}", server.port);
     let lookup = [&options(&host, empty.path())[..], &["lookup", "9"]].concat();
-    for (variables, has_colour) in [(&[][..], true), (&[("NO_COLOR", "1")], false)] {
+    for (variables, has_color) in [(&[][..], true), (&[("NO_COLOR", "1")], false)] {
         let peer = Terminal::start(env!("CARGO_BIN_EXE_peer"), &lookup, (24, 80), variables);
         let (code, lines) = peer.wait();
         assert_eq!(code, 3);
         assert_eq!(lines, ["error: nobody has RFC 9", ""]);
         assert_eq!(
-            !colours(&peer.raw()).is_empty(),
-            has_colour,
+            !colors(&peer.raw()).is_empty(),
+            has_color,
             "{:?}",
             peer.raw()
         );
