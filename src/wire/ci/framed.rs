@@ -112,20 +112,6 @@ mod tests {
     }
 
     #[test]
-    fn get_says_the_port() {
-        let wanted = Get {
-            number: "5".parse().unwrap(),
-            host: "vm".parse().unwrap(),
-            os: Some("Linux 6.1".to_owned()),
-        };
-        let frame = get(&wanted, Port::new(1234).unwrap());
-        assert_eq!(
-            frame.content(),
-            b"GET RFC 5 P2P-CI/1.0\nHOST: vm\nPORT: 1234\nOS: Linux 6.1"
-        );
-    }
-
-    #[test]
     fn what_is_too_long_for_a_frame_loses_whole_lines() {
         let records = "RFC 5 A title of some length vm 1234\r\n".repeat(50_000);
         let content = framed(&format!("P2P-CI/1.0 200 OK\r\n\r\n{records}\r\n"));

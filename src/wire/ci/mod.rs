@@ -10,6 +10,7 @@ pub mod p2s;
 pub mod responses;
 pub mod server;
 
+use super::Dialect;
 use super::protocol::Protocol;
 
 /// The well-known port of the index server (section 1).
@@ -19,3 +20,11 @@ pub const SERVER_PORT: u16 = 7734;
 const PROTOCOL: Protocol = Protocol::Ci;
 /// The version that we speak, as it stands in every start line.
 const VERSION: &str = PROTOCOL.version();
+
+/// A message that is made in text, as it goes over the wire.
+pub(super) fn encode(text: Vec<u8>, dialect: Dialect) -> Vec<u8> {
+    match dialect {
+        Dialect::Text => text,
+        Dialect::Framed => framed::frame(&text).into_bytes(),
+    }
+}

@@ -4,8 +4,7 @@
 use std::fmt;
 use std::io::Write;
 
-use super::framed::frame;
-use super::{PROTOCOL, VERSION};
+use super::{PROTOCOL, VERSION, encode};
 use crate::wire::protocol::{Reject, Status, StatusLine, fields, required, unknown_method};
 use crate::wire::{Dialect, Endpoint, Head, Host, Port, Record, RfcNumber, Title};
 
@@ -116,11 +115,7 @@ impl Request {
 
     /// The request as it goes over the wire.
     pub fn encode(&self, dialect: Dialect) -> Vec<u8> {
-        let text = self.to_bytes();
-        match dialect {
-            Dialect::Text => text,
-            Dialect::Framed => frame(&text).into_bytes(),
-        }
+        encode(self.to_bytes(), dialect)
     }
 
     /// The request in text.
@@ -393,14 +388,6 @@ mod tests {
         ] {
             assert_eq!(Record::parse(wrong), None, "{wrong:?}");
         }
-    }
-
-    #[test]
-    fn a_refusal_ends_with_two_empty_lines() {
-        assert_eq!(
-            refusal(Status::NotFound),
-            b"P2P-CI/1.0 404 Not Found\r\n\r\n\r\n"
-        );
     }
 
     proptest! {

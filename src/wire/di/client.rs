@@ -45,14 +45,14 @@ impl Request {
         }
         // Every request but REGISTER has one.
         let cookie = self.cookie.unwrap_or(Cookie::FIRST);
-        let framed = match self.method {
-            Method::Register => framed::Request::Register(self.peer.clone()),
-            Method::Leave => framed::Request::Leave(cookie),
-            Method::PeerQuery => framed::Request::PeerQuery(cookie),
-            Method::KeepAlive => framed::Request::KeepAlive(cookie),
+        let cookie = format!("Peer-Cookie: {cookie}\r\n");
+        let (method, fields) = match self.method {
+            Method::Register => ("register", format!("port: {}\r\n", self.peer.port)),
+            Method::Leave => ("leave", cookie),
+            Method::PeerQuery => ("pquery", cookie),
+            Method::KeepAlive => ("keepalive", cookie),
         };
-        let frame = framed.to_frame(&self.peer.host, origin.os, origin.date);
-        frame.into_bytes()
+        framed::request(method, &fields, &self.peer.host, origin)
     }
 
     /// Reads the answer to this request, within `time` for its head and as long for its body.
@@ -137,21 +137,54 @@ mod tests {
     }
 
     #[test]
-    fn a_request_in_frames_says_when_it_was_made() {
+    fn requests_are_written_in_both_dialects() {
         let origin = Origin {
             date: SystemTime::UNIX_EPOCH,
             os: "Test 1",
         };
-        let framed = request(Method::Register).encode(Dialect::Framed, origin);
-        let content = "register vm HTTP/1.1\r\nport: 5\r\nHost: vm\r\nOS: Test 1\r\n\
-                       Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n";
-        let expected = format!("{:<10}{content}", content.len());
-        assert_eq!(String::from_utf8(framed).unwrap(), expected);
-        let text = request(Method::Register).encode(Dialect::Text, origin);
-        assert_eq!(
-            text,
-            b"REGISTER Peer P2P-DI/1.0\r\nHost: vm\r\nPort: 5\r\nOS: Test 1\r\n\r\n"
-        );
+        for (method, cookie, text, framed) in [
+            (
+                Method::Register,
+                None,
+                "REGISTER Peer P2P-DI/1.0\r\nHost: vm\r\nPort: 5\r\nOS: Test 1\r\n",
+                "register vm HTTP/1.1\r\nport: 5\r\n",
+            ),
+            (
+                Method::Register,
+                Some(7),
+                "REGISTER Peer P2P-DI/1.0\r\nHost: vm\r\nPort: 5\r\nOS: Test 1\r\nCookie: 7\r\n",
+                "register vm HTTP/1.1\r\nport: 5\r\n",
+            ),
+            (
+                Method::Leave,
+                Some(7),
+                "LEAVE Peer P2P-DI/1.0\r\nHost: vm\r\nPort: 5\r\nCookie: 7\r\nOS: Test 1\r\n",
+                "leave vm HTTP/1.1\r\nPeer-Cookie: 7\r\n",
+            ),
+            (
+                Method::PeerQuery,
+                Some(7),
+                "PQUERY Peer-List P2P-DI/1.0\r\nHost: vm\r\nPort: 5\r\nCookie: 7\r\nOS: Test 1\r\n",
+                "pquery vm HTTP/1.1\r\nPeer-Cookie: 7\r\n",
+            ),
+            (
+                Method::KeepAlive,
+                Some(0),
+                "KEEPALIVE Peer P2P-DI/1.0\r\nHost: vm\r\nPort: 5\r\nCookie: 0\r\nOS: Test 1\r\n",
+                "keepalive vm HTTP/1.1\r\nPeer-Cookie: 0\r\n",
+            ),
+        ] {
+            let request = Request {
+                cookie: cookie.map(Cookie::from),
+                ..request(method)
+            };
+            let written = |dialect| String::from_utf8(request.encode(dialect, origin)).unwrap();
+            assert_eq!(written(Dialect::Text), format!("{text}\r\n"));
+            let date = "Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n";
+            let framed = format!("{framed}Host: vm\r\nOS: Test 1\r\n{date}");
+            let framed = format!("{:<10}{framed}", framed.len());
+            assert_eq!(written(Dialect::Framed), framed);
+        }
     }
 
     #[test]

@@ -7,10 +7,10 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-use super::ResponseError;
 use super::answer::Answer;
 use super::exchange::Timed;
 use super::registration::{ActivePeer, Cookie, Registration};
+use super::{Origin, ResponseError};
 use crate::wire::dates::http_date;
 use crate::wire::frame::{Frame, MAX_FRAME};
 use crate::wire::protocol::{Reject, Status, printable, required};
@@ -87,6 +87,37 @@ impl Request {
         );
         Frame::around(text.as_bytes())
     }
+}
+
+/// Whether a head is one of these messages and not one of P2P-CI.
+pub(in crate::wire) fn is_request(head: &Head) -> bool {
+    words(head).is_some()
+}
+
+/// The method of a request, which may have any letter case, in lower case; and its host.
+pub(in crate::wire) fn request_line(head: &Head) -> Result<(String, &str), Reject> {
+    let (method, host) = words(head).ok_or_else(|| {
+        let line = printable(head.start_line());
+        Reject::bad_request(format!("{line:?} is no request line"))
+    })?;
+    if !head.is_well_formed() {
+        return Err(Reject::bad_request("a header line is not `Name: value`"));
+    }
+    Ok((method.to_ascii_lowercase(), host))
+}
+
+/// A request. `fields` are those of its method.
+pub(in crate::wire) fn request(
+    method: &str,
+    fields: &str,
+    host: &Host,
+    origin: Origin<'_>,
+) -> Vec<u8> {
+    let (os, date) = (origin.os, http_date(origin.date));
+    let text = format!(
+        "{method} {host} {VERSION}\r\n{fields}Host: {host}\r\nOS: {os}\r\nDate: {date}\r\n"
+    );
+    Frame::around(text.as_bytes()).into_bytes()
 }
 
 /// The method and the host of a request line.
@@ -339,64 +370,27 @@ impl Response {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn head(text: &str) -> Head {
-        Head::parse(text.as_bytes()).unwrap().0
-    }
-
-    fn vm(port: u16) -> Endpoint {
-        Endpoint::parse(&format!("vm:{port}"), Port::MIN).unwrap()
-    }
+    use crate::wire::protocol::tests::head;
 
     #[test]
-    fn requests_are_read_and_written() {
-        let cookie = Cookie::from(7);
-        for (request, text) in [
-            (
-                Request::Register(vm(1235)),
-                "register vm HTTP/1.1\r\nport: 1235\r\n",
-            ),
-            (
-                Request::Leave(cookie),
-                "leave vm HTTP/1.1\r\nPeer-Cookie: 7\r\n",
-            ),
-            (
-                Request::PeerQuery(cookie),
-                "pquery vm HTTP/1.1\r\nPeer-Cookie: 7\r\n",
-            ),
-            (
-                Request::KeepAlive(Cookie::from(0)),
-                "keepalive vm HTTP/1.1\r\nPeer-Cookie: 0\r\n",
-            ),
-            (Request::Index, "rfcquery vm HTTP/1.1\r\n"),
-            (
-                Request::Document(RfcNumber::new(48).unwrap()),
-                "getrfc vm HTTP/1.1\r\nRFC-Number: 48\r\n",
-            ),
+    fn a_method_may_have_any_letter_case() {
+        for line in [
+            "pquery vm HTTP/1.1",
+            "PQUERY vm HTTP/1.0",
+            "PQuery vm HTTP/1.1",
         ] {
-            let text =
-                format!("{text}Host: vm\r\nOS: Test 1\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\n");
-            let frame = request.to_frame(&vm(1).host, "Test 1", SystemTime::UNIX_EPOCH);
-            assert_eq!(String::from_utf8_lossy(frame.content()), text);
-            assert_eq!(Request::parse(&head(&text)).unwrap(), request);
-            let capitals = text.replacen(
-                text.split(' ').next().unwrap(),
-                &text.split(' ').next().unwrap().to_uppercase(),
-                1,
-            );
-            assert_eq!(Request::parse(&head(&capitals)).unwrap(), request);
+            let head = head(&format!("{line}\r\n\r\n"));
+            assert!(is_request(&head));
+            assert_eq!(request_line(&head), Ok(("pquery".to_owned(), "vm")));
         }
-        for wrong in [
-            "dance vm HTTP/1.1",
-            "register vm HTTP/1.1",
-            "register a/b HTTP/1.1\r\nport: 5",
-            "register vm HTTP/1.1\r\nport: 0",
-            "leave vm HTTP/1.1",
-            "leave vm HTTP/1.1\r\nPeer-Cookie: x",
-            "getrfc vm HTTP/1.1",
-            "register HTTP/1.1\r\nport: 5",
+        for line in [
+            "pquery HTTP/1.1",
+            "pquery vm HTTP/2",
+            "LISTALL P2P-CI/1.0",
+            "x",
         ] {
-            assert!(Request::parse(&head(wrong)).is_err(), "{wrong:?}");
+            let head = head(&format!("{line}\r\n\r\n"));
+            assert!(!is_request(&head) && request_line(&head).is_err());
         }
     }
 
@@ -413,60 +407,55 @@ mod tests {
         };
         let json = r#"{"hostname":"vm","cookie":3,"port":1235,"last_active_time":1.5,"registration_count":2,"active":true,"ttl":7200}"#;
         assert_eq!(peer.to_json(), json);
-        let body = peers(std::slice::from_ref(&peer));
-        assert_eq!(body, format!("[{}]", serde_json::to_string(json).unwrap()));
-        assert_eq!(peers(&[]), "[]");
-        let frame = response(Some(body.as_bytes())).unwrap();
-        let told = Response::parse(&frame).unwrap().peers().unwrap();
-        let ttl = 7200;
+        let encoded = peers(std::slice::from_ref(&peer));
         assert_eq!(
-            told,
-            [ActivePeer {
-                peer: vm(1235),
-                ttl
-            }]
+            encoded,
+            format!("[{}]", serde_json::to_string(json).unwrap())
         );
-
-        let record = Record {
-            number: RfcNumber::new(48).unwrap(),
-            title: "A \"title\"".parse().unwrap(),
-            holder: vm(5),
+        assert_eq!(peers(&[]), "[]");
+        let expected = ActivePeer {
+            peer: Endpoint::parse("vm:1235", Port::MIN).unwrap(),
+            ttl: 7200,
         };
+        // One that is not encoded again is a peer as well.
+        for body in [encoded, format!(r#"[{json}, 5, "x", {{}}]"#)] {
+            let told = read_peers(body.as_bytes()).unwrap();
+            assert_eq!(told, std::slice::from_ref(&expected));
+        }
+
+        let record = Record::parse("RFC 48 A \"title\" vm 5").unwrap();
         let body = documents(std::slice::from_ref(&record));
         let json = r#"[{"number":48,"title":"A \"title\"","hostname":"vm","path":"rfc48.txt"}]"#;
         assert_eq!(body, json);
-        let frame = response(Some(body.as_bytes())).unwrap();
-        let response = Response::parse(&frame).unwrap();
-        let told = response.documents(|_| Port::new(5)).unwrap();
+        let told = read_documents(body.as_bytes(), |_| Port::new(5)).unwrap();
         assert_eq!((told.len(), &told[0].record), (1, &record));
-        assert!(response.documents(|_| None).unwrap().is_empty());
+        assert!(
+            read_documents(body.as_bytes(), |_| None)
+                .unwrap()
+                .is_empty()
+        );
     }
 
     #[test]
-    fn responses_are_told_by_their_code_and_length() {
-        assert_eq!(
-            response(None).unwrap().content(),
-            b"HTTP/1.1 200 OK\r\n\r\n"
-        );
-        assert_eq!(
-            refusal(Status::UnknownCookie).content(),
-            b"HTTP/1.1 403 Forbidden\r\n\r\n"
-        );
-        let parse = |text: &str| {
-            let frame = Frame::around(text.as_bytes());
-            Response::parse(&frame).map(|r| (r.code, r.body))
-        };
-        assert_eq!(
-            parse("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nabc").unwrap(),
-            (200, b"ab".to_vec())
-        );
-        assert_eq!(
-            parse("HTTP/1.1 403 Forbidden\r\n\r\n").unwrap(),
-            (403, Vec::new())
-        );
-        assert!(parse("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc").is_err());
-        assert!(parse("P2P-CI/1.0 200 OK").is_err());
-        assert!(parse("").is_err());
-        assert!(response(Some(&vec![0; MAX_FRAME])).is_none());
+    fn a_response_goes_into_a_frame_or_not() {
+        let content = |frame: Frame| String::from_utf8(frame.content().to_vec()).unwrap();
+        let empty = response(None).unwrap();
+        assert_eq!(content(empty), "HTTP/1.1 200 OK\r\n\r\n");
+        let body = response(Some(b"ab")).unwrap();
+        let expected = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nab";
+        assert_eq!(content(body), expected);
+        for length in [MAX_FRAME - 44, MAX_FRAME - 43, MAX_FRAME] {
+            let fits = fits(u64::try_from(length).unwrap());
+            assert_eq!(response(Some(&vec![0; length])).is_some(), fits);
+        }
+        for (status, line) in [
+            (Status::VersionNotSupported, "400 Bad Request"),
+            (Status::UnknownCookie, "403 Forbidden"),
+            (Status::NotFound, "403 Forbidden"),
+            (Status::RequestTimeout, "408 Request Timeout"),
+            (Status::ServiceUnavailable, "503 Service Unavailable"),
+        ] {
+            assert_eq!(content(refusal(status)), format!("HTTP/1.1 {line}\r\n\r\n"));
+        }
     }
 }

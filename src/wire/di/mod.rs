@@ -43,7 +43,7 @@ pub struct Origin<'a> {
 
 /// Writes the head of a response: the status line, `Date`, `OS`, the fields of the message, and
 /// `Content-Length`.
-fn write_head(
+pub(super) fn write_head(
     status: Status,
     origin: Origin<'_>,
     fields: &[(&str, &dyn std::fmt::Display)],
@@ -63,6 +63,14 @@ fn write_head(
     }
     let _ = write!(head, "Content-Length: {length}\r\n\r\n");
     head
+}
+
+/// The answer with a list of so many lines.
+fn list((name, count): (&str, usize), lines: &str, origin: Origin<'_>) -> Vec<u8> {
+    let length = u64::try_from(lines.len()).unwrap_or(u64::MAX);
+    let mut out = write_head(Status::Ok, origin, &[(name, &count)], length);
+    out.extend_from_slice(lines.as_bytes());
+    out
 }
 
 /// A response without a body that says no.

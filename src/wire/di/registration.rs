@@ -71,6 +71,12 @@ impl Method {
         Self::KeepAlive,
     ];
 
+    /// The method with these words.
+    pub(super) fn of(words: &str) -> Option<Self> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|method| method.words() == words)
+    }
+
     /// The method and what it is about, as they stand in the request line.
     pub const fn words(self) -> &'static str {
         match self {
@@ -100,10 +106,7 @@ impl Request {
     /// [`Reject`], by the order of checks of P2P-CI/1.0, section 3.
     pub fn parse(head: &Head) -> Result<Self, Reject> {
         let words = PROTOCOL.request_line(head)?;
-        let method = Method::ALL
-            .into_iter()
-            .find(|method| method.words() == words)
-            .ok_or_else(|| unknown_method(words))?;
+        let method = Method::of(words).ok_or_else(|| unknown_method(words))?;
         let host = fields(head)?;
         let port = required(head, "Port")?.parse()?;
         let cookie = match method {
@@ -254,93 +257,16 @@ fn active_peer(line: &str) -> Option<ActivePeer> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::protocol::tests::head;
-
-    const ORIGIN: Origin<'static> = Origin {
-        date: SystemTime::UNIX_EPOCH,
-        os: "Test 1",
-    };
-    const BEGIN: &str = "Date: Thu, 01 Jan 1970 00:00:00 GMT\r\nOS: Test 1\r\n";
-
-    fn peer(port: u16) -> Endpoint {
-        Endpoint::parse(&format!("vm:{port}"), crate::wire::Port::MIN).unwrap()
-    }
+    use crate::wire::Port;
 
     #[test]
-    fn requests_are_read_and_written() {
-        for text in [
-            "REGISTER Peer P2P-DI/1.0\r\nHost: vm\r\nPort: 5\r\nOS: Test 1\r\n\r\n",
-            "REGISTER Peer P2P-DI/1.0\r\nHost: vm\r\nPort: 5\r\nOS: Test 1\r\nCookie: 7\r\n\r\n",
-            "LEAVE Peer P2P-DI/1.0\r\nHost: vm\r\nPort: 5\r\nCookie: 7\r\nOS: Test 1\r\n\r\n",
-            "PQUERY Peer-List P2P-DI/1.0\r\nHost: vm\r\nPort: 5\r\nCookie: 7\r\nOS: Test 1\r\n\r\n",
-            "KEEPALIVE Peer P2P-DI/1.0\r\nHost: vm\r\nPort: 5\r\nCookie: 7\r\nOS: Test 1\r\n\r\n",
-        ] {
-            let bytes = Request::parse(&head(text)).unwrap().to_bytes("Test 1");
-            assert_eq!(String::from_utf8(bytes).unwrap(), text);
-        }
-    }
-
-    #[test]
-    fn every_wrong_request_is_refused() {
-        let refused = |text: &str| Request::parse(&head(text)).unwrap_err().status.code();
-        let rest = "Host: vm\r\nPort: 5\r\nCookie: 7\r\n\r\n";
-        for line in [
-            "REGISTER P2P-DI/1.0",
-            "register Peer P2P-DI/1.0",
-            "PQUERY Peer P2P-DI/1.0",
-            "LEAVE Peer P2P-CI/1.0",
-            "LEAVE Peer",
-        ] {
-            assert_eq!(refused(&format!("{line}\r\n{rest}")), 400, "{line}");
-        }
-        assert_eq!(refused(&format!("LEAVE Peer P2P-DI/2.0\r\n{rest}")), 505);
-        for fields in [
-            "Port: 5\r\nCookie: 7",
-            "Host: vm\r\nCookie: 7",
-            "Host: vm\r\nPort: 5",
-            "Host: vm\r\nPort: 5\r\nCookie: x",
-            "Host: vm\r\nPort: 5\r\nCookie: 4294967296",
-            "Host: vm\r\nPort: 5\r\nCookie: 7\r\nCookie: 8",
-        ] {
-            let text = format!("KEEPALIVE Peer P2P-DI/1.0\r\n{fields}\r\n\r\n");
-            assert_eq!(refused(&text), 400, "{text}");
-        }
-    }
-
-    #[test]
-    fn responses_are_written_and_read() {
-        let registered = Registered {
-            cookie: Cookie::FIRST,
-            ttl: 7200,
-            registrations: 3,
-        };
-        let bytes = registered.to_bytes(ORIGIN);
-        let text = String::from_utf8(bytes).unwrap();
-        let expected = format!(
-            "P2P-DI/1.0 200 OK\r\n{BEGIN}Cookie: 1\r\nTTL: 7200\r\nRegistrations: 3\r\nContent-Length: 0\r\n\r\n"
-        );
-        assert_eq!(text, expected);
-        assert_eq!(Registered::parse(&head(&text)).unwrap(), registered);
-    }
-
-    #[test]
-    fn the_peer_list_is_written_and_read() {
-        let none = String::from_utf8(peer_list(&[], ORIGIN)).unwrap();
-        let expected = format!(
-            "P2P-DI/1.0 404 No Active Peers\r\n{BEGIN}Peers: 0\r\nContent-Length: 0\r\n\r\n"
-        );
-        assert_eq!(none, expected);
-        let ttl = 7200;
+    fn the_peer_list_is_read() {
         let peers = [5, 6].map(|port| ActivePeer {
-            peer: peer(port),
-            ttl,
+            peer: Endpoint::parse(&format!("vm:{port}"), Port::MIN).unwrap(),
+            ttl: 7200,
         });
-        let text = String::from_utf8(peer_list(&peers, ORIGIN)).unwrap();
-        let body = "Peer vm 5 7200\r\nPeer vm 6 7200\r\n";
-        let expected =
-            format!("P2P-DI/1.0 200 OK\r\n{BEGIN}Peers: 2\r\nContent-Length: 32\r\n\r\n{body}");
-        assert_eq!(text, expected);
-        assert_eq!(read_peer_list(body.as_bytes()).unwrap(), peers);
+        let body = b"Peer vm 5 7200\r\nPeer vm 6 7200\r\n";
+        assert_eq!(read_peer_list(body).unwrap(), peers);
         for wrong in [
             "Peer vm 5",
             "Peer vm 0 1",

@@ -3,15 +3,14 @@
 //!
 //! In text a connection has one request. In frames it may have many, and be silent between them.
 
+use std::fmt::{Display, Write};
 use std::time::Duration;
 
 use super::framed::{self, PeerObject};
-use super::registration::{
-    self, ActivePeer, Cookie, Method, Registered, Registration, kept_alive, left, peer_list,
-};
-use super::{Origin, refusal};
+use super::registration::{Cookie, Method, Registration};
+use super::{Origin, PROTOCOL, list, refusal, write_head};
 use crate::wire::dialect::Incoming;
-use crate::wire::protocol::{Reject, Status};
+use crate::wire::protocol::{Reject, Status, fields, required, unknown_method};
 use crate::wire::{Dialect, Endpoint, Head, ReadError, Received, Source, Waits};
 
 /// What a registration server is asked.
@@ -81,11 +80,11 @@ impl Conversation {
             first: (!self.has_begun).then_some(time),
             whole: time,
         };
-        let is_request = |head: &Head| text(head).is_ok();
+        let is_request = |head: &Head| in_text(head).is_ok();
         let message = self.incoming.next(source, waits, is_request)?;
         self.has_begun = true;
         let parse = match self.incoming.dialect() {
-            Dialect::Text => text,
+            Dialect::Text => in_text,
             Dialect::Framed => in_frame,
         };
         Ok(message.map(|message| message.received(parse)))
@@ -109,63 +108,82 @@ impl Conversation {
     }
 }
 
-fn text(head: &Head) -> Result<Request, Reject> {
-    let registration::Request {
-        method,
-        peer,
-        cookie,
-    } = registration::Request::parse(head)?;
+/// Reads a request in text, by the order of checks of P2P-CI/1.0, section 3.
+fn in_text(head: &Head) -> Result<Request, Reject> {
+    let words = PROTOCOL.request_line(head)?;
+    let method = Method::of(words).ok_or_else(|| unknown_method(words))?;
+    let (host, port) = (fields(head)?, required(head, "Port")?.parse()?);
+    let peer = Endpoint { host, port };
+    let cookie = |word: &str| match word.parse()? {
+        cookie if cookie < Cookie::FIRST => Err(Reject::bad_request("cookies are counted from 1")),
+        cookie => Ok(cookie),
+    };
     let claim = |peer| {
-        let cookie = cookie.ok_or_else(|| Reject::bad_request("the header Cookie is missing"))?;
-        Ok::<_, Reject>(Claim {
-            cookie,
+        Ok(Claim {
+            cookie: cookie(required(head, "Cookie")?)?,
             peer: Some(peer),
             activates: false,
         })
     };
-    Ok(match method {
-        Method::Register => Request::Register { peer, cookie },
-        Method::Leave => Request::Leave(claim(peer)?),
-        Method::PeerQuery => Request::PeerQuery(claim(peer)?),
-        Method::KeepAlive => Request::KeepAlive(claim(peer)?),
-    })
+    match method {
+        Method::Register => Ok(Request::Register {
+            peer,
+            cookie: head.field("Cookie")?.map(cookie).transpose()?,
+        }),
+        Method::Leave => claim(peer).map(Request::Leave),
+        Method::PeerQuery => claim(peer).map(Request::PeerQuery),
+        Method::KeepAlive => claim(peer).map(Request::KeepAlive),
+    }
 }
 
 fn in_frame(head: &Head) -> Result<Request, Reject> {
-    let claim = |cookie| Claim {
-        cookie,
-        peer: None,
-        activates: true,
+    let (method, host) = framed::request_line(head)?;
+    let claim = || {
+        Ok(Claim {
+            cookie: required(head, "Peer-Cookie")?.parse()?,
+            peer: None,
+            activates: true,
+        })
     };
-    match framed::Request::parse(head)? {
-        framed::Request::Register(peer) => Ok(Request::Register { peer, cookie: None }),
-        framed::Request::Leave(cookie) => Ok(Request::Leave(claim(cookie))),
-        framed::Request::PeerQuery(cookie) => Ok(Request::PeerQuery(claim(cookie))),
-        framed::Request::KeepAlive(cookie) => Ok(Request::KeepAlive(claim(cookie))),
-        framed::Request::Index | framed::Request::Document(_) => Err(Reject::bad_request(
-            "peers answer this, and not the registration server",
-        )),
+    match method.as_str() {
+        "register" => Ok(Request::Register {
+            peer: Endpoint {
+                host: host.parse()?,
+                port: required(head, "Port")?.parse()?,
+            },
+            cookie: None,
+        }),
+        "leave" => claim().map(Request::Leave),
+        "pquery" => claim().map(Request::PeerQuery),
+        "keepalive" => claim().map(Request::KeepAlive),
+        _ => Err(unknown_method(&method)),
     }
 }
 
 impl Answer {
     fn to_text(&self, origin: Origin<'_>) -> Vec<u8> {
+        let ok = |fields: &[(&str, &dyn Display)]| write_head(Status::Ok, origin, fields, 0);
         match self {
-            Self::Registered(registration) => Registered {
-                cookie: registration.cookie,
-                ttl: registration.ttl,
-                registrations: registration.registrations,
-            }
-            .to_bytes(origin),
-            Self::Left => left(origin),
-            Self::Alive(registration) => kept_alive(registration.ttl, origin),
+            Self::Registered(Registration {
+                cookie,
+                ttl,
+                registrations,
+                ..
+            }) => ok(&[
+                ("Cookie", cookie),
+                ("TTL", ttl),
+                ("Registrations", registrations),
+            ]),
+            Self::Left => ok(&[]),
+            Self::Alive(Registration { ttl, .. }) => ok(&[("TTL", ttl)]),
+            Self::Peers(others) if others.is_empty() => refusal(Status::NoActivePeers, origin),
             Self::Peers(others) => {
-                let told = |other: &Registration| ActivePeer {
-                    peer: other.peer.clone(),
-                    ttl: other.ttl,
-                };
-                let peers: Vec<_> = others.iter().map(told).collect();
-                peer_list(&peers, origin)
+                let mut lines = String::with_capacity(others.len() * 40);
+                for Registration { peer, ttl, .. } in others {
+                    // Writing to memory does not fail.
+                    let _ = write!(lines, "Peer {} {} {ttl}\r\n", peer.host, peer.port);
+                }
+                list(("Peers", others.len()), &lines, origin)
             }
             Self::Refused(status) => refusal(*status, origin),
         }
@@ -194,6 +212,7 @@ impl Answer {
 mod tests {
     use super::*;
     use crate::wire::di::client::Response;
+    use crate::wire::di::registration::{self, ActivePeer, Registered};
     use crate::wire::testing::Script;
     use std::time::SystemTime;
 
@@ -265,6 +284,44 @@ mod tests {
     }
 
     #[test]
+    fn every_wrong_request_in_text_is_refused() {
+        let refused = |text: &str| {
+            let received = Conversation::default().next(&mut Script::of(text), TIME);
+            received
+                .unwrap()
+                .unwrap()
+                .request
+                .unwrap_err()
+                .status
+                .code()
+        };
+        let rest = "Host: vm\r\nPort: 5\r\nCookie: 7\r\n\r\n";
+        for line in [
+            "REGISTER P2P-DI/1.0",
+            "register Peer P2P-DI/1.0",
+            "PQUERY Peer P2P-DI/1.0",
+            "LEAVE Peer P2P-CI/1.0",
+            "LEAVE Peer",
+            "GET RFC-Index P2P-DI/1.0",
+        ] {
+            assert_eq!(refused(&format!("{line}\r\n{rest}")), 400, "{line}");
+        }
+        assert_eq!(refused(&format!("LEAVE Peer P2P-DI/2.0\r\n{rest}")), 505);
+        for fields in [
+            "Port: 5\r\nCookie: 7",
+            "Host: vm\r\nCookie: 7",
+            "Host: vm\r\nPort: 5",
+            "Host: vm\r\nPort: 5\r\nCookie: x",
+            "Host: vm\r\nPort: 5\r\nCookie: 0",
+            "Host: vm\r\nPort: 5\r\nCookie: 4294967296",
+            "Host: vm\r\nPort: 5\r\nCookie: 7\r\nCookie: 8",
+        ] {
+            let text = format!("KEEPALIVE Peer P2P-DI/1.0\r\n{fields}\r\n\r\n");
+            assert_eq!(refused(&text), 400, "{text}");
+        }
+    }
+
+    #[test]
     fn text_has_one_request_and_frames_have_many() {
         let keepalive = ask(Method::KeepAlive, Some(7));
         let text = keepalive.encode(Dialect::Text, ORIGIN).repeat(2);
@@ -274,6 +331,13 @@ mod tests {
 
         let wrong = [
             "dance vm HTTP/1.1",
+            "register vm HTTP/1.1",
+            "register a/b HTTP/1.1\nport: 5",
+            "register vm HTTP/1.1\nport: 0",
+            "register HTTP/1.1\nport: 5",
+            "leave vm HTTP/1.1",
+            "leave vm HTTP/1.1\nPeer-Cookie: x",
+            "leave vm HTTP/1.1\nPeer-Cookie: 7\nno field",
             "getrfc vm HTTP/1.1\nRFC-Number: 5",
             "rfcquery vm HTTP/1.1",
             "LISTALL P2P-CI/1.0\nHOST: vm",
@@ -381,6 +445,32 @@ mod tests {
                 assert_eq!(told(dialect, method, &answer).1, expected, "{dialect:?}");
             }
         }
+    }
+
+    #[test]
+    fn answers_in_text_say_who_answers_and_when() {
+        let text = |method, answer: &Answer| told(Dialect::Text, method, answer).0;
+        let head = |status: &str, fields: &str, length: usize| {
+            format!(
+                "P2P-DI/1.0 {status}\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\nOS: Test 1\r\n\
+                 {fields}Content-Length: {length}\r\n\r\n"
+            )
+        };
+        let fields = "Cookie: 7\r\nTTL: 7199\r\nRegistrations: 2\r\n";
+        let registered = Answer::Registered(registration(7, 5));
+        let expected = head("200 OK", fields, 0);
+        assert_eq!(text(Method::Register, &registered), expected);
+        let alive = Answer::Alive(registration(7, 5));
+        let expected = head("200 OK", "TTL: 7199\r\n", 0);
+        assert_eq!(text(Method::KeepAlive, &alive), expected);
+        assert_eq!(text(Method::Leave, &Answer::Left), head("200 OK", "", 0));
+        let nobody = Answer::Peers(Vec::new());
+        let expected = head("404 No Active Peers", "Peers: 0\r\n", 0);
+        assert_eq!(text(Method::PeerQuery, &nobody), expected);
+        let two = Answer::Peers(vec![registration(8, 5), registration(9, 6)]);
+        let expected = head("200 OK", "Peers: 2\r\n", 32);
+        let lines = "Peer vm 5 7199\r\nPeer vm 6 7199\r\n";
+        assert_eq!(text(Method::PeerQuery, &two), format!("{expected}{lines}"));
     }
 
     #[test]
