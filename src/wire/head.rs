@@ -67,16 +67,10 @@ impl From<ReadError> for HeadError {
     }
 }
 
-/// A header field that can't be used.
+/// The name of a header field that can't be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum FieldError {
-    /// A field that may stand once stands twice.
-    #[error("the header {0} stands twice")]
-    Repeated(&'static str),
-    /// A value is not UTF-8.
-    #[error("the header {0} is not UTF-8")]
-    NotUtf8(&'static str),
-}
+#[error("the header {0} is repeated or is not UTF-8")]
+pub struct FieldError(pub &'static str);
 
 /// One message head, as it was received.
 #[derive(Debug, Clone, Default)]
@@ -191,10 +185,10 @@ impl Head {
             return Ok(None);
         };
         if found.next().is_some() {
-            return Err(FieldError::Repeated(name));
+            return Err(FieldError(name));
         }
         let value = str::from_utf8(self.part(&field.value));
-        value.map(Some).map_err(|_| FieldError::NotUtf8(name))
+        value.map(Some).map_err(|_| FieldError(name))
     }
 
     fn part(&self, part: &Range<usize>) -> &[u8] {
@@ -275,12 +269,12 @@ mod tests {
     #[test]
     fn repeated_and_broken_fields_are_found() {
         let head = read("A\nHost: a\nhost: b\nno colon\n\n");
-        assert_eq!(head.field("Host"), Err(FieldError::Repeated("Host")));
+        assert_eq!(head.field("Host"), Err(FieldError("Host")));
         assert!(!head.is_well_formed());
         assert!(!read("A\n: value\n\n").is_well_formed());
         assert!(!read("A\nHost: a\n b: c\n\n").is_well_formed());
         let head = read(b"A\nTitle: \xff\n\n");
-        assert_eq!(head.field("Title"), Err(FieldError::NotUtf8("Title")));
+        assert_eq!(head.field("Title"), Err(FieldError("Title")));
     }
 
     #[test]

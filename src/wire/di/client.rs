@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::answer::{Answer, needed};
 use super::framed::{self, read_peer, read_peers};
-use super::registration::{ActivePeer, Cookie, Method, Registered, Request, read_peer_list};
+use super::registration::{ActivePeer, Cookie, Method, Request, read_peer_list};
 use super::{Origin, TTL};
 use crate::wire::protocol::Status;
 use crate::wire::{Answered, Dialect, ReadError, Source};
@@ -17,7 +17,14 @@ const MAX_PEER_LIST: u64 = 16 * 1024 * 1024;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Response {
     /// To REGISTER.
-    Registered(Registered),
+    Registered {
+        /// By what this peer is known from now on.
+        cookie: Cookie,
+        /// For how many seconds it is active, unless it says so again.
+        ttl: u32,
+        /// How often it has registered in the last 30 days; 0 where that is not told.
+        registrations: u32,
+    },
     /// To LEAVE.
     Left,
     /// To KEEPALIVE.
@@ -82,14 +89,21 @@ impl Request {
             });
         }
         Ok(match self.method {
-            Method::Register if is_text => Response::Registered(Registered::parse(head)?),
+            Method::Register if is_text => Response::Registered {
+                cookie: match needed::<u32>(head, "Cookie")?.into() {
+                    cookie if cookie < Cookie::FIRST => return Err(ReadError::Header("Cookie")),
+                    cookie => cookie,
+                },
+                ttl: needed(head, "TTL")?,
+                registrations: needed(head, "Registrations").unwrap_or_default(),
+            },
             Method::Register => {
                 let peer = read_peer(answer.body())?;
-                Response::Registered(Registered {
+                Response::Registered {
                     cookie: peer.cookie.into(),
                     ttl: peer.ttl,
                     registrations: peer.registration_count,
-                })
+                }
             }
             Method::Leave => Response::Left,
             Method::PeerQuery if is_text => Response::Peers(read_peer_list(answer.body())?),
@@ -195,12 +209,12 @@ mod tests {
         let framed = "HTTP/1.1 200 OK\r\n\r\n{\"hostname\":\"vm\",\"cookie\":0,\"port\":5,\
              \"last_active_time\":1,\"registration_count\":1,\"active\":true,\"ttl\":5}";
         let registered = answer(Method::Register, Dialect::Framed, framed).answer;
-        let expected = Registered {
+        let expected = Response::Registered {
             cookie: 0.into(),
             ttl: 5,
             registrations: 1,
         };
-        assert_eq!(registered.unwrap(), Response::Registered(expected));
+        assert_eq!(registered.unwrap(), expected);
     }
 
     #[test]

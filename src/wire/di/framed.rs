@@ -162,22 +162,17 @@ pub fn refusal(status: Status) -> Frame {
     Frame::around(format!("{VERSION} {phrase}\r\n\r\n").as_bytes())
 }
 
-/// A peer, as the registration server tells it.
+/// A peer, as the registration server tells it: by cookie 0 where that is not disclosed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "the keys are those of the protocol")]
 pub struct PeerObject {
-    /// Its host.
     pub hostname: String,
-    /// By what it is known; 0 where that is not disclosed.
     pub cookie: u32,
-    /// Its port.
     pub port: u16,
-    /// When it was last heard of, in seconds since 1970.
+    /// In seconds since 1970.
     pub last_active_time: f64,
-    /// How often it has registered in the last 30 days.
     pub registration_count: u32,
-    /// Whether it is active.
     pub active: bool,
-    /// For how many seconds it is.
     pub ttl: u32,
 }
 
@@ -240,14 +235,11 @@ fn active_peer(told: Told) -> Option<ActivePeer> {
 
 /// A document, as a peer tells it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "the keys are those of the protocol")]
 pub struct DocumentObject {
-    /// Its number.
     pub number: u32,
-    /// Its title.
     pub title: String,
-    /// The host of the peer that has it.
     pub hostname: String,
-    /// Its file.
     pub path: String,
 }
 

@@ -212,7 +212,7 @@ impl Answer {
 mod tests {
     use super::*;
     use crate::wire::di::client::Response;
-    use crate::wire::di::registration::{self, ActivePeer, Registered};
+    use crate::wire::di::registration::{self, ActivePeer};
     use crate::wire::testing::Script;
     use std::time::SystemTime;
 
@@ -389,7 +389,7 @@ mod tests {
     #[test]
     fn every_answer_is_understood_in_both_dialects() {
         let ttl = 7199;
-        let registered = Registered {
+        let registered = Response::Registered {
             cookie: 7.into(),
             ttl,
             registrations: 2,
@@ -408,7 +408,7 @@ mod tests {
                 (
                     Method::Register,
                     Answer::Registered(registration(7, 5)),
-                    Response::Registered(registered),
+                    registered.clone(),
                 ),
                 (Method::Leave, Answer::Left, Response::Left),
                 (
