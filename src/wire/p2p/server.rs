@@ -44,13 +44,11 @@ impl Conversation {
         let is_request = |head: &Head| in_text(head).is_ok();
         let message = self.0.next(source, Waits::of(time), is_request)?;
         Ok(message.map(|message| {
-            let protocol = message
-                .head
-                .as_ref()
-                .ok()
-                .and_then(|head| self.protocol(head));
-            let codec = Codec::new(protocol.unwrap_or(Protocol::Ci), self.0.dialect());
-            let received = message.received(|head| codec.wanted(head));
+            let mut codec = self.codec();
+            let received = message.received(|head| {
+                codec.protocol = protocol(head, codec.dialect);
+                codec.wanted(head)
+            });
             Received {
                 bytes: received.bytes,
                 wanted: received.request,
@@ -63,18 +61,20 @@ impl Conversation {
     pub fn codec(&self) -> Codec {
         Codec::new(Protocol::Ci, self.0.dialect())
     }
+}
 
-    fn protocol(&self, head: &Head) -> Option<Protocol> {
-        match self.0.dialect() {
-            Dialect::Text => Protocol::of_request(head),
-            Dialect::Framed => framed::is_request(head).then_some(Protocol::Di),
-        }
+/// The protocol of a request. What is in neither is answered in P2P-CI.
+fn protocol(head: &Head, dialect: Dialect) -> Protocol {
+    match dialect {
+        Dialect::Text => Protocol::of_request(head).unwrap_or(Protocol::Ci),
+        Dialect::Framed if framed::is_request(head) => Protocol::Di,
+        Dialect::Framed => Protocol::Ci,
     }
 }
 
 /// Reads a request in text, of either protocol, by the order of checks of P2P-CI/1.0, section 3.
 fn in_text(head: &Head) -> Result<Wanted, Reject> {
-    let protocol = Protocol::of_request(head).unwrap_or(Protocol::Ci);
+    let protocol = protocol(head, Dialect::Text);
     let words = protocol.request_line(head)?;
     let wanted = match words.strip_prefix("GET RFC ") {
         Some(number) => Wanted::Document(number.parse()?),
