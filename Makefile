@@ -6,10 +6,10 @@ PREFIX ?= /usr/local
 # Where cargo builds.
 TARGET_DIR = $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help demo demo-di test bench bench-peers experiment fuzz soak run-server run-peer1 run-peer2 release man \
+.PHONY: help demo demo-di picture test bench bench-peers experiment fuzz soak run-server run-peer1 run-peer2 release man \
 	completions install uninstall clean
 
-help: ## say what there is to do
+help: ## list the targets
 	@echo "make TARGET, where TARGET is one of"
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  \1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
 	@echo "The peers connect to the server on HOST=$(HOST)."
@@ -21,6 +21,9 @@ demo: ## show a server and two peers at work: eight scenarios with their printou
 demo-di: ## show a registration server and two peers of a distributed index at work
 	@$(CARGO) build --quiet
 	@$(CARGO) test --quiet --test demo -- distributed
+
+picture: ## draw the picture in README from a real session
+	@UPDATE_EXPECT=1 $(CARGO) test --quiet --test it documents::picture
 
 test: ## check everything: formatting, lints, tests, docs
 	$(CARGO) fmt --check
@@ -76,7 +79,7 @@ release:
 
 # Pages of commands that are no more do not stay.
 man: release ## write the man pages into target/man
-	@rm -f "$(TARGET_DIR)"/man/*.1
+	@rm -f "$(TARGET_DIR)"/man/*.[17]
 	@"$(TARGET_DIR)/release/server" man "$(TARGET_DIR)/man"
 	@"$(TARGET_DIR)/release/peer" man "$(TARGET_DIR)/man"
 
@@ -95,8 +98,10 @@ ROOT = $(DESTDIR)$(PREFIX)
 PROGRAMS = server peer
 MAN_PAGES = server.1 server-completions.1 peer.1 peer-add.1 peer-completions.1 peer-experiment.1 \
 	peer-find.1 peer-get.1 peer-list.1 peer-lookup.1 peer-share.1
+TOPICS = distributed framed limits options protocol scripting security session speed
+TOPIC_PAGES = $(TOPICS:%=p2pci-%.7)
 UNIT = lib/systemd/system/p2pci-server.service
-INSTALLED = $(PROGRAMS:%=bin/%) $(MAN_PAGES:%=share/man/man1/%) \
+INSTALLED = $(PROGRAMS:%=bin/%) $(MAN_PAGES:%=share/man/man1/%) $(TOPIC_PAGES:%=share/man/man7/%) \
 	$(PROGRAMS:%=share/bash-completion/completions/%) $(PROGRAMS:%=share/zsh/site-functions/_%) \
 	$(PROGRAMS:%=share/fish/vendor_completions.d/%.fish) $(UNIT)
 
@@ -107,6 +112,7 @@ install: man completions ## install the release programs below PREFIX=/usr/local
 	@to="$$(cd "$(ROOT)/" && pwd)" && cd "$(TARGET_DIR)" && \
 	(cd release && install -m 755 $(PROGRAMS) "$$to/bin") && \
 	(cd man && install -m 644 $(MAN_PAGES) "$$to/share/man/man1") && \
+	(cd man && install -m 644 $(TOPIC_PAGES) "$$to/share/man/man7") && \
 	cd completions && \
 	install -m 644 $(PROGRAMS:%=bash/%) "$$to/share/bash-completion/completions" && \
 	install -m 644 $(PROGRAMS:%=zsh/_%) "$$to/share/zsh/site-functions" && \

@@ -20,7 +20,7 @@ use crate::wire::{Endpoint, Host, Record, RfcNumber, Status, Title};
 /// What readers may want, by how often it comes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Topic {
-    /// What comes once for a connection, a peer or a document.
+    /// What comes once for a connection, a peer or a document, and what goes wrong.
     Life,
     /// What comes with each message.
     Messages,
@@ -62,7 +62,8 @@ pub trait Reader: Send + Sync {
     fn read(&self, event: &Event<'_>);
 }
 
-/// Those who want to know what happens. Clones are handles to the same readers.
+/// Those who want to know what happens; without one (the default) nobody is told. Clones are handles
+/// to the same readers.
 #[derive(Clone, Default)]
 pub struct Events {
     wanted: Topics,
@@ -78,21 +79,15 @@ impl fmt::Debug for Events {
 }
 
 impl Events {
-    /// Tells these readers. Without one (the default) nobody is told.
-    pub fn to(readers: impl IntoIterator<Item = Arc<dyn Reader>>) -> Self {
-        let readers: Arc<[_]> = readers.into_iter().map(|r| (r.wants(), r)).collect();
-        let wanted = readers.iter().fold(0, |set, (topics, _)| set | topics.0);
-        Self {
-            wanted: Topics(wanted),
-            readers,
-        }
-    }
-
-    /// The same readers, and one more.
+    /// The same readers, and after them one more.
     #[must_use]
-    pub fn and(&self, reader: Arc<dyn Reader>) -> Self {
-        let readers = self.readers.iter().map(|(_, reader)| Arc::clone(reader));
-        Self::to(readers.chain([reader]))
+    pub fn and(&self, reader: impl Reader + 'static) -> Self {
+        let wants = reader.wants();
+        let one: (_, Arc<dyn Reader>) = (wants, Arc::new(reader));
+        Self {
+            wanted: Topics(self.wanted.0 | wants.0),
+            readers: self.readers.iter().cloned().chain([one]).collect(),
+        }
     }
 
     /// Tells what happens, where somebody wants to know it.
@@ -109,11 +104,40 @@ impl Events {
         }
     }
 
+    /// Tells of a whole message that is about to leave.
+    pub fn sent(&self, link: Link, bytes: &[u8]) {
+        self.message(link, Way::Sent, bytes, 0);
+    }
+
+    /// Tells of a whole message that has come.
+    pub fn received(&self, link: Link, bytes: &[u8]) {
+        self.message(link, Way::Received, bytes, 0);
+    }
+
+    /// Tells of a message, of which `more` records are not in `bytes`.
+    pub fn message(&self, link: Link, way: Way, bytes: &[u8], more: usize) {
+        self.tell(Topic::Messages, || Event::Message {
+            link,
+            way,
+            bytes,
+            more,
+        });
+    }
+
+    /// Tells that a request is about to be refused, and why.
+    pub fn refusing(&self, link: Link, status: Status, reason: impl fmt::Display) {
+        self.tell(Topic::Life, || Event::Refusing {
+            link,
+            status,
+            reason: reason.to_string().into(),
+        });
+    }
+
     /// Tells a person something that is no part of a session.
-    pub fn notice(&self, level: Level, text: impl Into<String>) {
+    pub fn notice(&self, level: Level, text: impl fmt::Display) {
         self.tell(Topic::Life, || Event::Notice {
             level,
-            text: text.into().into(),
+            text: text.to_string().into(),
         });
     }
 }
@@ -121,8 +145,10 @@ impl Events {
 /// What a connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {
-    /// A server's, with a peer that asks it.
+    /// An index server's, with a peer that asks it.
     Session,
+    /// A registration server's, with a peer that asks it.
+    Registration,
     /// A peer's, with another that downloads from it.
     Upload,
     /// A peer's, with another from which it downloads.
@@ -169,7 +195,7 @@ pub const MOST_RECORDS: usize = 200;
 pub enum Event<'a> {
     /// A port is listened on.
     Listening {
-        /// What for: sessions or uploads.
+        /// What for.
         role: Role,
         /// Which port.
         port: u16,
@@ -187,11 +213,13 @@ pub enum Event<'a> {
     Closed {
         /// Which one.
         link: Link,
-        /// Whether it was that of a peer with a name, of which [`Event::Left`] tells.
+        /// Whether its end has told [`Event::Left`] of a peer.
         had_name: bool,
     },
     /// There was no room for a connection.
     TurnedAway {
+        /// What it would have been for.
+        role: Role,
         /// Who wanted to connect; `None` where the system does not know.
         from: Option<IpAddr>,
         /// Why there was none.
@@ -381,11 +409,14 @@ pub enum Step<'a> {
         /// Where a download was kept.
         path: Option<&'a Path>,
     },
-    /// It did not come to its end.
+    /// The other side did not deliver, or did not take it.
     Failed {
         /// Why.
         why: Cow<'a, str>,
     },
+    /// It ended for a reason of our own, which whoever asked for it says: the folder is at fault, or
+    /// the program ends.
+    GivenUp,
 }
 
 impl Event<'_> {
@@ -393,7 +424,6 @@ impl Event<'_> {
     pub fn topic(&self) -> Topic {
         match self {
             Self::Message { .. }
-            | Self::Refusing { .. }
             | Self::Added { .. }
             | Self::Index {
                 step: IndexStep::Publishing { .. },
@@ -413,35 +443,76 @@ impl Event<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Mutex;
+pub(crate) mod testing {
+    use std::sync::{Arc, Mutex};
 
-    use super::*;
+    use super::{Event, Link, Reader, Role, Topic, Topics};
 
-    #[derive(Default)]
-    struct Counter(Mutex<Vec<String>>);
+    /// A connection from `10.0.0.1:5`.
+    pub(crate) fn link(role: Role) -> Link {
+        let remote = ([10, 0, 0, 1], 5).into();
+        Link {
+            id: 1,
+            role,
+            remote,
+        }
+    }
 
-    impl Reader for Counter {
+    /// Writes down all that it is told.
+    #[derive(Debug, Clone, Default)]
+    pub(crate) struct Notes(Arc<Mutex<Vec<String>>>);
+
+    impl Notes {
+        /// What was told so far.
+        pub(crate) fn all(&self) -> Vec<String> {
+            self.0.lock().unwrap().clone()
+        }
+    }
+
+    impl Reader for Notes {
         fn wants(&self) -> Topics {
-            Topics::of(&[Topic::Life])
+            Topics::of(&[Topic::Life, Topic::Messages, Topic::Progress])
         }
 
         fn read(&self, event: &Event<'_>) {
             self.0.lock().unwrap().push(format!("{event:?}"));
         }
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::{Notes, link};
+    use super::*;
+
+    /// Wants nothing but what comes once.
+    struct Quiet(Notes);
+
+    impl Reader for Quiet {
+        fn wants(&self) -> Topics {
+            Topics::of(&[Topic::Life])
+        }
+
+        fn read(&self, event: &Event<'_>) {
+            self.0.read(event);
+        }
+    }
 
     #[test]
-    fn a_reader_gets_what_it_wants() {
-        let counter = Arc::new(Counter::default());
-        let events = Events::default().and(counter.clone());
+    fn each_reader_gets_what_it_wants() {
+        let (all, some) = (Notes::default(), Notes::default());
+        let events = Events::default().and(all.clone()).and(Quiet(some.clone()));
+        events.sent(link(Role::Session), b"LIST");
         events.tell(Topic::Life, || Event::Stopping);
-        assert_eq!(*counter.0.lock().unwrap(), ["Stopping"]);
+        assert_eq!(
+            (all.all().len(), some.all()),
+            (2, vec!["Stopping".to_owned()])
+        );
     }
 
     #[test]
     fn what_nobody_wants_is_not_made() {
-        let events = Events::to([Arc::new(Counter::default()) as Arc<dyn Reader>]);
+        let events = Events::default().and(Quiet(Notes::default()));
         events.tell(Topic::Messages, || unreachable!("it is made"));
         Events::default().tell(Topic::Life, || unreachable!("it is made"));
     }

@@ -17,6 +17,7 @@
 //!
 //! - [`wire`]: messages ⇄ bytes. It knows no sockets and no files.
 //! - [`event`]: what happens, as data.
+//! - [`file_error`]: what went wrong with a file.
 //! - [`terminal`]: the person in front of it: the prompt, tables, bars, colour.
 //! - [`printout`]: what is printed, whole messages at a time.
 //! - [`net`]: sockets with deadlines, a thread for each connection.
@@ -33,10 +34,8 @@
 //! [`central`] and [`registration`] never import the peer's side, nor it them: all that the two have
 //! in common is what goes over the wire.
 //!
-//! Where a comment names a section, it is one of the agreement of P2P-CI/1.0: 1 who talks to whom,
-//! 2 requests to the server, 3 its responses and the order of checks, 4 GET, 5 what is read
-//! liberally, 6 the shape of a printed session; or, in the modules of P2P-DI/1.0, of that one: 1
-//! framing, 2 messages, 3 rules, 4 the testing scenario, 5 the experiment.
+//! Where a comment names a section, it is one of the page [`program::manual::protocol`]; in the
+//! modules of P2P-DI/1.0, of [`program::manual::distributed`].
 //!
 //! What always holds:
 //! - A word of the protocol (a number, a host, a title) is checked once, where it comes in. A
@@ -62,6 +61,8 @@
 pub mod wire;
 
 pub mod event;
+
+pub mod file_error;
 
 pub mod terminal;
 

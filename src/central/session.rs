@@ -1,17 +1,16 @@
-//! One peer's connection to the index server: read a request, answer it, print both.
+//! One peer's connection to the index server: read a request, answer it, tell of both.
 //!
-//! The session sees a stream and a printout, and no socket.
+//! The session sees a stream, and no socket.
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tracing::{debug, warn};
+use tracing::debug;
 
 use super::catalog::{Catalog, Cursor, Denied, Entrance, Gone, Left, PAGE, Presence, Scope};
+use crate::event::{Event, Events, Link, MOST_RECORDS, Role, Topic, Way};
 use crate::net::Sockets;
-use crate::printout::Transcript;
-
 use crate::wire::ci::framed;
 use crate::wire::ci::p2s::{Request, begin_response, end_response, refusal};
 use crate::wire::frame::{self, Dialect, Frame, FrameError, MAX_FRAME};
@@ -19,10 +18,8 @@ use crate::wire::{
     Endpoint, Head, HeadError, MAX_HEAD, Record, Reject, Requests, Source, Status, Title, Waits,
 };
 
-/// The most records of a response that are printed. Those after them are counted.
-const PRINTED_RECORDS: usize = 200;
-// So that what is printed is still at hand when it turns out that there is more.
-const _: () = assert!(PRINTED_RECORDS < PAGE);
+// So that what is told of a response is still at hand when it turns out that there is more.
+const _: () = assert!(MOST_RECORDS < PAGE);
 
 /// What all sessions of a server share.
 #[derive(Debug, Clone)]
@@ -31,8 +28,8 @@ pub struct Server {
     pub catalog: Catalog,
     /// The connections of the sessions.
     pub sockets: Sockets,
-    /// Where messages are printed.
-    pub transcript: Transcript,
+    /// Those who want to know what happens.
+    pub events: Events,
     /// How long a request may take from its first byte to its last, however slowly it drips in.
     /// Between requests a connection may be silent for ever: people read menus.
     pub request_time: Duration,
@@ -84,23 +81,25 @@ impl From<io::Error> for End {
 impl Server {
     /// Serves one peer until it leaves. `connection` is its number among the sockets.
     pub fn serve(&self, stream: &mut (impl Source + Write), connection: u64, from: SocketAddr) {
-        self.transcript
-            .line(format_args!("[SERVER] New TCP connection from {from}"));
+        let link = Link {
+            id: connection,
+            role: Role::Session,
+            remote: from,
+        };
+        self.events.tell(Topic::Life, || Event::Opened(link));
         let presence = self.catalog.join(connection, from.ip());
         let mut session = Session {
             server: self,
             presence,
-            connection,
-            from,
+            link,
             dialect: Dialect::Text,
             page: Vec::new(),
             wanted: None,
             out: Vec::new(),
         };
         if let Err(End::OutOfStep(error)) = session.run(stream) {
-            warn!(%from, %error, "answered 400 and closed");
             // Where the peer is gone, nothing is lost with the answer.
-            let _ = session.refuse(stream, Status::BadRequest);
+            let _ = session.reject(stream, Reject::bad_request(error.to_string()));
         }
         let _ = stream.flush();
     }
@@ -109,8 +108,7 @@ impl Server {
 struct Session<'a> {
     server: &'a Server,
     presence: Presence,
-    connection: u64,
-    from: SocketAddr,
+    link: Link,
     /// How this peer speaks: its first byte tells.
     dialect: Dialect,
     page: Vec<Record>,
@@ -132,19 +130,17 @@ impl Session<'_> {
         let mut requests = Requests::default();
         while let Some(received) = self.read(stream, &mut requests)? {
             if std::mem::take(&mut is_first) {
-                self.server.sockets.heard(self.connection);
+                self.server.sockets.heard(self.link.id);
             }
-            let title = format_args!("[SERVER] Request from {}:", self.from);
-            self.server.transcript.message(title, received.message());
+            self.server.events.received(self.link, received.message());
             let request = received.head.and_then(|head| Request::parse(&head));
             let may_end = matches!(request, Ok(Request::Close));
             let answered = match request {
                 Ok(request) => self.answer(stream, request)?,
                 Err(reject) => Err(reject),
             };
-            if let Err(Reject { status, reason }) = answered {
-                warn!(from = %self.from, %reason, "answered {}", status.code());
-                self.refuse(stream, status)?;
+            if let Err(reject) = answered {
+                self.reject(stream, reject)?;
             }
             if may_end {
                 break;
@@ -209,9 +205,10 @@ impl Session<'_> {
         }
         match request {
             Request::Add(record) => {
-                let Record { number, holder, .. } = &record;
-                let line = format_args!("[SERVER] Added RFC {number} from {}", holder.host);
-                self.server.transcript.detail(line);
+                self.server.events.tell(Topic::Messages, || Event::Added {
+                    link: self.link,
+                    record: &record,
+                });
                 self.respond_with(stream, b"", vec![record])?;
             }
             Request::Lookup { number, title, .. } => {
@@ -243,7 +240,7 @@ impl Session<'_> {
                         Dialect::Text => String::new(),
                         Dialect::Framed => format!("{host} {port}\r\n"),
                     };
-                    self.print_left(&Left {
+                    self.say_left(&Left {
                         name: name.clone(),
                         records: count,
                     });
@@ -268,15 +265,16 @@ impl Session<'_> {
             }
         };
         if let Some(left) = left {
-            self.print_left(&left);
+            self.say_left(&left);
         }
     }
 
     fn say_entrance(&self, entrance: Entrance, request: &Request) {
         if let (Entrance::New, Some(name)) = (entrance, request.name()) {
-            self.server
-                .transcript
-                .line(format_args!("[SERVER] Added {name}"));
+            self.server.events.tell(Topic::Life, || Event::Entered {
+                name: &name,
+                cookie: None,
+            });
         }
     }
 
@@ -295,10 +293,13 @@ impl Session<'_> {
         }
     }
 
-    fn print_left(&self, Left { name, records }: &Left) {
-        self.server.transcript.line(format_args!(
-            "[SERVER] Peer {name} left. Removed 1 peer(s), {records} RFC(s)."
-        ));
+    fn say_left(&self, Left { name, records }: &Left) {
+        self.server.events.tell(Topic::Life, || Event::Left {
+            name,
+            cookie: None,
+            records: *records,
+            is_expired: false,
+        });
     }
 
     /// Sends records that are all at hand.
@@ -329,7 +330,7 @@ impl Session<'_> {
         self.out.extend_from_slice(before);
         loop {
             for record in &self.page {
-                if count == PRINTED_RECORDS {
+                if count == MOST_RECORDS {
                     excerpt = Some(self.out.clone());
                 }
                 record.write(&mut self.out);
@@ -350,19 +351,18 @@ impl Session<'_> {
         end_response(&mut self.out);
         let framed = (self.dialect == Dialect::Framed).then(|| framed::frame(&self.out));
         let message = framed.as_ref().map_or(self.out.as_slice(), Frame::bytes);
-        match excerpt {
-            None => self.print_response(message),
-            Some(mut excerpt) => {
-                // Writing to memory does not fail.
-                let _ = writeln!(
-                    excerpt,
-                    "... and {} more records\n",
-                    count - PRINTED_RECORDS
-                );
-                self.print_response(&excerpt);
-            }
-        }
+        let told = excerpt.as_deref().unwrap_or(message);
+        let more = excerpt.as_ref().map_or(0, |_| count - MOST_RECORDS);
+        let events = &self.server.events;
+        events.message(self.link, Way::Sent, told, more);
         stream.write_all(message)
+    }
+
+    /// Refuses for a reason that the answer has no place for.
+    fn reject(&mut self, stream: &mut impl Write, reject: Reject) -> io::Result<()> {
+        let Reject { status, reason } = reject;
+        self.server.events.refusing(self.link, status, reason);
+        self.refuse(stream, status)
     }
 
     fn refuse(&mut self, stream: &mut impl Write, status: Status) -> io::Result<()> {
@@ -371,35 +371,29 @@ impl Session<'_> {
             Dialect::Text => text,
             Dialect::Framed => framed::frame(&text).bytes().to_vec(),
         };
-        self.print_response(&response);
+        self.server.events.sent(self.link, &response);
         stream.write_all(&response)
-    }
-
-    fn print_response(&self, response: &[u8]) {
-        let title = format_args!("[SERVER] Response to {}:", self.from);
-        self.server.transcript.message(title, response);
     }
 }
 
-/// The peer is out of the list and its line printed in whatever way the session ends.
+/// The peer is out of the list, and that is told, in whatever way the session ends.
 impl Drop for Session<'_> {
     fn drop(&mut self) {
-        if let Some(left) = self.presence.leave() {
-            self.print_left(&left);
-        } else {
-            let from = self.from;
-            self.server
-                .transcript
-                .line(format_args!("[SERVER] Connection from {from} closed"));
+        let left = self.presence.leave();
+        if let Some(left) = &left {
+            self.say_left(left);
         }
+        self.server.events.tell(Topic::Life, || Event::Closed {
+            link: self.link,
+            had_name: left.is_some(),
+        });
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::printout::Shows;
-    use crate::printout::testing::Paper;
+    use crate::event::testing::Notes;
     use crate::wire::testing::Script;
     use std::io::{BufRead, Read};
 
@@ -443,11 +437,11 @@ mod tests {
 
     #[test]
     fn a_panic_ends_its_session_only_and_its_records_go() {
-        let paper = Paper::default();
+        let notes = Notes::default();
         let server = Server {
             catalog: Catalog::new(10),
             sockets: Sockets::default(),
-            transcript: paper.transcript(Shows::Messages),
+            events: Events::default().and(notes.clone()),
             request_time: Duration::from_secs(1),
         };
         let (add, from) = (
@@ -458,15 +452,13 @@ mod tests {
         let (serving, mut trap) = (server.clone(), Trap(Script::of(add)));
         let session = std::thread::spawn(move || serving.serve(&mut trap, 1, from));
         assert!(session.join().is_err());
-        let printed = paper.text(&server.transcript);
-        assert!(
-            printed.contains("[SERVER] Added RFC 1 from vm\n"),
-            "{printed}"
-        );
-        assert!(
-            printed.ends_with("[SERVER] Peer vm:9 left. Removed 1 peer(s), 1 RFC(s).\n"),
-            "{printed}"
-        );
+        let told = notes.all();
+        assert!(told.iter().any(|event| event.starts_with("Added ")));
+        let [.., left, closed] = told.as_slice() else {
+            panic!("{told:?}")
+        };
+        assert!(left.starts_with("Left ") && left.contains("records: 1,"));
+        assert!(closed.starts_with("Closed ") && closed.contains("had_name: true"));
         assert!(server.catalog.is_empty());
         let record = Record::parse("RFC 1 t vm 9").unwrap();
         assert!(other.add(&record, |_| {}).is_ok(), "the others go on");

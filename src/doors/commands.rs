@@ -17,17 +17,16 @@ use rustix::fs::{OFlags, fcntl_setfl};
 use rustix::io::Errno;
 use serde::Serialize;
 
+use crate::event::Level;
 use crate::index::{IndexError, Listed};
 use crate::node::get::{Downloaded, Got, Place, Spread};
 use crate::node::numbers::Selection;
-use crate::node::{GetError, Peer};
-use crate::program::{Code, Failure, PRINT_TIME, say_error};
+use crate::node::{Counts, GetError, LastUpload, Peer};
+use crate::printout::Transcript;
+use crate::program::{Code, Failure, PRINT_TIME};
 use crate::terminal::escape::{escaped, escaped_json};
-use crate::terminal::progress::Progress;
-use crate::transfer::Fault;
-use crate::transfer::activity::{Counts, LastUpload};
-use crate::wire::Record;
-use crate::wire::{RfcNumber, Title};
+use crate::terminal::progress::{Progress, Several};
+use crate::wire::{Fault, Record, RfcNumber, Title};
 
 /// How results are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,46 +122,57 @@ struct ErrorFields {
 }
 
 /// Prints a failure as a JSON document.
-pub fn print_error(failure: &Failure) -> Result<(), Failure> {
+pub fn print_error(failure: &Failure, transcript: &Transcript) -> Result<(), Failure> {
     let error = ErrorFields {
         message: failure.to_string(),
         exit_code: failure.code.get(),
     };
-    print_json(&ErrorDocument { error })
+    print_json(&ErrorDocument { error }, transcript)
 }
 
 /// Shows who has an RFC.
-pub fn lookup(peer: &Peer, number: RfcNumber, format: Format) -> Result<(), Failure> {
+pub fn lookup(
+    peer: &Peer,
+    number: RfcNumber,
+    format: Format,
+    transcript: &Transcript,
+) -> Result<(), Failure> {
     let records = peer
         .index
         .lookup(number, &Title::default())
         .map_err(of_index)?;
-    print_records(peer, &records, format)?;
+    print_records(&records, format, transcript)?;
     if records.is_empty() {
-        return Err(told(&not_found(number)));
+        return Err(told(&not_found(number), transcript));
     }
     Ok(())
 }
 
 /// Shows everything that anybody has.
-pub fn list(peer: &Peer, format: Format) -> Result<(), Failure> {
-    print_records(peer, &peer.index.survey().map_err(of_index)?, format)
+pub fn list(peer: &Peer, format: Format, transcript: &Transcript) -> Result<(), Failure> {
+    let records = peer.index.survey().map_err(of_index)?;
+    print_records(&records, format, transcript)
 }
 
 /// Shows the RFCs whose titles hold all of these words.
-pub fn find(peer: &Peer, words: &[String], format: Format) -> Result<(), Failure> {
+pub fn find(
+    peer: &Peer,
+    words: &[String],
+    format: Format,
+    transcript: &Transcript,
+) -> Result<(), Failure> {
     let found = matching(peer.index.survey().map_err(of_index)?, words);
-    print_records(peer, &found, format)?;
+    print_records(&found, format, transcript)?;
     if found.is_empty() {
         let error = anyhow::anyhow!("no title holds {:?}", words.join(" "));
-        return Err(told(&Failure::new(Code::NotFound, error)));
+        return Err(told(&Failure::new(Code::NotFound, error), transcript));
     }
     Ok(())
 }
 
 /// A failure after a result was printed: there is no second document.
-fn told(failure: &Failure) -> Failure {
-    say_error(failure);
+fn told(failure: &Failure, transcript: &Transcript) -> Failure {
+    transcript.screen().error(failure);
     Failure::said(failure.code)
 }
 
@@ -186,6 +196,7 @@ pub fn add(
     number: RfcNumber,
     title: Option<Title>,
     format: Format,
+    transcript: &Transcript,
 ) -> Result<(), Failure> {
     let Some(record) = peer.add(number, title).map_err(of_index)? else {
         let error = anyhow::anyhow!("the index server has refused RFC {number}");
@@ -193,10 +204,11 @@ pub fn add(
     };
     let record = Listed::from(record);
     match format {
-        Format::Json => print_json(&Added {
-            record: (&record).into(),
-        }),
-        _ => print_records(peer, &[record], format),
+        Format::Json => {
+            let record = (&record).into();
+            print_json(&Added { record }, transcript)
+        }
+        _ => print_records(&[record], format, transcript),
     }
 }
 
@@ -222,32 +234,28 @@ pub fn get(
     wanted: &Wanted<'_>,
     format: Format,
     progress: &Progress,
+    transcript: &Transcript,
 ) -> Result<(), Failure> {
     if let Some((number, file)) = wanted.selection.single().zip(wanted.output) {
-        return get_into(peer, number, file, format, progress);
+        return get_into(peer, number, file, format, transcript);
     }
     let numbers = peer.selected(&wanted.selection).map_err(of_index)?;
     let count = numbers.len();
-    let (progress, all) = match count {
-        0 | 1 => (progress.clone(), None),
-        _ => {
-            let (progress, bar) = progress.of(count);
-            (progress, Some(bar))
-        }
-    };
+    let several = (count > 1).then(|| progress.of(count));
     let queue = Mutex::new(VecDeque::from(numbers));
     let done = Mutex::new(Gotten::default());
     let spread = Spread::default();
     let printed = Mutex::new(Ok(()));
     let work = || {
-        while let Some(number) = next(&queue).filter(|_| !peer.downloader.is_closing()) {
-            let got = get_one(peer, number, wanted.force, &spread, &progress);
+        while let Some(number) = next(&queue).filter(|_| !peer.downloader.sockets.is_closing()) {
+            let got = get_one(peer, number, wanted.force, &spread);
             let line = done_one(peer, number, got, wanted.says, &done);
-            progress.one_done();
+            several.iter().for_each(Several::one_done);
             if let (Some(record), Format::Lines) = (line, format) {
                 let mut printed = printed.lock().unwrap_or_else(PoisonError::into_inner);
                 if printed.is_ok() {
-                    *printed = progress.aside(|| print_records(peer, &[record.into()], format));
+                    *printed =
+                        progress.aside(|| print_records(&[record.into()], format, transcript));
                 }
             }
         }
@@ -261,20 +269,20 @@ pub fn get(
         }
         work();
     });
-    drop(all);
+    drop(several);
     printed
         .into_inner()
         .unwrap_or_else(PoisonError::into_inner)?;
     let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
     done.sort();
     if format == Format::Json {
-        print_json(&done)?;
+        print_json(&done, transcript)?;
     }
     // What a signal has cut off has not failed.
-    if peer.downloader.is_closing() {
+    if peer.downloader.sockets.is_closing() {
         return Ok(());
     }
-    done.result(count)
+    done.result(count, transcript)
 }
 
 fn next(queue: &Mutex<VecDeque<RfcNumber>>) -> Option<RfcNumber> {
@@ -284,19 +292,13 @@ fn next(queue: &Mutex<VecDeque<RfcNumber>>) -> Option<RfcNumber> {
         .pop_front()
 }
 
-fn get_one(
-    peer: &Peer,
-    number: RfcNumber,
-    force: bool,
-    spread: &Spread,
-    progress: &Progress,
-) -> Result<Got, GetError> {
+fn get_one(peer: &Peer, number: RfcNumber, force: bool, spread: &Spread) -> Result<Got, GetError> {
     if let Some(path) = peer.library().path_of(number).filter(|_| !force) {
         return Ok(Got::Kept(path));
     }
     let mut may_replace = |_: &Path| force;
     let place = Place::Folder(&mut may_replace);
-    peer.get(number, &Title::default(), place, spread, progress)
+    peer.get(number, &Title::default(), place, spread)
 }
 
 /// Takes the outcome of one GET into the result, and returns the record of a document that is
@@ -318,7 +320,7 @@ fn done_one(
             } = downloaded;
             if says {
                 let line = format_args!("RFC {number} is in {} ({bytes} bytes)", path.display());
-                peer.transcript.note(line);
+                peer.events.notice(Level::Info, line);
             }
             done.downloaded.push(DownloadedFields {
                 number: number.get(),
@@ -334,7 +336,7 @@ fn done_one(
             if says {
                 let path = path.display();
                 let line = format_args!("RFC {number} is in {path} already; --force replaces it");
-                peer.transcript.note(line);
+                peer.events.notice(Level::Info, line);
             }
             done.kept.push(KeptFields {
                 number: number.get(),
@@ -363,19 +365,19 @@ impl Gotten {
         self.kept.sort_by_key(|fields| fields.number);
     }
 
-    fn result(self, count: usize) -> Result<(), Failure> {
+    fn result(self, count: usize, transcript: &Transcript) -> Result<(), Failure> {
         let Some(first) = self.failed.first() else {
             return Ok(());
         };
         let code = Code::of(first.exit_code);
         for FailedFields { number, error, .. } in &self.failed {
-            say_error(&format_args!("RFC {number} was not downloaded: {error}"));
+            let what = format_args!("RFC {number} was not downloaded: {error}");
+            transcript.screen().error(what);
         }
         if count > 1 {
             let failed = self.failed.len();
-            say_error(&format_args!(
-                "{failed} of {count} RFCs were not downloaded"
-            ));
+            let what = format_args!("{failed} of {count} RFCs were not downloaded");
+            transcript.screen().error(what);
         }
         Err(Failure::said(code))
     }
@@ -388,7 +390,7 @@ fn get_into(
     number: RfcNumber,
     file: &Path,
     format: Format,
-    progress: &Progress,
+    transcript: &Transcript,
 ) -> Result<(), Failure> {
     let is_stream = file == "-" || fs::metadata(file).is_ok_and(|found| !found.is_file());
     let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
@@ -398,7 +400,7 @@ fn get_into(
         file.to_owned()
     };
     let (title, spread) = (Title::default(), Spread::default());
-    let got = peer.get(number, &title, Place::File(&path), &spread, progress);
+    let got = peer.get(number, &title, Place::File(&path), &spread);
     let downloaded = match got.map_err(of_get)? {
         Got::Downloaded(downloaded) => downloaded,
         Got::Unknown | Got::Kept(_) => return Err(not_found(number)),
@@ -409,7 +411,7 @@ fn get_into(
     let Downloaded { record, bytes, .. } = downloaded;
     match format {
         Format::Nothing => Ok(()),
-        Format::Lines => print_records(peer, &[record.into()], format),
+        Format::Lines => print_records(&[record.into()], format, transcript),
         Format::Json => {
             let mut done = Gotten::default();
             done.downloaded.push(DownloadedFields {
@@ -420,7 +422,7 @@ fn get_into(
                 path: file.to_owned(),
                 bytes,
             });
-            print_json(&done)
+            print_json(&done, transcript)
         }
     }
 }
@@ -456,15 +458,18 @@ fn unless_unread(written: io::Result<()>) -> io::Result<()> {
     }
 }
 
-fn print_records(peer: &Peer, records: &[Listed], format: Format) -> Result<(), Failure> {
-    // The messages that have led to them come first, where they are printed.
-    peer.transcript.finish(PRINT_TIME);
+fn print_records(
+    records: &[Listed],
+    format: Format,
+    transcript: &Transcript,
+) -> Result<(), Failure> {
     match format {
         Format::Nothing => Ok(()),
-        Format::Json => print_json(&Found {
-            records: records.iter().map(RecordFields::from).collect(),
-        }),
-        Format::Lines => print(|out| {
+        Format::Json => {
+            let records = records.iter().map(RecordFields::from).collect();
+            print_json(&Found { records }, transcript)
+        }
+        Format::Lines => print(transcript, |out| {
             let is_watched = io::stdout().is_terminal();
             for record in records {
                 let line = record.to_string();
@@ -479,15 +484,20 @@ fn print_records(peer: &Peer, records: &[Listed], format: Format) -> Result<(), 
     }
 }
 
-fn print_json(document: &impl Serialize) -> Result<(), Failure> {
-    print(|out| {
+fn print_json(document: &impl Serialize, transcript: &Transcript) -> Result<(), Failure> {
+    print(transcript, |out| {
         let text = serde_json::to_string_pretty(document)?;
         writeln!(out, "{}", escaped_json(&text))
     })
 }
 
-/// Writes a result to standard output.
-pub(crate) fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
+/// Writes a result to standard output. The messages that have led to it come first, where they are
+/// printed.
+pub(crate) fn print(
+    transcript: &Transcript,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<(), Failure> {
+    transcript.finish(PRINT_TIME);
     let mut out = BufWriter::new(io::stdout().lock());
     let written = write(&mut out).and_then(|()| out.flush());
     // What could not be written must not be tried again when the buffer goes.
@@ -535,20 +545,12 @@ pub fn status(peer: &Peer) -> Vec<String> {
         downloaded_bytes,
         last_uploads,
     } = peer.activity.counts();
-    let shared = peer.library().looks().map_or_else(
-        |error| error.to_string(),
-        |files| {
-            format!(
-                "{} RFC(s) of {}",
-                files.len(),
-                peer.library().folder().display()
-            )
-        },
-    );
+    let library = peer.library();
+    let (shared, folder) = (library.shared().len(), library.folder().display());
     let mut lines = vec![
         format!("This peer: {}", peer.me()),
         format!("Index: {}", peer.index.standing()),
-        format!("Shared: {shared}"),
+        format!("Shared: {shared} RFC(s) of {folder}"),
         format!("Uploads: {uploads} ({uploaded_bytes} bytes)"),
         format!("Downloads: {downloads} ({downloaded_bytes} bytes)"),
     ];

@@ -221,8 +221,8 @@ impl Drop for Console {
             let _ = thread.join();
         } else if is_interactive {
             self.screen.prompt(false);
-            let mut stdout = io::stdout();
-            let _ = stdout.write_all(b"\n").and_then(|()| stdout.flush());
+            // Not to the terminal itself, which may be stopped.
+            self.screen.stdout().push(&["\n"]);
         }
     }
 }

@@ -13,7 +13,6 @@ use crate::node::{GetError, Peer};
 use crate::printout::Transcript;
 use crate::terminal::escape::escaped;
 use crate::terminal::pages::{Column, pages};
-use crate::terminal::progress::Progress;
 use crate::terminal::{Expected, Screen};
 
 use crate::wire::{Record, RfcNumber, Title};
@@ -79,11 +78,11 @@ pub trait Answers {
 }
 
 /// Runs the menu until EXIT or the end of input.
-pub fn run(peer: &Peer, answers: &mut impl Answers, progress: &Progress) {
+pub fn run(peer: &Peer, answers: &mut impl Answers, transcript: &Transcript) {
     let mut menu = Menu {
         peer,
         answers,
-        progress,
+        transcript,
     };
     while menu.one_choice().is_some() {}
 }
@@ -91,7 +90,7 @@ pub fn run(peer: &Peer, answers: &mut impl Answers, progress: &Progress) {
 struct Menu<'a, A> {
     peer: &'a Peer,
     answers: &'a mut A,
-    progress: &'a Progress,
+    transcript: &'a Transcript,
 }
 
 impl<A: Answers> Menu<'_, A> {
@@ -148,7 +147,7 @@ impl<A: Answers> Menu<'_, A> {
         };
         let title = Some(title).filter(|title: &Title| !title.is_empty());
         match self.peer.add(number, title) {
-            Ok(Some(_)) if !self.transcript().shows_messages() => {
+            Ok(Some(_)) if !self.transcript.shows_messages() => {
                 self.say(format_args!("RFC {number} is registered."));
             }
             Ok(_) => {}
@@ -267,7 +266,7 @@ impl<A: Answers> Menu<'_, A> {
         };
         let place = Place::Folder(&mut may_replace);
         let spread = Spread::default();
-        match self.peer.get(number, title, place, &spread, self.progress) {
+        match self.peer.get(number, title, place, &spread) {
             Ok(Got::Unknown) if !self.messages_answer() => {
                 self.say(format_args!("Nobody has RFC {number}."));
             }
@@ -331,12 +330,12 @@ impl<A: Answers> Menu<'_, A> {
 
     /// Whether the messages that are printed have shown the answer already.
     fn messages_answer(&self) -> bool {
-        self.transcript().shows_messages() && self.peer.index.answers_in_messages()
+        self.transcript.shows_messages() && self.peer.index.answers_in_messages()
     }
 
     fn print(&self, records: &[Listed]) {
         for record in records {
-            self.transcript().line(record);
+            self.transcript.line(record);
         }
     }
 
@@ -376,17 +375,13 @@ impl<A: Answers> Menu<'_, A> {
             }
             // The first line of a page is its header.
             shown += page.lines().count() - 1;
-            self.transcript().show(&page);
+            self.transcript.show(&page);
         }
         Some(())
     }
 
     fn say(&self, what: impl std::fmt::Display) {
-        self.transcript().line(format_args!("[PEER] {what}"));
-    }
-
-    fn transcript(&self) -> &Transcript {
-        &self.peer.transcript
+        self.transcript.line(format_args!("[PEER] {what}"));
     }
 }
 

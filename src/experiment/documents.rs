@@ -1,7 +1,7 @@
 //! What is fetched in an experiment: RFCs of a folder, or files that are made for it.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -9,8 +9,8 @@ use bytesize::ByteSize;
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
-use crate::library::Library;
-use crate::library::LibraryError;
+use crate::file_error::FileError;
+use crate::library::scan;
 use crate::wire::RfcNumber;
 use crate::wire::di::exchange::Digest;
 
@@ -42,18 +42,8 @@ pub struct Documents {
 #[derive(Debug, thiserror::Error)]
 pub enum DocumentsError {
     /// The system refused.
-    #[error("cannot {doing} {}: {reason}", .path.display())]
-    Io {
-        /// What was being done.
-        doing: &'static str,
-        /// To what.
-        path: PathBuf,
-        /// Why it failed.
-        reason: io::Error,
-    },
-    /// The folder can't be looked at.
     #[error(transparent)]
-    Library(#[from] LibraryError),
+    File(#[from] FileError),
     /// There are not enough of them.
     #[error("{} has {there} file(s) named rfcN.txt, and the experiment needs {wanted}", .folder.display())]
     TooFew {
@@ -100,11 +90,11 @@ impl Documents {
     /// Makes files in a folder of their own, which goes away with the documents.
     pub fn synthetic(kind: Synthetic) -> Result<Self, DocumentsError> {
         let folder = TempDir::with_prefix("p2pci-experiment-")
-            .map_err(io_error("make a folder in", &std::env::temp_dir()))?;
+            .map_err(FileError::of("make a folder in", &std::env::temp_dir()))?;
         let numbers = (1..=u32::MAX).filter_map(RfcNumber::new).take(kind.count);
         let make = |number| {
             let path = folder.path().join(format!("rfc{number}.txt"));
-            fs::write(&path, text(number, kind.size)).map_err(io_error("write", &path))?;
+            fs::write(&path, text(number, kind.size)).map_err(FileError::of("write", &path))?;
             Document::read(number, path)
         };
         Ok(Self {
@@ -118,24 +108,18 @@ impl Documents {
     /// # Errors
     /// [`DocumentsError`], as where it has fewer.
     pub fn of_corpus(folder: &Path, count: usize) -> Result<Self, DocumentsError> {
-        // A library makes its folder, and this one has to be there.
-        fs::read_dir(folder).map_err(io_error("read the folder", folder))?;
-        let library = Library::open(folder, None)?;
-        let looks = library.looks()?;
-        if looks.len() < count {
+        let files = scan::files(folder)?;
+        if files.len() < count {
             return Err(DocumentsError::TooFew {
                 folder: folder.to_owned(),
-                there: looks.len(),
+                there: files.len(),
                 wanted: count,
             });
         }
-        let read = |number| {
-            let usual = || folder.join(format!("rfc{number}.txt"));
-            Document::read(number, library.path_of(number).unwrap_or_else(usual))
-        };
-        let found = looks.into_keys().take(count).map(read);
+        let first = files.into_iter().take(count);
+        let read = first.map(|(number, found)| Document::read(number, found.path));
         Ok(Self {
-            all: found.collect::<Result<_, _>>()?,
+            all: read.collect::<Result<_, _>>()?,
             _folder: None,
         })
     }
@@ -165,8 +149,8 @@ impl Documents {
 }
 
 impl Document {
-    fn read(number: RfcNumber, path: PathBuf) -> Result<Self, DocumentsError> {
-        let bytes = fs::read(&path).map_err(io_error("read", &path))?;
+    fn read(number: RfcNumber, path: PathBuf) -> Result<Self, FileError> {
+        let bytes = fs::read(&path).map_err(FileError::of("read", &path))?;
         Ok(Self {
             number,
             path,
@@ -206,15 +190,6 @@ fn text(number: RfcNumber, size: u64) -> Vec<u8> {
     }
     text.truncate(size);
     text
-}
-
-fn io_error(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> DocumentsError {
-    let path = path.to_owned();
-    move |reason| DocumentsError::Io {
-        doing,
-        path,
-        reason,
-    }
 }
 
 #[cfg(test)]

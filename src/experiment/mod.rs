@@ -22,7 +22,8 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 use crate::doors::commands;
-use crate::program::{Failure, PRINT_TIME};
+use crate::event::Level;
+use crate::program::Failure;
 use documents::Documents;
 use report::ReportError;
 use results::{Conditions, Results};
@@ -250,15 +251,13 @@ impl Findings {
     /// # Errors
     /// [`Failure`] where standard output can't be written.
     pub fn print(&self, stage: &Stage) -> Result<(), Failure> {
-        // The messages that have led to them come first, where they are printed.
-        stage.transcript.finish(PRINT_TIME);
-        commands::print(|out| {
+        commands::print(&stage.transcript, |out| {
             writeln!(out, "{}", self.table)?;
             let mut files = self.files.iter().map(|file| file.display());
             files.try_for_each(|file| writeln!(out, "{file}"))
         })?;
         if let Some(warning) = &self.warning {
-            stage.transcript.note(warning);
+            stage.events.notice(Level::Info, warning);
         }
         Ok(())
     }

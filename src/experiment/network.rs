@@ -14,11 +14,14 @@ use super::Plan;
 use super::documents::{Document, Documents};
 use super::run::RunError;
 use super::stage::Stage;
+use crate::event::{Level, Role};
+use crate::file_error::FileError;
 use crate::index::{Distributed, Index as _, Known, Participation};
 use crate::library::Library;
-use crate::net::{Dialects, Listener, Pace, Sockets};
+use crate::net::{Connection, Dialects, Listener, Pace, Sockets};
+use crate::node::Activity;
 use crate::registration::{Register, RegistrationServer};
-use crate::transfer::{Activity, Downloader, Uploads};
+use crate::transfer::{Downloader, Uploads};
 use crate::wire::di::{self, Origin};
 use crate::wire::frame::Dialect;
 use crate::wire::{Endpoint, Host, Port, Protocol, Status};
@@ -41,6 +44,7 @@ pub(super) struct Network {
 #[derive(Debug)]
 pub(super) struct Node {
     pub(super) known: Known,
+    pub(super) library: Arc<Library>,
     pub(super) downloader: Downloader,
     pub(super) activity: Activity,
     index: Distributed,
@@ -57,7 +61,7 @@ impl Network {
         stage: &Stage,
     ) -> Result<Self, RunError> {
         let folder = TempDir::with_prefix("p2pci-experiment-")
-            .map_err(RunError::io("make a folder in", &std::env::temp_dir()))?;
+            .map_err(FileError::of("make a folder in", &std::env::temp_dir()))?;
         let registration = Sockets::default();
         stage.stop.watch(&registration);
         let server = serve_registrations(&registration, stage)?;
@@ -68,13 +72,13 @@ impl Network {
         };
         for (number, holding) in plan.holdings.iter().enumerate() {
             let home = network.folder.path().join(format!("p{number}"));
-            fs::create_dir(&home).map_err(RunError::io("make the folder", &home))?;
+            fs::create_dir(&home).map_err(FileError::of("make the folder", &home))?;
             for document in documents.all().get(holding.clone()).unwrap_or_default() {
                 let Document { number, path, .. } = document;
                 let to = home.join(format!("rfc{number}.txt"));
-                fs::copy(path, &to).map_err(RunError::io("write", &to))?;
+                fs::copy(path, &to).map_err(FileError::of("write", &to))?;
             }
-            let library = Arc::new(Library::open(&home, None)?);
+            let library = Arc::new(Library::open(&home, None, stage.events.clone())?);
             let node = Node::start(library, server.clone(), upload_rate, stage)?;
             network.peers.push(node);
         }
@@ -118,7 +122,7 @@ impl Network {
                 let held = plan.holdings.get(holder).cloned().unwrap_or_default();
                 for document in documents.all().get(held).unwrap_or_default() {
                     let is_known = if holder == peer {
-                        node.known.own_title(document.number).is_some()
+                        node.library.title(document.number).is_some()
                     } else {
                         let holders = node.known.holders(document.number, now);
                         let mut holders = holders.iter().map(|timed| &timed.record.holder);
@@ -127,7 +131,8 @@ impl Network {
                     left -= usize::from(is_known);
                 }
             }
-            let known = node.known.all(now).len();
+            let shared = node.library.shared();
+            let known = node.known.all(shared, now).len();
             if left > 0 || known != documents.all().len() {
                 return Err(RunError::Incomplete { peer, known, left });
             }
@@ -172,38 +177,43 @@ impl Node {
         stage.stop.watch(&uploading);
         let (listener, me) = listen()?;
         let known = Known::new(me);
-        known.publish(&library.documents()?);
         let activity = Activity::default();
+        let events = stage.events.and(activity.clone());
         let uploads = Uploads {
             library: library.clone(),
-            known: known.clone(),
+            me: known.me().clone(),
+            known: {
+                let (library, known) = (library.clone(), known.clone());
+                move || known.all(library.shared(), Instant::now())
+            },
             pace: Pace::new(upload_rate),
-            activity: activity.clone(),
             sockets: uploading.clone(),
-            transcript: stage.transcript.clone(),
+            events: events.clone(),
             os: stage.os.clone(),
         };
-        in_background("uploads", move || uploads.run(listener))?;
+        in_background("uploads", move || uploads.serve(listener))?;
         let index = Distributed::join(Participation {
             dialects: Dialects::new(Some(Dialect::Text)),
             server,
+            library: library.clone(),
             known: known.clone(),
             sockets: asking.clone(),
-            transcript: stage.transcript.clone(),
+            events: events.clone(),
             os: stage.os.clone(),
             // Every run is the first one.
             cookie_file: None,
         })?;
-        let downloader = Downloader::new(
-            library,
-            asking.clone(),
-            stage.transcript.clone(),
-            stage.os.clone(),
-            activity.clone(),
-        );
+        let downloader = Downloader {
+            sockets: asking.clone(),
+            events,
+            os: stage.os.clone(),
+            protocol: Protocol::Di,
+            dialects: Dialects::new(Some(Dialect::Text)),
+        };
         Ok(Self {
             known,
-            downloader: downloader.speaking(Protocol::Di, Dialects::new(Some(Dialect::Text))),
+            library,
+            downloader,
             activity,
             index,
             asking,
@@ -215,11 +225,12 @@ impl Node {
 /// Starts a registration server that keeps nothing, and says where it is.
 fn serve_registrations(sockets: &Sockets, stage: &Stage) -> Result<Endpoint, RunError> {
     let (listener, place) = listen()?;
-    let (register, _) = Register::open(None, Duration::from_secs(di::TTL.into()))?;
+    let ttl = Duration::from_secs(di::TTL.into());
+    let (register, _) = Register::open(None, ttl, stage.events.clone())?;
     let server = RegistrationServer {
         register,
         sockets: sockets.clone(),
-        transcript: stage.transcript.clone(),
+        events: stage.events.clone(),
         request_time: REQUEST_TIME,
         os: stage.os.clone(),
     };
@@ -228,15 +239,17 @@ fn serve_registrations(sockets: &Sockets, stage: &Stage) -> Result<Endpoint, Run
         os: &stage.os,
     };
     let no_room = di::refusal(Status::ServiceUnavailable, origin);
-    let sockets = sockets.clone();
+    let (sockets, events) = (sockets.clone(), stage.events.clone());
     in_background("registration", move || {
-        let ended = listener.serve("registration", &sockets, no_room, move |mut connection| {
+        let serve = move |mut connection: Connection| {
             let (id, from) = (connection.id(), connection.peer());
             server.serve(&mut connection, id, from);
             connection.finish();
-        });
+        };
+        let ended = listener.serve(Role::Registration, &sockets, no_room, &events, serve);
         if let Err(error) = ended {
-            tracing::warn!(%error, "registrations have ended");
+            let what = format_args!("registrations have ended: {error}");
+            events.notice(Level::Warning, what);
         }
     })?;
     Ok(place)

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Barrier, OnceLock, mpsc};
 use std::thread;
@@ -12,12 +12,13 @@ use super::documents::{Documents, digest};
 use super::network::{Network, Node};
 use super::stage::Stage;
 use super::{Fetch, Plan};
+use crate::file_error::FileError;
 use crate::index::IndexError;
 use crate::library::LibraryError;
 use crate::net::ListenError;
 use crate::registration::store::StateError;
-use crate::terminal::progress::Progress;
-use crate::transfer::DownloadError;
+use crate::terminal::progress::Several;
+use crate::transfer::{DownloadError, Fetched};
 use crate::wire::{RfcNumber, TermError};
 
 /// What a run has measured: the downloads of each peer, in order.
@@ -46,15 +47,8 @@ pub struct Measured {
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// The system refused something about a file.
-    #[error("cannot {doing} {}: {reason}", .path.display())]
-    Io {
-        /// What was being done.
-        doing: &'static str,
-        /// To what.
-        path: PathBuf,
-        /// Why it failed.
-        reason: io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
     /// There is no thread for a part of the run.
     #[error("cannot start a thread: {0}")]
     Thread(io::Error),
@@ -136,17 +130,6 @@ pub enum RunError {
     Stopped,
 }
 
-impl RunError {
-    pub(super) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
-        let path = path.to_owned();
-        move |reason| Self::Io {
-            doing,
-            path,
-            reason,
-        }
-    }
-}
-
 /// Starts a registration server and the peers, lets them tell each other what they have, and then
 /// all fetch what the plan says, at the same time. Everything that came is compared with its
 /// source.
@@ -182,7 +165,7 @@ fn fetch_all(
     network: &Network,
     stage: &Stage,
 ) -> Result<Run, RunError> {
-    let (progress, _bar) = stage.progress.of(plan.downloads());
+    let progress = stage.progress.of(plan.downloads());
     let barrier = Barrier::new(network.peers.len());
     let start = Start {
         begun: OnceLock::new(),
@@ -258,7 +241,7 @@ struct Fetching<'a> {
     node: &'a Node,
     documents: &'a Documents,
     network: &'a Network,
-    progress: &'a Progress,
+    progress: &'a Several,
 }
 
 impl Fetching<'_> {
@@ -268,20 +251,17 @@ impl Fetching<'_> {
         let mut measured = Vec::with_capacity(fetches.len());
         let downloader = &self.node.downloader;
         for &Fetch { document, holder } in fetches {
-            if start.has_failed.load(Ordering::SeqCst) || downloader.is_closing() {
+            if start.has_failed.load(Ordering::SeqCst) || downloader.sockets.is_closing() {
                 return Err(RunError::Stopped);
             }
             let number = self.documents.get(document).ok_or(RunError::Plan)?.number;
             let from = self.network.peers.get(holder).ok_or(RunError::Plan)?;
             let at = begun.elapsed();
-            let got = downloader.download(
-                number,
-                from.known.me(),
-                || downloader.library.receive(number, false),
-                self.progress,
-            );
+            let got = downloader.download(number, from.known.me(), || {
+                self.node.library.receive(number, false)
+            });
             let end = begun.elapsed();
-            let (_, bytes) = got.map_err(|reason| RunError::Download {
+            let Fetched { bytes, .. } = got.map_err(|reason| RunError::Download {
                 peer: self.peer,
                 number,
                 holder,
@@ -303,10 +283,10 @@ impl Fetching<'_> {
 /// Every file that was fetched is the one that its holder had.
 fn check_files(run: &Run, documents: &Documents, network: &Network) -> Result<(), RunError> {
     for (node, fetched) in network.peers.iter().zip(&run.peers) {
-        let library = &node.downloader.library;
+        let library = &node.library;
         for Measured { number, .. } in fetched {
             let path = library.folder().join(format!("rfc{number}.txt"));
-            let bytes = fs::read(&path).map_err(RunError::io("read", &path))?;
+            let bytes = fs::read(&path).map_err(FileError::of("read", &path))?;
             let source = documents
                 .all()
                 .iter()

@@ -1,18 +1,20 @@
-//! What surrounds the runs of an experiment: the printout, the progress, and a way to end it.
+//! What surrounds the runs of an experiment: the printout and the progress.
 
 use std::fmt::Display;
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
-use crate::net::Sockets;
+use crate::event::{Events, Level};
+use crate::net::Stop;
 use crate::printout::Transcript;
 use crate::terminal::progress::Progress;
 
 /// What all runs have in common.
 #[derive(Debug)]
 pub struct Stage {
-    /// Where the messages of all servers and peers are printed.
+    /// Where the messages of all servers and peers are printed,
     pub transcript: Transcript,
+    /// and who else wants to know what happens.
+    pub events: Events,
     /// Shows how many downloads are done.
     pub progress: Progress,
     /// Whether it is said on standard error what goes on.
@@ -27,70 +29,7 @@ impl Stage {
     /// Says what goes on.
     pub(super) fn say(&self, what: impl Display) {
         if self.says {
-            self.transcript.note(what);
+            self.events.notice(Level::Info, what);
         }
-    }
-}
-
-/// Ends an experiment from elsewhere, as by a signal. Clones are handles to the same one.
-#[derive(Debug, Clone, Default)]
-pub struct Stop(Arc<Stopping>);
-
-#[derive(Debug, Default)]
-struct Stopping {
-    /// The signal, or 0.
-    signal: AtomicU8,
-    /// The sockets of the run at work.
-    open: Mutex<Vec<Sockets>>,
-}
-
-impl Stop {
-    /// Closes all sockets, with which everything ends that waits for one.
-    pub fn now(&self, signal: u8) {
-        self.0.signal.store(signal, Ordering::SeqCst);
-        self.lock().iter().for_each(Sockets::close_all);
-    }
-
-    /// The number of the signal that has stopped the experiment.
-    pub fn signal(&self) -> Option<u8> {
-        let signal = self.0.signal.load(Ordering::SeqCst);
-        (signal != 0).then_some(signal)
-    }
-
-    /// Closes these sockets as well, also where it was told to stop before.
-    pub(super) fn watch(&self, sockets: &Sockets) {
-        let mut open = self.lock();
-        open.push(sockets.clone());
-        if self.signal().is_some() {
-            sockets.close_all();
-        }
-    }
-
-    /// The run is over, and its sockets are no longer held open.
-    pub(super) fn forget(&self) {
-        self.lock().clear();
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<Sockets>> {
-        self.0.open.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sockets_that_come_after_the_signal_are_closed_as_well() {
-        let stop = Stop::default();
-        let [before, after, forgotten] = [(); 3].map(|()| Sockets::default());
-        stop.watch(&forgotten);
-        stop.forget();
-        stop.watch(&before);
-        assert_eq!((stop.signal(), before.is_closing()), (None, false));
-        stop.now(2);
-        stop.watch(&after);
-        let closing = [&before, &after, &forgotten].map(Sockets::is_closing);
-        assert_eq!((stop.signal(), closing), (Some(2), [true, true, false]));
     }
 }

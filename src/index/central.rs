@@ -16,8 +16,9 @@ use chrono::{DateTime, Local};
 use tracing::debug;
 
 use super::{Index, IndexError, Listed, Rfc, capitalised, jittered};
+use crate::event::{Event, Events, IndexStep, Role, Topic};
+use crate::library::Library;
 use crate::net::{Connection, Dialects, Sockets, Watch, connect};
-use crate::printout::Transcript;
 use crate::wire::ci::framed;
 use crate::wire::ci::p2s::{Request, Sender};
 use crate::wire::ci::responses::{Asked, Response, ResponseError, Responses};
@@ -49,6 +50,8 @@ pub struct Membership {
     pub server: Endpoint,
     /// The name under which others reach this peer.
     pub me: Endpoint,
+    /// What it shares: all of it is registered whenever the server comes back.
+    pub library: Arc<Library>,
     /// How many ADDs are sent before the first response is read: many servers take what one read
     /// gives them for one request, so more than 1 is for those that are known not to.
     pub pipeline: usize,
@@ -56,8 +59,18 @@ pub struct Membership {
     pub dialects: Dialects,
     /// The connections of this peer.
     pub sockets: Sockets,
-    /// Where messages are printed.
-    pub transcript: Transcript,
+    /// Those who want to know what happens.
+    pub events: Events,
+}
+
+impl Membership {
+    /// Tells what happens between this peer and the index.
+    fn tell<'a>(&'a self, topic: Topic, step: impl FnOnce() -> IndexStep<'a>) {
+        self.events.tell(topic, || Event::Index {
+            server: &self.server,
+            step: step(),
+        });
+    }
 }
 
 /// A central index server, as long as it is there and whenever it comes back.
@@ -83,9 +96,8 @@ struct State {
     since: Option<DateTime<Local>>,
     /// Why it is away, where a question has found it out.
     lost: Option<Arc<ResponseError>>,
-    /// What is to be registered, now and whenever the server comes back.
-    published: BTreeMap<RfcNumber, Title>,
-    /// What of it the server has refused since it is there.
+    /// What of it the server has refused since it is there. What is shared no longer may still be
+    /// among it.
     refused: BTreeSet<RfcNumber>,
 }
 
@@ -103,10 +115,7 @@ impl Central {
     /// # Errors
     /// [`IndexError::Unreachable`]; [`IndexError::NoKeeper`] where there is no thread.
     pub fn connect(membership: Membership) -> Result<Self, IndexError> {
-        let Membership {
-            server, transcript, ..
-        } = &membership;
-        transcript.line(format_args!("[PEER] Connecting to server {server}..."));
+        membership.tell(Topic::Life, || IndexStep::Connecting);
         let shared = Arc::new(Shared {
             membership,
             connection: AtomicU64::new(0),
@@ -120,13 +129,7 @@ impl Central {
             state.link = Some(link);
             state.since = Some(Local::now());
         }
-        let Membership {
-            server, transcript, ..
-        } = &shared.membership;
-        transcript.line(format_args!(
-            "[PEER] Connected to server at port {}",
-            server.port
-        ));
+        shared.membership.tell(Topic::Life, || IndexStep::Connected);
         let keeper = Arc::clone(&shared);
         let thread = thread::Builder::new().name("index keeper".to_owned());
         thread
@@ -136,9 +139,8 @@ impl Central {
     }
 
     fn ask(&self, request: Request) -> Result<Vec<Record>, IndexError> {
-        let transcript = &self.0.membership.transcript;
         let requests = [request];
-        let ask = |link: &mut Link| link.exchange(&requests, Asked::Search, transcript);
+        let ask = |link: &mut Link| link.exchange(&requests, Asked::Search, &self.0.membership);
         let responses = self.0.with_link(ask)?.0;
         let Some(Response { code, records, .. }) = responses.into_iter().next() else {
             return Ok(Vec::new());
@@ -157,10 +159,6 @@ impl Central {
 
 impl Index for Central {
     fn publish(&self, documents: &[Rfc]) -> Result<usize, IndexError> {
-        let known = documents
-            .iter()
-            .map(|Rfc { number, title }| (*number, title.clone()));
-        self.0.lock().published.extend(known);
         self.0.register(documents)
     }
 
@@ -181,12 +179,6 @@ impl Index for Central {
         Ok(records.into_iter().map(Listed::from).collect())
     }
 
-    fn withdraw(&self, number: RfcNumber) {
-        let mut state = self.0.lock();
-        state.published.remove(&number);
-        state.refused.remove(&number);
-    }
-
     fn standing(&self) -> String {
         let state = self.0.lock();
         let is = if state.link.is_some() {
@@ -200,7 +192,7 @@ impl Index for Central {
     }
 
     fn leave(&self) {
-        self.0.membership.transcript.line("[PEER] Disconnecting...");
+        self.0.membership.tell(Topic::Life, || IndexStep::Leaving);
         self.0.is_leaving.store(true, Ordering::SeqCst);
         self.0.say_goodbye();
         let connection = self.0.connection.load(Ordering::SeqCst);
@@ -219,7 +211,7 @@ impl Shared {
         if let Some(link) = state.link.as_mut().filter(|l| l.dialect == Dialect::Framed) {
             let goodbye = [Request::Delete(self.membership.me.clone())];
             // Whoever does not hear it sees the close.
-            let _ = link.exchange(&goodbye, Asked::Search, &self.membership.transcript);
+            let _ = link.exchange(&goodbye, Asked::Search, &self.membership);
         }
     }
 
@@ -318,8 +310,8 @@ impl Shared {
     fn keep(&self, mut watch: Watch) {
         let Membership {
             server,
-            transcript,
             sockets,
+            library,
             ..
         } = &self.membership;
         let (mut pause, mut retry) = (FIRST_PAUSE, FIRST_RETRY);
@@ -331,9 +323,11 @@ impl Shared {
             }
             if !is_closed {
                 retry = (retry * 2).min(LONGEST_RETRY);
-                let refused = self.lock().refused();
+                let refused = self.lock().refused.clone();
+                let mut again = library.shared();
+                again.retain(|Rfc { number, .. }| refused.contains(number));
                 // Where the server is lost by it, that is seen in the next turn.
-                let _ = self.register(&refused);
+                let _ = self.register(&again);
                 continue;
             }
             let mut state = self.lock();
@@ -349,7 +343,7 @@ impl Shared {
             if link.is_some() {
                 state.since = Some(Local::now());
             }
-            let last_word = link.map(|mut link| link.last_word(transcript));
+            let last_word = link.map(|mut link| link.last_word(&self.membership.events));
             let lost = state.lost.take().or(last_word).map_or_else(
                 || IndexError::Away(server.clone()),
                 |reason| IndexError::Lost {
@@ -358,10 +352,9 @@ impl Shared {
                 },
             );
             drop(state);
-            let lost = capitalised(&lost.to_string());
-            transcript.line(format_args!(
-                "[PEER] {lost}. Sharing goes on, and the peer comes back when the server does."
-            ));
+            self.membership.tell(Topic::Life, || IndexStep::Lost {
+                why: capitalised(&lost.to_string()).into(),
+            });
             if joined.elapsed() > SETTLED_TIME {
                 pause = FIRST_PAUSE;
             }
@@ -400,10 +393,7 @@ impl Shared {
 
     fn register_again_in(&self, dialect: Dialect) -> Result<Watch, IndexError> {
         let Membership {
-            server,
-            transcript,
-            pipeline,
-            ..
+            server, pipeline, ..
         } = &self.membership;
         let lost = |reason| IndexError::Lost {
             server: server.clone(),
@@ -412,19 +402,16 @@ impl Shared {
         let (mut link, watch) = self.connect(dialect)?;
         let (mut tried, mut taken) = (BTreeMap::new(), BTreeSet::new());
         loop {
-            let new = self.lock().published_beyond(&tried);
-            for some in new.chunks((*pipeline).max(1)) {
+            for some in self.shared_beyond(&tried).chunks((*pipeline).max(1)) {
                 taken.extend(link.register(some, &self.membership).map_err(lost)?);
-                tried.extend(
-                    some.iter()
-                        .map(|Rfc { number, title }| (*number, title.clone())),
-                );
+                tried.extend(some.iter().cloned().map(|rfc| (rfc.number, rfc.title)));
             }
             if tried.is_empty() && watch.wait_until_closed(CLOSE_TIME) {
                 return Err(lost(ResponseError::Closed));
             }
             let mut state = self.lock();
-            if state.published_beyond(&tried).is_empty() {
+            // Whatever is shared from now on waits for the lock, and is registered then.
+            if self.shared_beyond(&tried).is_empty() {
                 state.link = Some(link);
                 state.since = Some(Local::now());
                 state.lost = None;
@@ -432,15 +419,21 @@ impl Shared {
                     .into_keys()
                     .filter(|number| !taken.contains(number))
                     .collect();
-                let (port, count) = (server.port, taken.len());
-                let all = count + state.refused.len();
+                let taken = taken.len();
+                let all = taken + state.refused.len();
                 drop(state);
-                transcript.line(format_args!(
-                    "[PEER] Connected to server at port {port} again, registered {count} of {all} RFC(s)"
-                ));
+                self.membership
+                    .tell(Topic::Life, || IndexStep::Back { taken, all });
                 return Ok(watch);
             }
         }
+    }
+
+    /// What is shared and was not `tried` yet, or under another title.
+    fn shared_beyond(&self, tried: &BTreeMap<RfcNumber, Title>) -> Vec<Rfc> {
+        let mut shared = self.membership.library.shared();
+        shared.retain(|Rfc { number, title }| tried.get(number) != Some(title));
+        shared
     }
 
     /// Waits for `time`; `None` where the peer leaves meanwhile.
@@ -459,28 +452,6 @@ impl Shared {
     }
 }
 
-impl State {
-    /// What is published and was not `tried` yet, or under another title.
-    fn published_beyond(&self, tried: &BTreeMap<RfcNumber, Title>) -> Vec<Rfc> {
-        let is_new = |(number, title): &(&RfcNumber, &Title)| tried.get(number) != Some(title);
-        self.published
-            .iter()
-            .filter(is_new)
-            .map(Rfc::from)
-            .collect()
-    }
-
-    /// What the server has refused.
-    fn refused(&self) -> Vec<Rfc> {
-        let is_refused = |(number, _): &(&RfcNumber, &Title)| self.refused.contains(number);
-        self.published
-            .iter()
-            .filter(is_refused)
-            .map(Rfc::from)
-            .collect()
-    }
-}
-
 impl Link {
     /// Registers documents, all ahead of the first response, and returns those that were taken.
     fn register(
@@ -488,25 +459,21 @@ impl Link {
         documents: &[Rfc],
         membership: &Membership,
     ) -> Result<BTreeSet<RfcNumber>, ResponseError> {
-        let Membership { me, transcript, .. } = membership;
-        let add = |Rfc { number, title }: &Rfc| {
-            Request::Add(Record {
-                number: *number,
-                title: title.clone(),
-                holder: me.clone(),
-            })
-        };
-        let requests: Vec<_> = documents.iter().map(add).collect();
-        let responses = self.exchange(&requests, Asked::Add, transcript)?;
+        let requests = documents
+            .iter()
+            .cloned()
+            .map(|rfc| rfc.held_by(&membership.me));
+        let requests: Vec<_> = requests.map(Request::Add).collect();
+        let responses = self.exchange(&requests, Asked::Add, membership)?;
         let mut taken = BTreeSet::new();
         for (Rfc { number, .. }, Response { code, .. }) in documents.iter().zip(responses) {
             if code == Status::Ok.code() {
                 taken.insert(*number);
             } else {
-                let refused = IndexError::Refused(code);
-                transcript.line(format_args!(
-                    "[PEER] RFC {number} is not registered: {refused}"
-                ));
+                membership.tell(Topic::Life, || IndexStep::NotPublished {
+                    number: *number,
+                    why: IndexError::Refused(code).to_string().into(),
+                });
             }
         }
         Ok(taken)
@@ -516,18 +483,23 @@ impl Link {
         &mut self,
         requests: &[Request],
         asked: Asked,
-        transcript: &Transcript,
+        membership: &Membership,
     ) -> Result<Vec<Response>, ResponseError> {
+        let (link, events) = (self.connection.link(Role::Index), &membership.events);
         for request in requests {
             if let Request::Add(Record { number, title, .. }) = request {
-                transcript.detail(format_args!("[PEER] Registering RFC {number}: {title}"));
+                membership.tell(Topic::Messages, || IndexStep::Publishing {
+                    number: *number,
+                    title,
+                    is_local: false,
+                });
             }
             let text = request.to_bytes();
             let bytes = match self.dialect {
                 Dialect::Text => text,
                 Dialect::Framed => framed::frame(&text).bytes().to_vec(),
             };
-            transcript.message("[PEER] Sending:", &bytes);
+            events.sent(link, &bytes);
             self.connection.write_all(&bytes)?;
         }
         let mut responses = Vec::with_capacity(requests.len());
@@ -536,7 +508,7 @@ impl Link {
                 Dialect::Text => self.responses.read(&mut self.connection, asked)?,
                 Dialect::Framed => Response::read_framed(&mut self.connection)?,
             };
-            transcript.message("[PEER] Response:", &response.bytes);
+            events.received(link, &response.bytes);
             if response.code == Status::ServiceUnavailable.code() {
                 return Err(ResponseError::NoRoom);
             }
@@ -544,15 +516,14 @@ impl Link {
         }
         Ok(responses)
     }
-}
 
-impl Link {
     /// Why a server has closed the connection while nothing was asked: it may have said so.
-    fn last_word(&mut self, transcript: &Transcript) -> Arc<ResponseError> {
+    fn last_word(&mut self, events: &Events) -> Arc<ResponseError> {
         Arc::new(
             match self.responses.read(&mut self.connection, Asked::Search) {
                 Ok(response) => {
-                    transcript.message("[PEER] Response:", &response.bytes);
+                    let link = self.connection.link(Role::Index);
+                    events.received(link, &response.bytes);
                     if response.code == Status::ServiceUnavailable.code() {
                         ResponseError::NoRoom
                     } else {

@@ -12,13 +12,14 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use chrono::{DateTime, Local};
-use tracing::{debug, warn};
+use tracing::debug;
 
 use super::cookie::CookieFile;
 use super::known::Known;
 use super::{Index, IndexError, Listed, Rfc, capitalised, jittered};
+use crate::event::{Event, Events, IndexStep, Level, Role, Topic};
+use crate::library::Library;
 use crate::net::{ConnectError, Dialects, Sockets, connect};
-use crate::printout::Transcript;
 use crate::wire::di::exchange::{Get, Timed, Wanted, read_index};
 use crate::wire::di::framed;
 use crate::wire::di::registration::{
@@ -52,18 +53,30 @@ const SHORTEST_KEEPALIVE: Duration = Duration::from_millis(100);
 pub struct Participation {
     /// The registration server.
     pub server: Endpoint,
-    /// What this peer knows, and where it is reached.
+    /// What this peer shares.
+    pub library: Arc<Library>,
+    /// What it knows of others, and where it is reached.
     pub known: Known,
     /// How the server and other peers are spoken to.
     pub dialects: Dialects,
     /// The connections of this peer.
     pub sockets: Sockets,
-    /// Where messages are printed.
-    pub transcript: Transcript,
+    /// Those who want to know what happens.
+    pub events: Events,
     /// The `OS` header of the requests.
     pub os: Arc<str>,
     /// The file that keeps the cookie, where there is one.
     pub cookie_file: Option<CookieFile>,
+}
+
+impl Participation {
+    /// Tells what happens between this peer and the index.
+    fn tell<'a>(&'a self, topic: Topic, step: impl FnOnce() -> IndexStep<'a>) {
+        self.events.tell(topic, || Event::Index {
+            server: &self.server,
+            step: step(),
+        });
+    }
 }
 
 /// A distributed index, in which this peer is registered as long as it can be.
@@ -188,10 +201,7 @@ impl Distributed {
     /// # Errors
     /// [`IndexError`] where the server can't be reached or does not register us.
     pub fn join(participation: Participation) -> Result<Self, IndexError> {
-        let server = participation.server.clone();
-        participation
-            .transcript
-            .line(format_args!("[PEER] Connecting to server {server}..."));
+        participation.tell(Topic::Life, || IndexStep::Connecting);
         let cookie = participation
             .cookie_file
             .as_ref()
@@ -248,7 +258,8 @@ impl Distributed {
     }
 
     fn listed(&self) -> Vec<Listed> {
-        let all = self.known().all(Instant::now()).into_iter();
+        let shared = self.0.participation.library.shared();
+        let all = self.known().all(shared, Instant::now()).into_iter();
         all.map(Listed::from).collect()
     }
 }
@@ -256,28 +267,26 @@ impl Distributed {
 impl Index for Distributed {
     fn publish(&self, documents: &[Rfc]) -> Result<usize, IndexError> {
         for Rfc { number, title } in documents {
-            let line = format_args!("[PEER] RFC {number} is in the local index: {title}");
-            self.0.participation.transcript.detail(line);
+            let participation = &self.0.participation;
+            participation.tell(Topic::Messages, || IndexStep::Publishing {
+                number: *number,
+                title,
+                is_local: true,
+            });
         }
         Ok(documents.len())
     }
 
     fn lookup(&self, number: RfcNumber, title: &Title) -> Result<Vec<Listed>, IndexError> {
-        let own = self.known().own_title(number).map(|title| Listed {
-            record: Record {
-                number,
-                title,
-                holder: self.known().me().clone(),
-            },
-            ttl: Some(TTL),
-        });
+        let own = self.0.participation.library.title(number);
+        let own = own.map(|title| self.known().own(Rfc { number, title }));
         for found in self.search(number, title) {
             if !found?.is_empty() || own.is_some() {
                 break;
             }
         }
         let found = self.known().holders(number, Instant::now()).into_iter();
-        Ok(found.map(Listed::from).chain(own).collect())
+        Ok(found.chain(own).map(Listed::from).collect())
     }
 
     fn search<'a>(
@@ -319,8 +328,6 @@ impl Index for Distributed {
         Ok(self.listed())
     }
 
-    fn withdraw(&self, _number: RfcNumber) {}
-
     fn answers_in_messages(&self) -> bool {
         false
     }
@@ -340,8 +347,7 @@ impl Index for Distributed {
         let shared = &self.0;
         shared
             .participation
-            .transcript
-            .line("[PEER] Disconnecting...");
+            .tell(Topic::Life, || IndexStep::Leaving);
         shared.is_leaving.store(true, Ordering::SeqCst);
         shared.leaving.notify_all();
         let Some(request) = shared.request(Method::Leave) else {
@@ -350,7 +356,9 @@ impl Index for Distributed {
         // The peer's own sockets may be closed already, by the signal that ends it.
         let sockets = Sockets::default();
         if let Err(error) = shared.ask_server(&sockets, &request, LEAVE_TIME) {
-            warn!("the registration server does not know that this peer has left: {error}");
+            let why = "the registration server does not know that this peer has left";
+            let what = format_args!("{why}: {error}");
+            shared.participation.events.notice(Level::Warning, what);
         }
     }
 }
@@ -422,7 +430,7 @@ impl Shared {
         time: Duration,
     ) -> Result<Told, AskError> {
         let Participation {
-            transcript,
+            events,
             dialects,
             known,
             os,
@@ -442,7 +450,8 @@ impl Shared {
                     frame.bytes().to_vec()
                 }
             };
-            transcript.message("[PEER] Sending:", &request);
+            let link = connection.link(Role::Index);
+            events.sent(link, &request);
             connection
                 .write_all(&request)
                 .map_err(ResponseError::from)?;
@@ -460,7 +469,7 @@ impl Shared {
                     (Told::Framed(frame), message)
                 }
             };
-            transcript.message("[PEER] Response:", &message);
+            events.received(link, &message);
             Ok(told)
         })
     }
@@ -469,7 +478,7 @@ impl Shared {
         let request = self.request(Method::Register);
         let request = request.ok_or(IndexError::Refused(Status::BadRequest.code()))?;
         let Participation {
-            transcript,
+            events,
             sockets,
             cookie_file,
             ..
@@ -486,11 +495,12 @@ impl Shared {
             && request.cookie != Some(cookie)
             && let Err(error) = file.write(cookie)
         {
-            warn!(%error, "the cookie is not kept in {}", file.path().display());
+            let file = file.path().display();
+            let what = format_args!("the cookie is not kept in {file}: {error}");
+            events.notice(Level::Warning, what);
         }
-        transcript.line(format_args!(
-            "[PEER] Registered with cookie {cookie} for {ttl} seconds"
-        ));
+        let step = || IndexStep::Registered { cookie, ttl };
+        self.participation.tell(Topic::Life, step);
         let mut state = self.lock();
         state.cookie = Some(cookie);
         state.ttl = Duration::from_secs(ttl.into());
@@ -540,8 +550,10 @@ impl Shared {
 
     fn query_or_say(&self, peer: &Endpoint) {
         if let Err(error) = self.query(peer) {
-            let line = format_args!("[PEER] {peer} has not told its index: {error}");
-            self.participation.transcript.problem(line);
+            self.participation.tell(Topic::Life, || IndexStep::Untold {
+                peer,
+                why: error.to_string().into(),
+            });
         }
     }
 
@@ -588,10 +600,9 @@ impl Shared {
             if self.is_leaving.load(Ordering::SeqCst) {
                 return;
             }
-            let lost = capitalised(&lost.to_string());
-            self.participation.transcript.line(format_args!(
-                "[PEER] {lost}. Sharing goes on, and the peer comes back when the server does."
-            ));
+            self.participation.tell(Topic::Life, || IndexStep::Lost {
+                why: capitalised(&lost.to_string()).into(),
+            });
             {
                 let mut state = self.lock();
                 state.is_away = true;

@@ -1,5 +1,4 @@
-//! What a peer knows of who has what: its own documents, and what other peers have told it
-//! (P2P-DI/1.0, section 3).
+//! What a peer knows of who else has what, because other peers have told it (P2P-DI/1.0, section 3).
 //!
 //! It knows no socket and no clock: the time is an argument. Looking up an RFC costs O(p log n) for
 //! p peers that have told something; merging an answer costs O(log n) for each of its records.
@@ -30,7 +29,6 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct State {
-    own: BTreeMap<RfcNumber, Title>,
     others: HashMap<Endpoint, BTreeMap<RfcNumber, Told>>,
     /// How many records of others there are.
     count: usize,
@@ -55,25 +53,6 @@ impl Known {
     /// Where this peer is reached.
     pub fn me(&self) -> &Endpoint {
         &self.0.me
-    }
-
-    /// This peer has these documents.
-    pub fn publish<'a>(&self, documents: impl IntoIterator<Item = &'a Rfc>) {
-        let titled = documents
-            .into_iter()
-            .map(|Rfc { number, title }| (*number, title.clone()));
-        self.lock().own.extend(titled);
-    }
-
-    /// This peer has a document no longer. Says whether it had it.
-    #[must_use]
-    pub fn withdraw(&self, number: RfcNumber) -> bool {
-        self.lock().own.remove(&number).is_some()
-    }
-
-    /// The title under which this peer has a document.
-    pub fn own_title(&self, number: RfcNumber) -> Option<Title> {
-        self.lock().own.get(&number).cloned()
     }
 
     /// Takes in the index of the peer `answering`. It is the authority on its own records: they
@@ -138,18 +117,11 @@ impl Known {
         found
     }
 
-    /// Everything that is known and alive: own records first, which never grow old, and then those
-    /// of others, by number.
-    pub fn all(&self, now: Instant) -> Vec<Timed> {
+    /// Everything that is known and alive: first what this peer shares, which never grows old, and
+    /// then the records of others, by number.
+    pub fn all(&self, shared: Vec<Rfc>, now: Instant) -> Vec<Timed> {
+        let own = shared.into_iter().map(|rfc| self.own(rfc));
         let state = self.lock();
-        let own = state.own.iter().map(|(&number, title)| Timed {
-            record: Record {
-                number,
-                title: title.clone(),
-                holder: self.0.me.clone(),
-            },
-            ttl: TTL,
-        });
         let mut others: Vec<_> = state
             .others
             .iter()
@@ -160,6 +132,14 @@ impl Known {
             .collect();
         others.sort_by_cached_key(|timed| (timed.record.number, timed.record.holder.to_string()));
         own.chain(others).collect()
+    }
+
+    /// The record of what this peer shares.
+    pub fn own(&self, rfc: Rfc) -> Timed {
+        Timed {
+            record: rfc.held_by(&self.0.me),
+            ttl: TTL,
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -218,7 +198,7 @@ mod tests {
 
     /// Number, port and TTL of what others have.
     fn others(known: &Known, now: Instant) -> Vec<(u32, u16, u32)> {
-        let all = known.all(now).into_iter();
+        let all = known.all(Vec::new(), now).into_iter();
         all.filter(|timed| timed.record.holder != *known.me())
             .map(|Timed { record, ttl }| (record.number.get(), record.holder.port.get(), ttl))
             .collect()
@@ -232,12 +212,12 @@ mod tests {
     fn own_records_never_grow_old() {
         let (known, start) = (Known::new(peer(1)), Instant::now());
         let title: Title = "One".parse().unwrap();
-        known.publish(&[Rfc {
+        let shared = vec![Rfc {
             number: number(1),
-            title: title.clone(),
-        }]);
+            title,
+        }];
         for time in [0, 7200, 1_000_000] {
-            let all = known.all(after(start, time));
+            let all = known.all(shared.clone(), after(start, time));
             assert_eq!((all.len(), all[0].ttl), (1, TTL));
             assert_eq!(all[0].record.holder, peer(1));
         }
@@ -245,7 +225,6 @@ mod tests {
             known.holders(number(1), start).is_empty(),
             "we ask nobody for it"
         );
-        assert!(known.withdraw(number(1)) && !known.withdraw(number(1)));
     }
 
     #[test]
@@ -283,7 +262,7 @@ mod tests {
         for minute in 0..200 {
             let now = after(start, minute * 60);
             for (teller, listener, name) in [(0, 1, 1), (1, 0, 2)] {
-                let told = peers[teller].all(now);
+                let told = peers[teller].all(Vec::new(), now);
                 peers[listener].merge(&peer(name), told, now);
             }
         }

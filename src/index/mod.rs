@@ -13,6 +13,7 @@ pub use known::Known;
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -21,9 +22,9 @@ use crate::net::ConnectError;
 use crate::wire::Record;
 use crate::wire::Status;
 use crate::wire::ci::responses::ResponseError;
-use crate::wire::di;
 use crate::wire::di::exchange::Timed;
-use crate::wire::{Endpoint, HeadError, RfcNumber, Title};
+use crate::wire::{Endpoint, HeadError, Port, RfcNumber, Title};
+use crate::wire::{ci, di};
 
 /// A record as an index lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,9 +61,65 @@ impl fmt::Display for Listed {
     }
 }
 
+/// How peers learn who has what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// From one server that knows it: P2P-CI.
+    Central,
+    /// From each other; a server knows who is active: P2P-DI.
+    Distributed,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 2] = [Self::Central, Self::Distributed];
+
+    /// What it is called in options.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Central => "central",
+            Self::Distributed => "distributed",
+        }
+    }
+
+    /// What it is, in a few words.
+    pub const fn description(self) -> &'static str {
+        match self {
+            Self::Central => "From one server that knows it: P2P-CI",
+            Self::Distributed => "From each other; a server knows who is active: P2P-DI",
+        }
+    }
+
+    /// The well-known port of its server.
+    pub fn port(self) -> Port {
+        let port = match self {
+            Self::Central => ci::SERVER_PORT,
+            Self::Distributed => di::REGISTRATION_PORT,
+        };
+        Port::new(port).unwrap_or(Port::MIN)
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Kind {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let kind = Self::ALL.into_iter().find(|kind| kind.name() == name);
+        kind.ok_or_else(|| format!("unknown kind of index {name:?}"))
+    }
+}
+
 /// Where a peer says what it has and asks who else has what.
 pub trait Index: Send + Sync + std::fmt::Debug {
-    /// Says that this peer has these documents, and returns how many were taken.
+    /// Says that this peer has these documents, which its library shares, and returns how many were
+    /// taken. An index that can't take back what is shared no longer names it until this peer leaves
+    /// or comes back to it.
     ///
     /// It takes many at once, for some indexes announce a batch in the time of one.
     ///
@@ -99,10 +156,6 @@ pub trait Index: Send + Sync + std::fmt::Debug {
     fn answers_in_messages(&self) -> bool {
         true
     }
-
-    /// Publishes a document no longer. An index that can't take one back keeps it until this peer
-    /// leaves or comes back to it.
-    fn withdraw(&self, number: RfcNumber);
 
     /// How this peer stands with the index, in words: with whom, and since when.
     fn standing(&self) -> String;

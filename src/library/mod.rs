@@ -1,25 +1,31 @@
-//! The folder that is shared: which RFCs it holds, and how files are read and replaced.
+//! The folder that is shared: which RFCs this peer has, under which titles, and how their files are
+//! read and replaced.
 //!
-//! File names come from numbers, never from a message, so that nothing a stranger sends can name
-//! a file outside the folder. Bytes are never changed.
+//! It is the one place that knows what this peer shares: an index and the uploads ask it. File names
+//! come from numbers, never from a message, so that nothing a stranger sends can name a file outside
+//! the folder. Bytes are never changed.
 
+mod document;
+mod incoming;
+pub mod scan;
 pub mod title;
+mod watch;
+
+pub use document::Document;
+pub use incoming::Incoming;
+pub use watch::Changes;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
-use std::io::{self, BufRead, Read, Seek, Write};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
 
-use atomic_write_file::AtomicWriteFile;
-use atomic_write_file::unix::OpenOptionsExt;
-use sha2::{Digest as _, Sha256};
-use tracing::{debug, warn};
-
-use self::title::{TITLE_WINDOW, printed_title};
+use self::scan::{Found, Stamp};
+use crate::event::{Events, Level};
+use crate::file_error::FileError;
 use crate::wire::di::exchange::Digest;
-use crate::wire::{RfcNumber, Title};
+use crate::wire::{Endpoint, Record, RfcNumber, Title};
 
 /// A document as it is shared.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,138 +36,125 @@ pub struct Rfc {
     pub title: Title,
 }
 
-impl From<(&RfcNumber, &Title)> for Rfc {
-    fn from((number, title): (&RfcNumber, &Title)) -> Self {
-        Self {
-            number: *number,
-            title: title.clone(),
+impl Rfc {
+    /// The record that says who has it.
+    pub fn held_by(self, holder: &Endpoint) -> Record {
+        let Self { number, title } = self;
+        let holder = holder.clone();
+        Record {
+            number,
+            title,
+            holder,
         }
     }
 }
 
-/// What the bytes of a file hash to, and how the file looked then.
-type Hashed = ((u64, SystemTime), Digest);
-
 /// The shared folder. It is not searched below its first level.
+///
+/// Files are read and looked at without its lock, so that no question waits for a disk.
 #[derive(Debug)]
 pub struct Library {
     folder: PathBuf,
     /// Whether it is made once something is received. A folder that is shared and goes is an error.
     may_be_missing: bool,
-    shared: Mutex<Shared>,
+    state: Mutex<State>,
+    events: Events,
 }
 
 #[derive(Debug, Default)]
-struct Shared {
-    /// Files under other names than the usual `rfcN.txt`, as of the last look at the folder. The
-    /// usual name needs no look: it is made from the number.
-    unusual: BTreeMap<RfcNumber, PathBuf>,
-    /// The digests of files that were asked for.
-    digests: BTreeMap<RfcNumber, Hashed>,
+struct State {
     /// What is offered, where it is not everything.
     only: Option<BTreeSet<RfcNumber>>,
+    /// What the last look at the folder has found, offered or not.
+    files: BTreeMap<RfcNumber, Found>,
+    entries: BTreeMap<RfcNumber, Entry>,
 }
 
-/// Something about the folder or a file in it that went wrong.
+/// What is known of an RFC that is offered.
+#[derive(Debug, Default)]
+struct Entry {
+    /// Whether others are told of it.
+    is_shared: bool,
+    /// How the file looked when its title was read.
+    read: Option<Stamp>,
+    /// The title in the file.
+    printed: Option<Title>,
+    /// The title that takes precedence over it, until the file prints another one.
+    given: Option<Title>,
+    /// What the bytes hash to, once somebody has asked, and how the file looked then.
+    digest: Option<(Stamp, Digest)>,
+}
+
+/// Why a folder can't be shared.
 #[derive(Debug, thiserror::Error)]
 pub enum LibraryError {
-    /// The system refused what was to be done to a file or the folder.
-    #[error("cannot {doing} {}: {reason}", .path.display())]
-    Io {
-        /// What was being done.
-        doing: &'static str,
-        /// To what.
-        path: PathBuf,
-        /// Why it failed.
-        reason: io::Error,
-    },
-    /// The place of a file is taken by something else.
-    #[error("cannot write {}: it is there and is not a file", .0.display())]
-    NotAFile(PathBuf),
-    /// A file has come into the place of one that was being received.
-    #[error("{} has appeared meanwhile; it is not replaced", .0.display())]
-    Appeared(PathBuf),
-    /// RFCs that were to be offered are not there.
-    #[error("{} has no file for RFC {missing}; it has {present}", .folder.display())]
-    Missing {
-        /// The folder.
-        folder: PathBuf,
-        /// The numbers that are not there.
-        missing: String,
-        /// Those that are.
-        present: String,
-    },
-}
-
-impl LibraryError {
-    fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
-        let path = path.to_owned();
-        move |reason| Self::Io {
-            doing,
-            path,
-            reason,
-        }
-    }
-}
-
-/// A file that is open for an upload. It stays what it was when it was opened, also where another
-/// takes its name meanwhile.
-#[derive(Debug)]
-pub struct Document {
-    /// The open file.
-    pub file: File,
-    /// Its length in bytes.
-    pub length: u64,
-    /// When it was last modified.
-    pub modified: SystemTime,
+    /// The folder can't be made or read.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// RFCs that were to be offered are not there. It names them, and those that are.
+    #[error("{0}")]
+    Missing(String),
 }
 
 impl Library {
-    /// Opens the folder, and makes it where it is missing. With `only`, nothing but those RFCs
-    /// is offered.
-    pub fn open(folder: &Path, only: Option<&[RfcNumber]>) -> Result<Self, LibraryError> {
-        fs::create_dir_all(folder).map_err(LibraryError::io("make the folder", folder))?;
-        let library = Self {
-            folder: folder.to_owned(),
-            may_be_missing: false,
-            shared: Mutex::default(),
-        };
-        let files = library.files()?;
-        for same in files.values().filter(|same| same.len() > 1) {
-            let names: Vec<_> = same.iter().map(|path| path.display().to_string()).collect();
-            warn!("{} are one RFC: the first one is shared", names.join(", "));
+    /// Shares the folder, which is made where it is missing. With `only`, nothing but those RFCs is
+    /// offered. The title of every file that is offered is read; a file that can't be read is not
+    /// shared, and `events` are told.
+    pub fn open(
+        folder: &Path,
+        only: Option<&[RfcNumber]>,
+        events: Events,
+    ) -> Result<Self, LibraryError> {
+        fs::create_dir_all(folder).map_err(FileError::of("make the folder", folder))?;
+        let files = scan::files(folder)?;
+        for Found { path, others, .. } in files.values().filter(|file| !file.others.is_empty()) {
+            let names = [path].into_iter().chain(others);
+            let names: Vec<_> = names.map(|path| path.display().to_string()).collect();
+            let names = names.join(", ");
+            let what = format_args!("{names} are the same RFC; sharing the first");
+            events.notice(Level::Warning, what);
         }
-        if let Some(only) = only {
-            let missing: Vec<_> = only.iter().filter(|n| !files.contains_key(n)).collect();
-            if !missing.is_empty() {
-                let (missing, present) = (listed(missing), listed(files.keys()));
-                return Err(LibraryError::Missing {
-                    folder: folder.to_owned(),
-                    missing,
-                    present,
-                });
-            }
-            library.lock().only = Some(only.iter().copied().collect());
+        let only: Option<BTreeSet<_>> = only.map(|only| only.iter().copied().collect());
+        let missing = only.iter().flatten().filter(|n| !files.contains_key(n));
+        let missing: Vec<_> = missing.collect();
+        if !missing.is_empty() {
+            let (folder, missing) = (folder.display(), listed(missing));
+            let present = listed(files.keys());
+            let text = format!("{folder} has no file for RFC {missing}; it has {present}");
+            return Err(LibraryError::Missing(text));
         }
+        let library = Self::new(folder, only, false, events);
+        // As after two looks that see the same: what is there now is shared at once.
+        library.take_in(files.clone());
+        library.take_in(files);
         Ok(library)
     }
 
     /// The folder, as it is and without a document that is offered; what is received into it, or
-    /// offered later, is. The folder need not be there.
-    ///
-    /// # Errors
-    /// [`LibraryError`] where it is there and can't be read.
-    pub fn unshared(folder: &Path) -> Result<Self, LibraryError> {
-        let library = Self {
-            folder: folder.to_owned(),
-            may_be_missing: true,
-            shared: Mutex::default(),
-        };
+    /// offered later, is. The folder need not be there; where it is, it must be readable.
+    pub fn unshared(folder: &Path, events: Events) -> Result<Self, FileError> {
+        let library = Self::new(folder, Some(BTreeSet::new()), true, events);
         if folder.exists() {
-            library.files()?;
+            library.take_in(scan::files(folder)?);
         }
-        library.lock().only = Some(BTreeSet::new());
         Ok(library)
+    }
+
+    fn new(
+        folder: &Path,
+        only: Option<BTreeSet<RfcNumber>>,
+        may_be_missing: bool,
+        events: Events,
+    ) -> Self {
+        Self {
+            folder: folder.to_owned(),
+            may_be_missing,
+            state: Mutex::new(State {
+                only,
+                ..State::default()
+            }),
+            events,
+        }
     }
 
     /// The folder, as it was named.
@@ -169,277 +162,158 @@ impl Library {
         &self.folder
     }
 
-    /// Everything in the folder, as it is now, that is offered: by number, with titles.
-    ///
-    /// # Errors
-    /// [`LibraryError`] where the folder can't be read. A file that can't is left out, with a
-    /// warning.
-    pub fn documents(&self) -> Result<Vec<Rfc>, LibraryError> {
-        let titled = |number| {
-            Some(Rfc {
-                number,
-                title: self.title(number)?,
-            })
-        };
-        let numbers = self
-            .files()?
-            .into_keys()
-            .filter(|&number| self.is_offered(number));
-        Ok(numbers.filter_map(titled).collect())
+    /// Everything that is shared, by number. It reads no file, and costs a copy of the list: the
+    /// titles themselves are not copied.
+    pub fn shared(&self) -> Vec<Rfc> {
+        let state = self.lock();
+        let shared = state.entries.iter().filter(|(_, entry)| entry.is_shared);
+        shared.map(|(&number, entry)| entry.rfc(number)).collect()
     }
 
-    /// How each file that is offered looks now: its length in bytes and its time.
-    ///
-    /// # Errors
-    /// [`LibraryError`] where the folder can't be read.
-    pub fn looks(&self) -> Result<BTreeMap<RfcNumber, (u64, SystemTime)>, LibraryError> {
-        let look = |path: &PathBuf| {
-            let found = fs::metadata(path).ok()?;
-            Some((found.len(), found.modified().ok()?))
-        };
-        let offered = self
-            .files()?
-            .into_iter()
-            .filter(|(number, _)| self.is_offered(*number));
-        Ok(offered
-            .filter_map(|(number, same)| Some((number, look(same.first()?)?)))
-            .collect())
+    /// The title under which an RFC is shared; `None` where it is not. It reads no file.
+    pub fn title(&self, number: RfcNumber) -> Option<Title> {
+        let state = self.lock();
+        let entry = state.entries.get(&number).filter(|e| e.is_shared)?;
+        Some(entry.rfc(number).title)
     }
 
-    /// Offers an RFC from now on, and returns its title where there is a file of it.
-    pub fn offer(&self, number: RfcNumber) -> Option<Title> {
+    /// The title of an open document: the one under which it is shared. A file that is too new to be
+    /// shared is read each time.
+    pub fn title_of(&self, document: &Document) -> Title {
+        let title = self.title(document.number);
+        let title = title.or_else(|| document.printed_title().ok());
+        title.unwrap_or_else(|| Title::fallback(document.number))
+    }
+
+    /// Shares an RFC from now on: under `title`, else under the one in its file, else as `RFC N`. A
+    /// title that is given stays until the file prints another one than now. There need not be a
+    /// file. It looks at the file and reads its title, where that was not read yet.
+    pub fn offer(&self, number: RfcNumber, title: Option<Title>) -> Rfc {
         if let Some(only) = &mut self.lock().only {
             only.insert(number);
         }
-        self.title(number)
+        if let Some(path) = self.path_of(number)
+            && let Ok(stamp) = fs::metadata(&path).and_then(|found| Stamp::of(&found))
+            && !self.lock().is_read(number, stamp)
+        {
+            self.share(number, &path, stamp);
+        }
+        let mut state = self.lock();
+        let entry = state.entries.entry(number).or_default();
+        entry.is_shared = true;
+        entry.given = title;
+        entry.rfc(number)
     }
 
-    /// Where the file of an RFC is, whether it is offered or not.
+    /// Where the file of an RFC is, whether it is offered or not. It looks at the disk. A file with
+    /// the usual name is found at once, one with another name after the next look at the folder.
     pub fn path_of(&self, number: RfcNumber) -> Option<PathBuf> {
-        let usual = self.usual_path(number);
-        let path = if usual.is_file() {
-            usual
-        } else {
-            self.lock()
-                .unusual
-                .get(&number)
-                .filter(|path| path.is_file())?
-                .clone()
-        };
-        Some(path)
+        let usual = scan::usual_path(&self.folder, number);
+        if usual.is_file() {
+            return Some(usual);
+        }
+        let path = self.lock().files.get(&number)?.path.clone();
+        Some(path).filter(|path| path.is_file())
     }
 
-    /// Opens an RFC for an upload; `None` where it is not there or not offered.
-    ///
-    /// # Errors
-    /// [`LibraryError`] where the file is there and can't be read.
-    pub fn read(&self, number: RfcNumber) -> Result<Option<Document>, LibraryError> {
-        let Some(path) = self.path_of(number).filter(|_| self.is_offered(number)) else {
+    /// Opens an RFC for an upload; `None` where it is not there or not offered. A file that is too
+    /// new to be shared is there.
+    pub fn document(&self, number: RfcNumber) -> Result<Option<Document>, FileError> {
+        if !self.lock().is_offered(number) {
+            return Ok(None);
+        }
+        let Some(path) = self.path_of(number) else {
             return Ok(None);
         };
-        let opened = File::open(&path).and_then(|file| {
-            let found = file.metadata()?;
-            Ok(Document {
-                length: found.len(),
-                modified: found.modified()?,
-                file,
-            })
-        });
-        match opened {
+        match Document::open(number, &path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            opened => opened.map(Some).map_err(LibraryError::io("read", &path)),
+            opened => opened.map(Some).map_err(FileError::of("read", &path)),
         }
     }
 
-    /// What a document hashes to. It is read once and remembered for as long as the file looks the
-    /// same.
-    ///
-    /// # Errors
-    /// [`LibraryError`] where the file can't be read to its end.
-    pub fn digest(&self, number: RfcNumber, document: &Document) -> Result<Digest, LibraryError> {
-        let look = (document.length, document.modified);
-        if let Some((hashed, digest)) = self.lock().digests.get(&number)
-            && *hashed == look
-        {
-            return Ok(*digest);
+    /// What a document hashes to. The file is read once and the digest kept, for as long as the file
+    /// looks the same.
+    pub fn digest(&self, document: &Document) -> Result<Digest, FileError> {
+        let (number, stamp) = (document.number, document.stamp());
+        let kept = self.lock().entries.get(&number).and_then(|e| e.digest);
+        if let Some((_, digest)) = kept.filter(|(hashed, _)| *hashed == stamp) {
+            return Ok(digest);
         }
-        let mut hash = Sha256::new();
-        hash_all(&document.file, document.length, &mut hash)
-            .map_err(LibraryError::io("read", &self.usual_path(number)))?;
-        let digest = Digest::from(<[u8; 32]>::from(hash.finalize()));
-        self.lock().digests.insert(number, (look, digest));
+        let path = scan::usual_path(&self.folder, number);
+        let digest = document.hash().map_err(FileError::of("read", &path))?;
+        self.lock().entries.entry(number).or_default().digest = Some((stamp, digest));
         Ok(digest)
     }
 
     /// Begins to receive the file of an RFC. What was there before stays until it is complete, and
     /// for good without `may_replace`. A link is replaced, not what it leads to.
-    pub fn receive(&self, number: RfcNumber, may_replace: bool) -> Result<Incoming, LibraryError> {
-        let path = self
-            .path_of(number)
-            .unwrap_or_else(|| self.usual_path(number));
+    pub fn receive(&self, number: RfcNumber, may_replace: bool) -> Result<Incoming, FileError> {
+        let path = self.path_of(number);
+        let path = path.unwrap_or_else(|| scan::usual_path(&self.folder, number));
         if self.may_be_missing {
-            fs::create_dir_all(&self.folder)
-                .map_err(LibraryError::io("make the folder", &self.folder))?;
+            let made = fs::create_dir_all(&self.folder);
+            made.map_err(FileError::of("make the folder", &self.folder))?;
         }
         Incoming::new(path, may_replace)
     }
 
-    fn usual_path(&self, number: RfcNumber) -> PathBuf {
-        self.folder.join(format!("rfc{number}.txt"))
+    /// Shares a file under the title that it prints, and returns the RFC where that is new.
+    fn share(&self, number: RfcNumber, path: &Path, stamp: Stamp) -> Option<Rfc> {
+        let read = Document::open(number, path).and_then(|document| document.printed_title());
+        let mut state = self.lock();
+        let entry = state.entries.entry(number).or_default();
+        entry.read = Some(stamp);
+        match read {
+            Ok(printed) => {
+                let before = entry.is_shared.then(|| entry.rfc(number));
+                entry.is_shared = true;
+                entry.print(printed);
+                Some(entry.rfc(number)).filter(|rfc| before.as_ref() != Some(rfc))
+            }
+            Err(error) => {
+                let path = path.display();
+                let what = format_args!("cannot read {path}: {error}; it is not shared");
+                self.events.notice(Level::Warning, what);
+                None
+            }
+        }
     }
 
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
     fn is_offered(&self, number: RfcNumber) -> bool {
-        self.lock()
-            .only
-            .as_ref()
-            .is_none_or(|only| only.contains(&number))
+        let only = self.only.as_ref();
+        only.is_none_or(|only| only.contains(&number))
     }
 
-    /// Looks at the folder: the files of each RFC, the one that is shared first.
-    fn files(&self) -> Result<BTreeMap<RfcNumber, Vec<PathBuf>>, LibraryError> {
-        let mut files: BTreeMap<RfcNumber, Vec<PathBuf>> = BTreeMap::new();
-        let read = LibraryError::io("read the folder", &self.folder);
-        for path in files_in(&self.folder).map_err(read)? {
-            if let Some(number) = number_in(&path) {
-                files.entry(number).or_default().push(path);
-            }
-        }
-        let mut unusual = BTreeMap::new();
-        for (&number, same) in &mut files {
-            let usual = self.usual_path(number);
-            same.sort_by_key(|path| (*path != usual, path.clone()));
-            if let Some(first) = same.first().filter(|first| **first != usual) {
-                unusual.insert(number, first.clone());
-            }
-        }
-        self.lock().unusual = unusual;
-        Ok(files)
-    }
-
-    /// The title that the file prints, else `RFC N`; `None` where no file can be read.
-    pub fn title(&self, number: RfcNumber) -> Option<Title> {
-        let path = self.path_of(number)?;
-        let mut head = Vec::with_capacity(TITLE_WINDOW);
-        let limit = u64::try_from(TITLE_WINDOW).unwrap_or(u64::MAX);
-        if let Err(error) = File::open(&path).and_then(|f| f.take(limit).read_to_end(&mut head)) {
-            warn!("cannot read {}: {error}; it is not shared", path.display());
-            return None;
-        }
-        let printed = printed_title(number.get(), &head).and_then(|title| title.parse().ok());
-        Some(printed.unwrap_or_else(|| Title::fallback(number)))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Shared> {
-        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Whether the title of a file was read when it looked like this.
+    fn is_read(&self, number: RfcNumber, stamp: Stamp) -> bool {
+        let entry = self.entries.get(&number);
+        entry.is_some_and(|entry| entry.read == Some(stamp))
     }
 }
 
-/// A file that is being received. It takes its place with [`Incoming::keep`]; until then, and
-/// where it is dropped, nobody sees anything of it.
-#[derive(Debug)]
-pub struct Incoming {
-    path: PathBuf,
-    file: AtomicWriteFile,
-    may_replace: bool,
-}
-
-impl Incoming {
-    /// Begins to receive a file that is not for the folder. What is there is replaced.
-    pub fn at(path: &Path) -> Result<Self, LibraryError> {
-        Self::new(path.to_owned(), true)
-    }
-
-    fn new(path: PathBuf, may_replace: bool) -> Result<Self, LibraryError> {
-        let there = path.symlink_metadata().ok();
-        if there
-            .as_ref()
-            .is_some_and(|there| !there.is_file() && !there.is_symlink())
-        {
-            return Err(LibraryError::NotAFile(path));
-        }
-        // The mode of a link is that anybody may do anything.
-        let has_mode = there.is_some_and(|there| there.is_file());
-        let opened = AtomicWriteFile::options()
-            .preserve_mode(has_mode)
-            .open(&path);
-        let file = opened.map_err(LibraryError::io("write", &path))?;
-        Ok(Incoming {
-            path,
-            file,
-            may_replace,
-        })
-    }
-
-    /// Appends bytes.
-    ///
-    /// # Errors
-    /// [`LibraryError`], as when the disk is full.
-    pub fn write(&mut self, bytes: &[u8]) -> Result<(), LibraryError> {
-        self.file
-            .write_all(bytes)
-            .map_err(LibraryError::io("write", &self.path))
-    }
-
-    /// Puts the file in its place, on the disk for good, and returns where that is.
-    ///
-    /// # Errors
-    /// [`LibraryError`], and then the place is as it was before.
-    pub fn keep(self, modified: Option<SystemTime>) -> Result<PathBuf, LibraryError> {
-        let Self {
-            path,
-            file,
-            may_replace,
-        } = self;
-        // On the disk first, so that hardly any time is between this look and the new name.
-        file.as_file()
-            .sync_all()
-            .map_err(LibraryError::io("write", &path))?;
-        if !may_replace && path.is_file() {
-            return Err(LibraryError::Appeared(path));
-        }
-        if let Some(modified) = modified
-            && let Err(error) = file.as_file().set_modified(modified)
-        {
-            // A time that this file system can't hold is no reason to lose the file.
-            debug!(%error, "{} keeps the time of its download", path.display());
-        }
-        file.commit().map_err(LibraryError::io("write", &path))?;
-        Ok(path)
-    }
-}
-
-/// Hashes the first `length` bytes of a file, and goes back to its beginning.
-fn hash_all(mut file: &File, length: u64, hash: &mut Sha256) -> io::Result<()> {
-    let mut reader = io::BufReader::with_capacity(256 * 1024, file.take(length));
-    loop {
-        let piece = reader.fill_buf()?;
-        if piece.is_empty() {
-            return file.rewind();
-        }
-        hash.update(piece);
-        let count = piece.len();
-        reader.consume(count);
-    }
-}
-
-/// The files of a folder, at its first level. A dangling link is no file.
-fn files_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        let kind = entry.file_type()?;
-        if kind.is_file() || (kind.is_symlink() && entry.path().is_file()) {
-            files.push(entry.path());
+impl Entry {
+    /// The RFC as it is shared.
+    fn rfc(&self, number: RfcNumber) -> Rfc {
+        let title = self.given.as_ref().or(self.printed.as_ref()).cloned();
+        Rfc {
+            number,
+            title: title.unwrap_or_else(|| Title::fallback(number)),
         }
     }
-    Ok(files)
-}
 
-/// The number in the name of an RFC's file: `rfc791.txt`, also `RFC791.txt` and `rfc0791.txt`.
-/// Drafts, indexes and packed files (`rfc17a.txt`, `rfc-index.txt`, `rfc1.txt.gz`) have none.
-fn number_in(path: &Path) -> Option<RfcNumber> {
-    let name = path.file_name()?.to_str()?.to_ascii_lowercase();
-    name.strip_prefix("rfc")?.strip_suffix(".txt")?.parse().ok()
+    /// The file prints this title from now on.
+    fn print(&mut self, title: Title) {
+        let before = self.printed.replace(title);
+        if before.is_some() && before != self.printed {
+            self.given = None;
+        }
+    }
 }
 
 fn listed<'a>(numbers: impl IntoIterator<Item = &'a RfcNumber>) -> String {
@@ -453,10 +327,14 @@ fn listed<'a>(numbers: impl IntoIterator<Item = &'a RfcNumber>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+    use std::io::Read;
+    use std::time::{Duration, SystemTime};
+
     use super::*;
     use tempfile::{TempDir, tempdir};
 
-    fn folder(files: &[(&str, &str)]) -> TempDir {
+    pub(super) fn folder(files: &[(&str, &str)]) -> TempDir {
         let folder = tempdir().unwrap();
         for (name, text) in files {
             fs::write(folder.path().join(name), text).unwrap();
@@ -464,94 +342,81 @@ mod tests {
         folder
     }
 
-    fn open(folder: &TempDir) -> Library {
-        Library::open(folder.path(), None).unwrap()
+    pub(super) fn open(folder: &TempDir) -> Library {
+        Library::open(folder.path(), None, Events::default()).unwrap()
     }
 
-    fn number(number: u32) -> RfcNumber {
-        number.to_string().parse().unwrap()
+    pub(super) fn number(number: u32) -> RfcNumber {
+        RfcNumber::new(number).unwrap()
     }
 
-    fn offered(library: &Library) -> Vec<u32> {
-        library
-            .documents()
-            .unwrap()
-            .iter()
-            .map(|document| document.number.get())
-            .collect()
+    fn title(text: &str) -> Title {
+        text.parse().unwrap()
     }
 
-    fn names(folder: &TempDir) -> Vec<String> {
-        let names = fs::read_dir(folder.path()).unwrap();
-        let mut names: Vec<_> = names
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
-        names.sort();
-        names
+    /// RFC 7 with a title.
+    pub(super) fn rfc7(title: &str) -> String {
+        format!(
+            "Network Working Group\nRequest for Comments: 7      May 1999\n\n\n    {title}\n\n\nAbstract\n\n   Text.\n"
+        )
     }
 
-    #[test]
-    fn the_names_of_rfcs_are_told_from_the_others() {
-        let folder = folder(&[
-            ("rfc5.txt", ""),
-            ("RFC6.TXT", ""),
-            ("rfc0060.txt", ""),
-            ("rfc17a.txt", ""),
-            ("rfcxx00.txt", ""),
-            ("rfc-index.txt", ""),
-            ("bcp9.txt", ""),
-            ("rfc1.txt.gz", ""),
-            ("rfc1.html", ""),
-            ("rfc_2.txt", ""),
-            ("rfc+3.txt", ""),
-            ("rfc.txt", ""),
-            ("rfc0.txt", ""),
-            ("rfc4294967296.txt", ""),
-            (".rfc7.txt", ""),
-        ]);
-        fs::create_dir(folder.path().join("rfc8.txt")).unwrap();
-        fs::create_dir(folder.path().join("below")).unwrap();
-        fs::write(folder.path().join("below/rfc9.txt"), "").unwrap();
-        assert_eq!(offered(&open(&folder)), [5, 6, 60]);
+    /// Writes a file as if that had been done so many seconds after 1970.
+    pub(super) fn write_at(folder: &TempDir, name: &str, text: &str, seconds: u64) {
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        let file = File::options().write(true).open(&path).unwrap();
+        file.set_modified(time).unwrap();
+    }
+
+    fn shared(library: &Library) -> Vec<u32> {
+        let shared = library.shared().into_iter();
+        shared.map(|rfc| rfc.number.get()).collect()
     }
 
     #[test]
     fn of_two_names_for_one_number_the_usual_one_is_shared() {
         let folder = folder(&[("RFC0791.txt", "other"), ("rfc791.txt", "usual")]);
         let library = open(&folder);
-        assert_eq!(offered(&library), [791]);
-        assert_eq!(library.read(number(791)).unwrap().unwrap().length, 5);
-        assert!(
-            library
-                .path_of(number(791))
-                .unwrap()
-                .ends_with("rfc791.txt")
-        );
+        assert_eq!(shared(&library), [791]);
+        assert_eq!(library.document(number(791)).unwrap().unwrap().length, 5);
+        let path = library.path_of(number(791)).unwrap();
+        assert!(path.ends_with("rfc791.txt"));
+    }
+
+    #[test]
+    fn a_file_with_an_unusual_name_is_shared() {
+        let folder = folder(&[("RFC0791.txt", "unusual")]);
+        let library = open(&folder);
+        assert_eq!(shared(&library), [791]);
+        assert_eq!(library.document(number(791)).unwrap().unwrap().length, 7);
+        let mut incoming = library.receive(number(791), true).unwrap();
+        incoming.write(b"new").unwrap();
+        assert!(incoming.keep(None).unwrap().ends_with("RFC0791.txt"));
     }
 
     #[test]
     fn a_file_without_a_title_goes_by_its_number() {
-        let library = open(&folder(&[("rfc7.txt", "dummy text\n")]));
-        assert_eq!(library.offer(number(7)), None);
         let folder = folder(&[("rfc7.txt", "dummy text\n"), ("rfc8.txt", "")]);
-        let titles: Vec<_> = open(&folder).documents().unwrap();
-        let titles: Vec<_> = titles
-            .iter()
-            .map(|document| document.title.as_str())
-            .collect();
+        let shared = open(&folder).shared();
+        let titles: Vec<_> = shared.iter().map(|rfc| rfc.title.as_str()).collect();
         assert_eq!(titles, ["RFC 7", "RFC 8"]);
     }
 
     #[test]
     fn only_what_was_chosen_is_offered() {
         let folder = folder(&[("rfc1.txt", ""), ("rfc2.txt", ""), ("rfc3.txt", "")]);
-        let library = Library::open(folder.path(), Some(&[number(2)])).unwrap();
-        assert_eq!(offered(&library), [2]);
-        assert!(library.read(number(1)).unwrap().is_none());
-        assert!(library.read(number(2)).unwrap().is_some());
-        library.offer(number(3));
-        assert_eq!(offered(&library), [2, 3]);
-        let error = Library::open(folder.path(), Some(&[number(9), number(1)])).unwrap_err();
+        let only = [number(2)];
+        let library = Library::open(folder.path(), Some(&only), Events::default()).unwrap();
+        assert_eq!(shared(&library), [2]);
+        assert!(library.document(number(1)).unwrap().is_none());
+        assert!(library.document(number(2)).unwrap().is_some());
+        library.offer(number(3), None);
+        assert_eq!(shared(&library), [2, 3]);
+        assert!(library.document(number(3)).unwrap().is_some());
+        let only = [number(9), number(1)];
+        let error = Library::open(folder.path(), Some(&only), Events::default()).unwrap_err();
         let message = format!(
             "{} has no file for RFC 9; it has 1, 2, 3",
             folder.path().display()
@@ -560,123 +425,115 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_shared_of_an_unshared_folder_but_what_is_offered() {
+        let folder = folder(&[("rfc1.txt", ""), ("RFC2.TXT", "")]);
+        let library = Library::unshared(folder.path(), Events::default()).unwrap();
+        assert!(shared(&library).is_empty());
+        assert!(library.document(number(1)).unwrap().is_none());
+        assert!(library.path_of(number(2)).is_some());
+        library.offer(number(2), None);
+        assert_eq!(shared(&library), [2]);
+        assert!(library.document(number(2)).unwrap().is_some());
+
+        let missing = folder.path().join("missing");
+        let library = Library::unshared(&missing, Events::default()).unwrap();
+        assert!(!missing.exists());
+        let mut incoming = library.receive(number(5), false).unwrap();
+        incoming.write(b"five").unwrap();
+        assert_eq!(incoming.keep(None).unwrap(), missing.join("rfc5.txt"));
+        assert!(Library::unshared(&missing.join("rfc5.txt"), Events::default()).is_err());
+    }
+
+    #[test]
     fn a_file_that_comes_later_is_found() {
         let folder = folder(&[]);
         let library = open(&folder);
-        assert!(library.read(number(4)).unwrap().is_none());
-        fs::write(folder.path().join("rfc4.txt"), "four").unwrap();
-        assert_eq!(library.read(number(4)).unwrap().unwrap().length, 4);
+        assert!(library.document(number(7)).unwrap().is_none());
+        let text = rfc7("A Title");
+        fs::write(folder.path().join("rfc7.txt"), &text).unwrap();
+        let document = library.document(number(7)).unwrap().unwrap();
+        assert_eq!(library.title(number(7)), None, "it is not shared yet");
+        assert_eq!(library.title_of(&document).as_str(), "A Title");
+        let mut read = String::new();
+        (&document.file).read_to_string(&mut read).unwrap();
+        assert_eq!(read, text, "the title has left it at its beginning");
     }
 
-    #[cfg(unix)]
+    #[test]
+    fn a_title_is_read_once_as_long_as_the_file_looks_the_same() {
+        let folder = folder(&[]);
+        write_at(&folder, "rfc7.txt", &rfc7("One"), 5);
+        let library = open(&folder);
+        write_at(&folder, "rfc7.txt", &rfc7("Two"), 5);
+        assert_eq!(library.title(number(7)), Some(title("One")));
+        assert_eq!(library.shared()[0].title, title("One"));
+        assert_eq!(library.offer(number(7), None).title, title("One"));
+        assert!(library.look().settled.is_empty());
+        write_at(&folder, "rfc7.txt", &rfc7("Two"), 6);
+        assert_eq!(library.offer(number(7), None).title, title("Two"));
+    }
+
+    #[test]
+    fn a_digest_is_kept_as_long_as_the_file_looks_the_same() {
+        let folder = folder(&[]);
+        let library = open(&folder);
+        let digest = |text, seconds| {
+            write_at(&folder, "rfc7.txt", text, seconds);
+            let document = library.document(number(7)).unwrap().unwrap();
+            library.digest(&document).unwrap()
+        };
+        let first = digest("one", 5);
+        assert_eq!(digest("two", 5), first);
+        assert_ne!(digest("two", 6), first);
+    }
+
+    #[test]
+    fn a_title_that_is_given_takes_precedence() {
+        let folder = folder(&[("rfc7.txt", &rfc7("Printed"))]);
+        let library = open(&folder);
+        assert_eq!(library.title(number(7)), Some(title("Printed")));
+        assert_eq!(
+            library.offer(number(7), Some(title("Given"))).title,
+            title("Given")
+        );
+        assert_eq!(library.shared().len(), 1);
+        assert_eq!(library.title(number(7)), Some(title("Given")));
+        assert_eq!(library.offer(number(7), None).title, title("Printed"));
+    }
+
+    #[test]
+    fn what_has_no_file_is_shared_by_its_title() {
+        let folder = folder(&[]);
+        let library = open(&folder);
+        assert_eq!(library.title(number(7)), None);
+        assert_eq!(
+            library.offer(number(7), Some(title("Given"))).title,
+            title("Given")
+        );
+        assert_eq!(library.offer(number(8), None).title, title("RFC 8"));
+        assert_eq!(shared(&library), [7, 8]);
+        assert!(library.document(number(7)).unwrap().is_none());
+    }
+
     #[test]
     fn dangling_links_and_pipes_are_not_shared() {
         let folder = folder(&[]);
         std::os::unix::fs::symlink("nowhere", folder.path().join("rfc1.txt")).unwrap();
         let library = open(&folder);
-        assert!(offered(&library).is_empty());
-        assert!(library.read(number(1)).unwrap().is_none());
-    }
-
-    #[test]
-    fn what_is_received_appears_whole_or_not_at_all() {
-        let folder = folder(&[("rfc1.txt", "old")]);
-        let library = open(&folder);
-        let mut given_up = library.receive(number(1), true).unwrap();
-        given_up.write(b"half").unwrap();
-        drop(given_up);
-        assert_eq!(
-            fs::read_to_string(folder.path().join("rfc1.txt")).unwrap(),
-            "old"
-        );
-
-        let time = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_776_442_098);
-        let mut kept = library.receive(number(1), true).unwrap();
-        kept.write(b"new").unwrap();
-        assert_eq!(
-            fs::read_to_string(folder.path().join("rfc1.txt")).unwrap(),
-            "old"
-        );
-        assert_eq!(
-            kept.keep(Some(time)).unwrap(),
-            folder.path().join("rfc1.txt")
-        );
-        assert_eq!(
-            fs::read_to_string(folder.path().join("rfc1.txt")).unwrap(),
-            "new"
-        );
-        assert_eq!(library.read(number(1)).unwrap().unwrap().modified, time);
-        assert_eq!(names(&folder), ["rfc1.txt"]);
-    }
-
-    #[test]
-    fn a_folder_in_the_place_of_a_file_is_left_alone() {
-        let folder = folder(&[]);
-        fs::create_dir(folder.path().join("rfc1.txt")).unwrap();
-        let refused = open(&folder).receive(number(1), true);
-        assert!(matches!(refused, Err(LibraryError::NotAFile(_))));
-        assert_eq!(names(&folder), ["rfc1.txt"]);
+        assert!(shared(&library).is_empty());
+        assert!(library.document(number(1)).unwrap().is_none());
     }
 
     #[test]
     fn a_replaced_file_is_delivered_from_the_old_one() {
         let folder = folder(&[("rfc1.txt", "old")]);
         let library = open(&folder);
-        let document = library.read(number(1)).unwrap().unwrap();
+        let document = library.document(number(1)).unwrap().unwrap();
         let mut incoming = library.receive(number(1), true).unwrap();
         incoming.write(b"newer").unwrap();
         incoming.keep(None).unwrap();
         let mut text = String::new();
         (&document.file).read_to_string(&mut text).unwrap();
         assert_eq!(text, "old");
-    }
-
-    #[test]
-    fn a_file_that_appears_meanwhile_is_not_replaced() {
-        let folder = folder(&[]);
-        let mut incoming = open(&folder).receive(number(1), false).unwrap();
-        incoming.write(b"new").unwrap();
-        fs::write(folder.path().join("rfc1.txt"), "appeared").unwrap();
-        assert!(matches!(
-            incoming.keep(None),
-            Err(LibraryError::Appeared(_))
-        ));
-        assert_eq!(
-            fs::read_to_string(folder.path().join("rfc1.txt")).unwrap(),
-            "appeared"
-        );
-        assert_eq!(names(&folder), ["rfc1.txt"]);
-    }
-
-    #[test]
-    fn a_link_is_replaced_by_a_file_of_the_usual_mode_and_its_target_stays() {
-        use std::os::unix::fs::{PermissionsExt, symlink};
-        let (folder, outside) = (
-            folder(&[("rfc9.txt", "")]),
-            folder(&[("target", "outside")]),
-        );
-        symlink(
-            outside.path().join("target"),
-            folder.path().join("rfc1.txt"),
-        )
-        .unwrap();
-        symlink("nowhere", folder.path().join("rfc2.txt")).unwrap();
-        let library = open(&folder);
-        let mode = |name: &str| {
-            fs::symlink_metadata(folder.path().join(name))
-                .unwrap()
-                .permissions()
-                .mode()
-        };
-        for (place, name) in [(1, "rfc1.txt"), (2, "rfc2.txt")] {
-            let mut incoming = library.receive(number(place), true).unwrap();
-            incoming.write(b"new").unwrap();
-            incoming.keep(None).unwrap();
-            assert_eq!(mode(name), mode("rfc9.txt"));
-        }
-        assert_eq!(
-            fs::read_to_string(outside.path().join("target")).unwrap(),
-            "outside"
-        );
     }
 }

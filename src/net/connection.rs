@@ -12,6 +12,7 @@ use rustix::net::{RecvFlags, recv};
 
 use super::Pace;
 use super::sockets::Admission;
+use crate::event::{Link, Role};
 use crate::wire::Source;
 
 /// How much is read at once. It is held by every connection, ten thousand silent ones as well.
@@ -88,6 +89,15 @@ impl Connection {
     /// The address of the other side; an IPv4 address is shown as one, also on an IPv6 socket.
     pub fn peer(&self) -> SocketAddr {
         self.peer
+    }
+
+    /// What events say of this connection.
+    pub fn link(&self, role: Role) -> Link {
+        Link {
+            id: self.id(),
+            role,
+            remote: self.peer,
+        }
     }
 
     /// Sends the next `length` bytes of `file`, after what was written before, no faster than

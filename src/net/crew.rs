@@ -11,10 +11,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use tracing::warn;
-
 use super::Connection;
 use super::seldom::Seldom;
+use crate::event::{Events, Role};
 
 /// The stack of a session's thread, in bytes.
 const STACK: usize = 128 * 1024;
@@ -29,13 +28,14 @@ pub(super) struct Crew<S>(Arc<Shared<S>>);
 
 #[derive(Debug)]
 struct Shared<S> {
-    name: &'static str,
+    role: Role,
     started: AtomicU64,
     session: S,
     /// What a connection is told for which there can be no thread.
     no_room: Vec<u8>,
     waiting: Mutex<Waiting>,
-    log: Mutex<Seldom>,
+    events: Events,
+    pauses: Mutex<Seldom>,
     connection_came: Condvar,
 }
 
@@ -47,14 +47,15 @@ struct Waiting {
 }
 
 impl<S: Fn(Connection) + Send + Sync + 'static> Crew<S> {
-    pub(super) fn new(name: &'static str, no_room: Vec<u8>, session: S) -> Self {
+    pub(super) fn new(role: Role, no_room: Vec<u8>, events: Events, session: S) -> Self {
         Self(Arc::new(Shared {
-            name,
+            role,
             started: AtomicU64::new(0),
             session,
             no_room,
             waiting: Mutex::default(),
-            log: Mutex::default(),
+            events,
+            pauses: Mutex::default(),
             connection_came: Condvar::new(),
         }))
     }
@@ -75,7 +76,7 @@ impl<S: Fn(Connection) + Send + Sync + 'static> Crew<S> {
         // be told.
         let (hand_over, handed) = mpsc::sync_channel::<Connection>(1);
         let thread = thread::Builder::new()
-            .name(format!("{} {number}", shared.name))
+            .name(format!("{:?} {number}", shared.role))
             .stack_size(STACK)
             .spawn(move || handed.recv().map(|connection| shared.work(connection)));
         match thread {
@@ -84,15 +85,12 @@ impl<S: Fn(Connection) + Send + Sync + 'static> Crew<S> {
                 let _ = hand_over.send(connection);
             }
             Err(error) => {
-                if let Some(before) = self
-                    .0
-                    .log
-                    .lock()
+                let pauses = self.0.pauses.lock();
+                let what =
+                    format_args!("accepting pauses, for a connection has no thread: {error}");
+                pauses
                     .unwrap_or_else(PoisonError::into_inner)
-                    .due()
-                {
-                    warn!(%error, before, "no thread for a connection: accepting pauses");
-                }
+                    .warn(&self.0.events, what);
                 let mut connection = connection;
                 let told = connection
                     .write_all(&self.0.no_room)

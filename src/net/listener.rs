@@ -9,7 +9,7 @@ use std::time::Duration;
 #[cfg(not(target_os = "linux"))]
 use socket2::SockRef;
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
-use tracing::{debug, warn};
+use tracing::debug;
 
 use super::connection::SEND_LOOK;
 use super::crew::Crew;
@@ -17,6 +17,7 @@ use super::refusals::Refusals;
 use super::seldom::Seldom;
 use super::sockets::Refused;
 use super::{Connection, Sockets};
+use crate::event::{Events, Role};
 
 /// How many connections may wait to be accepted. The system lowers it where it knows better.
 const BACKLOG: i32 = 4096;
@@ -97,21 +98,22 @@ impl Listener {
         self.address.port()
     }
 
-    /// Accepts connections, as many as `sockets` has room for, and runs `session` for each in a
-    /// thread of its own, named `name` and a number. One for which there is no room is told
-    /// `no_room`. Returns once `sockets` are closed.
+    /// Accepts connections for `role`, as many as `sockets` has room for, and runs `session` for
+    /// each in a thread of its own. One for which there is no room is told `no_room`. Returns once
+    /// `sockets` are closed.
     ///
     /// # Errors
     /// Those of the system where there is no thread for the refusals.
     pub fn serve(
         self,
-        name: &'static str,
+        role: Role,
         sockets: &Sockets,
         no_room: Vec<u8>,
+        events: &Events,
         session: impl Fn(Connection) + Send + Sync + 'static,
     ) -> io::Result<()> {
-        let crew = Crew::new(name, no_room.clone(), session);
-        let mut refusals = Refusals::start(no_room)?;
+        let crew = Crew::new(role, no_room.clone(), events.clone(), session);
+        let mut refusals = Refusals::start(no_room, role, events.clone())?;
         let mut pauses = Seldom::default();
         sockets.admit_listener(Arc::clone(&self.socket));
         while !sockets.is_closing() {
@@ -119,7 +121,7 @@ impl Listener {
                 Ok((stream, _)) => stream,
                 Err(_) if sockets.is_closing() => break,
                 Err(error) => {
-                    rest_after(&error, &mut pauses);
+                    rest_after(&error, &mut pauses, events);
                     continue;
                 }
             };
@@ -165,15 +167,13 @@ fn is_without_ipv6(error: &io::Error) -> bool {
 
 /// Some errors concern one connection that is gone again. Others last, as when descriptors
 /// have run out, and trying at once would only burn the processor.
-fn rest_after(error: &io::Error, pauses: &mut Seldom) {
+fn rest_after(error: &io::Error, pauses: &mut Seldom, events: &Events) {
     match error.kind() {
         io::ErrorKind::ConnectionAborted
         | io::ErrorKind::ConnectionReset
         | io::ErrorKind::Interrupted => {}
         _ => {
-            if let Some(before) = pauses.due() {
-                warn!(%error, before, "accepting pauses");
-            }
+            pauses.warn(events, format_args!("accepting pauses: {error}"));
             thread::sleep(PAUSE);
         }
     }

@@ -7,10 +7,9 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tracing::warn;
-
 use super::seldom::Seldom;
 use super::sockets::Refused;
+use crate::event::{Event, Events, Role, Topic};
 
 /// How long a refused connection has to read why, before it is closed: closing at once, with bytes
 /// from it on the way, could take the answer away from it.
@@ -22,25 +21,35 @@ const MOST: usize = 256;
 #[derive(Debug)]
 pub(super) struct Refusals {
     refused: SyncSender<TcpStream>,
-    log: Seldom,
+    role: Role,
+    events: Events,
+    told: Seldom,
 }
 
 impl Refusals {
-    /// Starts the thread. `answer` is what a refused connection is told.
-    pub(super) fn start(answer: Vec<u8>) -> io::Result<Self> {
+    /// Starts the thread. `answer` is what a refused connection is told, which wanted to be one for
+    /// `role`.
+    pub(super) fn start(answer: Vec<u8>, role: Role, events: Events) -> io::Result<Self> {
         let (send, refused) = mpsc::sync_channel(MOST);
         let thread = thread::Builder::new().name("refusals".to_owned());
         thread.spawn(move || tell_all(&refused, &answer))?;
         Ok(Self {
             refused: send,
-            log: Seldom::default(),
+            role,
+            events,
+            told: Seldom::default(),
         })
     }
 
     pub(super) fn refuse(&mut self, stream: TcpStream, why: Refused) {
-        if let Some(before) = self.log.due() {
-            let from = stream.peer_addr().map(|from| from.ip().to_canonical()).ok();
-            warn!(?from, before, "no room for a connection: {why}");
+        if let Some(before) = self.told.due() {
+            let from = stream.peer_addr().map(|from| from.ip().to_canonical());
+            self.events.tell(Topic::Life, || Event::TurnedAway {
+                role: self.role,
+                from: from.ok(),
+                why: why.to_string().into(),
+                before,
+            });
         }
         // Where the queue is full, the stream is dropped, and with it closed.
         let _ = self.refused.try_send(stream);

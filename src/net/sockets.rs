@@ -62,9 +62,9 @@ struct Open {
 pub(super) enum Refused {
     #[error("the program is about to end")]
     Closing,
-    #[error("there are as many connections as there may be, and all of them are in use")]
+    #[error("connection limit reached")]
     Full,
-    #[error("there are as many connections from this address as there may be")]
+    #[error("connection limit of this address reached")]
     AddressFull,
 }
 

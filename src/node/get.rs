@@ -1,16 +1,15 @@
 //! GET from end to end: LOOKUP, download from a holder, ADD.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::{Peer, numbers::Selection};
+use crate::event::{Event, Topic};
+use crate::file_error::FileError;
 use crate::index::IndexError;
-use crate::library::{Incoming, LibraryError};
-use crate::terminal::progress::Progress;
-use crate::transfer::{DownloadError, Fault};
-use crate::wire::Record;
-use crate::wire::{Endpoint, RfcNumber, Title};
+use crate::library::Incoming;
+pub use crate::transfer::Spread;
+use crate::transfer::{DownloadError, Fetched};
+use crate::wire::{Endpoint, Fault, Record, RfcNumber, Title};
 
 /// Where a document is to go.
 pub enum Place<'a> {
@@ -59,7 +58,7 @@ pub enum GetError {
     Index(#[from] IndexError),
     /// The folder is at fault, so that no other holder would help.
     #[error(transparent)]
-    Library(#[from] LibraryError),
+    Library(#[from] FileError),
     /// It is downloaded, and the index does not know.
     #[error(transparent)]
     Unregistered(IndexError),
@@ -81,58 +80,6 @@ pub enum GetError {
     OnlyOurselves(RfcNumber),
 }
 
-/// How downloads that run at the same time are spread over the holders.
-#[derive(Debug, Default)]
-pub struct Spread(Mutex<HashMap<Endpoint, Load>>);
-
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Load {
-    at_work: usize,
-    ever: usize,
-}
-
-/// The place of one download at its holder, given up when it is dropped.
-struct Turn<'a> {
-    spread: &'a Spread,
-    holder: Endpoint,
-}
-
-impl Spread {
-    /// Takes the holder with the least to do; among equals, the first.
-    fn next<'r>(&self, left: &mut Vec<&'r Record>) -> Option<(&'r Record, Turn<'_>)> {
-        let mut loads = self.lock();
-        let load = |record: &Record| loads.get(&record.holder).copied().unwrap_or_default();
-        let (place, _) = left
-            .iter()
-            .enumerate()
-            .min_by_key(|(_, record)| load(record))?;
-        let record = left.remove(place);
-        let load = loads.entry(record.holder.clone()).or_default();
-        load.at_work += 1;
-        load.ever += 1;
-        let holder = record.holder.clone();
-        Some((
-            record,
-            Turn {
-                spread: self,
-                holder,
-            },
-        ))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<Endpoint, Load>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        if let Some(load) = self.spread.lock().get_mut(&self.holder) {
-            load.at_work -= 1;
-        }
-    }
-}
-
 impl Peer {
     /// Gets a document from whoever has it: LOOKUP, GET, and ADD where it goes into the folder.
     /// Each holder but ourselves is tried in turn until one delivers.
@@ -142,7 +89,6 @@ impl Peer {
         title: &Title,
         place: Place<'_>,
         spread: &Spread,
-        progress: &Progress,
     ) -> Result<Got, GetError> {
         let (file, mut may_replace) = match place {
             Place::File(path) => (Some(path), None),
@@ -150,15 +96,17 @@ impl Peer {
         };
         let mut replaces = false;
         let mut tried: Vec<Endpoint> = Vec::new();
-        let mut is_known = self.known.own_title(number).is_some();
+        let mut is_known = self.library().title(number).is_some();
         let mut fault = Fault::Unreachable;
         for found in self.index.search(number, title) {
             let found = match found {
                 Ok(found) => found,
                 Err(error) if tried.is_empty() => return Err(error.into()),
                 Err(error) => {
-                    let line = format_args!("[DOWNLOAD] No more holders are known: {error}");
-                    self.transcript.problem(line);
+                    self.events.tell(Topic::Life, || Event::NoMoreHolders {
+                        number,
+                        why: error.to_string().into(),
+                    });
                     break;
                 }
             };
@@ -184,11 +132,8 @@ impl Peer {
             };
             while let Some((record, _turn)) = spread.next(&mut left) {
                 tried.push(record.holder.clone());
-                let download = self
-                    .downloader
-                    .download(number, &record.holder, begin, progress);
-                match download {
-                    Ok((path, bytes)) => {
+                match self.downloader.download(number, &record.holder, begin) {
+                    Ok(Fetched { path, bytes }) => {
                         if file.is_none() {
                             let title = Some(record.title.clone());
                             let title = title.filter(|title| !title.is_empty());
@@ -200,15 +145,9 @@ impl Peer {
                             bytes,
                         }));
                     }
-                    Err(DownloadError::Library(error)) => return Err(error.into()),
-                    // It was us who closed the connection.
-                    Err(_) if self.downloader.is_closing() => return Err(GetError::Interrupted),
-                    Err(error) => {
-                        fault = fault.max(error.fault());
-                        let holder = &record.holder;
-                        let line = format_args!("[DOWNLOAD] Failed from {holder}: {error}");
-                        self.transcript.problem(line);
-                    }
+                    Err(DownloadError::Folder(error)) => return Err(error.into()),
+                    Err(DownloadError::Interrupted) => return Err(GetError::Interrupted),
+                    Err(error) => fault = fault.max(error.fault()),
                 }
             }
         }
@@ -240,44 +179,5 @@ impl Peer {
                 Ok(numbers)
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn record(port: u16) -> Record {
-        let holder = Endpoint::parse(&format!("vm:{port}"), crate::wire::Port::MIN).unwrap();
-        Record {
-            number: RfcNumber::MIN,
-            title: Title::default(),
-            holder,
-        }
-    }
-
-    #[test]
-    fn downloads_are_spread_over_the_holders() {
-        let records = [record(1), record(2), record(3)];
-        let spread = Spread::default();
-        let port = |(record, turn): (&Record, Turn<'_>)| {
-            std::mem::forget(turn);
-            record.holder.port.get()
-        };
-        let first_choice = || port(spread.next(&mut records.iter().collect()).unwrap());
-        assert_eq!([first_choice(), first_choice(), first_choice()], [1, 2, 3]);
-        assert_eq!(first_choice(), 1);
-    }
-
-    #[test]
-    fn a_single_download_tries_the_newest_record_first_and_each_once() {
-        let records = [record(1), record(2)];
-        let spread = Spread::default();
-        let mut left: Vec<_> = records.iter().collect();
-        let mut tried = Vec::new();
-        while let Some((record, _turn)) = spread.next(&mut left) {
-            tried.push(record.holder.port.get());
-        }
-        assert_eq!(tried, [1, 2]);
     }
 }

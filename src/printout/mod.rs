@@ -1,86 +1,31 @@
 //! What a program prints: whole messages, never interleaved.
 //!
-//! Sessions are graded from these printouts, so a message is printed as it stands on the wire
-//! (carriage returns not shown). Text from strangers can neither command the terminal nor pass
-//! for a line of ours: control and bidirectional characters are escaped, and so is a `[` that
-//! begins a line of a message, for that is how our own lines begin.
+//! A printout is a reader of events (`lines.rs` says what it makes of each), and a dialogue with its
+//! user. Sessions are graded from it, so a message is printed as it stands on the wire (carriage
+//! returns not shown). Text from strangers can neither command the terminal nor pass for a line of
+//! ours: control and bidirectional characters are escaped, and so is a `[` that begins a line of a
+//! message, for that is how our own lines begin.
 //!
-//! A printout goes to any number of outputs: standard output, a file. Each has a thread of its own
-//! that writes what the others print, so that a terminal that is stopped, or a pipe that nobody
-//! reads, holds up nobody. When too much waits, messages are left out and counted.
+//! It goes to any number of outputs: standard output, a file. Each is a queue, so that an output
+//! that nobody reads holds up nobody.
 
-use std::fmt::Display;
-use std::fs::OpenOptions;
-use std::io::{self, Write};
-use std::path::Path;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
-use std::time::Duration;
+mod lines;
+mod log;
+mod output;
 
-use tracing::warn;
+pub use log::Log;
+pub use output::{Output, Shows};
 
+use std::fmt::{Display, Write};
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use self::lines::{is_problem, lines, shown_from, title};
+use self::output::Sink;
+use crate::event::{Event, Level, Reader, Topic, Topics};
 use crate::terminal::escape::escaped;
 use crate::terminal::{Screen, style};
-
-/// How much may wait to be written, in bytes, before more is left out. A print that is larger
-/// itself is not left out for that.
-const MOST_WAITING: usize = 16 * 1024 * 1024;
-
-/// How much of a printout an output shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Shows {
-    /// Nothing: it is for something else.
-    Nothing,
-    /// The life cycle and the answers to the user.
-    Life,
-    /// The life cycle, the answers and every message.
-    Messages,
-}
-
-/// Where a printout goes.
-pub struct Output {
-    /// What it is, for an error message.
-    pub name: String,
-    /// What takes it.
-    pub out: Box<dyn Write + Send>,
-    /// How much of it.
-    pub shows: Shows,
-    /// Whether a person watches: questions are then asked by the prompt, and our lines may have
-    /// colour.
-    pub is_screen: bool,
-}
-
-impl Output {
-    /// Standard output: the screen, where it is one, or else a pipe or a file.
-    pub fn stdout(screen: &Screen, shows: Shows) -> Self {
-        Self {
-            name: "standard output".to_owned(),
-            out: screen.stdout(),
-            shows,
-            is_screen: screen.is_interactive(),
-        }
-    }
-
-    /// The end of a file, which is made where it is missing.
-    pub fn file(path: &Path) -> io::Result<Self> {
-        let file = OpenOptions::new().create(true).append(true).open(path)?;
-        Ok(Self {
-            name: path.display().to_string(),
-            out: Box::new(file),
-            shows: Shows::Messages,
-            is_screen: false,
-        })
-    }
-}
-
-impl std::fmt::Debug for Output {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Output")
-            .field("shows", &self.shows)
-            .field("is_screen", &self.is_screen)
-            .finish_non_exhaustive()
-    }
-}
 
 /// The printout of a program. Clones are handles to the same one.
 #[derive(Debug, Clone)]
@@ -89,84 +34,35 @@ pub struct Transcript {
     screen: Screen,
 }
 
-/// One output, and what waits for it.
-struct Sink {
-    name: String,
-    shared: Arc<Shared>,
-    shows: Shows,
-    is_screen: bool,
-}
-
-#[derive(Default)]
-struct Shared {
-    printout: Mutex<Printout>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct Printout {
-    /// What was printed and is not yet written.
-    waiting: String,
-    /// What the thread that writes is at.
-    state: State,
-    /// How many prints were left out since the last one that was not.
-    left_out: u64,
-    /// The question that waits for its answer, or nothing.
-    question: String,
-    /// Whether the cursor stands behind the question.
-    is_asking: bool,
-}
-
-#[derive(Default, PartialEq)]
-enum State {
-    #[default]
-    Idle,
-    /// It writes what waited before.
-    Busy,
-    /// The reader has gone away.
-    Broken,
-}
-
-impl std::fmt::Debug for Sink {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Sink")
-            .field("shows", &self.shows)
-            .finish_non_exhaustive()
-    }
-}
-
 impl Transcript {
-    /// A printout to `outputs`, the one that the user looks at first. `screen` is where notes go.
-    ///
-    /// # Errors
-    /// Those of the system where there is no thread to write it.
-    pub fn new(screen: Screen, outputs: impl IntoIterator<Item = Output>) -> io::Result<Self> {
-        let sinks: io::Result<_> = outputs.into_iter().map(Sink::start).collect();
-        Ok(Self {
-            sinks: sinks?,
+    /// A printout to `outputs`, the one that the user looks at first. What the user must see in any
+    /// case is said on standard error of `screen` where it is not printed.
+    pub fn new(screen: Screen, outputs: impl IntoIterator<Item = Output>) -> Self {
+        Self {
+            sinks: outputs.into_iter().map(Sink::from).collect(),
             screen,
-        })
+        }
     }
 
-    /// Waits until all that was printed is written, at most `time` for each output.
+    /// Waits until all that was printed is written, at most `time`.
     pub fn finish(&self, time: Duration) {
+        let until = Instant::now() + time;
         for sink in self.sinks.iter() {
-            let is_busy = |printout: &mut Printout| {
-                printout.state == State::Busy || !printout.waiting.is_empty()
-            };
-            let shared = &sink.shared;
-            // What can't be written in time is lost: nobody reads it.
-            let _ = shared
-                .changed
-                .wait_timeout_while(shared.lock(), time, is_busy);
+            let left = until.saturating_duration_since(Instant::now());
+            sink.output.queue.finish(left);
         }
     }
 
     /// The outputs besides the first that could not take everything, by name.
     pub fn broken_copies(&self) -> impl Iterator<Item = &str> {
-        let copies = self.sinks.iter().skip(1);
-        let broken = copies.filter(|sink| sink.shared.lock().state == State::Broken);
-        broken.map(|sink| sink.name.as_str())
+        let copies = self.sinks.iter().skip(1).map(|sink| &sink.output);
+        let broken = copies.filter(|output| output.queue.is_broken());
+        broken.map(|output| output.name.as_str())
+    }
+
+    /// The terminal that it is printed on, or what stands in its place.
+    pub fn screen(&self) -> &Screen {
+        &self.screen
     }
 
     /// Whether the user is shown the messages.
@@ -175,9 +71,8 @@ impl Transcript {
     }
 
     fn first_shows(&self) -> Shows {
-        self.sinks
-            .first()
-            .map_or(Shows::Nothing, |first| first.shows)
+        let first = self.sinks.first();
+        first.map_or(Shows::Nothing, |first| first.output.shows)
     }
 
     /// Prints a line about the life of the program, or an answer to its user.
@@ -185,102 +80,18 @@ impl Transcript {
         self.print_line(Shows::Life, &line);
     }
 
-    /// Prints a line about one message.
-    pub fn detail(&self, line: impl Display) {
-        self.print_line(Shows::Messages, &line);
-    }
-
-    /// Prints a line that its user must see also where the printout goes elsewhere.
-    pub fn problem(&self, line: impl Display) {
-        self.line(&line);
-        if self.first_shows() == Shows::Nothing {
-            self.note_on_stderr(&line);
-        }
-    }
-
-    /// Says something to the user that is no part of the printout: on the screen, or on standard
-    /// error.
-    pub fn note(&self, line: impl Display) {
-        match self.sinks.first() {
-            Some(sink) if sink.is_screen && sink.shows != Shows::Nothing => {
-                sink.print(&format!(
-                    "{}\n",
-                    escaped(line.to_string().as_bytes(), false)
-                ));
-            }
-            _ => self.note_on_stderr(&line),
-        }
-    }
-
-    fn note_on_stderr(&self, line: &impl Display) {
-        let line = escaped(line.to_string().as_bytes(), false);
-        // Where standard error is gone, so is whoever would have read it.
-        let _ = self
-            .screen
-            .stderr()
-            .write_all(format!("{line}\n").as_bytes());
-    }
-
     /// Shows lines on the screen alone.
     pub fn show(&self, lines: &str) {
-        for sink in self.sinks.iter().filter(|sink| sink.is_screen) {
-            sink.print(&escaped(lines.as_bytes(), true));
+        for sink in self.sinks.iter().filter(|sink| sink.output.is_screen) {
+            sink.print(&[&escaped(lines.as_bytes(), true)]);
         }
     }
 
-    fn print_line(&self, from: Shows, line: &impl Display) {
-        let text = escaped(line.to_string().as_bytes(), false);
-        for sink in self.showing(from) {
-            if sink.is_screen {
-                sink.print(&format!("{}\n", style::tagged(&text)));
-            } else {
-                sink.print(&format!("{text}\n"));
-            }
-        }
-    }
-
-    /// Prints a message under a line that says what it is.
-    pub fn message(&self, title: impl Display, message: &[u8]) {
-        if self.showing(Shows::Messages).next().is_none() {
-            return;
-        }
-        let title = escaped(title.to_string().as_bytes(), false);
-        let mut message = escaped(message, true);
-        if !message.ends_with('\n') {
-            message.push('\n');
-        }
-        for sink in self.showing(Shows::Messages) {
-            let title = if sink.is_screen {
-                style::tagged(&title)
-            } else {
-                title.as_str().into()
-            };
-            sink.print(&format!("{title}\n{message}"));
-        }
-    }
-
-    fn showing(&self, from: Shows) -> impl Iterator<Item = &Sink> {
-        self.sinks.iter().filter(move |sink| sink.shows >= from)
-    }
-
-    /// Prints a question, with the cursor behind it; a screen gets its last line from the prompt.
-    /// Where something else is printed before the answer comes, the last line of the question is
-    /// printed again with the answer.
+    /// Prints a question. Where something else is printed before the answer comes, the last line of
+    /// the question is printed again with the answer.
     pub fn ask(&self, question: &str) {
-        let (before, last) = match question.rfind('\n') {
-            Some(end) => question.split_at(end + 1),
-            None => ("", question),
-        };
         for sink in self.showing(Shows::Life) {
-            if sink.is_screen {
-                sink.print(before);
-            } else {
-                let mut printout = sink.shared.lock();
-                printout.waiting.push_str(question);
-                last.clone_into(&mut printout.question);
-                printout.is_asking = true;
-                sink.shared.changed.notify_all();
-            }
+            sink.ask(question);
         }
     }
 
@@ -289,165 +100,173 @@ impl Transcript {
     pub fn answered(&self, answer: &str, is_echoed: bool) {
         let answer = escaped(answer.as_bytes(), false);
         for (place, sink) in self.sinks.iter().enumerate() {
-            let mut printout = sink.shared.lock();
-            let question = std::mem::take(&mut printout.question);
-            let was_asking = std::mem::take(&mut printout.is_asking);
-            if sink.is_screen || sink.shows < Shows::Life || (is_echoed && place == 0) {
-                continue;
+            let is_shown = sink.output.shows >= Shows::Life;
+            sink.answered(&answer, is_shown && !(is_echoed && place == 0));
+        }
+    }
+
+    fn print_line(&self, from: Shows, line: &dyn Display) {
+        let line = escaped(line.to_string().as_bytes(), false);
+        for sink in self.showing(from) {
+            if sink.output.is_screen {
+                sink.print(&[&style::tagged(&line), "\n"]);
+            } else {
+                sink.print(&[&line, "\n"]);
             }
-            let question = if was_asking { "" } else { &question };
-            printout.waiting.extend([question, &answer, "\n"]);
-            sink.shared.changed.notify_all();
         }
     }
-}
 
-impl Sink {
-    fn start(output: Output) -> io::Result<Self> {
-        let Output {
-            name,
-            out,
-            shows,
-            is_screen,
-        } = output;
-        let shared = Arc::new(Shared::default());
-        let (printing, to) = (Arc::clone(&shared), name.clone());
-        let thread = thread::Builder::new().name("printout".to_owned());
-        thread.spawn(move || printing.write_to(out, &to))?;
-        Ok(Self {
-            name,
-            shared,
-            shows,
-            is_screen,
-        })
-    }
-
-    fn print(&self, text: &str) {
-        self.shared.lock().print(text);
-        self.shared.changed.notify_all();
-    }
-}
-
-impl Printout {
-    fn print(&mut self, text: &str) {
-        if self.waiting.len() > MOST_WAITING {
-            self.left_out += 1;
-            return;
+    /// Prints a message under a line that says what it is.
+    fn message(&self, title: &str, message: &[u8], more: usize) {
+        let mut message = escaped(message, true);
+        if !message.ends_with('\n') {
+            message.push('\n');
         }
-        if self.is_asking && !self.question.is_empty() {
-            self.waiting.push('\n');
+        if more > 0 {
+            // Writing to memory does not fail.
+            let _ = write!(message, "... and {more} more records\n\n");
         }
-        self.is_asking = false;
-        let left_out = std::mem::take(&mut self.left_out);
-        if left_out > 0 {
-            let line = format!("... {left_out} printouts left out: they were not read in time\n");
-            self.waiting.push_str(&line);
-        }
-        self.waiting.push_str(text);
-    }
-}
-
-impl Shared {
-    /// The life of the thread that writes. Each write takes all that waits, so that many small
-    /// messages cost few writes. A reader that has gone away (`server | head`) is no reason to
-    /// stop serving.
-    fn write_to(&self, mut out: impl Write, name: &str) {
-        loop {
-            let idle = |printout: &mut Printout| printout.waiting.is_empty();
-            let waited = self.changed.wait_while(self.lock(), idle);
-            let mut printout = waited.unwrap_or_else(PoisonError::into_inner);
-            let text = std::mem::take(&mut printout.waiting);
-            if printout.state == State::Broken {
-                self.changed.notify_all();
-                continue;
+        for sink in self.showing(Shows::Messages) {
+            if sink.output.is_screen {
+                sink.print(&[&style::tagged(title), "\n", &message]);
+            } else {
+                sink.print(&[title, "\n", &message]);
             }
-            printout.state = State::Busy;
-            drop(printout);
-            let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-            let mut printout = self.lock();
-            printout.state = State::Idle;
-            if let Err(error) = written {
-                printout.state = State::Broken;
-                warn!(%error, "cannot print any more to {name}");
-            }
-            drop(printout);
-            self.changed.notify_all();
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Printout> {
-        self.printout.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Says what is no part of a session: on the screen that shows the printout, or on standard
+    /// error.
+    fn notice(&self, level: Level, text: &str) {
+        let first = self.sinks.first();
+        let is_shown = |sink: &&Sink| sink.output.is_screen && sink.output.shows > Shows::Nothing;
+        match (first.filter(is_shown), level) {
+            (None, Level::Info) => self.screen.say(text),
+            (None, Level::Warning) => self.screen.warn(text),
+            (Some(sink), Level::Info) => sink.print(&[&escaped(text.as_bytes(), false), "\n"]),
+            (Some(sink), Level::Warning) => {
+                let text = escaped(text.as_bytes(), false);
+                sink.print(&[&style::warning(&io::stdout()), " ", &text, "\n"]);
+            }
+        }
+    }
+
+    fn showing(&self, from: Shows) -> impl Iterator<Item = &Sink> {
+        self.sinks
+            .iter()
+            .filter(move |sink| sink.output.shows >= from)
     }
 }
 
-#[cfg(test)]
-pub(crate) mod testing {
-    use super::{Arc, Duration, Mutex, Output, Screen, Shows, Transcript, Write, io};
-
-    /// A printout that a test can read.
-    #[derive(Clone, Default)]
-    pub(crate) struct Paper(Arc<Mutex<Vec<u8>>>);
-
-    impl Paper {
-        /// A printout on this paper.
-        pub(crate) fn transcript(&self, shows: Shows) -> Transcript {
-            let output = Output {
-                name: "paper".to_owned(),
-                out: Box::new(self.clone()),
-                shows,
-                is_screen: false,
-            };
-            Transcript::new(Screen::default(), [output]).unwrap()
-        }
-
-        /// What is on the paper once everything is printed that `transcript` was given.
-        pub(crate) fn text(&self, transcript: &Transcript) -> String {
-            transcript.finish(Duration::from_secs(20));
-            String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+impl Reader for Transcript {
+    fn wants(&self) -> Topics {
+        if self.showing(Shows::Messages).next().is_some() {
+            Topics::of(&[Topic::Life, Topic::Messages])
+        } else {
+            Topics::of(&[Topic::Life])
         }
     }
 
-    impl Write for Paper {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().write(bytes)
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
+    fn read(&self, event: &Event<'_>) {
+        match event {
+            Event::Message {
+                link,
+                way,
+                bytes,
+                more,
+            } => self.message(&title(link, *way), bytes, *more),
+            Event::Notice { level, text } => self.notice(*level, text),
+            event => {
+                let is_for_stderr = is_problem(event) && self.first_shows() == Shows::Nothing;
+                let from = shown_from(event);
+                if !is_for_stderr && self.showing(from).next().is_none() {
+                    return;
+                }
+                for line in lines(event) {
+                    self.print_line(from, &line);
+                    if is_for_stderr {
+                        self.screen.say(line);
+                    }
+                }
+            }
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::testing::Paper;
     use super::*;
+    use crate::event::testing::link;
+    use crate::event::{Events, Role};
+    use crate::terminal::Queue;
+    use crate::terminal::queue::testing::Paper;
+    use crate::wire::Status;
+
+    const PATIENCE: Duration = Duration::from_secs(20);
+
+    /// What an output shows of what `print` prints.
+    fn shown(shows: Shows, is_screen: bool, print: impl Fn(&Transcript)) -> String {
+        let paper = Paper::default();
+        let output = Output {
+            name: "paper".to_owned(),
+            queue: Queue::start(paper.clone(), |_| {}),
+            shows,
+            is_screen,
+        };
+        let transcript = Transcript::new(Screen::default(), [output]);
+        print(&transcript);
+        transcript.finish(PATIENCE);
+        paper.text()
+    }
 
     fn printed(print: impl Fn(&Transcript)) -> String {
-        let paper = Paper::default();
-        let transcript = paper.transcript(Shows::Messages);
-        print(&transcript);
-        paper.text(&transcript)
+        shown(Shows::Messages, false, print)
+    }
+
+    /// What is printed of what `tell` tells.
+    fn told(shows: Shows, tell: impl Fn(&Events)) -> String {
+        shown(shows, false, |transcript| {
+            tell(&Events::default().and(transcript.clone()));
+        })
     }
 
     #[test]
     fn a_message_stands_as_on_the_wire_without_cr() {
-        let shown = printed(|t| t.message("[PEER] Response:", b"P2P-CI/1.0 200 OK\r\n\r\n\r\n"));
+        let shown = told(Shows::Messages, |events| {
+            events.received(link(Role::Index), b"P2P-CI/1.0 200 OK\r\n\r\n\r\n");
+        });
         assert_eq!(shown, "[PEER] Response:\nP2P-CI/1.0 200 OK\n\n\n");
     }
 
     #[test]
     fn terminal_forger_is_shown_and_not_obeyed() {
+        let sent = |bytes: &[u8]| {
+            told(Shows::Messages, |events| {
+                events.sent(link(Role::Download), bytes);
+            })
+        };
         let attack = "LOOKUP \u{1b}[2J\u{7}\r\n[SERVER] Stopped\r\na\rb\u{202e}\u{9b}\0\r\n\r\n";
         assert_eq!(
-            printed(|t| t.message("t", attack.as_bytes())),
-            "t\nLOOKUP \\u{1b}[2J\\u{7}\n\\[SERVER] Stopped\na\\u{d}b\\u{202e}\\u{9b}\\u{0}\n\n"
+            sent(attack.as_bytes()),
+            "[DOWNLOAD] Sending:\nLOOKUP \\u{1b}[2J\\u{7}\n\\[SERVER] Stopped\na\\u{d}b\\u{202e}\\u{9b}\\u{0}\n\n"
         );
-        assert_eq!(
-            printed(|t| t.message("t", b"\xff[\n\xc3")),
-            "t\n\\xff[\n\\xc3\n"
-        );
+        assert_eq!(sent(b"\xff[\n\xc3"), "[DOWNLOAD] Sending:\n\\xff[\n\\xc3\n");
         assert_eq!(printed(|t| t.line("a\nb\r")), "a\\u{a}b\\u{d}\n");
+        let shown = told(Shows::Messages, |events| {
+            events.refusing(link(Role::Session), Status::BadRequest, "\u{1b}[2J\n[PEER]");
+        });
+        assert_eq!(shown, "[SERVER] Answering 400: \\u{1b}[2J\\u{a}[PEER]\n");
+    }
+
+    #[test]
+    fn a_long_list_is_printed_in_part() {
+        let shown = told(Shows::Messages, |events| {
+            let text = b"P2P-CI/1.0 200 OK\r\n\r\nRFC 1 t vm 5\r\n";
+            events.message(link(Role::Session), crate::event::Way::Sent, text, 4);
+        });
+        let title = "[SERVER] Response to 10.0.0.1:5:";
+        let text = "P2P-CI/1.0 200 OK\n\nRFC 1 t vm 5\n... and 4 more records\n\n";
+        assert_eq!(shown, format!("{title}\n{text}"));
     }
 
     #[test]
@@ -465,18 +284,12 @@ mod tests {
 
     #[test]
     fn a_screen_gets_the_question_without_its_last_line_and_no_answer() {
-        let paper = Paper::default();
-        let output = Output {
-            name: "screen".to_owned(),
-            out: Box::new(paper.clone()),
-            shows: Shows::Messages,
-            is_screen: true,
-        };
-        let transcript = Transcript::new(Screen::default(), [output]).unwrap();
-        transcript.ask("1. ADD\nChoice: ");
-        transcript.answered("3", true);
-        transcript.show("a table\n");
-        assert_eq!(paper.text(&transcript), "1. ADD\na table\n");
+        let shown = shown(Shows::Messages, true, |t| {
+            t.ask("1. ADD\nChoice: ");
+            t.answered("3", true);
+            t.show("a table\n");
+        });
+        assert_eq!(shown, "1. ADD\na table\n");
     }
 
     #[test]
@@ -490,59 +303,22 @@ mod tests {
 
     #[test]
     fn quiet_leaves_the_lines_of_life() {
-        let paper = Paper::default();
-        let quiet = paper.transcript(Shows::Life);
-        quiet.message("[SERVER] Request", b"LIST");
-        quiet.detail("[SERVER] Added RFC 1");
-        quiet.line("[SERVER] Listening");
-        assert_eq!(paper.text(&quiet), "[SERVER] Listening\n");
+        let shown = told(Shows::Life, |events| {
+            let link = link(Role::Session);
+            events.tell(Topic::Life, || Event::Opened(link));
+            events.tell(Topic::Messages, || unreachable!("it is made"));
+            events.refusing(link, Status::BadRequest, "it is wrong");
+        });
+        assert_eq!(shown, "[SERVER] New TCP connection from 10.0.0.1:5\n");
     }
 
     #[test]
-    fn a_print_of_any_length_is_whole_where_it_is_read() {
-        let long = "RFC 1 A title vm 5\n".repeat(2 * MOST_WAITING / 19);
-        let shown = printed(|t| t.message("[PEER] Response:", long.as_bytes()));
-        assert_eq!(shown.len(), "[PEER] Response:\n".len() + long.len());
-    }
-
-    /// A terminal that was stopped: writing to it waits until the test lets it go on.
-    struct Stopped(std::sync::mpsc::Receiver<()>, Paper);
-
-    impl Write for Stopped {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            let _ = self.0.recv();
-            self.1.write(bytes)
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    #[test]
-    fn a_stopped_terminal_holds_up_nobody_and_costs_messages() {
-        let (go_on, stopped) = std::sync::mpsc::channel();
-        let paper = Paper::default();
-        let output = Output {
-            name: "stopped".to_owned(),
-            out: Box::new(Stopped(stopped, paper.clone())),
-            shows: Shows::Messages,
-            is_screen: false,
-        };
-        let transcript = Transcript::new(Screen::default(), [output]).unwrap();
-        let megabyte = "x".repeat(1024 * 1024);
-        for _ in 0..40 {
-            transcript.line(&megabyte);
-        }
-        drop(go_on);
-        transcript.finish(Duration::from_secs(20));
-        transcript.line("afterwards");
-        let text = paper.text(&transcript);
-        assert!(text.len() <= 2 * MOST_WAITING, "{}", text.len());
-        let rest = text.trim_start_matches(['x', '\n']);
-        assert!(
-            rest.starts_with("... ") && rest.ends_with("read in time\nafterwards\n"),
-            "{rest}"
-        );
+    fn a_notice_is_shown_on_a_screen() {
+        let shown = shown(Shows::Life, true, |t| {
+            let events = Events::default().and(t.clone());
+            events.notice(Level::Info, "2 RFC(s) are shared");
+            events.notice(Level::Warning, "no more\nroom");
+        });
+        assert_eq!(shown, "2 RFC(s) are shared\nwarning: no more\\u{a}room\n");
     }
 }

@@ -1,27 +1,31 @@
 //! What both programs do around their work: options, the log, and how they end.
 
+pub mod manual;
 pub mod signals;
 
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::ffi::OsString;
 use std::fmt;
-use std::io::{self, Write};
+use std::io;
+use std::panic::{self, PanicHookInfo};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use bytesize::ByteSize;
-use clap::builder::RangedI64ValueParser;
-use clap::{Command, CommandFactory, Parser, ValueEnum, value_parser};
-use clap_complete::Shell;
+use clap::builder::{PossibleValue, PossibleValuesParser, RangedI64ValueParser, TypedValueParser};
+use clap::{Command, Parser, value_parser};
 use rustix::process::{Resource, getrlimit, setrlimit};
-use tracing::{debug, info, warn};
+use tracing::{debug, info};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
 
+use crate::event::{Events, Level};
+use crate::index::Kind;
 use crate::printout::{Output, Shows, Transcript};
 use crate::terminal::{Screen, style};
-use crate::wire::{Port, ci, di};
 
 /// The version of the programs, with the commit where it is known.
 pub const VERSION: &str = env!("P2PCI_VERSION");
@@ -30,9 +34,12 @@ pub const VERSION: &str = env!("P2PCI_VERSION");
 const VARIABLES: &str = "P2PCI_";
 
 /// Reads the options of a program from its arguments and the environment. Ends the program where
-/// they are wrong (with 2) or ask for help or the version.
+/// they are wrong (with 2), and where it is only asked about itself.
 pub fn options<O: Parser>() -> O {
-    let matches = with_variables(O::command()).get_matches();
+    let matches = manual::understood(O::command()).get_matches();
+    if let Some(answered) = manual::answer::<O>(&matches) {
+        std::process::exit(end(&Screen::default(), answered, PRINT_TIME).into());
+    }
     O::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
 }
 
@@ -49,23 +56,8 @@ fn with_variables(command: Command) -> Command {
     command.mut_subcommands(with_variables)
 }
 
-/// Prints the completions of a program for a shell.
-pub fn print_completions<O: CommandFactory>(shell: Shell) {
-    let mut command = O::command();
-    let name = command.get_name().to_owned();
-    clap_complete::generate(shell, &mut command, name, &mut io::stdout());
-}
-
-/// Writes the man pages of a program and of its commands into a folder, which is made.
-pub fn write_man_pages<O: CommandFactory>(folder: &Path) -> Result<(), Failure> {
-    std::fs::create_dir_all(folder)
-        .and_then(|()| clap_mangen::generate_to(with_variables(O::command()), folder))
-        .with_context(|| format!("cannot write man pages into {}", folder.display()))?;
-    Ok(())
-}
-
-/// Sends the log to standard error. `RUST_LOG` says what is in it; without it, warnings, and more
-/// with each `-v`.
+/// Sends the log to standard error, and what a panic says. `RUST_LOG` says what is in the log;
+/// without it, warnings, and more with each `-v`.
 pub fn log_to_stderr(verbose: u8, screen: &Screen) {
     let level = match verbose {
         0 => "warn",
@@ -74,14 +66,41 @@ pub fn log_to_stderr(verbose: u8, screen: &Screen) {
         _ => "trace",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    let screen = screen.clone();
+    let to = screen.clone();
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_target(false);
+        .with_target(false)
+        .log_internal_errors(false);
     log.with_ansi(style::has_colour(&io::stderr()))
-        .with_writer(BoxMakeWriter::new(move || screen.stderr()))
+        .with_writer(BoxMakeWriter::new(move || to.stderr()))
         .init();
+    let screen = screen.clone();
+    // The usual one writes to standard error itself, and could wait for it.
+    panic::set_hook(Box::new(move |panicked| say_panic(panicked, &screen)));
     info!(version = VERSION, system = %os_info::get(), "starting");
+}
+
+fn say_panic(panicked: &PanicHookInfo<'_>, screen: &Screen) {
+    let thread = thread::current();
+    let name = thread.name().unwrap_or("without a name");
+    let place = panicked
+        .location()
+        .map_or_else(String::new, |place| format!(" at {place}"));
+    let what = panicked
+        .payload_as_str()
+        .unwrap_or("unknown")
+        .replace('\n', " ");
+    screen.error(format_args!("the thread {name:?} panicked{place}: {what}"));
+    let backtrace = Backtrace::capture();
+    if backtrace.status() == BacktraceStatus::Captured {
+        backtrace
+            .to_string()
+            .lines()
+            .for_each(|line| screen.say(line));
+    }
+    if name == "main" {
+        screen.stderr().finish(PRINT_TIME);
+    }
 }
 
 /// How long an output that is not read holds up the end of a program.
@@ -177,7 +196,7 @@ impl fmt::Display for Failure {
 /// of `file`.
 ///
 /// # Errors
-/// [`Failure`] where the file can't be written.
+/// [`Failure`] where the file can't be written, or nothing can be printed.
 pub fn transcript(
     screen: &Screen,
     shows: Shows,
@@ -185,69 +204,54 @@ pub fn transcript(
 ) -> Result<Transcript, Failure> {
     let mut outputs = vec![Output::stdout(screen, shows)];
     if let Some(path) = file {
-        let file = Output::file(path);
+        let file = Output::file(path, screen);
         outputs.push(file.with_context(|| format!("cannot write {}", path.display()))?);
     }
-    Ok(Transcript::new(screen.clone(), outputs).context("cannot print")?)
+    if outputs.iter().any(|output| output.queue.is_broken()) {
+        return Err(anyhow!("cannot start a thread that prints").into());
+    }
+    Ok(Transcript::new(screen.clone(), outputs))
 }
 
 /// Does the work of a program, and gives its exit code. All that was printed is written before an
 /// error is, with everything that caused it.
 pub fn run(transcript: &Transcript, work: impl FnOnce() -> Result<(), Failure>) -> ExitCode {
-    let ended = work();
+    let mut ended = work();
+    let until = Instant::now() + PRINT_TIME;
     transcript.finish(PRINT_TIME);
     let broken: Vec<_> = transcript.broken_copies().collect();
     if ended.is_ok() && !broken.is_empty() {
-        let error = anyhow::anyhow!("not everything could be written to {}", broken.join(", "));
-        return exit_code(Err(error.into()));
+        let broken = broken.join(", ");
+        ended = Err(anyhow!("not everything could be written to {broken}").into());
     }
-    exit_code(ended)
+    let left = until.saturating_duration_since(Instant::now());
+    end(transcript.screen(), ended, left).into()
 }
 
 /// Says on standard error why a program has failed, and gives its exit code.
-pub fn exit_code(ended: Result<(), Failure>) -> ExitCode {
-    let Err(failure) = ended else {
-        return ExitCode::SUCCESS;
+pub fn exit_code(screen: &Screen, ended: Result<(), Failure>) -> ExitCode {
+    end(screen, ended, PRINT_TIME).into()
+}
+
+/// Waits at most `time` for standard error to be written.
+fn end(screen: &Screen, ended: Result<(), Failure>, time: Duration) -> u8 {
+    let code = match ended {
+        Ok(()) => 0,
+        Err(failure) => {
+            if failure.error.is_some() {
+                screen.error(&failure);
+            }
+            failure.code.get()
+        }
     };
-    if failure.error.is_some() {
-        say_error(&failure);
-    }
-    failure.code.get().into()
+    screen.stderr().finish(time);
+    code
 }
 
-/// Says what went wrong, on standard error.
-pub fn say_error(what: &impl fmt::Display) {
-    // In one write, so that nothing comes between. Where standard error is gone, so is whoever
-    // would have read it.
-    let line = format!("{} {what}\n", style::error_tag());
-    let _ = io::stderr().write_all(line.as_bytes());
-}
-
-/// The system's name and kernel release, as the `OS` header gives them: `Linux 6.1.0`.
-pub fn operating_system() -> String {
-    let system = rustix::system::uname();
-    let (name, release) = (system.sysname(), system.release());
-    format!("{} {}", name.to_string_lossy(), release.to_string_lossy())
-}
-
-/// How peers learn who has what.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum IndexKind {
-    /// From one server that knows it: P2P-CI.
-    Central,
-    /// From each other; a server knows who is active: P2P-DI.
-    Distributed,
-}
-
-impl IndexKind {
-    /// The well-known port of its server.
-    pub fn port(self) -> Port {
-        let port = match self {
-            Self::Central => ci::SERVER_PORT,
-            Self::Distributed => di::REGISTRATION_PORT,
-        };
-        Port::new(port).unwrap_or(Port::MIN)
-    }
+/// Reads the kind of an index.
+pub fn index_kind() -> impl TypedValueParser<Value = Kind> {
+    let value = |kind: Kind| PossibleValue::new(kind.name()).help(kind.description());
+    PossibleValuesParser::new(Kind::ALL.map(value)).try_map(|name| name.parse::<Kind>())
 }
 
 /// Where the state of the programs is kept between runs; `None` where the system has no place
@@ -265,7 +269,7 @@ pub fn rate(text: &str) -> Result<u64, String> {
     let size = text.trim().strip_suffix("/s").unwrap_or(text.trim());
     size.parse::<ByteSize>()
         .map(|size| size.as_u64())
-        .map_err(|_| format!("{text:?} is no rate, as 2MB/s or 500KiB/s"))
+        .map_err(|_| format!("invalid rate {text:?}; for example 2MB/s or 500KiB/s"))
 }
 
 /// The most connections that a program can have at a time: with about 16,000 threads, of four
@@ -287,8 +291,8 @@ const OTHER_DESCRIPTORS: usize = 32;
 
 /// Lets the program have as many files and sockets as the system allows it, for the limit that a
 /// shell sets is often lower. Returns how many connections it may let in: `wanted` ones, or as
-/// many as there are descriptors for.
-pub fn connections_within_limits(wanted: u32) -> usize {
+/// many as there are descriptors for, and then says so.
+pub fn connections_within_limits(wanted: u32, events: &Events) -> usize {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     if let Err(error) = setrlimit(Resource::Nofile, limit) {
@@ -302,9 +306,10 @@ pub fn connections_within_limits(wanted: u32) -> usize {
     });
     let wanted = count(wanted);
     if possible < wanted {
-        warn!(
-            wanted,
-            possible, "the limit of open files (ulimit -n) allows fewer connections"
+        let why = "the limit of open files (ulimit -n) allows no more";
+        events.notice(
+            Level::Warning,
+            format_args!("{possible} connections at a time and not {wanted}: {why}"),
         );
     }
     possible.min(wanted)

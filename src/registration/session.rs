@@ -6,12 +6,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use tracing::warn;
+use tracing::debug;
 
 use super::store::Register;
 use super::table::{Registrar, Registration};
+use crate::event::{Event, Events, Link, Role, Topic};
 use crate::net::Sockets;
-use crate::printout::Transcript;
 use crate::wire::di::registration::{
     ActivePeer, Cookie, Method, Registered, Request, kept_alive, left, peer_list,
 };
@@ -26,8 +26,8 @@ pub struct RegistrationServer {
     pub register: Register,
     /// The connections of the sessions.
     pub sockets: Sockets,
-    /// Where messages are printed.
-    pub transcript: Transcript,
+    /// Those who want to know what happens.
+    pub events: Events,
     /// How long a request may take, from the connection on.
     pub request_time: Duration,
     /// The `OS` header of the responses.
@@ -46,13 +46,13 @@ impl RegistrationServer {
     /// Answers one request in text, or as many in frames as come. `connection` is its number among
     /// the sockets.
     pub fn serve(&self, stream: &mut (impl Source + Write), connection: u64, from: SocketAddr) {
-        self.transcript
-            .line(format_args!("[SERVER] New TCP connection from {from}"));
-        let session = Session {
-            server: self,
-            connection,
-            from,
+        let link = Link {
+            id: connection,
+            role: Role::Registration,
+            remote: from,
         };
+        self.events.tell(Topic::Life, || Event::Opened(link));
+        let session = Session { server: self, link };
         match frame::is_next(stream, Some(self.request_time)) {
             Ok(Some(true)) => session.serve_frames(stream),
             Ok(None) | Err(HeadError::Io(_)) => {}
@@ -76,7 +76,10 @@ impl RegistrationServer {
                 .register
                 .change(|table| table.register(peer, cookie, now))?;
             let Registration { cookie, peer, .. } = &registered;
-            self.say(format_args!("Registered {peer} with cookie {cookie}"));
+            self.events.tell(Topic::Life, || Event::Entered {
+                name: peer,
+                cookie: Some(*cookie),
+            });
             return Ok(Answer::Registered(registered));
         }
         let cookie = cookie.ok_or(Status::UnknownCookie)?;
@@ -100,7 +103,7 @@ impl RegistrationServer {
                     check(table)?;
                     table.leave(cookie, now)
                 })?;
-                self.say(format_args!("{} (cookie {cookie}) left", gone.peer));
+                self.say_left(&gone, false);
                 Ok(Answer::Left)
             }
         }
@@ -109,23 +112,25 @@ impl RegistrationServer {
     /// Says whose time to live has run out after `before` and up to `now`.
     pub fn say_expired(&self, before: SystemTime, now: SystemTime) {
         let expired = self.register.look(|table| table.expired(before, now));
-        for Registration { peer, cookie, .. } in expired {
-            self.say(format_args!(
-                "{peer} (cookie {cookie}) is not active any more"
-            ));
+        for gone in expired {
+            self.say_left(&gone, true);
         }
     }
 
-    fn say(&self, what: std::fmt::Arguments<'_>) {
-        self.transcript.line(format_args!("[SERVER] {what}"));
+    fn say_left(&self, gone: &Registration, is_expired: bool) {
+        self.events.tell(Topic::Life, || Event::Left {
+            name: &gone.peer,
+            cookie: Some(gone.cookie),
+            records: 0,
+            is_expired,
+        });
     }
 }
 
 /// One connection.
 struct Session<'a> {
     server: &'a RegistrationServer,
-    connection: u64,
-    from: SocketAddr,
+    link: Link,
 }
 
 impl Session<'_> {
@@ -145,7 +150,7 @@ impl Session<'_> {
             date: SystemTime::now(),
             os: &self.server.os,
         };
-        let answered = Request::parse(&head).map_err(|reject| self.warn(&reject));
+        let answered = Request::parse(&head).map_err(|reject| self.reject(reject));
         let answered = answered.and_then(|request| {
             let Request {
                 method,
@@ -173,7 +178,7 @@ impl Session<'_> {
                 Ok(Some(frame)) => frame,
                 Ok(None) | Err(FrameError::Io(_)) => return,
                 Err(error) => {
-                    warn!(from = %self.from, %error, "answered 400 and closed");
+                    self.reject(Reject::bad_request(error.to_string()));
                     let answer = di::framed::refusal(Status::BadRequest);
                     self.send(stream, answer.bytes());
                     return;
@@ -183,7 +188,7 @@ impl Session<'_> {
             let head = Head::parse(frame.content());
             let head = head.map_err(|error| Reject::bad_request(error.to_string()));
             let request = head.and_then(|(head, _)| di::framed::Request::parse(&head));
-            let answered = request.map_err(|reject| self.warn(&reject));
+            let answered = request.map_err(|reject| self.reject(reject));
             let answered = answered.and_then(|request| {
                 let (method, peer, cookie) = match request {
                     di::framed::Request::Register(peer) => (Method::Register, Some(peer), None),
@@ -212,15 +217,15 @@ impl Session<'_> {
     }
 
     fn heard(&self, message: &[u8]) {
-        self.server.sockets.heard(self.connection);
-        let title = format_args!("[SERVER] Request from {}:", self.from);
-        self.server.transcript.message(title, message);
+        self.server.sockets.heard(self.link.id);
+        self.server.events.received(self.link, message);
     }
 
-    fn warn(&self, reject: &Reject) -> Status {
+    /// Tells why a request is refused, and returns with what.
+    fn reject(&self, reject: Reject) -> Status {
         let Reject { status, reason } = reject;
-        warn!(from = %self.from, %reason, "answered {}", status.code());
-        *status
+        self.server.events.refusing(self.link, status, reason);
+        status
     }
 
     /// The end of a request was not found.
@@ -229,7 +234,7 @@ impl Session<'_> {
             HeadError::TimedOut => Status::RequestTimeout,
             _ => Status::BadRequest,
         };
-        warn!(from = %self.from, %error, "answered {} and closed", status.code());
+        self.server.events.refusing(self.link, status, error);
         let origin = Origin {
             date: SystemTime::now(),
             os: &self.server.os,
@@ -239,13 +244,21 @@ impl Session<'_> {
 
     /// Sends an answer, and says whether that went well.
     fn send(&self, stream: &mut impl Write, answer: &[u8]) -> bool {
-        let title = format_args!("[SERVER] Response to {}:", self.from);
-        self.server.transcript.message(title, answer);
+        self.server.events.sent(self.link, answer);
         let sent = stream.write_all(answer).and_then(|()| stream.flush());
         if let Err(error) = &sent {
-            warn!(from = %self.from, %error, "the response was not sent");
+            debug!(from = %self.link.remote, %error, "the response was not sent");
         }
         sent.is_ok()
+    }
+}
+
+impl Drop for Session<'_> {
+    fn drop(&mut self) {
+        self.server.events.tell(Topic::Life, || Event::Closed {
+            link: self.link,
+            had_name: false,
+        });
     }
 }
 

@@ -15,9 +15,10 @@ use std::time::{Duration, SystemTime};
 use atomic_write_file::AtomicWriteFile;
 use atomic_write_file::unix::OpenOptionsExt as _;
 use rustix::fs::OFlags;
-use tracing::warn;
 
 use super::table::{Registrar, Saved};
+use crate::event::{Events, Level};
+use crate::file_error::FileError;
 
 /// How long what is not waited for may stay unwritten.
 const LAZY_TIME: Duration = Duration::from_secs(1);
@@ -36,6 +37,7 @@ struct Shared {
     state: Mutex<State>,
     changed: Condvar,
     path: Option<PathBuf>,
+    events: Events,
     /// Held as long as the table is used, so that no other server writes over it.
     _lock: Option<File>,
 }
@@ -59,15 +61,8 @@ pub enum StateError {
     #[error("{} is in use by another server; --state names another file", .0.display())]
     InUse(PathBuf),
     /// The system refused.
-    #[error("cannot {doing} {}: {reason}", .path.display())]
-    Io {
-        /// What was being done.
-        doing: &'static str,
-        /// To what.
-        path: PathBuf,
-        /// Why it failed.
-        reason: io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
 }
 
 /// What was found where the table is kept.
@@ -92,7 +87,11 @@ impl Register {
     ///
     /// # Errors
     /// [`StateError`] where the file can't be read, set aside or written.
-    pub fn open(path: Option<PathBuf>, ttl: Duration) -> Result<(Self, Found), StateError> {
+    pub fn open(
+        path: Option<PathBuf>,
+        ttl: Duration,
+        events: Events,
+    ) -> Result<(Self, Found), StateError> {
         let lock = path.as_deref().map(lock).transpose()?;
         let (table, found) = match &path {
             Some(path) => load(path, ttl)?,
@@ -100,7 +99,7 @@ impl Register {
         };
         if let Some(path) = &path {
             // What can't be written is said now, and not after the first peer.
-            save(path, &table.to_saved()).map_err(error("write", path))?;
+            save(path, &table.to_saved()).map_err(FileError::of("write", path))?;
         }
         let shared = Arc::new(Shared {
             state: Mutex::new(State {
@@ -112,13 +111,14 @@ impl Register {
             }),
             changed: Condvar::new(),
             path,
+            events,
             _lock: lock,
         });
         if let Some(path) = &shared.path {
             let saving = Arc::clone(&shared);
             let thread = thread::Builder::new().name("register".to_owned());
             let thread = thread.spawn(move || saving.save_for_ever());
-            thread.map_err(error("start a thread that writes", path))?;
+            thread.map_err(FileError::of("start a thread that writes", path))?;
         }
         Ok((Self(shared), found))
     }
@@ -160,7 +160,8 @@ impl Register {
             && state.saved < state.changes
             && let Err(error) = save(path, &state.table.to_saved())
         {
-            warn!(%error, "cannot write {}", path.display());
+            let what = format_args!("cannot write {}: {error}", path.display());
+            self.0.events.notice(Level::Warning, what);
         }
     }
 }
@@ -186,7 +187,9 @@ impl Shared {
             if let Err(error) = &written
                 && !has_warned
             {
-                warn!(%error, "cannot write {}; peers that register now would be forgotten", path.display());
+                let why = "peers that register now would be forgotten";
+                let what = format_args!("cannot write {}; {why}: {error}", path.display());
+                self.events.notice(Level::Warning, what);
             }
             has_warned = written.is_err();
             // Where it failed, nobody waits for it any longer; it is tried again with the next one.
@@ -204,27 +207,18 @@ impl Shared {
     }
 }
 
-fn error(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StateError {
-    let path = path.to_owned();
-    move |reason| StateError::Io {
-        doing,
-        path,
-        reason,
-    }
-}
-
 /// Makes sure that no other server uses the file, which is replaced with each change and so can't
 /// be locked itself.
 fn lock(path: &Path) -> Result<File, StateError> {
     if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
         let reason = io::Error::other("it is there and is not a file");
-        return Err(error("write", path)(reason));
+        return Err(FileError::of("write", path)(reason).into());
     }
     let folder = path
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());
     if let Some(folder) = folder {
-        fs::create_dir_all(folder).map_err(error("make the folder of", path))?;
+        fs::create_dir_all(folder).map_err(FileError::of("make the folder of", path))?;
     }
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
@@ -234,21 +228,21 @@ fn lock(path: &Path) -> Result<File, StateError> {
     options.custom_flags(OFlags::NOFOLLOW.bits().cast_signed());
     let file = options
         .open(PathBuf::from(name))
-        .map_err(error("lock", path))?;
+        .map_err(FileError::of("lock", path))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(StateError::InUse(path.to_owned())),
-        Err(TryLockError::Error(reason)) => Err(error("lock", path)(reason)),
+        Err(TryLockError::Error(reason)) => Err(FileError::of("lock", path)(reason).into()),
     }
 }
 
-fn load(path: &Path, ttl: Duration) -> Result<(Registrar, Found), StateError> {
+fn load(path: &Path, ttl: Duration) -> Result<(Registrar, Found), FileError> {
     let text = match read(path) {
         Ok(text) => text,
         Err(reason) if reason.kind() == io::ErrorKind::NotFound => {
             return Ok((Registrar::new(ttl), Found::Nothing));
         }
-        Err(reason) => return Err(error("read", path)(reason)),
+        Err(reason) => return Err(FileError::of("read", path)(reason)),
     };
     let table = serde_json::from_slice::<Saved>(&text)
         .map_err(|error| error.to_string())
@@ -262,7 +256,7 @@ fn load(path: &Path, ttl: Duration) -> Result<(Registrar, Found), StateError> {
         }
         Err(reason) => {
             let set_aside = free_name(path);
-            fs::rename(path, &set_aside).map_err(error("set aside", path))?;
+            fs::rename(path, &set_aside).map_err(FileError::of("set aside", path))?;
             Ok((Registrar::new(ttl), Found::Damaged { reason, set_aside }))
         }
     }
@@ -339,14 +333,14 @@ mod tests {
     fn a_registration_is_on_the_disk_before_it_is_answered() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("state/peers.json");
-        let (before, found) = Register::open(Some(path.clone()), TTL).unwrap();
+        let (before, found) = Register::open(Some(path.clone()), TTL, Events::default()).unwrap();
         assert!(matches!(found, Found::Nothing));
         assert_eq!([register(&before, 5), register(&before, 6)], [1, 2]);
-        let second = Register::open(Some(path.clone()), TTL);
+        let second = Register::open(Some(path.clone()), TTL, Events::default());
         assert!(matches!(second, Err(StateError::InUse(_))));
         // As after a kill: the file is as it was then, and nobody holds it.
         let path = copied(&path);
-        let (after, found) = Register::open(Some(path), TTL).unwrap();
+        let (after, found) = Register::open(Some(path), TTL, Events::default()).unwrap();
         assert!(matches!(found, Found::Table(2)));
         assert_eq!([register(&after, 6), register(&after, 7)], [2, 3]);
     }
@@ -355,7 +349,7 @@ mod tests {
     fn registrations_that_come_at_once_are_all_kept() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("peers.json");
-        let (table, _) = Register::open(Some(path.clone()), TTL).unwrap();
+        let (table, _) = Register::open(Some(path.clone()), TTL, Events::default()).unwrap();
         thread::scope(|scope| {
             for thread in 0..8 {
                 let table = &table;
@@ -367,7 +361,9 @@ mod tests {
             }
         });
         assert!(matches!(
-            Register::open(Some(copied(&path)), TTL).unwrap().1,
+            Register::open(Some(copied(&path)), TTL, Events::default())
+                .unwrap()
+                .1,
             Found::Table(160)
         ));
     }
@@ -378,17 +374,17 @@ mod tests {
         let path = folder.path().join("peers.json");
         let lock = folder.path().join("peers.json.lock");
         fs::write(&lock, "precious").unwrap();
-        let (table, _) = Register::open(Some(path.clone()), TTL).unwrap();
+        let (table, _) = Register::open(Some(path.clone()), TTL, Events::default()).unwrap();
         assert_eq!(register(&table, 5), 1);
         assert_eq!(fs::read_to_string(&lock).unwrap(), "precious");
         for other in [folder.path(), Path::new("/dev/null")] {
-            let opened = Register::open(Some(other.to_owned()), TTL);
-            assert!(matches!(opened, Err(StateError::Io { .. })), "{other:?}");
+            let opened = Register::open(Some(other.to_owned()), TTL, Events::default());
+            assert!(matches!(opened, Err(StateError::File(_))), "{other:?}");
         }
         let linked = folder.path().join("linked.json");
         std::os::unix::fs::symlink(&lock, folder.path().join("linked.json.lock")).unwrap();
-        let opened = Register::open(Some(linked), TTL);
-        assert!(matches!(opened, Err(StateError::Io { .. })));
+        let opened = Register::open(Some(linked), TTL, Events::default());
+        assert!(matches!(opened, Err(StateError::File(_))));
         // A folder that comes into its place leaves no temporary files behind.
         fs::remove_file(&path).unwrap();
         fs::create_dir(&path).unwrap();
@@ -402,7 +398,8 @@ mod tests {
         for damage in ["", "{", "[]", r#"{"next_cookie":1,"peers":[{}]}"#, "\0\0\0"] {
             let path = folder.path().join(format!("peers-{}.json", damage.len()));
             fs::write(&path, damage).unwrap();
-            let (table, found) = Register::open(Some(path.clone()), TTL).unwrap();
+            let (table, found) =
+                Register::open(Some(path.clone()), TTL, Events::default()).unwrap();
             let Found::Damaged { set_aside, reason } = found else {
                 panic!("{damage:?} is taken for a table")
             };

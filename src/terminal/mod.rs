@@ -7,8 +7,10 @@ mod editor;
 pub(crate) mod escape;
 pub mod pages;
 pub mod progress;
+pub(crate) mod queue;
 mod screen;
 pub mod style;
 
 pub use editor::{Editor, Expected, Vocabulary};
+pub use queue::Queue;
 pub use screen::{Modes, Screen, Size};

@@ -1,89 +1,80 @@
 //! Bars for downloads that take their time.
 
-use std::io::{self, IsTerminal};
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::io;
+use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use indicatif::{BinaryBytes, MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{
+    BinaryBytes, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike,
+};
+use rustix::stdio;
 
-use super::Screen;
+use super::queue::Queue;
+use super::{Screen, Size};
+use crate::event::{Event, Reader, Step, Topic, Topics};
 
 /// What takes no longer than this is not worth a bar: most RFCs are there before it is drawn.
 const PATIENCE: Duration = Duration::from_millis(300);
 /// How often a bar is drawn again.
 const TICK: Duration = Duration::from_millis(100);
+/// How often all bars together are drawn, in a second.
+const FRAMES: u8 = 20;
 
 const OF_ONE: &str = "{msg} {bar:20} {bytes}/{total_bytes} {bytes_per_sec} {eta} left";
 const WITHOUT_LENGTH: &str = "{msg} {spinner} {bytes} {bytes_per_sec}";
 const OF_MANY: &str = "{pos} of {len}, {msg}";
 
-/// Shows how downloads go on, on standard error and on a terminal only.
+/// Shows how downloads go on, on standard error and on a terminal only. Clones are handles to the
+/// same bars.
 #[derive(Debug, Clone)]
-pub struct Progress {
+pub struct Progress(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
     bars: MultiProgress,
-    all: Option<All>,
-}
-
-/// What several downloads have in common.
-#[derive(Debug, Clone)]
-struct All {
-    bar: ProgressBar,
-    bytes: Arc<AtomicU64>,
-}
-
-impl All {
-    fn add(&self, bytes: u64) {
-        let total = self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        self.bar.set_message(BinaryBytes(total).to_string());
-    }
+    /// Those of single downloads, by their number.
+    single: Mutex<HashMap<u64, Bar>>,
+    /// That of several downloads, and how many bytes they have.
+    all: Mutex<Option<ProgressBar>>,
+    bytes: AtomicU64,
 }
 
 impl Progress {
-    /// Shows bars of single downloads on the screen.
+    /// Shows bars on the screen.
     pub fn new(screen: &Screen) -> Self {
-        Self {
+        Self(Arc::new(Shared {
             bars: screen.bars().clone(),
-            all: None,
-        }
+            single: Mutex::default(),
+            all: Mutex::default(),
+            bytes: AtomicU64::default(),
+        }))
     }
 
-    /// Shows also how many of `count` downloads are done.
+    /// Shows also how many of `count` downloads are done, until this is dropped.
     #[must_use]
-    pub fn of(&self, count: usize) -> (Self, Bar) {
-        let length = u64::try_from(count).unwrap_or(u64::MAX);
+    pub fn of(&self, count: usize) -> Several {
         let bar = ProgressBar::hidden().with_style(style(OF_MANY));
-        bar.set_length(length);
-        let all = All {
-            bar: bar.clone(),
-            bytes: Arc::default(),
-        };
-        all.add(0);
-        let shown = Bar::show_later(self.bars.clone(), bar, None, None);
-        let progress = Self {
-            bars: self.bars.clone(),
-            all: Some(all),
-        };
-        (progress, shown)
+        bar.set_length(u64::try_from(count).unwrap_or(u64::MAX));
+        bar.set_message(BinaryBytes(0).to_string());
+        self.0.bytes.store(0, Ordering::Relaxed);
+        *locked(&self.0.all) = Some(bar.clone());
+        Several {
+            bar: Bar::show_later(&self.0.bars, bar, None),
+            progress: self.clone(),
+        }
     }
 
     /// Writes something while no bar is in its way.
     pub fn aside<T>(&self, write: impl FnOnce() -> T) -> T {
-        self.bars.suspend(write)
+        self.0.bars.suspend(write)
     }
 
-    /// One of several downloads is done, in whatever way.
-    pub fn one_done(&self) {
-        if let Some(all) = &self.all {
-            all.bar.inc(1);
-        }
-    }
-
-    /// A download named `name` begins, of `length` bytes where that is known.
-    #[must_use]
-    pub fn download(&self, name: String, length: Option<u64>) -> Bar {
+    fn began(&self, id: u64, name: String, length: Option<u64>) {
         let bar = ProgressBar::hidden();
         bar.set_message(name);
         match length {
@@ -93,7 +84,67 @@ impl Progress {
             }
             None => bar.set_style(style(WITHOUT_LENGTH)),
         }
-        Bar::show_later(self.bars.clone(), bar, self.all.clone(), Some(0))
+        let bar = Bar::show_later(&self.0.bars, bar, Some(0));
+        locked(&self.0.single).insert(id, bar);
+    }
+
+    fn moved(&self, id: u64, bytes: u64) {
+        if let Some(bar) = locked(&self.0.single).get(&id) {
+            bar.line.inc(bytes);
+        }
+        if let Some(all) = &*locked(&self.0.all) {
+            let total = self.0.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
+            all.set_message(BinaryBytes(total).to_string());
+        }
+    }
+}
+
+impl Reader for Progress {
+    fn wants(&self) -> Topics {
+        if self.0.bars.is_hidden() {
+            Topics::default()
+        } else {
+            Topics::of(&[Topic::Life, Topic::Progress])
+        }
+    }
+
+    fn read(&self, event: &Event<'_>) {
+        let Event::Download {
+            id, number, step, ..
+        } = event
+        else {
+            return;
+        };
+        match step {
+            Step::Connecting => {}
+            Step::Began { length } => self.began(*id, format!("RFC {number}"), *length),
+            Step::Moved(bytes) => self.moved(*id, *bytes),
+            Step::Done { .. } | Step::Failed { .. } | Step::GivenUp => {
+                let bar = locked(&self.0.single).remove(id);
+                // It is waited for without the lock.
+                drop(bar);
+            }
+        }
+    }
+}
+
+/// Shows how many of several downloads are done. It goes away when it is dropped.
+#[derive(Debug)]
+pub struct Several {
+    progress: Progress,
+    bar: Bar,
+}
+
+impl Several {
+    /// One of them is done, in whatever way.
+    pub fn one_done(&self) {
+        self.bar.line.inc(1);
+    }
+}
+
+impl Drop for Several {
+    fn drop(&mut self) {
+        *locked(&self.progress.0.all) = None;
     }
 }
 
@@ -103,32 +154,27 @@ fn style(template: &str) -> ProgressStyle {
     style.unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// A bar. It goes away when it is dropped.
 #[derive(Debug)]
-pub struct Bar {
+struct Bar {
     line: ProgressBar,
-    all: Option<All>,
     /// What shows it: told that the bar is done, and waited for, so that nothing is drawn after.
     shown_by: Option<(Sender<()>, JoinHandle<()>)>,
 }
 
 impl Bar {
     /// A bar that is shown once it is worth it: a download that hangs shows it as well.
-    fn show_later(
-        bars: MultiProgress,
-        bar: ProgressBar,
-        all: Option<All>,
-        place: Option<usize>,
-    ) -> Self {
-        if !io::stderr().is_terminal() {
-            return Self {
-                line: bar,
-                all,
-                shown_by: None,
-            };
+    fn show_later(bars: &MultiProgress, line: ProgressBar, place: Option<usize>) -> Self {
+        if bars.is_hidden() {
+            let shown_by = None;
+            return Self { line, shown_by };
         }
         let (done, wait) = mpsc::channel();
-        let shown = bar.clone();
+        let (bars, shown) = (bars.clone(), line.clone());
         let show = move || {
             if wait.recv_timeout(PATIENCE) != Err(RecvTimeoutError::Timeout) {
                 return;
@@ -145,19 +191,8 @@ impl Bar {
         };
         // Without a thread there is no bar, and the download goes on.
         let thread = thread::Builder::new().name("bar".to_owned()).spawn(show);
-        Self {
-            line: bar,
-            all,
-            shown_by: thread.ok().map(|thread| (done, thread)),
-        }
-    }
-
-    /// So many more bytes have come.
-    pub fn add(&self, bytes: u64) {
-        self.line.inc(bytes);
-        if let Some(all) = &self.all {
-            all.add(bytes);
-        }
+        let shown_by = thread.ok().map(|thread| (done, thread));
+        Self { line, shown_by }
     }
 }
 
@@ -167,6 +202,82 @@ impl Drop for Bar {
             drop(done);
             let _ = thread.join();
         }
+    }
+}
+
+/// Where bars are drawn: behind what waits for standard error, where drawing never waits for the
+/// terminal. indicatif holds its locks while it draws, and downloads need them.
+pub(super) fn canvas(queue: Queue) -> ProgressDrawTarget {
+    let frame = Mutex::default();
+    ProgressDrawTarget::term_like_with_hz(Box::new(Canvas { queue, frame }), FRAMES)
+}
+
+#[derive(Debug)]
+struct Canvas {
+    queue: Queue,
+    frame: Mutex<String>,
+}
+
+impl Canvas {
+    #[allow(clippy::unnecessary_wraps, reason = "what draws expects a result")]
+    fn draw(&self, what: &str) -> io::Result<()> {
+        locked(&self.frame).push_str(what);
+        Ok(())
+    }
+
+    /// Moves the cursor by `count`; 0 would be taken for 1.
+    fn step(&self, count: usize, direction: char) -> io::Result<()> {
+        match count {
+            0 => Ok(()),
+            count => self.draw(&format!("\x1b[{count}{direction}")),
+        }
+    }
+}
+
+impl TermLike for Canvas {
+    fn width(&self) -> u16 {
+        Size::of(stdio::stderr()).columns
+    }
+
+    fn height(&self) -> u16 {
+        Size::of(stdio::stderr()).rows
+    }
+
+    fn move_cursor_up(&self, count: usize) -> io::Result<()> {
+        self.step(count, 'A')
+    }
+
+    fn move_cursor_down(&self, count: usize) -> io::Result<()> {
+        self.step(count, 'B')
+    }
+
+    fn move_cursor_right(&self, count: usize) -> io::Result<()> {
+        self.step(count, 'C')
+    }
+
+    fn move_cursor_left(&self, count: usize) -> io::Result<()> {
+        self.step(count, 'D')
+    }
+
+    fn write_line(&self, line: &str) -> io::Result<()> {
+        self.draw(&format!("{line}\n"))
+    }
+
+    fn write_str(&self, text: &str) -> io::Result<()> {
+        self.draw(text)
+    }
+
+    fn clear_line(&self) -> io::Result<()> {
+        self.draw("\r\x1b[2K")
+    }
+
+    /// A frame is drawn whole or not at all.
+    fn flush(&self) -> io::Result<()> {
+        let frame = mem::take(&mut *locked(&self.frame));
+        if !frame.is_empty() {
+            self.queue.push(&[&frame]);
+        }
+        Ok(())
     }
 }
 

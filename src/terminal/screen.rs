@@ -1,12 +1,20 @@
 //! The terminal as the one place where a prompt, printouts, the log and bars meet.
 
+use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::os::fd::BorrowedFd;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use indicatif::{MultiProgress, ProgressDrawTarget};
+use rustix::fs::fstat;
 use rustix::stdio;
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
 use rustyline::ExternalPrinter;
+
+use super::escape::escaped;
+use super::progress::canvas;
+use super::queue::Queue;
+use super::style;
 
 /// Columns and rows of a terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,32 +31,46 @@ impl Size {
         columns: 80,
         rows: 24,
     };
+
+    /// The size of the terminal that a stream leads to.
+    pub(super) fn of(stream: BorrowedFd<'_>) -> Self {
+        match tcgetwinsize(stream) {
+            Ok(size) if size.ws_col > 0 && size.ws_row > 0 => Self {
+                columns: size.ws_col,
+                rows: size.ws_row,
+            },
+            _ => Self::USUAL,
+        }
+    }
 }
 
-/// The terminal, or what stands in its place. Clones are handles to the same one.
+/// The terminal, or what stands in its place: standard output and standard error, each of which is
+/// a [`Queue`], so that nobody waits for it. Clones are handles to the same one.
 ///
 /// While somebody types at the prompt, what is written appears above it; while bars are drawn, it
 /// appears above them.
 #[derive(Clone, Default)]
 pub struct Screen(Arc<Shared>);
 
+#[derive(Default)]
 struct Shared {
-    /// Writes above the prompt.
-    above: Mutex<Option<Box<dyn ExternalPrinter + Send>>>,
-    /// Held while something is written without a prompt, so that none appears in the middle.
-    is_prompting: Mutex<bool>,
+    streams: OnceLock<Streams>,
+    prompt: Prompt,
+}
+
+struct Streams {
+    out: Queue,
+    err: Queue,
+    /// What is drawn where standard error is.
     bars: MultiProgress,
 }
 
-impl Default for Shared {
-    fn default() -> Self {
-        Self {
-            above: Mutex::default(),
-            is_prompting: Mutex::default(),
-            // Nothing is drawn where this is no terminal.
-            bars: MultiProgress::with_draw_target(ProgressDrawTarget::stderr()),
-        }
-    }
+#[derive(Default)]
+struct Prompt {
+    /// Writes above the prompt.
+    above: Mutex<Option<Box<dyn ExternalPrinter + Send>>>,
+    /// Held while something is written without a prompt, so that none appears in the middle.
+    is_there: Mutex<bool>,
 }
 
 impl std::fmt::Debug for Screen {
@@ -60,93 +82,133 @@ impl std::fmt::Debug for Screen {
 impl Screen {
     /// Whether a person types and sees the printout here.
     pub fn is_interactive(&self) -> bool {
-        let can_edit = std::env::var_os("TERM").is_some_and(|term| term != "dumb");
-        io::stdin().is_terminal() && io::stdout().is_terminal() && can_edit
+        io::stdin().is_terminal() && io::stdout().is_terminal() && is_capable()
     }
 
     /// How large it is now.
     pub fn size(&self) -> Size {
-        match tcgetwinsize(stdio::stdout()) {
-            Ok(size) if size.ws_col > 0 && size.ws_row > 0 => Size {
-                columns: size.ws_col,
-                rows: size.ws_row,
-            },
-            _ => Size::USUAL,
-        }
+        Size::of(stdio::stdout())
     }
 
     /// Standard output.
-    pub fn stdout(&self) -> Box<dyn Write + Send> {
-        Box::new(Above {
-            is_shown: io::stdout().is_terminal(),
-            stream: io::stdout(),
-            screen: self.clone(),
-        })
+    pub fn stdout(&self) -> Queue {
+        self.streams().out.clone()
     }
 
     /// Standard error.
-    pub fn stderr(&self) -> Box<dyn Write + Send> {
-        Box::new(Above {
-            is_shown: io::stderr().is_terminal(),
-            stream: io::stderr(),
-            screen: self.clone(),
-        })
+    pub fn stderr(&self) -> Queue {
+        self.streams().err.clone()
+    }
+
+    /// Says something on standard error, in one line.
+    pub fn say(&self, what: impl Display) {
+        self.say_after("", &what);
+    }
+
+    /// Says there that something is not as it should be.
+    pub fn warn(&self, what: impl Display) {
+        self.say_after(&style::warning(&io::stderr()), &what);
+    }
+
+    /// Says there what has failed.
+    pub fn error(&self, what: impl Display) {
+        self.say_after(&style::error(&io::stderr()), &what);
+    }
+
+    /// Says there that an output of the program takes nothing any more.
+    pub(crate) fn cannot_print(&self, name: &str, error: &io::Error) {
+        self.warn(format_args!("cannot print any more to {name}: {error}"));
+    }
+
+    fn say_after(&self, word: &str, what: &dyn Display) {
+        let space = if word.is_empty() { "" } else { " " };
+        let what = escaped(what.to_string().as_bytes(), false);
+        self.streams().err.push(&[word, space, &what, "\n"]);
     }
 
     /// Where bars are drawn.
     pub(super) fn bars(&self) -> &MultiProgress {
-        &self.0.bars
+        &self.streams().bars
+    }
+
+    /// Both streams are started with the first use of one. Where they are the same terminal, pipe
+    /// or file, they are one queue, so that what is written comes in its order.
+    fn streams(&self) -> &Streams {
+        self.0.streams.get_or_init(|| {
+            let screen = self.clone();
+            let failed = move |error: &io::Error| screen.cannot_print("standard output", error);
+            let out = if io::stdout().is_terminal() {
+                Queue::start(AbovePrompt(self.clone()), failed)
+            } else {
+                Queue::start(io::stdout(), failed)
+            };
+            let is_one = are_one(stdio::stdout(), stdio::stderr());
+            let err = if is_one {
+                out.clone()
+            } else {
+                // Where standard error is gone, so is whoever would have read it.
+                Queue::start(io::stderr(), |_| {})
+            };
+            if !(io::stderr().is_terminal() && is_capable()) {
+                let bars = MultiProgress::with_draw_target(ProgressDrawTarget::hidden());
+                return Streams { out, err, bars };
+            }
+            let bars = MultiProgress::with_draw_target(canvas(err.clone()));
+            let err = err.below(bars.clone());
+            let out = if is_one { err.clone() } else { out };
+            Streams { out, err, bars }
+        })
     }
 
     pub(super) fn print_above_with(&self, printer: impl ExternalPrinter + Send + 'static) {
-        *locked(&self.0.above) = Some(Box::new(printer));
+        *locked(&self.0.prompt.above) = Some(Box::new(printer));
     }
 
     /// Whether somebody types at the prompt from now on.
     pub fn prompt(&self, is_there: bool) {
-        *locked(&self.0.is_prompting) = is_there;
+        *locked(&self.0.prompt.is_there) = is_there;
     }
+}
 
-    /// Writes lines above what the person types or waits for.
-    fn write(&self, stream: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
-        let is_prompting = locked(&self.0.is_prompting);
-        if *is_prompting {
-            // The prompt must be able to go while this waits for it.
-            drop(is_prompting);
-            if let Some(printer) = locked(&self.0.above).as_mut() {
-                let text = String::from_utf8_lossy(bytes).into_owned();
-                if printer.print(text).is_ok() {
-                    return Ok(());
-                }
-            }
-        }
-        let written = || stream.write_all(bytes).and_then(|()| stream.flush());
-        self.0.bars.suspend(written)
-    }
+/// Whether the terminal can do more than take text.
+fn is_capable() -> bool {
+    std::env::var_os("TERM").is_some_and(|term| term != "dumb")
+}
+
+/// Whether two streams lead to the same place.
+fn are_one(one: BorrowedFd<'_>, other: BorrowedFd<'_>) -> bool {
+    let place = |stream| fstat(stream).map(|found| (found.st_dev, found.st_ino));
+    matches!((place(one), place(other)), (Ok(one), Ok(other)) if one == other)
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A stream whose text appears above the prompt, where it appears on the screen at all.
-struct Above<W> {
-    stream: W,
-    is_shown: bool,
-    screen: Screen,
-}
+/// Standard output on a terminal, whose text appears above the prompt.
+struct AbovePrompt(Screen);
 
-impl<W: Write> Write for Above<W> {
+impl Write for AbovePrompt {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.is_shown {
-            self.screen.write(&mut self.stream, bytes)?;
-            return Ok(bytes.len());
+        let Prompt { above, is_there } = &self.0.0.prompt;
+        let is_there = locked(is_there);
+        if *is_there {
+            // The prompt must be able to go while this waits for it.
+            drop(is_there);
+            if let Some(printer) = locked(above).as_mut() {
+                let text = String::from_utf8_lossy(bytes).into_owned();
+                if printer.print(text).is_ok() {
+                    return Ok(bytes.len());
+                }
+            }
         }
-        self.stream.write(bytes)
+        let mut stdout = io::stdout();
+        stdout.write_all(bytes).and_then(|()| stdout.flush())?;
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.stream.flush()
+        io::stdout().flush()
     }
 }
 

@@ -32,11 +32,22 @@ pub fn tagged(line: &str) -> Cow<'_, str> {
     format!("{style}{tag}{style:#}{rest}").into()
 }
 
-/// The word that begins an error, in colour where standard error may have some.
-pub fn error_tag() -> String {
-    if !has_colour(&io::stderr()) {
-        return "error:".to_owned();
+/// A word before something that is said to a person, as `error:`, in colour where `stream` may have
+/// some.
+fn word(word: &str, colour: AnsiColor, stream: &impl RawStream) -> String {
+    if !has_colour(stream) {
+        return word.to_owned();
     }
-    let style = AnsiColor::Red.on_default().bold();
-    format!("{style}error:{style:#}")
+    let style = colour.on_default().bold();
+    format!("{style}{word}{style:#}")
+}
+
+/// What begins a warning.
+pub(crate) fn warning(stream: &impl RawStream) -> String {
+    word("warning:", AnsiColor::Yellow, stream)
+}
+
+/// What begins an error.
+pub(crate) fn error(stream: &impl RawStream) -> String {
+    word("error:", AnsiColor::Red, stream)
 }

@@ -1,9 +1,11 @@
 //! Documents that move between peers: uploads, which others ask for, and downloads.
+//!
+//! How two peers say it is [`crate::wire::p2p`]'s: nothing here knows text from frames.
 
-pub mod activity;
 mod download;
+mod spread;
 mod upload;
 
-pub use activity::Activity;
-pub use download::{DownloadError, Downloader, Fault};
+pub use download::{DownloadError, Downloader, Fetched};
+pub use spread::{Spread, Turn};
 pub use upload::Uploads;

@@ -205,9 +205,14 @@ pub(super) fn printable(line: &[u8]) -> String {
     String::from_utf8_lossy(line).chars().take(80).collect()
 }
 
-/// A request whose method is none of those that are answered here.
+/// A request that is none of those that are answered here.
 pub(super) fn unknown_method(words: &str) -> Reject {
-    Reject::bad_request(format!("{words:?} is no request that is answered here"))
+    let method = words.split(' ').next().unwrap_or_default();
+    Reject::bad_request(match method {
+        "ADD" | "LOOKUP" | "LIST" | "LISTALL" | "DEL" | "CLOSE" | "GET" | "REGISTER" | "LEAVE"
+        | "PQUERY" | "KEEPALIVE" => format!("{words:?} is an unsupported request"),
+        method => format!("{method:?} is no method"),
+    })
 }
 
 /// Checks the header lines as a whole and reads `Host`, which every request has.

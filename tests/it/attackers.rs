@@ -4,11 +4,8 @@ use socket2::SockRef;
 use std::io::{Read, Write};
 use std::time::Instant;
 
-use crate::support::{Client, PATIENCE, exchange, folder, peer, server};
+use crate::support::{BAD, Client, EMPTY, LIST, PATIENCE, exchange, folder, peer, server};
 
-const LIST: &str = "LIST ALL P2P-CI/1.0\r\nHost: vm\r\n\r\n";
-const EMPTY: &str = "P2P-CI/1.0 200 OK\r\n\r\n\r\n";
-const BAD: &str = "P2P-CI/1.0 400 Bad Request\r\n\r\n\r\n";
 const NO_ROOM: &str = "P2P-CI/1.0 503 Service Unavailable\r\n\r\n\r\n";
 
 /// A connection that has sent a request, and so keeps its place.
@@ -32,7 +29,7 @@ fn many_connections_are_told_that_there_is_no_room() {
         client.send(LIST);
         client.receive(EMPTY);
     }
-    server.expect_error("no room for a connection");
+    server.expect("[SERVER] Turned away a connection from 127.0.0.1: connection limit reached\n");
     drop(inside.pop());
     server.expect(" closed\n");
     // The place is free once its thread has let go of it.
@@ -64,21 +61,18 @@ fn silent_connections_make_room_for_those_who_speak() {
 
 #[test]
 fn record_flood_ends_at_the_limit_and_the_connection_stays() {
-    let server = server(&["--max-records-per-peer", "2"]);
+    let mut server = server(&["--max-records-per-peer", "2"]);
     let mut client = Client::connect(server.port);
     for number in 1..=2 {
-        client.send(format!(
-            "ADD RFC {number} P2P-CI/1.0\r\nHost: vm\r\nPort: 9\r\nTitle: t\r\n\r\n"
-        ));
-        client.receive(&format!(
-            "P2P-CI/1.0 200 OK\r\n\r\nRFC {number} t vm 9\r\n\r\n"
-        ));
+        client.add(number, "t", "vm", 9);
     }
     client.send("ADD RFC 3 P2P-CI/1.0\r\nHost: vm\r\nPort: 9\r\nTitle: t\r\n\r\n");
     client.receive(BAD);
-    client.send("ADD RFC 2 P2P-CI/1.0\r\nHost: vm\r\nPort: 9\r\nTitle: new\r\n\r\n");
-    client.receive("P2P-CI/1.0 200 OK\r\n\r\nRFC 2 new vm 9\r\n\r\n");
-    server.expect_error("a peer may have 2 records, and this one has them");
+    client.add(2, "new", "vm", 9);
+    server.expect(
+        "[SERVER] Answering 400: a peer may have 2 records, and this one has them\n\
+         [SERVER] Response to ",
+    );
 }
 
 #[test]
@@ -124,12 +118,7 @@ fn slow_reader_holds_up_nobody_but_itself() {
     let mut peer = Client::connect(server.port);
     let title = "t".repeat(1000);
     for number in 1..=3000 {
-        peer.send(format!(
-            "ADD RFC {number} P2P-CI/1.0\r\nHost: vm\r\nPort: 9\r\nTitle: {title}\r\n\r\n"
-        ));
-        peer.receive(&format!(
-            "P2P-CI/1.0 200 OK\r\n\r\nRFC {number} {title} vm 9\r\n\r\n"
-        ));
+        peer.add(number, &title, "vm", 9);
     }
     let mut slow = Client::connect(server.port);
     SockRef::from(slow.stream())
@@ -156,11 +145,7 @@ fn a_reader_of_nothing_is_given_up() {
     let mut peer = Client::connect(server.port);
     let title = "t".repeat(1000);
     for number in 1..=8000 {
-        peer.send(format!(
-            "ADD RFC {number} P2P-CI/1.0\r\nHost: vm\r\nPort: 9\r\nTitle: {title}\r\n\r\n"
-        ));
-        peer.head();
-        peer.head();
+        peer.add(number, &title, "vm", 9);
     }
     let mut stuck = Client::connect(server.port);
     SockRef::from(stuck.stream())

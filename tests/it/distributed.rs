@@ -2,9 +2,11 @@
 //! they have.
 
 mod commands;
+mod digests;
 mod get;
 mod peers;
 mod registration;
+mod told;
 mod uploads;
 
 use std::io::Write;
@@ -15,7 +17,7 @@ use expect_test::expect_file;
 
 use crate::support::scenarios_di::{self, DISTRIBUTED, with_whole_ttls};
 use crate::support::{
-    Client, Program, STATE, peer_at_menu, peer_of, pretend, server, started_peer,
+    Client, Program, STATE, peer_at_menu, peer_of, pretend, run, server, started_peer,
 };
 
 #[test]
@@ -140,8 +142,14 @@ fn holder(rs: &Program, number: u32, document: String) -> u16 {
     })
 }
 
-/// A port at which nobody listens.
-fn dead_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
+/// What a `get` of a document has left behind: its exit code, and its errors.
+fn get(rs: &Program, folder: &Path, number: &str) -> (Option<i32>, String) {
+    let (status, out, errors) = run("peer", command(rs.port, folder, &["get", number]));
+    assert_eq!(status.success(), !out.is_empty(), "{out}{errors}");
+    (status.code(), errors)
+}
+
+/// The answer that carries a document, without a digest.
+fn document(text: &str) -> String {
+    ok("Content-Type: text/plain\r\n", text)
 }

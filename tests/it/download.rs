@@ -4,30 +4,12 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use crate::support::{Client, Program, folder, names, peer_at_menu, pretend, server};
+use crate::support::{
+    Client, Program, dead_port, folder, holder, holder_that, names, peer_at_menu, registered,
+    server,
+};
 
 const FILE: &str = "P2P-CI/1.0 200 OK\r\nContent-Length: 5\r\n\r\nwhole";
-
-/// Registers a holder of RFC 7 that gives `answer` to every GET and then closes. It is a holder
-/// for as long as the returned connection lives.
-fn holder(server: &Program, answer: &'static str) -> Client {
-    let port = pretend(move |mut client| {
-        client.head();
-        client.send(answer);
-    });
-    registered(server, port)
-}
-
-fn registered(server: &Program, port: u16) -> Client {
-    let mut client = Client::connect(server.port);
-    client.send(format!(
-        "ADD RFC 7 P2P-CI/1.0\r\nHost: 127.0.0.1\r\nPort: {port}\r\nTitle: Seven\r\n\r\n"
-    ));
-    client.receive(&format!(
-        "P2P-CI/1.0 200 OK\r\n\r\nRFC 7 Seven 127.0.0.1 {port}\r\n\r\n"
-    ));
-    client
-}
 
 /// What a GET of RFC 7 prints, into an empty folder.
 fn get_into(server: &Program, folder: &Path) -> String {
@@ -54,8 +36,8 @@ fn a_holder_that_fails_is_followed_by_the_next() {
         "P2P-CI/1.0 404",
     ] {
         let server = server(&[]);
-        let _good = holder(&server, FILE);
-        let _bad = holder(&server, bad);
+        let _good = holder(server.port, FILE);
+        let _bad = holder(server.port, bad);
         let folder = folder(&[]);
         let printed = get_into(&server, folder.path());
         assert!(
@@ -74,18 +56,11 @@ fn a_holder_that_fails_is_followed_by_the_next() {
 fn without_a_holder_that_delivers_nothing_changes() {
     let server = server(&[]);
     let _bad = holder(
-        &server,
+        server.port,
         "P2P-CI/1.0 200 OK\r\nContent-Length: 50\r\n\r\nshort",
     );
     // Nobody listens on this one's port any more.
-    let _gone = registered(
-        &server,
-        std::net::TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port(),
-    );
+    let _gone = registered(server.port, 7, "Seven", dead_port());
     let folder = folder(&[("rfc7.txt", b"old")]);
     let mut peer = peer_at_menu("peer", server.port, folder.path(), &[]);
     let printed = peer.answer(&["4", "7", "", "y"]);
@@ -108,7 +83,7 @@ fn answers_are_read_liberally() {
         "\r\n\r\nP2P-CI/1.0 200 fine\nContent-Type: text/text\nLast Modified: x\ncontent-length:5\n\nwhole",
     ] {
         let server = server(&[]);
-        let _holder = holder(&server, good);
+        let _holder = holder(server.port, good);
         let folder = folder(&[]);
         let printed = get_into(&server, folder.path());
         assert_eq!(
@@ -123,12 +98,11 @@ fn answers_are_read_liberally() {
 fn a_connection_left_open_after_the_file_holds_nobody_up() {
     let server = server(&[]);
     let open = std::sync::Mutex::new(Vec::new());
-    let port = pretend(move |mut client| {
+    let _holder = holder_that(server.port, move |mut client| {
         client.head();
         client.send(FILE);
         open.lock().unwrap().push(client);
     });
-    let _holder = registered(&server, port);
     let folder = folder(&[]);
     let printed = get_into(&server, folder.path());
     assert!(printed.contains("rfc7.txt (5 bytes)\n"), "{printed}");
@@ -138,7 +112,7 @@ fn a_connection_left_open_after_the_file_holds_nobody_up() {
 fn the_copy_has_the_time_of_the_original() {
     let server = server(&[]);
     let answer = "P2P-CI/1.0 200 OK\r\nLast-Modified: Fri, 17 Apr 2026 16:08:18 GMT\r\nContent-Length: 5\r\n\r\nwhole";
-    let _holder = holder(&server, answer);
+    let _holder = holder(server.port, answer);
     let folder = folder(&[]);
     get_into(&server, folder.path());
     let modified = fs::metadata(folder.path().join("rfc7.txt"))
@@ -154,7 +128,7 @@ fn the_copy_has_the_time_of_the_original() {
 #[test]
 fn the_document_is_registered_under_the_title_found() {
     let mut server = server(&[]);
-    let _holder = holder(&server, FILE);
+    let _holder = holder(server.port, FILE);
     let folder = folder(&[]);
     let mut peer = peer_at_menu("peer", server.port, folder.path(), &[]);
     peer.answer(&["4", "7", ""]);
@@ -191,7 +165,7 @@ fn a_large_file_arrives_whole() {
 #[test]
 fn a_full_disk_is_a_clear_error_and_leaves_nothing() {
     let server = server(&[]);
-    let _holder = holder(&server, FILE);
+    let _holder = holder(server.port, FILE);
     let folder = folder(&[]);
     let mut peer = peer_at_menu("peer", server.port, folder.path(), &[]);
     // A folder that is gone fails at the same place as a full disk, on any machine.

@@ -5,10 +5,9 @@ use std::fs;
 use rustix::process::Signal;
 
 use crate::support::{
-    Client, PATIENCE, Program, folder, names, peer, peer_at_menu, pretend, server, server_at,
+    Client, LIST, PATIENCE, Program, folder, hanging_holder, holder_that, names, peer,
+    peer_at_menu, pretend, server, server_at,
 };
-
-const LIST: &str = "LIST ALL P2P-CI/1.0\r\nHost: vm\r\n\r\n";
 
 /// The numbers in the index, newest first.
 fn listed(server: &Program) -> Vec<u32> {
@@ -178,18 +177,7 @@ fn a_downloader_that_goes_away_ends_its_upload_only() {
 #[test]
 fn a_signal_during_a_download_ends_the_peer_and_leaves_nothing() {
     let server = server(&[]);
-    let (send, began) = std::sync::mpsc::channel();
-    let port = pretend(move |mut client| {
-        client.head();
-        client.send("P2P-CI/1.0 200 OK\r\nContent-Length: 5\r\n\r\nha");
-        send.send(()).unwrap();
-        client.rest();
-    });
-    let mut holder = Client::connect(server.port);
-    holder.send(format!(
-        "ADD RFC 7 P2P-CI/1.0\r\nHost: 127.0.0.1\r\nPort: {port}\r\nTitle: t\r\n\r\n"
-    ));
-    holder.head();
+    let (_holder, began) = hanging_holder(server.port);
     let folder = folder(&[("rfc1.txt", b"one")]);
     let mut peer = peer_at_menu("peer", server.port, folder.path(), &[]);
     for line in ["4", "7", ""] {
@@ -283,17 +271,12 @@ fn a_download_without_an_index_to_register_it_is_kept_and_said() {
     let mut server = server(&[]);
     let (send, began) = std::sync::mpsc::channel();
     let (go_on, wait) = std::sync::mpsc::channel::<()>();
-    let port = pretend(move |mut client| {
+    let _holder = holder_that(server.port, move |mut client| {
         client.head();
         send.send(()).unwrap();
         let _ = wait.recv();
         client.send("P2P-CI/1.0 200 OK\r\nContent-Length: 5\r\n\r\nwhole");
     });
-    let mut holder = Client::connect(server.port);
-    holder.send(format!(
-        "ADD RFC 7 P2P-CI/1.0\r\nHost: 127.0.0.1\r\nPort: {port}\r\nTitle: t\r\n\r\n"
-    ));
-    holder.head();
     let folder = folder(&[]);
     let mut peer = peer_at_menu("peer", server.port, folder.path(), &[]);
     for line in ["4", "7", ""] {

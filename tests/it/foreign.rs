@@ -1,6 +1,6 @@
 //! The peer with index servers that others have written, in all the forms that exist.
 
-use crate::support::{Client, folder, peer, peer_at_menu, pretend};
+use crate::support::{Client, at_once, folder, peer, peer_at_menu, pretend};
 
 /// A server that gives `add` to every ADD and `search` to everything else.
 fn index(add: &'static str, search: &'static str) -> u16 {
@@ -19,7 +19,7 @@ fn index(add: &'static str, search: &'static str) -> u16 {
 #[test]
 fn every_form_of_response_is_understood() {
     let two = "RFC 9 Nine vm 1\nRFC 8 Eight too vm 2\n";
-    for (add, search, shown) in [
+    let cases = [
         // Strict, and then what the wild has.
         (
             "P2P-CI/1.0 200 OK\r\n\r\nRFC 5 F vm 1\r\n\r\n",
@@ -46,7 +46,8 @@ fn every_form_of_response_is_understood() {
             "P2P-CI/1.0 404 NOT FOUND\r\n\r\n",
             "[PEER] Nobody has it.\n",
         ),
-    ] {
+    ];
+    at_once(cases, |(add, search, shown)| {
         let folder = folder(&[("rfc5.txt", b"five"), ("rfc6.txt", b"six")]);
         let mut peer = peer_at_menu("peer", index(add, search), folder.path(), &["-q"]);
         for _ in 0..2 {
@@ -56,7 +57,7 @@ fn every_form_of_response_is_understood() {
                 "{search:?}"
             );
         }
-    }
+    });
 }
 
 #[test]

@@ -4,7 +4,9 @@ use std::fs;
 
 use rustix::process::Signal;
 
-use crate::support::{folder, peer, peer_at_menu, peer_command, pretend, run, samples, server};
+use crate::support::{
+    dead_port, folder, peer, peer_at_menu, peer_command, pretend, run, samples, server,
+};
 
 #[test]
 fn what_was_wrong_is_said_and_asked_again() {
@@ -155,11 +157,7 @@ fn a_chosen_rfc_that_is_not_there_is_an_error_that_lists_what_is() {
 fn a_server_that_is_not_there_is_a_clear_error() {
     let folder = folder(&[]);
     let dir = folder.path().join("new");
-    let free = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .to_string();
+    let free = format!("127.0.0.1:{}", dead_port());
     let arguments = ["--host", &free, "--dir", dir.to_str().unwrap()];
     let (status, _, errors) = run("peer", peer_command(&arguments));
     assert_eq!(status.code(), Some(4));

@@ -85,14 +85,33 @@ fn shells_can_read_their_completions() {
     }
 }
 
-#[test]
-fn bash_completes_a_command() {
+/// What bash offers to complete the last word of a command line of the peer with.
+fn offered(words: &[&str]) -> Option<Vec<String>> {
     let completions = printed_by("peer", peer_command(&["completions", "bash"]));
-    let ask = "COMP_WORDS=(peer lo); COMP_CWORD=1; _peer peer lo peer; echo \"${COMPREPLY[@]}\"";
+    let line = words.join(" ");
+    let (last, word) = (words.len() - 1, words.last()?);
+    let ask = format!(
+        "COMP_WORDS=({line}); COMP_CWORD={last}; _peer peer '{word}'; echo \"${{COMPREPLY[@]}}\""
+    );
     let mut bash = Command::new("bash");
-    bash.arg("-c").arg(format!("{completions}\n{ask}"));
-    if let Some(output) = output_of(&mut bash) {
-        assert_eq!(String::from_utf8_lossy(&output.stdout), "lookup\n");
+    let output = output_of(bash.arg("-c").arg(format!("{completions}\n{ask}")))?;
+    let words = String::from_utf8(output.stdout).unwrap();
+    Some(words.split_whitespace().map(str::to_owned).collect())
+}
+
+#[test]
+fn bash_completes_commands_and_topics() {
+    for (words, expected) in [
+        (&["peer", "lo"][..], &["lookup"][..]),
+        // What only `make install` needs is no offer.
+        (&["peer", "m"], &[]),
+        (&["peer", "help", "li"], &["limits", "list"]),
+        (&["peer", "help", "-"], &["-h", "--help"]),
+        (&["peer", "completions", "-"], &["-h", "--help"]),
+    ] {
+        if let Some(offered) = offered(words) {
+            assert_eq!(offered, expected, "{words:?}");
+        }
     }
 }
 
@@ -126,7 +145,10 @@ fn man_pages_explain_every_option() {
         // In the source of a page every hyphen that is typed has a backslash.
         let page = page.replace('\\', "");
         let options = options_in(help);
-        assert!(options.len() > 1 || name == "server-completions", "{help}");
+        assert!(
+            options.len() > 1 || name.ends_with("-completions"),
+            "{help}"
+        );
         for option in options {
             // The option itself, not one that begins with it.
             let explained = page.contains(&format!("fB{option}fR"));
@@ -153,11 +175,16 @@ fn the_makefile_knows_every_man_page() {
     printed_by("server", server_command(&["man", path]));
     printed_by("peer", peer_command(&["man", path]));
     let makefile = source("Makefile").replace("\\\n", "");
-    let list = makefile
-        .lines()
-        .find_map(|line| line.strip_prefix("MAN_PAGES = "))
-        .expect("the Makefile has the list");
-    let mut listed: Vec<_> = list.split_whitespace().collect();
+    let list = |name: &str| -> Vec<String> {
+        let mut lines = makefile.lines();
+        let list = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(" = "));
+        let words = list.expect("the Makefile has the list").split_whitespace();
+        words.map(str::to_owned).collect()
+    };
+    let topics = list("TOPICS");
+    let topics = topics.iter().map(|topic| format!("p2pci-{topic}.7"));
+    let mut listed = list("MAN_PAGES");
+    listed.extend(topics);
     listed.sort_unstable();
     assert_eq!(listed, names(folder.path()));
 }

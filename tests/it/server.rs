@@ -7,7 +7,7 @@ use std::process::{Child, ChildStdout, Stdio};
 use rustix::process::Signal;
 use socket2::{Domain, SockRef, Socket, Type};
 
-use crate::support::{Client, exchange, run, server, server_command};
+use crate::support::{BAD, Client, EMPTY, LIST, exchange, run, server, server_command};
 
 fn add(number: u32, title: &str, port: u16) -> String {
     format!("ADD RFC {number} P2P-CI/1.0\r\nHost: vm\r\nPort: {port}\r\nTitle: {title}\r\n\r\n")
@@ -17,9 +17,6 @@ fn added(number: u32, title: &str, port: u16) -> String {
     format!("P2P-CI/1.0 200 OK\r\n\r\nRFC {number} {title} vm {port}\r\n\r\n")
 }
 
-const LIST: &str = "LIST ALL P2P-CI/1.0\r\nHost: vm\r\n\r\n";
-const EMPTY: &str = "P2P-CI/1.0 200 OK\r\n\r\n\r\n";
-const BAD: &str = "P2P-CI/1.0 400 Bad Request\r\n\r\n\r\n";
 const NONE: &str = "P2P-CI/1.0 404 Not Found\r\n\r\n\r\n";
 const VERSION: &str = "P2P-CI/1.0 505 P2P-CI Version Not Supported\r\n\r\n\r\n";
 
@@ -59,10 +56,8 @@ fn add_lookup_and_list_newest_first() {
     one.receive(EMPTY);
     one.send(add(5, "First  title", 1001));
     one.receive(&added(5, "First title", 1001));
-    two.send(add(6, "", 1002));
-    two.receive(&added(6, "", 1002));
-    two.send(add(5, "Its other title", 1002));
-    two.receive(&added(5, "Its other title", 1002));
+    two.add(6, "", "vm", 1002);
+    two.add(5, "Its other title", "vm", 1002);
     one.send(LIST);
     one.receive(
         "P2P-CI/1.0 200 OK\r\n\r\nRFC 5 Its other title vm 1002\r\nRFC 6  vm 1002\r\n\
@@ -81,8 +76,7 @@ fn adding_again_takes_the_title_and_moves_nothing() {
     let server = server(&[]);
     let mut client = Client::connect(server.port);
     for (number, title) in [(1, "old"), (2, "two"), (1, "new")] {
-        client.send(add(number, title, 9));
-        client.receive(&added(number, title, 9));
+        client.add(number, title, "vm", 9);
     }
     client.send(LIST);
     client.receive("P2P-CI/1.0 200 OK\r\n\r\nRFC 2 two vm 9\r\nRFC 1 new vm 9\r\n\r\n");
@@ -212,8 +206,7 @@ fn huge_number_is_refused_and_the_connection_goes_on() {
         ));
         client.receive(BAD);
     }
-    client.send(add(u32::MAX, "the last one", 65535));
-    client.receive(&added(u32::MAX, "the last one", 65535));
+    client.add(u32::MAX, "the last one", "vm", 65535);
 }
 
 #[test]
@@ -275,8 +268,7 @@ fn a_crashed_peer_takes_its_name_back_from_the_same_address() {
     before.receive(&added(1, "before", 9));
     before.receive(&added(2, "before", 9));
     let mut after = Client::connect(server.port);
-    after.send(add(1, "after", 9));
-    after.receive(&added(1, "after", 9));
+    after.add(1, "after", "vm", 9);
     server.expect("[SERVER] Peer vm:9 left. Removed 1 peer(s), 2 RFC(s).\n");
     server.expect("[SERVER] Added vm:9\n");
     assert_eq!(before.rest(), b"");
@@ -289,8 +281,7 @@ fn a_crashed_peer_takes_its_name_back_from_the_same_address() {
 fn takeover_from_another_address_is_refused() {
     let server = server(&[]);
     let mut victim = Client::connect(server.port);
-    victim.send(add(1, "mine", 9));
-    victim.receive(&added(1, "mine", 9));
+    victim.add(1, "mine", "vm", 9);
     let mut thief = connect_from([127, 0, 0, 2], server.port);
     thief.send(add(1, "stolen", 9));
     thief.receive(BAD);
@@ -298,8 +289,7 @@ fn takeover_from_another_address_is_refused() {
     thief.receive(BAD);
     thief.send("LOOKUP RFC 1 P2P-CI/1.0\r\nHost: VM\r\nPort: 9\r\n\r\n");
     thief.receive(BAD);
-    thief.send(add(3, "its own", 10));
-    thief.receive(&added(3, "its own", 10));
+    thief.add(3, "its own", "vm", 10);
     drop(thief);
     victim.send(lookup(1));
     victim.receive(&added(1, "mine", 9));
@@ -309,12 +299,10 @@ fn takeover_from_another_address_is_refused() {
 fn a_connection_has_one_name() {
     let server = server(&[]);
     let mut client = Client::connect(server.port);
-    client.send(add(1, "t", 9));
-    client.receive(&added(1, "t", 9));
+    client.add(1, "t", "vm", 9);
     client.send(add(2, "t", 10));
     client.receive(BAD);
-    client.send(add(2, "t", 9));
-    client.receive(&added(2, "t", 9));
+    client.add(2, "t", "vm", 9);
 }
 
 #[test]
@@ -323,8 +311,7 @@ fn a_name_that_was_only_asked_with_leaves_when_another_one_is_registered() {
     let mut client = Client::connect(server.port);
     client.send("LIST ALL P2P-CI/1.0\r\nHost: vm\r\nPort: 8\r\n\r\n");
     client.receive(EMPTY);
-    client.send(add(1, "t", 9));
-    client.receive(&added(1, "t", 9));
+    client.add(1, "t", "vm", 9);
     server.expect("[SERVER] Added vm:8\n");
     server.expect("[SERVER] Peer vm:8 left. Removed 1 peer(s), 0 RFC(s).\n[SERVER] Added vm:9\n");
 }
@@ -334,8 +321,7 @@ fn a_printout_that_nobody_reads_holds_up_nobody() {
     let (mut child, _printout, port) = server_with_its_own_reader();
     let mut client = Client::connect(port);
     for number in 1..=2000 {
-        client.send(add(number, "t", 9));
-        client.receive(&added(number, "t", 9));
+        client.add(number, "t", "vm", 9);
     }
     let pid = rustix::process::Pid::from_child(&child);
     rustix::process::kill_process(pid, Signal::TERM).unwrap();
@@ -347,8 +333,7 @@ fn a_long_list_is_sent_whole_and_printed_in_part() {
     let mut server = server(&[]);
     let mut client = Client::connect(server.port);
     for number in 1..=5000 {
-        client.send(add(number, "t", 9));
-        client.receive(&added(number, "t", 9));
+        client.add(number, "t", "vm", 9);
     }
     client.send(LIST);
     let lines: String = (1..=5000)
@@ -379,8 +364,7 @@ fn ipv6_and_ipv4_are_served_alike() {
 fn quiet_prints_the_life_cycle_only() {
     let mut server = server(&["-q"]);
     let mut client = Client::connect(server.port);
-    client.send(add(1, "t", 9));
-    client.receive(&added(1, "t", 9));
+    client.add(1, "t", "vm", 9);
     let from = client.stream().local_addr().unwrap();
     drop(client);
     server.expect(" RFC(s).\n");
@@ -438,8 +422,7 @@ fn signals_end_the_server_cleanly_with_connections_open() {
     for signal in [Signal::INT, Signal::TERM] {
         let mut server = server(&[]);
         let (mut silent, mut peer) = (Client::connect(server.port), Client::connect(server.port));
-        peer.send(add(1, "t", 9));
-        peer.receive(&added(1, "t", 9));
+        peer.add(1, "t", "vm", 9);
         server.expect("RFC 1 t vm 9\n\n");
         server.signal(signal);
         assert_eq!((silent.rest(), peer.rest()), (vec![], vec![]));

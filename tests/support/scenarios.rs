@@ -1,14 +1,19 @@
-//! The eight scenarios of P2P-CI/1.0 with the real programs, and what each of them printed.
+//! The eight scenarios of P2P-CI/1.0 with the real programs, and what each of them printed: as a
+//! terminal shows it, with what comes on standard error.
 //!
 //! The golden transcript in `tests/it/golden/scenarios.txt` holds the expected printouts, with
 //! names in place of ports, dates and systems.
 
 use std::fmt::Write as _;
 use std::fs;
+use std::path::Path;
 
 use rustix::process::Signal;
 
-use super::{Program, exchange, peer_at_menu, samples, samples_of_peer_2, server};
+use super::{
+    Program, at_menu, exchange, listening, peer_of, samples, samples_of_peer_2, server_command,
+    sharing,
+};
 
 /// Runs all scenarios, shows what was printed as it comes, and returns all of it with names in
 /// place of what differs from run to run.
@@ -21,8 +26,8 @@ pub(crate) fn run(mut show: impl FnMut(&str)) -> String {
     };
 
     let mut index = server(&[]);
-    let mut one = peer_at_menu("peer 1", index.port, first, &[]);
-    let mut two = peer_at_menu("peer 2", index.port, second, &[]);
+    let mut one = peer("peer 1", index.port, first, &[]);
+    let mut two = peer("peer 2", index.port, second, &[]);
     stage.scene("1. Start and register: two ADDs from each peer, each answered 200");
     stage.line(
         "server",
@@ -119,6 +124,18 @@ pub(crate) fn run(mut show: impl FnMut(&str)) -> String {
     normalised(&stage.all, &names)
 }
 
+/// A server whose errors stand in its printout.
+pub(crate) fn server(arguments: &[&str]) -> Program {
+    let command = server_command(&[&["--port", "0"], arguments].concat());
+    listening(Program::start_as_shown("server", command))
+}
+
+/// A peer at its menu whose errors stand in its printout.
+pub(crate) fn peer(name: &str, server: u16, folder: &Path, arguments: &[&str]) -> Program {
+    let command = peer_of(server, folder, arguments);
+    at_menu(sharing(Program::start_as_shown(name, command)))
+}
+
 /// Shows what happens, and keeps it.
 pub(super) struct Stage<'a> {
     pub(super) all: String,
@@ -156,6 +173,9 @@ impl Program {
     }
 }
 
+/// What a server says before the addresses of its machine.
+const ADDRESSES: &str = "Peers reach this server at ";
+
 /// Puts names in place of what differs from run to run.
 pub(crate) fn normalised(text: &str, names: &[(String, &str)]) -> String {
     let mut text = text.replace("[::1]:", "127.0.0.1:");
@@ -166,6 +186,7 @@ pub(crate) fn normalised(text: &str, names: &[(String, &str)]) -> String {
     let mut all = String::new();
     for line in text.lines() {
         let line = match line.split_once(": ") {
+            _ if line.starts_with(ADDRESSES) => format!("{ADDRESSES}<addresses>"),
             Some((name @ ("Date" | "Last-Modified" | "OS"), _)) if line != "OS: Mac" => {
                 format!("{name}: <{}>", name.to_lowercase())
             }

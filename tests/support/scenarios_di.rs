@@ -9,8 +9,8 @@ use std::fs;
 
 use tempfile::TempDir;
 
-use super::scenarios::{Stage, normalised};
-use super::{Program, folder, peer_at_menu, server};
+use super::scenarios::{Stage, normalised, peer, server};
+use super::{Program, folder};
 
 /// The options of the programs that take part in a distributed index.
 pub(crate) const DISTRIBUTED: [&str; 2] = ["--index", "distributed"];
@@ -82,12 +82,12 @@ pub(crate) fn run(mut show: impl FnMut(&str)) -> String {
 
     stage.scene("1. Peer B, with RFCs 1149 and 2324, registers: cookie 1");
     let mut rs = server(&DISTRIBUTED);
-    let mut b = peer_at_menu("peer B", rs.port, of_b, &DISTRIBUTED);
+    let mut b = peer("peer B", rs.port, of_b, &DISTRIBUTED);
     stage.line("registration server", &rs.expect_whole_response());
     stage.line("peer B", &b.printed());
 
     stage.scene("2. Peer A, with none, registers: cookie 2");
-    let mut a = peer_at_menu("peer A", rs.port, of_a, &DISTRIBUTED);
+    let mut a = peer("peer A", rs.port, of_a, &DISTRIBUTED);
     stage.line("registration server", &rs.expect_whole_response());
     stage.line("peer A", &a.printed());
 

@@ -8,22 +8,25 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use p2pci::doors::Console;
 use p2pci::doors::commands::{self, Format};
+use p2pci::event::{Event, Events, Level, Role, Topic};
 use p2pci::index::{
-    Central, CookieFile, Distributed, Index, IndexError, Known, Membership, Participation,
+    Central, CookieFile, Distributed, Index, IndexError, Kind, Known, Membership, Participation,
 };
 use p2pci::library::{Library, LibraryError};
-use p2pci::net::{Dialects, Limits, Listener, Pace, Sockets};
-use p2pci::node::{Peer, RegisterError, name, watch};
-use p2pci::printout::Transcript;
+use p2pci::net::{Dialects, Limits, Listener, Pace, Sockets, operating_system};
+use p2pci::node::{Activity, Peer, name, watch};
+use p2pci::printout::{Log, Transcript};
 use p2pci::program::signals;
-use p2pci::program::{self, Code, Failure, IndexKind};
+use p2pci::program::{self, Code, Failure};
+use p2pci::terminal::progress::Progress;
 use p2pci::terminal::{Modes, Screen};
-use p2pci::transfer::{Activity, Downloader, Uploads};
+use p2pci::transfer::{Downloader, Uploads};
+use p2pci::wire::di::exchange::Timed;
 use p2pci::wire::{Endpoint, Port, Protocol};
 
 use arguments::{Arguments, Command};
@@ -54,13 +57,6 @@ fn main() -> ExitCode {
         Some(Command::Experiment(experiment)) => {
             return task::experiment(&arguments, &experiment, &screen);
         }
-        Some(Command::Completions { shell }) => {
-            program::print_completions::<Arguments>(shell);
-            return ExitCode::SUCCESS;
-        }
-        Some(Command::Man { folder }) => {
-            return program::exit_code(program::write_man_pages::<Arguments>(&folder));
-        }
     };
     if format == Format::Json && arguments.print_messages {
         task::usage_error("--json has no place where the messages are printed as well");
@@ -70,26 +66,28 @@ fn main() -> ExitCode {
     let _modes = Modes::save();
     match program::transcript(&screen, shows, arguments.transcript.as_deref()) {
         Ok(transcript) => program::run(&transcript, || {
-            let ended = take_part(&arguments, &task, format, &screen, &transcript);
+            let ended = take_part(&arguments, &task, format, &transcript);
             match &ended {
                 Err(failure) if failure.error.is_some() && format == Format::Json => {
-                    commands::print_error(failure)?;
+                    commands::print_error(failure, &transcript)?;
                 }
                 _ => {}
             }
             ended
         }),
-        Err(failure) => program::exit_code(Err(failure)),
+        Err(failure) => program::exit_code(&screen, Err(failure)),
     }
 }
 
-fn open_library(arguments: &Arguments, task: &Task) -> Result<Arc<Library>, Failure> {
-    let opened = if task.shares() {
-        Library::open(&arguments.dir, arguments.rfcs.as_deref())
-    } else {
-        Library::unshared(&arguments.dir)
-    };
-    match opened {
+fn open_library(
+    arguments: &Arguments,
+    task: &Task,
+    events: Events,
+) -> Result<Arc<Library>, Failure> {
+    if !task.shares() {
+        return Ok(Arc::new(Library::unshared(&arguments.dir, events)?));
+    }
+    match Library::open(&arguments.dir, arguments.rfcs.as_deref(), events) {
         Ok(library) => Ok(Arc::new(library)),
         Err(error @ LibraryError::Missing { .. }) => Err(Failure::new(
             Code::NotFound,
@@ -104,14 +102,18 @@ fn take_part(
     arguments: &Arguments,
     task: &Task,
     format: Format,
-    screen: &Screen,
     transcript: &Transcript,
 ) -> Result<(), Failure> {
-    let library = open_library(arguments, task)?;
-    let os: Arc<str> = program::operating_system().into();
-    let activity = Activity::default();
+    let screen = transcript.screen();
+    let (progress, activity) = (Progress::new(screen), Activity::default());
+    // A bar is gone before a line says how it ended.
+    let events = Events::default().and(progress.clone());
+    let events = events.and(activity.clone());
+    let events = events.and(transcript.clone()).and(Log);
+    let library = open_library(arguments, task, events.clone())?;
+    let os: Arc<str> = operating_system().into();
     let uploading = Sockets::with_limits(Limits {
-        total: program::connections_within_limits(arguments.max_uploads),
+        total: program::connections_within_limits(arguments.max_uploads, &events),
         ..Limits::default()
     });
     let asking = Sockets::default();
@@ -128,16 +130,19 @@ fn take_part(
 
     let listener = Listener::bind(arguments.bind, arguments.upload_port)?;
     let port = listener.port();
-    transcript.line(format_args!(
-        "[UPLOAD] Upload server listening on port {port}"
-    ));
+    events.tell(Topic::Life, || Event::Listening {
+        role: Role::Upload,
+        port,
+    });
     let name = name::choose(
         arguments.hostname.clone(),
         arguments.bind,
         &arguments.server(),
     );
-    transcript.line(format_args!("[PEER] Hostname: {}", name.host));
-    transcript.line(format_args!("[PEER] ({})", name.reason));
+    events.tell(Topic::Life, || Event::Named {
+        host: &name.host,
+        reason: name.reason.to_string().into(),
+    });
     let port = Port::new(port).context("the upload server has no port")?;
     let known = Known::new(Endpoint {
         host: name.host,
@@ -145,36 +150,34 @@ fn take_part(
     });
     let uploads = Uploads {
         library: library.clone(),
-        known: known.clone(),
+        me: known.me().clone(),
+        known: told(&library, &known),
         pace: Pace::new(arguments.upload_rate.unwrap_or_default()),
-        activity: activity.clone(),
         sockets: uploading.clone(),
-        transcript: transcript.clone(),
+        events: events.clone(),
         os: os.clone(),
     };
-    in_background("uploads", move || uploads.run(listener))?;
+    in_background("uploads", move || uploads.serve(listener))?;
 
-    if task.shares() {
-        // Those who hear of this peer the moment it joins find its index complete.
-        known.publish(&library.documents()?);
-    }
     let protocol = match arguments.index {
-        IndexKind::Central => Protocol::Ci,
-        IndexKind::Distributed => Protocol::Di,
+        Kind::Central => Protocol::Ci,
+        Kind::Distributed => Protocol::Di,
     };
     let dialects = Dialects::new(arguments.dialect.only());
-    let downloader = Downloader::new(
-        library,
-        asking.clone(),
-        transcript.clone(),
-        os.clone(),
-        activity.clone(),
-    )
-    .speaking(protocol, dialects.clone());
-    let joined = join(arguments, task, &known, &asking, transcript, os, dialects);
+    let downloader = Downloader {
+        sockets: asking.clone(),
+        events: events.clone(),
+        os,
+        protocol,
+        dialects: dialects.clone(),
+    };
+    let joined = join(
+        arguments, task, &library, &known, &asking, &events, dialects,
+    );
     let ended = match joined {
         Ok(index) => {
-            let peer = Peer::new(known, index, downloader, activity, transcript.clone());
+            let me = known.me().clone();
+            let peer = Peer::new(me, library, index, downloader, activity, events);
             let peer = Arc::new(peer);
             let registered = if task.shares() {
                 share(&peer, &arguments.dir)
@@ -182,8 +185,8 @@ fn take_part(
                 Ok(())
             };
             let says = !arguments.quiet;
-            let ended =
-                registered.and_then(|()| task.run(&peer, format, &mut console, screen, says));
+            let ended = registered
+                .and_then(|()| task.run(&peer, format, &mut console, &progress, transcript, says));
             // The prompt goes first, so that what is printed from here on is seen.
             drop(console);
             peer.index.leave();
@@ -208,34 +211,42 @@ fn take_part(
     }
 }
 
+/// What is told to those who ask this peer for its index.
+fn told(library: &Arc<Library>, known: &Known) -> impl Fn() -> Vec<Timed> + use<> {
+    let (library, known) = (library.clone(), known.clone());
+    move || known.all(library.shared(), Instant::now())
+}
+
 /// Joins the index of the kind that is wanted.
 fn join(
     arguments: &Arguments,
     task: &Task,
+    library: &Arc<Library>,
     known: &Known,
     asking: &Sockets,
-    transcript: &Transcript,
-    os: Arc<str>,
+    events: &Events,
     dialects: Dialects,
 ) -> Result<Box<dyn Index>, IndexError> {
     let server = arguments.server();
     Ok(match arguments.index {
-        IndexKind::Central => Box::new(Central::connect(Membership {
+        Kind::Central => Box::new(Central::connect(Membership {
             server,
             me: known.me().clone(),
+            library: library.clone(),
             pipeline: arguments.pipeline.into(),
             dialects,
             sockets: asking.clone(),
-            transcript: transcript.clone(),
+            events: events.clone(),
         })?),
-        IndexKind::Distributed => Box::new(Distributed::join(Participation {
-            cookie_file: cookie_file(&server, task, arguments, transcript),
+        Kind::Distributed => Box::new(Distributed::join(Participation {
+            cookie_file: cookie_file(&server, task, arguments, events),
             server,
+            library: library.clone(),
             known: known.clone(),
             dialects,
             sockets: asking.clone(),
-            transcript: transcript.clone(),
-            os,
+            events: events.clone(),
+            os: operating_system().into(),
         })?),
     })
 }
@@ -246,7 +257,7 @@ fn cookie_file(
     server: &Endpoint,
     task: &Task,
     arguments: &Arguments,
-    transcript: &Transcript,
+    events: &Events,
 ) -> Option<CookieFile> {
     // Commands that share nothing are one peer, whatever their folder.
     let shared = if task.shares() {
@@ -260,17 +271,20 @@ fn cookie_file(
         Ok(None) => {
             if task.shares() {
                 let folder = arguments.dir.display();
-                transcript.note(format_args!(
-                    "Another peer shares {folder} as well, so this one registers without a cookie"
-                ));
+                events.notice(
+                    Level::Info,
+                    format_args!(
+                        "Another peer shares {folder} as well, so this one registers without a \
+                         cookie"
+                    ),
+                );
             }
             None
         }
         Err(error) => {
             let state = state.display();
-            transcript.note(format_args!(
-                "Warning: the cookie can't be kept in {state}: {error}"
-            ));
+            let what = format_args!("the cookie can't be kept in {state}: {error}");
+            events.notice(Level::Warning, what);
             None
         }
     }
@@ -280,16 +294,17 @@ fn cookie_file(
 fn share(peer: &Arc<Peer>, folder: &Path) -> Result<(), Failure> {
     let folder = folder.display();
     match peer.register_all() {
-        Ok(0) => peer.transcript.note(format_args!(
-            "Warning: no RFCs are shared: {folder} has no files named rfcN.txt"
-        )),
-        Ok(count) => peer
-            .transcript
-            .note(format_args!("{count} RFC(s) of {folder} are shared")),
+        Ok(0) => peer.events.notice(
+            Level::Warning,
+            format_args!("no RFCs are shared: {folder} has no files named rfcN.txt"),
+        ),
+        Ok(count) => peer.events.notice(
+            Level::Info,
+            format_args!("{count} RFC(s) of {folder} are shared"),
+        ),
         // The index will be back, and sharing goes on meanwhile.
-        Err(RegisterError::Index(error)) if error.is_passing() => {}
-        Err(RegisterError::Index(error)) => return Err(commands::of_index(error)),
-        Err(RegisterError::Library(error)) => return Err(error.into()),
+        Err(error) if error.is_passing() => {}
+        Err(error) => return Err(commands::of_index(error)),
     }
     let watched = Arc::clone(peer);
     in_background("folder", move || watch::run(&watched))

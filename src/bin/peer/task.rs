@@ -7,12 +7,14 @@ use clap::CommandFactory;
 use clap::error::ErrorKind;
 use p2pci::doors::commands::{self, Format, Wanted};
 use p2pci::doors::{Console, menu};
+use p2pci::event::Events;
 use p2pci::experiment::Experiment;
 use p2pci::experiment::documents::Documents;
-use p2pci::experiment::stage::{Stage, Stop};
+use p2pci::experiment::stage::Stage;
+use p2pci::net::{Stop, operating_system};
 use p2pci::node::Peer;
 use p2pci::node::numbers::Selection;
-use p2pci::printout::{Shows, Transcript};
+use p2pci::printout::{Log, Shows, Transcript};
 use p2pci::program::signals;
 use p2pci::program::{self, Code, Failure};
 use p2pci::terminal::Screen;
@@ -82,24 +84,26 @@ impl Task {
         peer: &Peer,
         format: Format,
         console: &mut Console,
-        screen: &Screen,
+        progress: &Progress,
+        transcript: &Transcript,
         says: bool,
     ) -> Result<(), Failure> {
-        let progress = Progress::new(screen);
         let ended = match self {
             Self::Menu => {
                 let history = program::state_folder().map(|folder| folder.join("history"));
                 console
                     .read_stdin(history)
                     .context("cannot read standard input")?;
-                menu::run(peer, console, &progress);
+                menu::run(peer, console, transcript);
                 return Ok(());
             }
             Self::Share => Ok(()),
-            Self::Lookup(number) => commands::lookup(peer, *number, format),
-            Self::List => commands::list(peer, format),
-            Self::Find(words) => commands::find(peer, words, format),
-            Self::Add(number, title) => commands::add(peer, *number, title.clone(), format),
+            Self::Lookup(number) => commands::lookup(peer, *number, format, transcript),
+            Self::List => commands::list(peer, format, transcript),
+            Self::Find(words) => commands::find(peer, words, format, transcript),
+            Self::Add(number, title) => {
+                commands::add(peer, *number, title.clone(), format, transcript)
+            }
             Self::Get(get, selection) => {
                 let wanted = Wanted {
                     selection: selection.clone(),
@@ -108,7 +112,7 @@ impl Task {
                     jobs: get.jobs,
                     says,
                 };
-                commands::get(peer, &wanted, format, &progress)
+                commands::get(peer, &wanted, format, progress, transcript)
             }
         };
         if self.shares() {
@@ -137,6 +141,9 @@ pub(crate) fn experiment(
         let stop = Stop::default();
         let stopping = stop.clone();
         signals::on_stop(move |signal| stopping.now(signal)).context("cannot handle signals")?;
+        let progress = Progress::new(screen);
+        let events = Events::default().and(progress.clone());
+        let events = events.and(transcript.clone()).and(Log);
         let experiment = Experiment {
             parameters,
             scenarios: options.scenarios(),
@@ -150,10 +157,11 @@ pub(crate) fn experiment(
         };
         let stage = Stage {
             transcript: transcript.clone(),
-            progress: Progress::new(screen),
+            events,
+            progress,
             says: !arguments.quiet,
             stop: stop.clone(),
-            os: program::operating_system().into(),
+            os: operating_system().into(),
         };
         let found = experiment.perform(&stage);
         if let Some(signal) = stop.signal() {
@@ -163,6 +171,6 @@ pub(crate) fn experiment(
     };
     match program::transcript(screen, shows, arguments.transcript.as_deref()) {
         Ok(transcript) => program::run(&transcript, || perform(&transcript)),
-        Err(failure) => program::exit_code(Err(failure)),
+        Err(failure) => program::exit_code(screen, Err(failure)),
     }
 }

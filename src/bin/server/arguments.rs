@@ -3,16 +3,16 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use clap::Parser;
 use clap::builder::FalseyValueParser;
-use clap::{Parser, Subcommand};
-use clap_complete::Shell;
-use p2pci::program::{self, IndexKind, VERSION};
+use p2pci::index::Kind;
+use p2pci::program::{self, VERSION};
 use p2pci::wire::di::TTL;
 
-/// The central index of P2P-CI/1.0: knows who has which RFC, and holds none itself. Or the
-/// registration server of P2P-DI/1.0, which knows who is active.
+/// The index server of P2P-CI/1.0, which knows who has which RFC and stores none. Or the registration
+/// server of P2P-DI/1.0, which knows which peers are active.
 ///
-/// Every message that comes and goes is printed. SIGINT (Ctrl-C) or SIGTERM stops the server.
+/// Every message that is sent or received is printed. SIGINT (Ctrl-C) or SIGTERM stops the server.
 #[derive(Debug, Parser)]
 #[command(
     name = "server",
@@ -29,18 +29,18 @@ pub(crate) struct Arguments {
     /// the registration server]
     #[arg(long, value_name = "PORT", help_heading = "Address")]
     pub(crate) port: Option<u16>,
-    /// What to be: the index itself (P2P-CI), or the registration server of peers that keep the
-    /// index among themselves (P2P-DI)
-    #[arg(long, value_enum, value_name = "KIND", default_value_t = IndexKind::Central, help_heading = "Index")]
-    pub(crate) index: IndexKind,
-    /// How long a peer of a distributed index is active without a word
+    /// Whether to be the index server (P2P-CI), or the registration server of peers that keep the
+    /// index themselves (P2P-DI)
+    #[arg(long, value_name = "KIND", default_value_t = Kind::Central, value_parser = program::index_kind(), help_heading = "Index")]
+    pub(crate) index: Kind,
+    /// How long a peer of a distributed index is active without contact
     #[arg(long, value_name = "SECONDS", default_value_t = TTL, value_parser = clap::value_parser!(u32).range(1..=31_536_000), help_heading = "Index")]
     pub(crate) ttl: u32,
-    /// The file that keeps the peers of a distributed index [default: registrations-PORT.json in
-    /// the p2pci folder of the user's state, as ~/.local/state/p2pci]
+    /// The file that keeps the peers of a distributed index [default: registrations-PORT.json in the
+    /// state folder of the user, for example ~/.local/state/p2pci]
     #[arg(long, value_name = "FILE", help_heading = "Index")]
     pub(crate) state: Option<PathBuf>,
-    /// The most connections at a time
+    /// The most connections at the same time
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = program::connections(), help_heading = "Limits")]
     pub(crate) max_peers: u32,
     /// The most connections from one address; loopback is exempt
@@ -52,43 +52,27 @@ pub(crate) struct Arguments {
     /// How long a request may take from its first byte to its last
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..), help_heading = "Limits")]
     pub(crate) request_time: u16,
-    /// How long a peer may take nothing of a response before it is given up
+    /// How long a peer may stop reading a response before the connection is closed
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..), help_heading = "Limits")]
     pub(crate) send_time: u16,
-    /// Print no messages, only who comes and goes
+    /// Print connection events, no messages
     #[arg(short, long, value_parser = FalseyValueParser::new(), help_heading = "Printing")]
     pub(crate) quiet: bool,
     /// Append every message to FILE as well, whatever is printed
     #[arg(long, value_name = "FILE", help_heading = "Printing")]
     pub(crate) transcript: Option<PathBuf>,
-    /// Log more to standard error (-v, -vv, -vvv); the variable `RUST_LOG` overrides it
+    /// Log more to standard error (-v, -vv, -vvv); the variable `RUST_LOG` takes precedence
     #[arg(short, long, action = clap::ArgAction::Count, help_heading = "Printing")]
     pub(crate) verbose: u8,
-    #[command(subcommand)]
-    pub(crate) command: Option<Command>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Command {
-    /// Print completions for a shell
-    Completions {
-        /// Which shell
-        shell: Shell,
-    },
-    /// Write the man pages into a folder
-    #[command(hide = true)]
-    Man {
-        /// Which folder
-        folder: PathBuf,
-    },
 }
 
 const EXAMPLES: &str = "\
 Examples:
   server                          listen on port 7734 and print every message
-  server --port 0 -q              listen on any free port, print who comes and goes
+  server --port 0 -q              listen on any free port, print connection events
   server --index distributed      be a registration server, on port 65243
   server --transcript log.txt -q  keep every message in a file
-  P2PCI_PORT=8000 server          options may come from the environment, with P2PCI_ before them
+  P2PCI_PORT=8000 server          set an option by an environment variable
+  server help                     list the pages of the manual
 
 Exit codes: 0 stopped by a signal, 1 failed, 2 wrong options.";

@@ -1,13 +1,11 @@
 //! Peer to peer: `RFCQuery` and `GetRFC` (section 2).
 
 use std::fmt::{self, Write};
-use std::time::SystemTime;
 
-use super::{Origin, PROTOCOL, VERSION, lines, list, write_head};
-use crate::wire::dates::http_date;
+use super::{Origin, PROTOCOL, VERSION, lines, list};
 pub use crate::wire::p2p::Wanted;
-use crate::wire::protocol::{Reject, Status, fields, unknown_method};
-use crate::wire::{Endpoint, Head, Host, ReadError, Record, RfcNumber, Title};
+use crate::wire::protocol::{Reject, fields, unknown_method};
+use crate::wire::{Endpoint, Head, Host, ReadError, Record};
 
 /// A request of one peer to another.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,35 +99,6 @@ fn timed(line: &str) -> Option<Timed> {
         holder,
     };
     is_record.then_some(Timed { record, ttl })
-}
-
-/// The head of the response that carries a document.
-#[derive(Debug, Clone)]
-pub struct Delivery<'a> {
-    /// Which RFC.
-    pub number: RfcNumber,
-    /// Its title.
-    pub title: &'a Title,
-    /// When the file was last modified.
-    pub last_modified: SystemTime,
-    /// What its bytes hash to.
-    pub digest: Digest,
-    /// Its length in bytes.
-    pub length: u64,
-}
-
-impl Delivery<'_> {
-    /// The head as it goes over the wire.
-    pub fn to_bytes(&self, origin: Origin<'_>) -> Vec<u8> {
-        let fields: [(&str, &dyn fmt::Display); 5] = [
-            ("RFC-Number", &self.number),
-            ("RFC-Title", self.title),
-            ("Content-Type", &"text/plain"),
-            ("Last-Modified", &http_date(self.last_modified)),
-            ("Digest", &format_args!("sha-256={}", self.digest)),
-        ];
-        write_head(Status::Ok, origin, &fields, self.length)
-    }
 }
 
 /// The SHA-256 of a document.

@@ -205,18 +205,18 @@ pub struct Frames(Protocol);
 
 impl Frames {
     /// Sends the `length` bytes of a document, after what was written before. `pace` is told how many
-    /// bytes are in a frame before it leaves. Returns how many bytes there were.
+    /// bytes are in a frame before it leaves.
     ///
     /// # Errors
-    /// Those of the file and of `out`; [`io::ErrorKind::UnexpectedEof`] where a document that goes in
-    /// one frame is shorter than announced.
+    /// [`io::ErrorKind::UnexpectedEof`] where the file ends earlier; otherwise those of the file and
+    /// of `out`.
     pub fn send(
         self,
         file: impl Read,
         length: u64,
         out: &mut impl Write,
         mut pace: impl FnMut(u64),
-    ) -> io::Result<u64> {
+    ) -> io::Result<()> {
         out.flush()?;
         let mut send = |frame: &Frame, count| {
             pace(count);
@@ -224,15 +224,14 @@ impl Frames {
             out.flush()
         };
         match self.0 {
-            Protocol::Ci => in_pieces(file.take(length), send),
+            Protocol::Ci => in_pieces(file, length, send),
             Protocol::Di => {
                 let mut bytes = Vec::new();
                 let most = u64::try_from(MAX_FRAME).unwrap_or_default();
                 let read = file.take(length.min(most)).read_to_end(&mut bytes)?;
                 let frame = framed::response(Some(&bytes));
                 let frame = frame.filter(|_| u64::try_from(read).is_ok_and(|read| read == length));
-                send(&frame.ok_or(io::ErrorKind::UnexpectedEof)?, length)?;
-                Ok(length)
+                send(&frame.ok_or(io::ErrorKind::UnexpectedEof)?, length)
             }
         }
     }
@@ -241,20 +240,24 @@ impl Frames {
 /// Sends a file in frames of at most 1,024 bytes.
 fn in_pieces(
     mut file: impl Read,
+    mut left: u64,
     mut send: impl FnMut(&Frame, u64) -> io::Result<()>,
-) -> io::Result<u64> {
+) -> io::Result<()> {
     let mut piece = Vec::new();
-    let mut total = 0;
-    loop {
+    while left > 0 {
         piece.clear();
-        let read = file.by_ref().take(PIECE).read_to_end(&mut piece)?;
+        let read = file
+            .by_ref()
+            .take(left.min(PIECE))
+            .read_to_end(&mut piece)?;
         if read == 0 {
-            return Ok(total);
+            return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        let read = u64::try_from(read).unwrap_or_default();
+        let read = u64::try_from(read).unwrap_or(left);
         send(&Frame::around(&piece), read)?;
-        total += read;
+        left -= read;
     }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -485,8 +488,8 @@ mod tests {
     fn sent(protocol: Protocol, file: &[u8], length: u64) -> io::Result<(Vec<u8>, Vec<u64>)> {
         let (mut out, mut paced) = (b"head".to_vec(), Vec::new());
         let frames = Codec::new(protocol, Dialect::Framed).frames().unwrap();
-        let count = frames.send(file, length, &mut out, |bytes| paced.push(bytes))?;
-        assert_eq!(count, paced.iter().sum::<u64>());
+        frames.send(file, length, &mut out, |bytes| paced.push(bytes))?;
+        assert_eq!(length, paced.iter().sum::<u64>());
         Ok((out.split_off(4), paced))
     }
 
@@ -500,9 +503,8 @@ mod tests {
         let expected = (frames, vec![1024, 1024, 452]);
         assert_eq!(sent(Protocol::Ci, &file, 2500).unwrap(), expected);
         assert_eq!(sent(Protocol::Ci, b"", 0).unwrap(), (vec![], vec![]));
-        // A file that has grown is sent as it was announced; one that has shrunk is noticed.
+        // A file that has grown is sent as it was announced.
         assert_eq!(sent(Protocol::Ci, b"abc", 2).unwrap().1, [2]);
-        assert_eq!(sent(Protocol::Ci, b"abc", 5).unwrap().1, [3]);
         let one = |body: &str| {
             let length = body.len();
             framed(&format!(
@@ -513,8 +515,9 @@ mod tests {
             let (frame, paced) = sent(Protocol::Di, b"abc", length).unwrap();
             assert_eq!((text(frame), paced), (one(body), vec![length]));
         }
-        assert!(sent(Protocol::Di, b"abc", 5).is_err());
         for protocol in [Protocol::Ci, Protocol::Di] {
+            let shrunk = sent(protocol, b"abc", 5).unwrap_err();
+            assert_eq!(shrunk.kind(), io::ErrorKind::UnexpectedEof);
             assert!(Codec::new(protocol, Dialect::Text).frames().is_none());
         }
     }

@@ -10,27 +10,28 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
-use p2pci::net::Sockets;
 use p2pci::central::{Catalog, Server};
-use p2pci::terminal::Screen;
+use p2pci::event::Events;
+use p2pci::net::Sockets;
 use p2pci::printout::{Output, Shows, Transcript};
+use p2pci::terminal::{Queue, Screen};
 use stream::Stream;
 
 static SERVER: LazyLock<Server> = LazyLock::new(|| Server {
     catalog: Catalog::new(5),
     sockets: Sockets::default(),
-    transcript: printout(),
+    events: Events::default().and(printout()),
     request_time: Duration::from_secs(1),
 });
 
 fn printout() -> Transcript {
     let output = Output {
         name: "sink".to_owned(),
-        out: Box::new(io::sink()),
+        queue: Queue::start(io::sink(), |_| {}),
         shows: Shows::Messages,
         is_screen: false,
     };
-    Transcript::new(Screen::default(), [output]).expect("a thread")
+    Transcript::new(Screen::default(), [output])
 }
 
 fuzz_target!(|input: &[u8]| {

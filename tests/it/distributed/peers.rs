@@ -9,7 +9,8 @@ use super::{
 };
 use crate::support::scenarios_di::documents;
 use crate::support::{
-    STATE, folder, peer, pretend, run, server, server_command, started_peer, started_server,
+    STATE, at_once, dead_port, folder, peer, pretend, run, server, server_command, started_peer,
+    started_server,
 };
 
 #[test]
@@ -63,7 +64,7 @@ fn a_place_where_no_cookie_can_be_kept_is_no_reason_not_to_take_part() {
     command.env(STATE, folder.path().join("file"));
     let mut peer = started_peer("peer", command);
     peer.expect("[PEER] Registered with cookie 1 for 7200 seconds\n");
-    peer.expect_error("Warning: the cookie can't be kept in ");
+    peer.expect_error("warning: the cookie can't be kept in ");
 }
 
 #[test]
@@ -287,7 +288,7 @@ fn a_peer_that_is_killed_is_active_until_its_time_runs_out() {
 #[test]
 fn without_a_registration_server_there_is_no_peer() {
     let folder = folder(&[]);
-    let (status, _, errors) = run("peer", command(super::dead_port(), folder.path(), &[]));
+    let (status, _, errors) = run("peer", command(dead_port(), folder.path(), &[]));
     assert_eq!(status.code(), Some(4), "{errors}");
     assert!(
         errors.starts_with("error: the index server can't be reached: cannot connect to "),
@@ -325,7 +326,7 @@ fn a_server_that_is_busy_is_a_clear_error() {
 
 #[test]
 fn what_a_server_says_is_checked() {
-    for (said, code) in [
+    let cases = [
         ("", 4),
         ("P2P-DI/1.0 200 OK\r\n\r\n", 6),
         ("P2P-DI/1.0 200 OK\r\nCookie: x\r\nTTL: 5\r\n\r\n", 6),
@@ -340,7 +341,8 @@ fn what_a_server_says_is_checked() {
             6,
         ),
         ("HTTP/1.1 200 OK\r\n\r\n", 6),
-    ] {
+    ];
+    at_once(cases, |(said, code)| {
         let rs = pretend(move |mut client| {
             client.head();
             client.send(said);
@@ -348,5 +350,5 @@ fn what_a_server_says_is_checked() {
         let folder = folder(&[]);
         let (status, _, errors) = run("peer", command(rs, folder.path(), &["list"]));
         assert_eq!(status.code(), Some(code), "{said:?}: {errors}");
-    }
+    });
 }

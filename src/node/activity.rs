@@ -1,10 +1,11 @@
-//! What this peer has uploaded and downloaded since it was started.
+//! What this peer has uploaded and downloaded since it was started: counted from events.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
+use crate::event::{Event, Reader, Step, Topic, Topics};
 use crate::wire::RfcNumber;
 
 /// How many of the last uploads are remembered.
@@ -41,23 +42,6 @@ pub struct LastUpload {
 }
 
 impl Activity {
-    /// Somebody has downloaded a document of `bytes` from us.
-    pub fn uploaded(&self, number: RfcNumber, to: SocketAddr, bytes: u64, at: SystemTime) {
-        let mut counts = self.lock();
-        counts.uploads += 1;
-        counts.uploaded_bytes += bytes;
-        counts.last_uploads.truncate(REMEMBERED - 1);
-        let last = LastUpload { number, to, at };
-        counts.last_uploads.push_front(last);
-    }
-
-    /// We have downloaded a document of `bytes`.
-    pub fn downloaded(&self, bytes: u64) {
-        let mut counts = self.lock();
-        counts.downloads += 1;
-        counts.downloaded_bytes += bytes;
-    }
-
     /// The counts as they are now.
     pub fn counts(&self) -> Counts {
         self.lock().clone()
@@ -65,5 +49,40 @@ impl Activity {
 
     fn lock(&self) -> MutexGuard<'_, Counts> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Reader for Activity {
+    fn wants(&self) -> Topics {
+        Topics::of(&[Topic::Life])
+    }
+
+    fn read(&self, event: &Event<'_>) {
+        match event {
+            Event::Upload {
+                link,
+                number,
+                step: Step::Done { bytes, .. },
+            } => {
+                let mut counts = self.lock();
+                counts.uploads += 1;
+                counts.uploaded_bytes += bytes;
+                counts.last_uploads.truncate(REMEMBERED - 1);
+                counts.last_uploads.push_front(LastUpload {
+                    number: *number,
+                    to: link.remote,
+                    at: SystemTime::now(),
+                });
+            }
+            Event::Download {
+                step: Step::Done { bytes, .. },
+                ..
+            } => {
+                let mut counts = self.lock();
+                counts.downloads += 1;
+                counts.downloaded_bytes += bytes;
+            }
+            _ => {}
+        }
     }
 }

@@ -1,0 +1,76 @@
+//! A file of the folder that is open: its title and its digest.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Seek};
+use std::path::Path;
+use std::time::SystemTime;
+
+use sha2::{Digest as _, Sha256};
+
+use super::scan::Stamp;
+use super::title::{TITLE_WINDOW, printed_title};
+use crate::wire::di::exchange::Digest;
+use crate::wire::{RfcNumber, Title};
+
+/// A file that is open for an upload. It stays what it was when it was opened, also where another
+/// takes its name meanwhile.
+#[derive(Debug)]
+pub struct Document {
+    /// Which RFC it is.
+    pub number: RfcNumber,
+    /// The open file, at its beginning.
+    pub file: File,
+    /// Its length in bytes.
+    pub length: u64,
+    /// When it was last modified.
+    pub modified: SystemTime,
+}
+
+impl Document {
+    pub(super) fn open(number: RfcNumber, path: &Path) -> io::Result<Self> {
+        let file = File::open(path)?;
+        let Stamp { length, modified } = Stamp::of(&file.metadata()?)?;
+        Ok(Self {
+            number,
+            file,
+            length,
+            modified,
+        })
+    }
+
+    /// How the file looked when it was opened.
+    pub(super) fn stamp(&self) -> Stamp {
+        Stamp {
+            length: self.length,
+            modified: self.modified,
+        }
+    }
+
+    /// The title that the file prints, else `RFC N`. It reads the first bytes only.
+    pub(super) fn printed_title(&self) -> io::Result<Title> {
+        let mut file = &self.file;
+        let mut head = Vec::with_capacity(TITLE_WINDOW);
+        let limit = u64::try_from(TITLE_WINDOW).unwrap_or(u64::MAX);
+        file.take(limit).read_to_end(&mut head)?;
+        file.rewind()?;
+        let printed = printed_title(self.number.get(), &head).and_then(|title| title.parse().ok());
+        Ok(printed.unwrap_or_else(|| Title::fallback(self.number)))
+    }
+
+    /// What the bytes hash to. It reads all of them.
+    pub(super) fn hash(&self) -> io::Result<Digest> {
+        let mut file = &self.file;
+        let mut hash = Sha256::new();
+        let mut reader = BufReader::with_capacity(256 * 1024, file.take(self.length));
+        loop {
+            let piece = reader.fill_buf()?;
+            if piece.is_empty() {
+                file.rewind()?;
+                return Ok(Digest::from(<[u8; 32]>::from(hash.finalize())));
+            }
+            hash.update(piece);
+            let count = piece.len();
+            reader.consume(count);
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! Looking at a folder: which of its files are RFCs, as their names say.
+//!
+//! It opens no file and keeps nothing.
+
+use std::collections::BTreeMap;
+use std::fs::{self, Metadata};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use crate::file_error::FileError;
+use crate::wire::RfcNumber;
+
+/// How a file looks: its length in bytes, and when it was modified. While both stay the same, the
+/// bytes are taken to be the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    /// The length in bytes.
+    pub length: u64,
+    /// When the file was last modified.
+    pub modified: SystemTime,
+}
+
+impl Stamp {
+    pub(super) fn of(found: &Metadata) -> io::Result<Self> {
+        Ok(Self {
+            length: found.len(),
+            modified: found.modified()?,
+        })
+    }
+}
+
+/// The file of an RFC.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// Where it is.
+    pub path: PathBuf,
+    /// How it looks.
+    pub stamp: Stamp,
+    /// Files with other names for the same number. They are not shared.
+    pub others: Vec<PathBuf>,
+}
+
+/// The RFCs of a folder, at its first level, by number. It costs a system call for each file.
+///
+/// Of several files for one number, the one with the usual name comes first, then the first by name.
+pub fn files(folder: &Path) -> Result<BTreeMap<RfcNumber, Found>, FileError> {
+    let mut named: BTreeMap<RfcNumber, Vec<PathBuf>> = BTreeMap::new();
+    for path in files_in(folder).map_err(FileError::of("read the folder", folder))? {
+        if let Some(number) = number_in(&path) {
+            named.entry(number).or_default().push(path);
+        }
+    }
+    let look = |(number, mut same): (RfcNumber, Vec<PathBuf>)| {
+        let usual = usual_path(folder, number);
+        same.sort_by_key(|path| (*path != usual, path.clone()));
+        let path = same.remove(0);
+        // A file that has gone since has no stamp.
+        let stamp = fs::metadata(&path).and_then(|found| Stamp::of(&found));
+        let found = Found {
+            path,
+            stamp: stamp.ok()?,
+            others: same,
+        };
+        Some((number, found))
+    };
+    Ok(named.into_iter().filter_map(look).collect())
+}
+
+/// Where the file of an RFC is, unless it has an unusual name.
+pub(super) fn usual_path(folder: &Path, number: RfcNumber) -> PathBuf {
+    folder.join(format!("rfc{number}.txt"))
+}
+
+/// The files of a folder, at its first level. A dangling link is no file.
+fn files_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let kind = entry.file_type()?;
+        if kind.is_file() || (kind.is_symlink() && entry.path().is_file()) {
+            files.push(entry.path());
+        }
+    }
+    Ok(files)
+}
+
+/// The number in the name of an RFC's file: `rfc791.txt`, also `RFC791.txt` and `rfc0791.txt`.
+/// Drafts, indexes and packed files (`rfc17a.txt`, `rfc-index.txt`, `rfc1.txt.gz`) have none.
+fn number_in(path: &Path) -> Option<RfcNumber> {
+    let name = path.file_name()?.to_str()?.to_ascii_lowercase();
+    name.strip_prefix("rfc")?.strip_suffix(".txt")?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::library::tests::folder;
+
+    #[test]
+    fn the_names_of_rfcs_are_told_from_the_others() {
+        let folder = folder(&[
+            ("rfc5.txt", ""),
+            ("RFC6.TXT", ""),
+            ("rfc0060.txt", ""),
+            ("rfc17a.txt", ""),
+            ("rfcxx00.txt", ""),
+            ("rfc-index.txt", ""),
+            ("bcp9.txt", ""),
+            ("rfc1.txt.gz", ""),
+            ("rfc1.html", ""),
+            ("rfc_2.txt", ""),
+            ("rfc+3.txt", ""),
+            ("rfc.txt", ""),
+            ("rfc0.txt", ""),
+            ("rfc4294967296.txt", ""),
+            (".rfc7.txt", ""),
+        ]);
+        fs::create_dir(folder.path().join("rfc8.txt")).unwrap();
+        fs::create_dir(folder.path().join("below")).unwrap();
+        fs::write(folder.path().join("below/rfc9.txt"), "").unwrap();
+        let found = files(folder.path()).unwrap();
+        let numbers: Vec<_> = found.keys().map(|number| number.get()).collect();
+        assert_eq!(numbers, [5, 6, 60]);
+    }
+
+    #[test]
+    fn the_usual_name_comes_first_and_then_the_first_by_name() {
+        let folder = folder(&[
+            ("RFC5.txt", ""),
+            ("rfc5.txt", ""),
+            ("rfc06.txt", ""),
+            ("RFC6.txt", ""),
+            ("rfc006.txt", ""),
+        ]);
+        let name = |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().to_owned();
+        let found = files(folder.path()).unwrap().into_values();
+        let found: Vec<_> = found
+            .map(|found| (name(&found.path), found.others.iter().map(name).collect()))
+            .collect();
+        let expected: [(_, Vec<_>); 2] = [
+            ("rfc5.txt", vec!["RFC5.txt"]),
+            ("RFC6.txt", vec!["rfc006.txt", "rfc06.txt"]),
+        ];
+        let expected = expected.map(|(path, others)| {
+            (
+                path.to_owned(),
+                others.into_iter().map(str::to_owned).collect::<Vec<_>>(),
+            )
+        });
+        assert_eq!(found, expected);
+    }
+}

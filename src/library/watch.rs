@@ -1,0 +1,233 @@
+//! What changes in the folder while it is shared.
+//!
+//! It knows no thread and no clock: whoever calls [`Library::look`] decides how often.
+
+use std::collections::BTreeMap;
+use std::mem;
+
+use super::scan::{self, Found};
+use super::{Library, Rfc, State};
+use crate::file_error::FileError;
+use crate::wire::RfcNumber;
+
+/// What a look at the folder has found.
+#[derive(Debug, Default)]
+pub struct Changes {
+    /// RFCs that are shared from now on, or under another title than before.
+    pub settled: Vec<Rfc>,
+    /// RFCs that are no longer shared, because their files are gone.
+    pub gone: Vec<RfcNumber>,
+    /// Why the folder could not be read: then all its files count as gone.
+    pub error: Option<FileError>,
+}
+
+impl Library {
+    /// Looks at the folder once. A file that is new or changed is shared when two looks in a row see
+    /// the same: until then it may still be being copied. A copy that pauses for longer is shared by
+    /// its first half, and again when the rest brings another title.
+    ///
+    /// It costs a system call for each file, and a read of those that have settled.
+    pub fn look(&self) -> Changes {
+        let (files, error) = match scan::files(&self.folder) {
+            Ok(files) => (files, None),
+            Err(error) => (BTreeMap::new(), Some(error)),
+        };
+        Changes {
+            error,
+            ..self.take_in(files)
+        }
+    }
+
+    /// Takes in what a look has found.
+    pub(super) fn take_in(&self, files: BTreeMap<RfcNumber, Found>) -> Changes {
+        let (unread, gone) = self.lock().take_in(files);
+        let settled = unread
+            .into_iter()
+            .filter_map(|(number, found)| self.share(number, &found.path, found.stamp));
+        Changes {
+            settled: settled.collect(),
+            gone,
+            error: None,
+        }
+    }
+}
+
+impl State {
+    /// Returns the files that are offered, look as they did last time, and have a title that was not
+    /// read yet; and what is no longer shared.
+    fn take_in(
+        &mut self,
+        files: BTreeMap<RfcNumber, Found>,
+    ) -> (Vec<(RfcNumber, Found)>, Vec<RfcNumber>) {
+        let before = mem::replace(&mut self.files, files);
+        let mut gone = Vec::new();
+        for number in before.keys().filter(|n| !self.files.contains_key(n)) {
+            let entry = self.entries.remove(number);
+            gone.extend(entry.filter(|e| e.is_shared).map(|_| *number));
+        }
+        let is_unread = |number, found: &Found| {
+            let is_same = |before: &Found| before.stamp == found.stamp;
+            before.get(&number).is_some_and(is_same)
+                && self.is_offered(number)
+                && !self.is_read(number, found.stamp)
+        };
+        let files = self.files.iter().map(|(&number, found)| (number, found));
+        let unread = files.filter(|&(number, found)| is_unread(number, found));
+        let unread = unread.map(|(number, found)| (number, found.clone()));
+        (unread.collect(), gone)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::event::Events;
+    use crate::library::tests::{folder, number, open, rfc7, write_at};
+
+    /// The numbers and titles that a look has settled.
+    fn settled(library: &Library) -> Vec<(u32, String)> {
+        let Changes {
+            settled,
+            gone,
+            error,
+        } = library.look();
+        assert!(gone.is_empty() && error.is_none(), "{gone:?} {error:?}");
+        let settled = settled.into_iter();
+        settled
+            .map(|rfc| (rfc.number.get(), rfc.title.to_string()))
+            .collect()
+    }
+
+    fn one(title: &str) -> Vec<(u32, String)> {
+        vec![(7, title.to_owned())]
+    }
+
+    #[test]
+    fn what_was_there_at_the_start_is_no_news() {
+        let folder = folder(&[("rfc7.txt", "")]);
+        let library = open(&folder);
+        assert_eq!([settled(&library), settled(&library)], [[], []]);
+    }
+
+    #[test]
+    fn a_file_is_shared_when_two_looks_see_the_same() {
+        let folder = folder(&[]);
+        let library = open(&folder);
+        write_at(&folder, "rfc7.txt", "Netw", 5);
+        assert_eq!(settled(&library), []);
+        write_at(&folder, "rfc7.txt", &rfc7("A Title"), 6);
+        assert_eq!(settled(&library), [], "it is still being copied");
+        assert!(library.shared().is_empty());
+        assert_eq!(settled(&library), one("A Title"));
+        assert_eq!(library.shared().len(), 1);
+        assert_eq!(settled(&library), []);
+    }
+
+    #[test]
+    fn a_changed_file_is_news_where_its_title_is_another() {
+        let folder = folder(&[]);
+        write_at(&folder, "rfc7.txt", "no title", 5);
+        let library = open(&folder);
+        write_at(&folder, "rfc7.txt", "no title either", 6);
+        assert_eq!([settled(&library), settled(&library)], [[], []]);
+        write_at(&folder, "rfc7.txt", &rfc7("A Title"), 7);
+        assert_eq!(
+            [settled(&library), settled(&library)],
+            [vec![], one("A Title")]
+        );
+    }
+
+    #[test]
+    fn a_title_that_is_given_stays_until_the_file_prints_another() {
+        let folder = folder(&[]);
+        let library = open(&folder);
+        library.offer(number(7), Some("Given".parse().unwrap()));
+        // The file comes later, and is changed.
+        for seconds in [5, 6] {
+            write_at(&folder, "rfc7.txt", &rfc7("Printed"), seconds);
+            assert_eq!([settled(&library), settled(&library)], [[], []]);
+            assert_eq!(library.title(number(7)).unwrap().as_str(), "Given");
+        }
+        write_at(&folder, "rfc7.txt", &rfc7("Corrected"), 7);
+        assert_eq!(
+            [settled(&library), settled(&library)],
+            [vec![], one("Corrected")]
+        );
+    }
+
+    #[test]
+    fn what_was_added_without_file_and_title_gets_the_title_of_its_file() {
+        let folder = folder(&[]);
+        let library = open(&folder);
+        library.offer(number(7), None);
+        write_at(&folder, "rfc7.txt", &rfc7("Printed"), 5);
+        assert_eq!(
+            [settled(&library), settled(&library)],
+            [vec![], one("Printed")]
+        );
+    }
+
+    #[test]
+    fn what_goes_is_shared_no_longer_and_may_come_back() {
+        let folder = folder(&[("rfc7.txt", "")]);
+        let library = open(&folder);
+        library.offer(number(7), Some("Given".parse().unwrap()));
+        library.offer(number(8), None);
+        fs::remove_file(folder.path().join("rfc7.txt")).unwrap();
+        let Changes {
+            settled: new, gone, ..
+        } = library.look();
+        assert_eq!((new.len(), gone), (0, vec![number(7)]));
+        assert_eq!(library.shared().len(), 1, "RFC 8 never had a file");
+        write_at(&folder, "RFC0007.txt", &rfc7("Printed"), 5);
+        assert_eq!(
+            [settled(&library), settled(&library)],
+            [vec![], one("Printed")]
+        );
+        assert!(library.path_of(number(7)).is_some());
+    }
+
+    #[test]
+    fn a_file_that_goes_before_it_is_shared_is_no_news() {
+        let folder = folder(&[]);
+        let library = open(&folder);
+        write_at(&folder, "rfc7.txt", "", 5);
+        assert_eq!(settled(&library), []);
+        fs::remove_file(folder.path().join("rfc7.txt")).unwrap();
+        assert_eq!(settled(&library), []);
+        write_at(&folder, "rfc7.txt", "", 5);
+        assert_eq!(
+            [settled(&library), settled(&library)],
+            [vec![], one("RFC 7")]
+        );
+    }
+
+    #[test]
+    fn what_is_not_offered_is_no_news() {
+        let folder = folder(&[("rfc1.txt", "")]);
+        let library = Library::open(folder.path(), Some(&[number(1)]), Events::default()).unwrap();
+        write_at(&folder, "rfc7.txt", "", 5);
+        assert_eq!([settled(&library), settled(&library)], [[], []]);
+        fs::remove_file(folder.path().join("rfc7.txt")).unwrap();
+        assert_eq!(settled(&library), []);
+    }
+
+    #[test]
+    fn a_folder_that_goes_takes_its_files_with_it() {
+        let folder = folder(&[("rfc7.txt", "")]);
+        let library = open(&folder);
+        fs::remove_dir_all(folder.path()).unwrap();
+        let Changes { gone, error, .. } = library.look();
+        assert_eq!(gone, [number(7)]);
+        let error = error.unwrap().to_string();
+        assert!(error.starts_with("cannot read the folder "), "{error}");
+        fs::create_dir(folder.path()).unwrap();
+        write_at(&folder, "rfc7.txt", "", 5);
+        assert_eq!(
+            [settled(&library), settled(&library)],
+            [vec![], one("RFC 7")]
+        );
+    }
+}

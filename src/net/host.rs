@@ -1,0 +1,68 @@
+//! What this machine says of itself, and what the system's resolver says of others.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use crate::wire::Endpoint;
+
+/// The system's name and kernel release, as the `OS` header gives them: `Linux 6.1.0`.
+pub fn operating_system() -> String {
+    let system = rustix::system::uname();
+    let (name, release) = (system.sysname(), system.release());
+    format!("{} {}", name.to_string_lossy(), release.to_string_lossy())
+}
+
+/// The addresses of a host, within `time`.
+///
+/// # Errors
+/// Those of the resolver; [`io::ErrorKind::TimedOut`] where it takes longer.
+pub fn resolve(endpoint: &Endpoint, time: Duration) -> io::Result<Vec<SocketAddr>> {
+    let (host, port) = (endpoint.host.as_str().to_owned(), endpoint.port.get());
+    if let Ok(address) = host.parse::<IpAddr>() {
+        return Ok(vec![SocketAddr::new(address, port)]);
+    }
+    // The system's resolver has no deadline, so it works in a thread that can be left alone.
+    let (send, receive) = mpsc::channel();
+    thread::Builder::new()
+        .name(format!("resolve {host}"))
+        .spawn(move || {
+            // Nobody listens any more where it took too long.
+            let _ = send.send((host.as_str(), port).to_socket_addrs().map(Vec::from_iter));
+        })?;
+    receive
+        .recv_timeout(time)
+        .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
+}
+
+/// The addresses under which others may reach this machine: those of all interfaces, without the
+/// ones that are only good on one link.
+pub fn own_addresses() -> io::Result<Vec<IpAddr>> {
+    let is_link_local = |address: &IpAddr| match address {
+        IpAddr::V4(address) => address.is_link_local(),
+        IpAddr::V6(address) => address.is_unicast_link_local(),
+    };
+    let interfaces = if_addrs::get_if_addrs()?;
+    let mut addresses: Vec<_> = interfaces.into_iter().map(|i| i.addr.ip()).collect();
+    addresses.retain(|address| !is_link_local(address));
+    // Those that other machines can use come first, and IPv4 before IPv6.
+    addresses.sort_by_key(|address| (address.is_loopback(), *address));
+    addresses.dedup();
+    Ok(addresses)
+}
+
+/// The local address from which this machine would connect to `remote`. Nothing is sent.
+///
+/// # Errors
+/// Those of the system where there is no way to `remote`.
+pub fn local_address_towards(remote: SocketAddr) -> io::Result<IpAddr> {
+    let any = match remote {
+        SocketAddr::V4(_) => IpAddr::from(Ipv4Addr::UNSPECIFIED),
+        SocketAddr::V6(_) => IpAddr::from(Ipv6Addr::UNSPECIFIED),
+    };
+    let socket = UdpSocket::bind((any, 0))?;
+    socket.connect(remote)?;
+    Ok(socket.local_addr()?.ip().to_canonical())
+}

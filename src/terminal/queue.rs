@@ -1,0 +1,252 @@
+//! A stream that is written by a thread of its own, so that a terminal that is stopped, a pipe that
+//! nobody reads or a slow disk holds up nobody. When too much waits, more is left out and counted.
+
+use std::io::{self, Write};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use indicatif::MultiProgress;
+
+/// How much may wait to be written, in bytes, before more is left out. A text that is larger itself
+/// is not left out for that.
+pub(crate) const MOST_WAITING: usize = 16 * 1024 * 1024;
+
+/// A stream, and what waits to be written to it. Clones are handles to the same one.
+#[derive(Clone)]
+pub struct Queue {
+    shared: Arc<Shared>,
+    /// What is drawn on the same terminal, and makes way for text.
+    bars: Option<MultiProgress>,
+}
+
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    waiting: String,
+    /// Whether the thread writes what waited before.
+    is_busy: bool,
+    /// Whether the stream takes nothing any more: its reader is gone, or its disk is full.
+    is_broken: bool,
+    /// How many texts were left out since the last one that was not.
+    left_out: u64,
+}
+
+impl std::fmt::Debug for Queue {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Queue").finish_non_exhaustive()
+    }
+}
+
+impl Queue {
+    /// Writes to `out` from now on. The first error is the last: `failed` is told of it, and what
+    /// is pushed after it is thrown away. Without a thread for it the queue is broken at once.
+    pub fn start(
+        out: impl Write + Send + 'static,
+        failed: impl FnOnce(&io::Error) + Send + 'static,
+    ) -> Self {
+        let shared = Arc::new(Shared::default());
+        let writing = Arc::clone(&shared);
+        let thread = thread::Builder::new().name("output".to_owned());
+        let started = thread.spawn(move || failed(&writing.write_to(out)));
+        shared.lock().is_broken = started.is_err();
+        Self { shared, bars: None }
+    }
+
+    /// The same queue, with bars that make way for what is pushed here.
+    pub(super) fn below(&self, bars: MultiProgress) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            bars: Some(bars),
+        }
+    }
+
+    /// Puts a text, in parts, behind what waits already. Says whether there was room for it.
+    pub fn push(&self, parts: &[&str]) -> bool {
+        match &self.bars {
+            Some(bars) => bars.suspend(|| self.shared.push(parts)),
+            None => self.shared.push(parts),
+        }
+    }
+
+    /// Waits until all is written, at most `time`. What can't be written in time is lost: nobody
+    /// reads it.
+    pub fn finish(&self, time: Duration) {
+        let at_work = |state: &mut State| state.is_busy || !state.waiting.is_empty();
+        let (shared, state) = (&self.shared, self.shared.lock());
+        let _ = shared.changed.wait_timeout_while(state, time, at_work);
+    }
+
+    /// Whether the stream takes nothing any more.
+    pub fn is_broken(&self) -> bool {
+        self.shared.lock().is_broken
+    }
+}
+
+/// For the log, which knows no other streams. It never fails.
+impl Write for Queue {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.push(&[&String::from_utf8_lossy(bytes)]);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Shared {
+    fn push(&self, parts: &[&str]) -> bool {
+        let mut state = self.lock();
+        if state.is_broken || state.waiting.len() > MOST_WAITING {
+            state.left_out += 1;
+            return false;
+        }
+        let left_out = std::mem::take(&mut state.left_out);
+        if left_out > 0 {
+            let line = format!("... {left_out} printouts left out: they were not read in time\n");
+            state.waiting.push_str(&line);
+        }
+        state.waiting.extend(parts.iter().copied());
+        drop(state);
+        self.changed.notify_all();
+        true
+    }
+
+    /// The life of the thread, up to an error. Each write takes all that waits, so that many small
+    /// texts cost few writes.
+    fn write_to(&self, mut out: impl Write) -> io::Error {
+        loop {
+            let idle = |state: &mut State| state.waiting.is_empty();
+            let waited = self.changed.wait_while(self.lock(), idle);
+            let mut state = waited.unwrap_or_else(PoisonError::into_inner);
+            state.is_busy = true;
+            let text = std::mem::take(&mut state.waiting);
+            drop(state);
+            let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+            let mut state = self.lock();
+            state.is_busy = false;
+            state.is_broken = written.is_err();
+            if state.is_broken {
+                state.waiting = String::new();
+            }
+            drop(state);
+            self.changed.notify_all();
+            if let Err(error) = written {
+                return error;
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod testing {
+    use std::io::{self, Write};
+    use std::sync::mpsc::Receiver;
+    use std::sync::{Arc, Mutex};
+
+    /// A stream that a test can read.
+    #[derive(Clone, Default)]
+    pub(crate) struct Paper(Arc<Mutex<Vec<u8>>>);
+
+    impl Paper {
+        /// What is written on it.
+        pub(crate) fn text(&self) -> String {
+            String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+        }
+    }
+
+    impl Write for Paper {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// A terminal that was stopped: writing to it waits until the test lets it go on.
+    pub(crate) struct Stopped(pub(crate) Receiver<()>, pub(crate) Paper);
+
+    impl Write for Stopped {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let _ = self.0.recv();
+            self.1.write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::sync::mpsc;
+
+    use super::testing::{Paper, Stopped};
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(20);
+
+    #[test]
+    fn a_stopped_terminal_holds_up_nobody_and_costs_texts() {
+        let (go_on, stopped) = mpsc::channel();
+        let paper = Paper::default();
+        let queue = Queue::start(Stopped(stopped, paper.clone()), |_| {});
+        let megabyte = "x".repeat(1024 * 1024);
+        let taken = (0..40).filter(|_| queue.push(&[&megabyte, "\n"])).count();
+        assert!(taken < 40);
+        queue.finish(Duration::ZERO);
+        drop(go_on);
+        queue.finish(PATIENCE);
+        assert!(queue.push(&["after", "wards\n"]));
+        queue.finish(PATIENCE);
+        let text = paper.text();
+        assert!(text.len() <= 2 * MOST_WAITING, "{}", text.len());
+        let rest = text.trim_start_matches(['x', '\n']);
+        let expected = format!(
+            "... {} printouts left out: they were not read in time\nafterwards\n",
+            40 - taken
+        );
+        assert_eq!(rest, expected);
+    }
+
+    #[test]
+    fn a_text_of_any_length_is_whole_where_it_is_read() {
+        let paper = Paper::default();
+        let queue = Queue::start(paper.clone(), |_| {});
+        let long = "x".repeat(2 * MOST_WAITING);
+        assert!(queue.push(&[&long]));
+        queue.finish(PATIENCE);
+        assert_eq!(paper.text().len(), long.len());
+    }
+
+    #[test]
+    fn a_full_disk_is_told_once_and_takes_nothing_more() {
+        let Ok(full) = File::options().write(true).open("/dev/full") else {
+            return;
+        };
+        let (failed, failures) = mpsc::channel();
+        let queue = Queue::start(full, move |error| {
+            let _ = failed.send(error.kind());
+        });
+        assert!(queue.push(&["one\n"]));
+        queue.finish(PATIENCE);
+        assert!(queue.is_broken() && !queue.push(&["two\n"]));
+        queue.finish(PATIENCE);
+        let failures: Vec<_> = failures.iter().collect();
+        assert_eq!(failures, [io::ErrorKind::StorageFull]);
+    }
+}

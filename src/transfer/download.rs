@@ -1,0 +1,368 @@
+//! Downloading: a document from another peer into a file.
+
+use std::fmt::Display;
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
+
+use sha2::{Digest as _, Sha256};
+
+use crate::event::{Event, Events, Role, Step, Topic};
+use crate::file_error::FileError;
+use crate::library::Incoming;
+use crate::net::{ConnectError, Connection, Dialects, Sockets, connect};
+use crate::wire::di::Origin;
+use crate::wire::di::exchange::Digest;
+use crate::wire::p2p::Codec;
+use crate::wire::p2p::client::Delivery;
+use crate::wire::{Endpoint, Fault, Protocol, ReadError, RfcNumber, Status};
+
+/// How long connecting to a holder may take.
+const CONNECT_TIME: Duration = Duration::from_secs(10);
+/// How long a holder may take to answer, and how long it may pause in the file.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// The longest file that is taken, in bytes: no holder can fill the disk with one answer.
+const MAX_LENGTH: u64 = 1024 * 1024 * 1024;
+/// How much of a file is read at once.
+const PIECE: usize = 256 * 1024;
+
+/// Gets documents from other peers.
+#[derive(Debug)]
+pub struct Downloader {
+    /// The connections to holders. Closing them cuts the downloads off.
+    pub sockets: Sockets,
+    /// Those who want to know what happens.
+    pub events: Events,
+    /// The `OS` header of our requests.
+    pub os: Arc<str>,
+    /// The protocol of our requests,
+    pub protocol: Protocol,
+    /// and the dialects of others.
+    pub dialects: Dialects,
+}
+
+/// A document that was downloaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fetched {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its length.
+    pub bytes: u64,
+}
+
+/// Why a document was not downloaded. The file that was there before, if any, is untouched.
+#[derive(Debug, thiserror::Error)]
+pub enum DownloadError {
+    /// What the holder has sent can't be used. Another one may deliver.
+    #[error(transparent)]
+    Answer(#[from] ReadError),
+    /// The holder does not deliver for another reason. Another one may.
+    #[error("{why}")]
+    Holder {
+        /// Whose fault it is.
+        fault: Fault,
+        /// What happened.
+        why: String,
+    },
+    /// Our own folder is at fault: another holder would not help.
+    #[error(transparent)]
+    Folder(#[from] FileError),
+    /// The program is about to end.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl From<ConnectError> for DownloadError {
+    fn from(error: ConnectError) -> Self {
+        Self::holder(Fault::Unreachable, error)
+    }
+}
+
+impl DownloadError {
+    fn holder(fault: Fault, why: impl Display) -> Self {
+        let why = why.to_string();
+        Self::Holder { fault, why }
+    }
+
+    fn refused(code: u16) -> Self {
+        let passing = [Status::NotFound.code(), Status::ServiceUnavailable.code()];
+        let fault = if passing.contains(&code) {
+            Fault::Unreachable
+        } else {
+            Fault::Protocol
+        };
+        Self::holder(fault, format_args!("it answers with code {code}"))
+    }
+
+    fn too_long() -> Self {
+        let most = MAX_LENGTH / 1024 / 1024;
+        let why = format_args!("the file is longer than {most} MiB");
+        Self::holder(Fault::WrongBytes, why)
+    }
+
+    fn may_speak_otherwise(&self) -> bool {
+        matches!(self, Self::Answer(error) if error.may_speak_otherwise())
+    }
+
+    /// Whose fault it is.
+    pub fn fault(&self) -> Fault {
+        match self {
+            // An answer without a whole head is none of this protocol.
+            Self::Answer(ReadError::CutOff) => Fault::Protocol,
+            Self::Answer(error) => error.fault(),
+            Self::Holder { fault, .. } => *fault,
+            Self::Folder(_) | Self::Interrupted => Fault::Unreachable,
+        }
+    }
+}
+
+/// How many downloads were begun in this program: the number of each is one of its own.
+static STARTED: AtomicU64 = AtomicU64::new(1);
+
+/// One download, whose steps are told.
+#[derive(Clone, Copy)]
+struct Course<'a> {
+    events: &'a Events,
+    id: u64,
+    number: RfcNumber,
+    holder: &'a Endpoint,
+    /// How long the holder may take to answer, and how long it may pause in the file.
+    patience: Duration,
+}
+
+impl Course<'_> {
+    fn tell<'a>(&'a self, topic: Topic, step: impl FnOnce() -> Step<'a>) {
+        self.events.tell(topic, || Event::Download {
+            id: self.id,
+            number: self.number,
+            holder: self.holder,
+            step: step(),
+        });
+    }
+}
+
+impl Downloader {
+    /// Gets one document from one holder into the file that `begin` opens once the holder begins
+    /// to deliver.
+    pub fn download(
+        &self,
+        number: RfcNumber,
+        holder: &Endpoint,
+        begin: impl FnOnce() -> Result<Incoming, FileError>,
+    ) -> Result<Fetched, DownloadError> {
+        self.download_within(PATIENCE, number, holder, begin)
+    }
+
+    fn download_within(
+        &self,
+        patience: Duration,
+        number: RfcNumber,
+        holder: &Endpoint,
+        begin: impl FnOnce() -> Result<Incoming, FileError>,
+    ) -> Result<Fetched, DownloadError> {
+        let course = Course {
+            events: &self.events,
+            id: STARTED.fetch_add(1, Ordering::Relaxed),
+            number,
+            holder,
+            patience,
+        };
+        course.tell(Topic::Life, || Step::Connecting);
+        let ended = self.follow(course, begin).map_err(|error| match error {
+            DownloadError::Folder(_) => error,
+            // It was us who closed the connection.
+            _ if self.sockets.is_closing() => DownloadError::Interrupted,
+            _ => error,
+        });
+        course.tell(Topic::Life, || match &ended {
+            Ok(Fetched { path, bytes }) => Step::Done {
+                bytes: *bytes,
+                path: Some(path),
+            },
+            Err(DownloadError::Folder(_) | DownloadError::Interrupted) => Step::GivenUp,
+            Err(error) => Step::Failed {
+                why: error.to_string().into(),
+            },
+        });
+        ended
+    }
+
+    fn follow(
+        &self,
+        course: Course<'_>,
+        begin: impl FnOnce() -> Result<Incoming, FileError>,
+    ) -> Result<Fetched, DownloadError> {
+        let Self {
+            dialects, protocol, ..
+        } = self;
+        let may_speak_otherwise = DownloadError::may_speak_otherwise;
+        let (mut connection, mut delivery) =
+            dialects.try_each(course.holder, may_speak_otherwise, |dialect| {
+                self.ask(Codec::new(*protocol, dialect), course)
+            })?;
+        let length = delivery.length;
+        if length.is_some_and(|length| length > MAX_LENGTH) {
+            return Err(DownloadError::too_long());
+        }
+        let mut incoming = begin()?;
+        course.tell(Topic::Life, || Step::Began { length });
+        let bytes = receive(&mut connection, &mut delivery, &mut incoming, course)?;
+        let path = incoming.keep(delivery.last_modified)?;
+        Ok(Fetched { path, bytes })
+    }
+
+    /// Asks a holder for a document, whose bytes come next.
+    fn ask(
+        &self,
+        codec: Codec,
+        course: Course<'_>,
+    ) -> Result<(Connection, Delivery), DownloadError> {
+        let mut connection = connect(&self.sockets, course.holder, CONNECT_TIME)?;
+        let origin = Origin {
+            date: SystemTime::now(),
+            os: &self.os,
+        };
+        let request = codec.get(course.number, course.holder, origin);
+        let link = connection.link(Role::Download);
+        self.events.sent(link, &request);
+        connection.write_all(&request).map_err(ReadError::Io)?;
+        let answered = codec.read_delivery(&mut connection, course.patience)?;
+        self.events.received(link, &answered.bytes);
+        let delivery = answered.answer?.map_err(DownloadError::refused)?;
+        Ok((connection, delivery))
+    }
+}
+
+/// Takes all bytes of a document, and returns how many they are. They are those that were announced.
+fn receive(
+    connection: &mut Connection,
+    delivery: &mut Delivery,
+    incoming: &mut Incoming,
+    course: Course<'_>,
+) -> Result<u64, DownloadError> {
+    // Where no digest is announced, none need be paid for.
+    let mut hash = delivery.digest.map(|announced| (announced, Sha256::new()));
+    let mut buffer = vec![0; PIECE];
+    let mut bytes = 0;
+    loop {
+        let read = delivery.read(connection, &mut buffer, course.patience)?;
+        if read == 0 {
+            break;
+        }
+        let piece = buffer.get(..read).unwrap_or_default();
+        if let Some((_, hash)) = &mut hash {
+            hash.update(piece);
+        }
+        incoming.write(piece)?;
+        let read = u64::try_from(read).unwrap_or_default();
+        course.tell(Topic::Progress, || Step::Moved(read));
+        bytes += read;
+        if bytes > MAX_LENGTH {
+            return Err(DownloadError::too_long());
+        }
+    }
+    if let Some((announced, hash)) = hash {
+        let got = Digest::from(<[u8; 32]>::from(hash.finalize()));
+        if got != announced {
+            let why =
+                format_args!("its bytes have the SHA-256 {got}, and it announced {announced}");
+            return Err(DownloadError::holder(Fault::WrongBytes, why));
+        }
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::library::Library;
+    use crate::wire::Port;
+    use std::net::{IpAddr, TcpListener};
+
+    /// Asks a holder that sends `answer` and then nothing more, and does not close.
+    fn ask_silent(answer: &'static str) -> DownloadError {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = Port::new(listener.local_addr().unwrap().port()).unwrap();
+        let (done, wait) = std::sync::mpsc::channel::<()>();
+        let holder = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.write_all(answer.as_bytes()).unwrap();
+            let _ = wait.recv();
+        });
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("rfc7.txt"), "old").unwrap();
+        let library = Library::open(folder.path(), None, Events::default()).unwrap();
+        let downloader = Downloader {
+            sockets: Sockets::default(),
+            events: Events::default(),
+            os: "Test".into(),
+            protocol: Protocol::Ci,
+            dialects: Dialects::default(),
+        };
+        let endpoint = Endpoint {
+            host: IpAddr::from([127, 0, 0, 1]).into(),
+            port,
+        };
+        let number = "7".parse().unwrap();
+        let begin = || library.receive(number, true);
+        let patience = Duration::from_millis(100);
+        let error = downloader
+            .download_within(patience, number, &endpoint, begin)
+            .unwrap_err();
+        drop(done);
+        holder.join().unwrap();
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        assert_eq!(
+            std::fs::read_to_string(folder.path().join("rfc7.txt")).unwrap(),
+            "old"
+        );
+        error
+    }
+
+    #[test]
+    fn a_holder_that_falls_silent_is_given_up() {
+        for (answer, has_begun) in [
+            ("", false),
+            ("P2P-CI/1.0 200 OK\r\n", true),
+            ("P2P-CI/1.0 200 OK\r\nContent-Length: 5\r\n", true),
+        ] {
+            let error = ask_silent(answer);
+            assert!(
+                matches!(error, DownloadError::Answer(ReadError::TimedOut { began, .. }) if began == has_begun),
+                "{answer:?}: {error}"
+            );
+            assert_eq!(error.fault(), Fault::Unreachable);
+        }
+        for (answer, bytes) in [
+            ("P2P-CI/1.0 200 OK\r\nContent-Length: 5\r\n\r\nha", 2),
+            ("P2P-CI/1.0 200 OK\r\n\r\nno length", 9),
+        ] {
+            let error = ask_silent(answer);
+            assert!(
+                matches!(error, DownloadError::Answer(ReadError::Lost { got, .. }) if got == bytes),
+                "{answer:?}: {error}"
+            );
+            assert_eq!(error.fault(), Fault::WrongBytes);
+        }
+    }
+
+    #[test]
+    fn each_failure_has_its_fault() {
+        for (code, fault) in [
+            (404, Fault::Unreachable),
+            (503, Fault::Unreachable),
+            (400, Fault::Protocol),
+            (403, Fault::Protocol),
+            (505, Fault::Protocol),
+        ] {
+            let error = DownloadError::refused(code);
+            assert_eq!(error.fault(), fault, "{error}");
+            assert_eq!(error.to_string(), format!("it answers with code {code}"));
+        }
+        let cut_off = DownloadError::from(ReadError::CutOff);
+        assert_eq!(cut_off.fault(), Fault::Protocol);
+        assert_eq!(DownloadError::too_long().fault(), Fault::WrongBytes);
+    }
+}

@@ -1,0 +1,196 @@
+//! The upload server: answers others with a file of the library, and with what this peer knows.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tracing::debug;
+
+use crate::event::{Event, Events, Level, Role, Step, Topic};
+use crate::file_error::FileError;
+use crate::library::{Document, Library, Rfc};
+use crate::net::{Connection, Listener, Pace, Sockets};
+use crate::wire::di::Origin;
+use crate::wire::di::exchange::Timed;
+use crate::wire::p2p::server::{Conversation, Offer, Received};
+use crate::wire::p2p::{Codec, Wanted};
+use crate::wire::{Endpoint, Reject, RfcNumber, Status};
+
+/// How long a request may take to begin, and then to be whole: another peer connects to ask at once.
+const REQUEST_TIME: Duration = Duration::from_secs(30);
+
+/// What answers other peers.
+#[derive(Debug)]
+pub struct Uploads<K> {
+    /// What is served.
+    pub library: Arc<Library>,
+    /// Where this peer is reached.
+    pub me: Endpoint,
+    /// What is told to those who ask for the index: what this peer shares, and what it knows of
+    /// others.
+    pub known: K,
+    /// How fast all uploads together may be.
+    pub pace: Option<Pace>,
+    /// The connections of those who download.
+    pub sockets: Sockets,
+    /// Those who want to know what happens.
+    pub events: Events,
+    /// The `OS` header of our responses.
+    pub os: Arc<str>,
+}
+
+impl<K: Fn() -> Vec<Timed> + Send + Sync + 'static> Uploads<K> {
+    /// Answers whoever connects, until the sockets are closed.
+    pub fn serve(self, listener: Listener) {
+        let (sockets, events) = (self.sockets.clone(), self.events.clone());
+        let codec = Conversation::default().codec();
+        let no_room = codec.refusal(Status::ServiceUnavailable, self.origin());
+        let answer = move |connection| self.answer(connection);
+        if let Err(error) = listener.serve(Role::Upload, &sockets, no_room, &events, answer) {
+            let what = format_args!("uploads have ended: {error}");
+            events.notice(Level::Warning, what);
+        }
+    }
+
+    /// Answers what comes on a connection, and ends it.
+    fn answer(&self, mut connection: Connection) {
+        let link = connection.link(Role::Upload);
+        let mut conversation = Conversation::default();
+        loop {
+            let received = match conversation.next(&mut connection, REQUEST_TIME) {
+                Ok(Some(received)) => received,
+                Ok(None) => return,
+                Err(error) => {
+                    let Some(reject) = error.reject() else {
+                        return debug!(from = %link.remote, %error, "the connection was lost");
+                    };
+                    self.reject(&mut connection, conversation.codec(), reject);
+                    return connection.finish();
+                }
+            };
+            self.sockets.heard(connection.id());
+            let Received {
+                bytes,
+                wanted,
+                codec,
+            } = received;
+            self.events.received(link, &bytes);
+            let has_document = match wanted {
+                Ok(Wanted::Document(number)) => self.deliver(&mut connection, codec, number),
+                Ok(Wanted::Index) => {
+                    let index = codec.index(&(self.known)(), &self.me, self.origin());
+                    self.respond(&mut connection, &index);
+                    Ok(false)
+                }
+                Err(reject) => {
+                    self.reject(&mut connection, codec, reject);
+                    Ok(false)
+                }
+            };
+            match has_document {
+                Err(error) => {
+                    return debug!(from = %link.remote, %error, "the document was not sent");
+                }
+                Ok(_) if codec.stays_open() => {}
+                Ok(true) => return connection.end(),
+                Ok(false) => return connection.finish(),
+            }
+        }
+    }
+
+    /// Answers with a document, or that it can't be had, and returns whether it was sent. An error
+    /// leaves the answer incomplete.
+    fn deliver(
+        &self,
+        connection: &mut Connection,
+        codec: Codec,
+        number: RfcNumber,
+    ) -> io::Result<bool> {
+        let opened = self.open(codec, number).unwrap_or_else(|error| {
+            self.events.notice(Level::Warning, error);
+            None
+        });
+        let Some((document, head)) = opened else {
+            let refusal = codec.refusal(Status::NotFound, self.origin());
+            self.respond(connection, &refusal);
+            return Ok(false);
+        };
+        self.respond(connection, &head);
+        let link = connection.link(Role::Upload);
+        let tell = |step| {
+            let event = || Event::Upload { link, number, step };
+            self.events.tell(Topic::Life, event);
+        };
+        let bytes = document.length;
+        tell(Step::Began {
+            length: Some(bytes),
+        });
+        let sent = self.send(connection, codec, &document);
+        tell(match &sent {
+            Ok(()) => Step::Done { bytes, path: None },
+            Err(error) => Step::Failed {
+                why: error.to_string().into(),
+            },
+        });
+        sent.map(|()| true)
+    }
+
+    /// Opens a document, and makes what goes before its bytes. `None`: it can't be had in this way.
+    fn open(
+        &self,
+        codec: Codec,
+        number: RfcNumber,
+    ) -> Result<Option<(Document, Vec<u8>)>, FileError> {
+        let Some(document) = self.library.document(number)? else {
+            return Ok(None);
+        };
+        let title = self.library.title_of(&document);
+        let offer = Offer {
+            record: &Rfc { number, title }.held_by(&self.me),
+            last_modified: document.modified,
+            length: document.length,
+        };
+        let head = codec.head(&offer, self.origin(), || self.library.digest(&document))?;
+        Ok(head.map(|head| (document, head)))
+    }
+
+    /// Sends all of a document, or fails.
+    fn send(
+        &self,
+        connection: &mut Connection,
+        codec: Codec,
+        document: &Document,
+    ) -> io::Result<()> {
+        let Document { file, length, .. } = document;
+        let pace = self.pace.as_ref();
+        match codec.frames() {
+            None => connection.send_file(file, *length, pace),
+            Some(frames) => frames.send(file, *length, connection, |bytes| {
+                if let Some(pace) = pace {
+                    pace.wait_for(bytes);
+                }
+            }),
+        }
+    }
+
+    /// Refuses, and tells the reason: the answer has no place for it.
+    fn reject(&self, connection: &mut Connection, codec: Codec, reject: Reject) {
+        let Reject { status, reason } = reject;
+        let link = connection.link(Role::Upload);
+        self.events.refusing(link, status, reason);
+        self.respond(connection, &codec.refusal(status, self.origin()));
+    }
+
+    fn respond(&self, connection: &mut Connection, message: &[u8]) {
+        self.events.sent(connection.link(Role::Upload), message);
+        // It is collected here and sent later, so a failure shows with what is done after it.
+        let _ = connection.write_all(message);
+    }
+
+    fn origin(&self) -> Origin<'_> {
+        Origin {
+            date: SystemTime::now(),
+            os: &self.os,
+        }
+    }
+}

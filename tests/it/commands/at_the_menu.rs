@@ -1,0 +1,96 @@
+//! The commands as words of the menu.
+
+use super::{DNS, stage};
+use crate::support::{names, peer_at_menu};
+
+#[test]
+fn the_menu_knows_names_and_objects() {
+    let mut stage = stage();
+    let empty = stage.empty.path().to_owned();
+    let mut peer = peer_at_menu("peer", stage.server.port, &empty, &[]);
+    let printed = peer.answer(&["get 3457"]);
+    assert!(
+        printed.starts_with("get 3457\n[PEER] Sending:\nLOOKUP RFC 3457 P2P-CI/1.0\n"),
+        "{printed}"
+    );
+    assert!(printed.contains("[DOWNLOAD] Saved to "), "{printed}");
+    assert_eq!(names(&empty), ["rfc3457.txt"]);
+    let printed = peer.answer(&["lookup rfc3457"]);
+    assert!(
+        printed.contains("LOOKUP RFC 3457 P2P-CI/1.0\n") && printed.contains("\nTitle: \n"),
+        "{printed}"
+    );
+    let printed = peer.answer(&["2", "RFC 123", ""]);
+    assert!(printed.contains("RFC number: RFC 123\nRFC title (press Enter to skip): \n[PEER] Sending:\nLOOKUP RFC 123 "), "{printed}");
+    let printed = peer.answer(&["GET RFC 123"]);
+    assert!(printed.contains("rfc123.txt (912 bytes)\n"), "{printed}");
+    let printed = peer.answer(&["List"]);
+    assert!(
+        printed.starts_with("List\n[PEER] Sending:\nLIST ALL P2P-CI/1.0\n"),
+        "{printed}"
+    );
+    let printed = peer.answer(&["find company RETRIEVAL"]);
+    let record = format!("RFC 2345 {DNS} localhost {}\n", stage.one.port);
+    assert!(
+        printed.ends_with(&format!(
+            "\n\n{record}1. ADD\n2. LOOKUP\n3. LIST\n4. GET\n5. EXIT\nChoice: "
+        )),
+        "{printed}"
+    );
+    let printed = peer.answer(&["find no such words"]);
+    assert!(
+        printed.contains("\n[PEER] No title has all of these words.\n"),
+        "{printed}"
+    );
+    let printed = peer.answer(&["add 77 A title of ours"]);
+    assert!(
+        printed.contains("ADD RFC 77 P2P-CI/1.0\n")
+            && printed.contains("\nTitle: A title of ours\n"),
+        "{printed}"
+    );
+    for wrong in ["3 x", "5 x", "find", "status x", "gett 5", "6"] {
+        let printed = peer.answer(&[wrong]);
+        let said =
+            format!("{wrong}\n[PEER] {wrong:?} is no choice: type a number from 1 to 5.\n1. ADD\n");
+        assert!(printed.starts_with(&said), "{printed}");
+    }
+    for wrong in ["get x", "lookup 0", "get 5-1", "get all 5", "add x y"] {
+        let printed = peer.answer(&[wrong]);
+        assert!(
+            printed.starts_with(&format!("{wrong}\n[PEER] Not understood: ")),
+            "{printed}"
+        );
+    }
+    let help = peer.answer(&["help"]);
+    for name in ["add", "lookup", "list", "get", "exit", "find", "status"] {
+        assert!(help.contains(&format!("  {name} ")), "{help}");
+    }
+    peer.type_line("exit");
+    assert!(peer.wait().0.success());
+    stage.one.type_line("EXIT");
+    assert!(stage.one.wait().0.success());
+}
+
+#[test]
+fn status_says_how_a_peer_stands() {
+    let mut stage = stage();
+    stage.one.answer(&["get 123"]);
+    let printed = stage.two.answer(&["status"]);
+    let (port, server) = (stage.two.port, stage.server.port);
+    for line in [
+        format!("[PEER] This peer: localhost:{port}\n"),
+        format!("[PEER] Index: 127.0.0.1:{server}, connected since "),
+        "[PEER] Shared: 2 RFC(s) of ".to_owned(),
+        "[PEER] Uploads: 1 (912 bytes)\n".to_owned(),
+        "[PEER] Downloads: 0 (0 bytes)\n".to_owned(),
+        "[PEER] RFC 123 was downloaded by ".to_owned(),
+    ] {
+        assert!(printed.contains(&line), "{line}{printed}");
+    }
+    let printed = stage.one.answer(&["STATUS"]);
+    assert!(
+        printed.contains("[PEER] Downloads: 1 (912 bytes)\n"),
+        "{printed}"
+    );
+    assert!(printed.contains("[PEER] Shared: 3 RFC(s) of "), "{printed}");
+}

@@ -1,0 +1,273 @@
+//! How commands fail: one exit code for each kind of failure.
+
+use rustix::process::Signal;
+
+use super::{Ended, ask, stage};
+use crate::support::{
+    Program, dead_port, folder, hanging_holder, holder, names, peer_of, pretend, registered,
+    samples, server,
+};
+
+/// Asserts how a command has failed: its code, nothing on standard output, and the whole error.
+#[track_caller]
+fn failed(ended: &Ended, code: i32, errors: &str) {
+    assert_eq!(
+        (ended.code, ended.out.as_str()),
+        (Some(code), ""),
+        "{ended:?}"
+    );
+    assert_eq!(ended.errors, errors);
+}
+
+#[test]
+fn a_folder_that_is_none_is_code_1() {
+    let server = server(&["-q"]);
+    let _holder = holder(
+        server.port,
+        b"P2P-CI/1.0 200 OK\r\nContent-Length: 1\r\n\r\nx",
+    );
+    let files = folder(&[("file", b"")]);
+    let file = files.path().join("file");
+    let ended = ask(server.port, &file, &["get", "7"]);
+    assert_eq!((ended.code, ended.out.as_str()), (Some(1), ""), "{ended:?}");
+    assert!(ended.errors.starts_with("error: cannot "), "{ended:?}");
+    assert!(ended.errors.contains(file.to_str().unwrap()), "{ended:?}");
+    let nowhere = files.path().join("no/where");
+    let ended = ask(
+        server.port,
+        files.path(),
+        &["get", "7", "-o", nowhere.to_str().unwrap()],
+    );
+    assert_eq!((ended.code, ended.out.as_str()), (Some(1), ""), "{ended:?}");
+    assert!(
+        ended.errors.contains(nowhere.to_str().unwrap()),
+        "{ended:?}"
+    );
+    assert_eq!(names(files.path()), ["file"]);
+}
+
+#[test]
+fn wrong_options_are_code_2() {
+    let empty = folder(&[]);
+    for wrong in [
+        &["get", "5-1"][..],
+        &["get", "all", "5"],
+        &["get", "0"],
+        &["get", "1-4294967295"],
+        &["get"],
+        &["get", "-o", "x", "5", "6"],
+        &["get", "-o", "x", "all"],
+        &["get", "-o", "-", "--json", "5"],
+        &["get", "-o", "x", "--share", "5"],
+        &["get", "-j", "0", "5"],
+        &["lookup"],
+        &["lookup", "5", "6"],
+        &["lookup", "x"],
+        &["find"],
+        &["list", "5"],
+        &["add", "5", "--title", "a\nb"],
+        &["--pipeline", "0", "list"],
+        &["list", "--dance"],
+    ] {
+        let ended = ask(1, empty.path(), wrong);
+        assert_eq!((ended.code, ended.out.as_str()), (Some(2), ""), "{wrong:?}");
+        assert!(ended.errors.starts_with("error: "), "{wrong:?}: {ended:?}");
+    }
+}
+
+#[test]
+fn what_nobody_has_is_code_3() {
+    let stage = stage();
+    let empty = stage.empty.path();
+    failed(&stage.ask(&["lookup", "9"]), 3, "error: nobody has RFC 9\n");
+    failed(
+        &stage.ask(&["find", "no", "such"]),
+        3,
+        "error: no title holds \"no such\"\n",
+    );
+    let said = "error: RFC 9 was not downloaded: nobody has RFC 9\n";
+    failed(&stage.ask(&["get", "9"]), 3, said);
+    failed(
+        &stage.ask(&["get", "-o", "-", "9"]),
+        3,
+        "error: nobody has RFC 9\n",
+    );
+    failed(
+        &stage.ask(&["-r", "9", "share"]),
+        3,
+        &format!(
+            "error: not found: {} has no file for RFC 9; it has none\n",
+            empty.display()
+        ),
+    );
+    assert_eq!(names(empty), [""; 0]);
+}
+
+#[test]
+fn a_server_that_is_not_there_is_code_4() {
+    let (port, empty) = (dead_port(), folder(&[]));
+    let errors = format!(
+        "error: the index server can't be reached: cannot connect to 127.0.0.1:{port}: Connection refused (os error 111)\n"
+    );
+    for asked in [
+        &["lookup", "9"][..],
+        &["list"],
+        &["find", "x"],
+        &["get", "9"],
+        &["add", "9"],
+    ] {
+        failed(&ask(port, empty.path(), asked), 4, &errors);
+    }
+}
+
+#[test]
+fn a_server_that_goes_away_in_the_middle_is_code_4() {
+    let empty = folder(&[]);
+    for answer in ["", "P2P-CI/1.0 200 OK\r\n\r\nRFC 9 Nine vm 5\r\nRFC 9"] {
+        let index = pretend(move |mut client| {
+            client.head();
+            client.send(answer);
+        });
+        for asked in [&["lookup", "9"][..], &["list"], &["get", "9"]] {
+            let asked = [&["--dialect", "text"], asked].concat();
+            let ended = ask(index, empty.path(), &asked);
+            assert_eq!(
+                (ended.code, ended.out.as_str()),
+                (Some(4), ""),
+                "{asked:?} {ended:?}"
+            );
+            let lost =
+                format!("the index server 127.0.0.1:{index} is lost: it closed the connection");
+            assert!(ended.errors.contains(&lost), "{ended:?}");
+        }
+    }
+}
+
+#[test]
+fn a_holder_that_is_gone_is_code_5() {
+    let server = server(&["-q"]);
+    let empty = folder(&[]);
+    let port = dead_port();
+    let _gone = registered(server.port, 7, "Seven", port);
+    let fault = format!(
+        "[DOWNLOAD] Failed from 127.0.0.1:{port}: cannot connect to 127.0.0.1:{port}: Connection refused (os error 111)\n"
+    );
+    let none = "none of 1 holder(s) of RFC 7 could deliver it\n";
+    let errors = format!("{fault}error: RFC 7 was not downloaded: {none}");
+    failed(&ask(server.port, empty.path(), &["get", "7"]), 5, &errors);
+    let errors = format!("{fault}error: {none}");
+    failed(
+        &ask(server.port, empty.path(), &["get", "7", "-o", "-"]),
+        5,
+        &errors,
+    );
+    assert_eq!(names(empty.path()), [""; 0]);
+}
+
+#[test]
+fn another_protocol_is_code_6() {
+    let empty = folder(&[]);
+    let http = pretend(|mut client| {
+        client.head();
+        client.send("HTTP/1.1 400 Bad Request\r\n\r\n");
+    });
+    for asked in [
+        &["list"][..],
+        &["lookup", "7"],
+        &["add", "7"],
+        &["get", "7"],
+    ] {
+        let asked = [&["--dialect", "text"], asked].concat();
+        let ended = ask(http, empty.path(), &asked);
+        assert_eq!(
+            (ended.code, ended.out.as_str()),
+            (Some(6), ""),
+            "{asked:?} {ended:?}"
+        );
+        let answered = "it answered \"HTTP/1.1 400 Bad Request\", which is no P2P-CI/1.0 response";
+        assert!(ended.errors.contains(answered), "{ended:?}");
+    }
+    for answer in [
+        b"P2P-CI/1.0 505 P2P-CI Version Not Supported\r\n\r\n".as_slice(),
+        b"\x00\xff garbage\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx",
+    ] {
+        let server = server(&["-q"]);
+        let _holder = holder(server.port, answer);
+        let ended = ask(
+            server.port,
+            empty.path(),
+            &["--dialect", "text", "get", "7"],
+        );
+        assert_eq!((ended.code, ended.out.as_str()), (Some(6), ""), "{ended:?}");
+        assert!(
+            ended
+                .errors
+                .starts_with("[DOWNLOAD] Failed from 127.0.0.1:"),
+            "{ended:?}"
+        );
+    }
+}
+
+#[test]
+fn a_refused_registration_is_code_6() {
+    let samples = samples();
+    let index = pretend(|mut client| {
+        client.head();
+        client.send("P2P-CI/1.0 400 Bad Request\r\n\r\n\r\n");
+        client.rest();
+    });
+    let ended = ask(index, samples.path(), &["add", "2345"]);
+    assert_eq!((ended.code, ended.out.as_str()), (Some(6), ""), "{ended:?}");
+    assert!(
+        ended
+            .errors
+            .ends_with("error: the index server has refused RFC 2345\n"),
+        "{ended:?}"
+    );
+}
+
+#[test]
+fn wrong_bytes_are_code_7() {
+    let server = server(&["-q"]);
+    let empty = folder(&[]);
+    let _holder = holder(
+        server.port,
+        b"P2P-CI/1.0 200 OK\r\nContent-Length: 50\r\n\r\nshort",
+    );
+    let file = empty.path().join("document");
+    for asked in [
+        &["get", "7"][..],
+        &["get", "7", "-o", "-"],
+        &["get", "7", "-o", file.to_str().unwrap()],
+    ] {
+        let ended = ask(server.port, empty.path(), asked);
+        assert_eq!((ended.code, ended.out.as_str()), (Some(7), ""), "{ended:?}");
+        assert!(
+            ended.errors.contains(": it sent 5 of 50 bytes\n"),
+            "{ended:?}"
+        );
+        assert_eq!(names(empty.path()), [""; 0]);
+    }
+}
+
+#[test]
+fn a_signal_while_a_download_hangs_is_128_and_its_number() {
+    let server = server(&["-q"]);
+    let empty = folder(&[]);
+    let (_holder, begun) = hanging_holder(server.port);
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        for asked in [
+            &["get", "7"][..],
+            &["get", "7", "8"],
+            &["get", "-o", "-", "7"],
+        ] {
+            let mut peer = Program::start("peer", peer_of(server.port, empty.path(), asked));
+            begun.recv().unwrap();
+            peer.signal(signal);
+            let (status, out) = peer.wait();
+            assert_eq!((status.code(), out.as_str()), (Some(code), ""), "{asked:?}");
+            assert_eq!(names(empty.path()), [""; 0]);
+        }
+    }
+}

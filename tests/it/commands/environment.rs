@@ -1,0 +1,102 @@
+//! Options from the environment.
+
+use super::ended;
+use crate::support::{
+    Program, folder, holder, peer_command, peer_of, registered, run, samples, server,
+    server_command,
+};
+
+#[test]
+fn options_may_come_from_the_environment_and_the_command_line_wins() {
+    let mut server = server(&[]);
+    let (samples, empty) = (samples(), folder(&[]));
+    let host = format!("127.0.0.1:{}", server.port);
+    let _holder = registered(server.port, 7, "Seven", 7001);
+    let record = "RFC 7 Seven 127.0.0.1 7001\n";
+
+    let mut list = peer_command(&["list"]);
+    list.env("P2PCI_HOST", &host);
+    assert_eq!(ended(list).result(), record);
+    let mut list = peer_command(&["list", "--host", &host]);
+    list.env("P2PCI_HOST", "127.0.0.1:1");
+    assert_eq!(ended(list).result(), record);
+
+    let mut json = peer_command(&["list"]);
+    json.env("P2PCI_HOST", &host).env("P2PCI_JSON", "1");
+    assert_eq!(ended(json).json()["records"][0]["number"], 7);
+    for off in ["0", "false", ""] {
+        let mut lines = peer_command(&["list"]);
+        lines.env("P2PCI_HOST", &host).env("P2PCI_JSON", off);
+        assert_eq!(ended(lines).result(), record, "{off:?}");
+    }
+
+    let mut menu = peer_command(&["--dir", samples.path().to_str().unwrap()]);
+    menu.env("P2PCI_HOST", &host)
+        .env("P2PCI_DIR", empty.path())
+        .env("P2PCI_QUIET", "1");
+    menu.env("P2PCI_HOSTNAME", "localhost");
+    let menu = ended(menu);
+    assert_eq!(menu.code, Some(0));
+    assert!(!menu.out.contains("P2P-CI/1.0"), "{menu:?}");
+    server.expect("\r\nHost: localhost\r\n".replace('\r', "").as_str());
+    server.expect("left. Removed 1 peer(s), 2 RFC(s).\n");
+    let mut menu = peer_command(&["--hostname", "localhost"]);
+    menu.env("P2PCI_HOST", &host)
+        .env("P2PCI_DIR", samples.path());
+    assert!(ended(menu).out.contains("ADD RFC 2345 P2P-CI/1.0\n"));
+
+    let mut another = server_command(&["-q"]);
+    another.env("P2PCI_PORT", "0");
+    let mut another = Program::start("server", another);
+    let line = another.expect("...\n");
+    assert_ne!(line, "[SERVER] Listening on port 7734...\n");
+    let mut taken = server_command(&["--port", &server.port.to_string()]);
+    taken.env("P2PCI_PORT", "0").env("P2PCI_QUIET", "1");
+    let (status, _, errors) = run("server", taken);
+    assert_eq!(status.code(), Some(1));
+    assert!(
+        errors.contains(&format!(":{}: the port is in use", server.port)),
+        "{errors}"
+    );
+}
+
+#[test]
+fn what_the_environment_switches_off_or_on_is_no_conflict_with_the_command_line() {
+    let server = server(&["-q"]);
+    let empty = folder(&[]);
+    let _holder = holder(
+        server.port,
+        b"P2P-CI/1.0 200 OK\r\nContent-Length: 1\r\n\r\nx",
+    );
+    let file = empty.path().join("document");
+    let into_file = ["get", "7", "-o", file.to_str().unwrap()];
+    let messages = "[UPLOAD] Upload server listening on port ";
+    for (variable, value, arguments, out) in [
+        ("P2PCI_SHARE", "0", &into_file[..], "RFC 7 Seven 127.0.0.1 "),
+        ("P2PCI_JSON", "0", &["get", "7", "-o", "-"], "x"),
+        ("P2PCI_PRINT_MESSAGES", "0", &["list", "--json"], "{\n"),
+        (
+            "P2PCI_PRINT_MESSAGES",
+            "0",
+            &["list", "-q"],
+            "RFC 7 Seven 127.0.0.1 ",
+        ),
+        ("P2PCI_QUIET", "0", &["list", "--print-messages"], messages),
+        ("P2PCI_QUIET", "1", &["list", "--print-messages"], messages),
+    ] {
+        let mut asking = peer_of(server.port, empty.path(), arguments);
+        asking.env(variable, value);
+        let ended = ended(asking);
+        assert_eq!(
+            ended.code,
+            Some(0),
+            "{variable}={value} {arguments:?}: {}",
+            ended.errors
+        );
+        assert!(
+            ended.out.starts_with(out),
+            "{variable}={value} {arguments:?}: {}",
+            ended.out
+        );
+    }
+}

@@ -1,0 +1,272 @@
+//! Which module of the library may know which: the imports of `src`, read as text.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+/// The layers, bottom first. A module knows those below it and no other, so that whoever reads one
+/// has read all that it needs, and what is at the bottom is tested without the rest.
+const LAYERS: [(&str, &str); 15] = [
+    ("file_error", "what went wrong with which file"),
+    ("wire", "messages and bytes, and nothing else"),
+    ("event", "what happens, as data: all above it tell it"),
+    ("net", "sockets, limits and deadlines"),
+    ("library", "the folder that is shared"),
+    ("central registration", "the servers, each for itself"),
+    ("index", "a peer's view of who has what"),
+    ("transfer", "uploads and downloads"),
+    ("node", "a peer and its actions: its parts meet here"),
+    ("terminal", "what a screen can do, whatever it shows"),
+    ("printout", "events as lines"),
+    ("program", "options, exit codes and limits of both programs"),
+    ("doors", "the ways to the actions of a peer"),
+    ("experiment", "many peers, measured"),
+    ("bin", "the programs: options, one value, and an exit code"),
+];
+
+/// What must not be although it goes downward: who, whom, and why.
+const NEVER: [(&str, &str, &str); 5] = [
+    (
+        "central registration",
+        "library index transfer node",
+        "a server has no folder and is no peer; what they have in common goes over the wire",
+    ),
+    (
+        "index transfer node",
+        "central registration",
+        "a peer knows a server by what it answers",
+    ),
+    (
+        "transfer",
+        "index",
+        "who has a document and how it comes are two questions; the node asks both",
+    ),
+    (
+        "doors",
+        "transfer index net",
+        "a door uses the actions of a node, or the same work is written once for each door",
+    ),
+    (
+        "experiment",
+        "doors",
+        "it starts nodes and uses their actions, as a door does",
+    ),
+];
+
+/// Crates for programs and their users. Below [`PROGRAMS_BEGIN`] an error has a type that says what
+/// to do next, and nothing knows that there is a command line.
+const FOR_PROGRAMS: [&str; 2] = ["anyhow", "clap"];
+const PROGRAMS_BEGIN: &str = "terminal";
+
+/// The imports that break the rules today: who, and whom. An entry that is not needed any more has
+/// to go.
+const KNOWN: [(&str, &str); 7] = [
+    ("index", "anyhow"),
+    ("doors::commands", "index"),
+    ("doors::console", "index"),
+    ("doors::console", "doors::menu"),
+    ("doors::menu", "index"),
+    ("doors::menu", "doors::commands"),
+    ("experiment", "doors::commands"),
+];
+
+/// Who knows whom, and the places where that is seen. A door stands for itself: `doors::menu`.
+type Imports = BTreeMap<(String, String), Vec<String>>;
+
+#[test]
+fn no_import_goes_upward_or_where_it_must_not() {
+    let known = BTreeSet::from(KNOWN.map(|(who, whom)| (who.to_owned(), whom.to_owned())));
+    let (mut wrong, mut broken) = (Vec::new(), BTreeSet::new());
+    for ((who, whom), places) in imports() {
+        let Some(reason) = verdict(&who, &whom) else {
+            continue;
+        };
+        if !known.contains(&(who.clone(), whom.clone())) {
+            let places = places.join("\n  ");
+            wrong.push(format!("{who} -> {whom}: {reason}\n  {places}"));
+        }
+        broken.insert((who, whom));
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+    let mended: Vec<_> = known.difference(&broken).collect();
+    assert!(mended.is_empty(), "no longer needed in KNOWN: {mended:?}");
+}
+
+/// Why this import must not be; `None` where it may.
+fn verdict(who: &str, whom: &str) -> Option<String> {
+    let layer = |module: &str| {
+        let place = LAYERS.iter().position(|(names, _)| is_in(module, names));
+        place.unwrap_or_else(|| panic!("{module} has no place among the layers"))
+    };
+    let (room, other) = (room(who), room(whom));
+    if FOR_PROGRAMS.contains(&other) {
+        return (layer(room) < layer(PROGRAMS_BEGIN)).then(|| "for programs only".to_owned());
+    }
+    if room == other {
+        // What is in a room is its own affair, but for the doors.
+        let is_another = room == "doors" && who != room && whom != room && who != whom;
+        return is_another.then(|| "a door does not know another one".to_owned());
+    }
+    if layer(room) <= layer(other) {
+        return Some(format!("{other} is not below {room}"));
+    }
+    let mut rules = NEVER.iter();
+    let rule = rules.find(|(from, to, _)| is_in(room, from) && is_in(other, to));
+    rule.map(|(_, _, reason)| (*reason).to_owned())
+}
+
+fn is_in(module: &str, names: &str) -> bool {
+    names.split(' ').any(|name| name == module)
+}
+
+fn room(module: &str) -> &str {
+    module.split("::").next().unwrap()
+}
+
+/// All imports between the modules of `src`.
+fn imports() -> Imports {
+    let mut imports = Imports::new();
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut folders = vec![src.clone()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let file = path.strip_prefix(&src).unwrap().to_str().unwrap();
+            if path.is_dir() {
+                folders.push(path);
+            } else if let Some(name) = file.strip_suffix(".rs")
+                && !["lib", "build"].contains(&name)
+            {
+                let module: Vec<_> = name.split('/').filter(|name| *name != "mod").collect();
+                for (line, whom) in named(&module, &fs::read_to_string(&path).unwrap()) {
+                    let places = imports.entry((place(&module), whom)).or_default();
+                    places.push(format!("src/{file}:{line}"));
+                }
+            }
+        }
+    }
+    imports
+}
+
+/// What a module counts as: its room, or the door that it belongs to.
+fn place(module: &[&str]) -> String {
+    match module {
+        ["doors", door, ..] => format!("doors::{door}"),
+        _ => module[0].to_owned(),
+    }
+}
+
+/// The places and crates that the text of a module names, each with its line. Comments name none.
+fn named(module: &[&str], text: &str) -> BTreeSet<(usize, String)> {
+    let lines = text.lines().map(|line| line.split("//").next().unwrap());
+    let code = lines.collect::<Vec<_>>().join("\n");
+    let mut all = BTreeSet::new();
+    for root in ["crate::", "p2pci::", "super::", "anyhow::", "clap::"] {
+        for (found, _) in code.match_indices(root) {
+            let line = code[..found].rsplit('\n').next().unwrap();
+            if !line.ends_with(is_of_path) {
+                let number = code[..found].matches('\n').count() + 1;
+                let paths = expanded(&code[found..]);
+                let paths = paths
+                    .iter()
+                    .map(|path| path.split("::").collect::<Vec<_>>());
+                let named = paths.filter_map(|path| target(module, line, &path));
+                all.extend(named.map(|place| (number, place)));
+            }
+        }
+    }
+    all
+}
+
+/// What a path in a module means; `before` is what its line begins with.
+fn target(module: &[&str], before: &str, path: &[&str]) -> Option<String> {
+    let ups = path.iter().take_while(|name| **name == "super").count();
+    let (above, names) = match path[0] {
+        // In a module inside of the file (the tests) it leads to the file itself.
+        "super" if before.starts_with(' ') || ups > module.len() => return None,
+        "super" => (&module[..module.len() - ups], &path[ups..]),
+        "crate" if module[0] == "bin" => return None,
+        "crate" | "p2pci" => (&[][..], &path[1..]),
+        _ => (&[][..], &path[..1]),
+    };
+    // What begins with a large letter is a type, and no module.
+    let is_module = |name: &&&str| name.starts_with(|c: char| c.is_ascii_lowercase());
+    let whole: Vec<_> = above
+        .iter()
+        .chain(names)
+        .take_while(is_module)
+        .copied()
+        .collect();
+    (!whole.is_empty()).then(|| place(&whole))
+}
+
+fn is_of_path(c: char) -> bool {
+    c.is_alphanumeric() || c == '_' || c == ':'
+}
+
+/// The paths that a path with braces stands for.
+fn expanded(path: &str) -> Vec<String> {
+    let end = path.find(|c| !is_of_path(c)).unwrap_or(path.len());
+    let (stem, rest) = path.split_at(end);
+    let Some(group) = rest.strip_prefix('{').filter(|_| stem.ends_with("::")) else {
+        return vec![stem.to_owned()];
+    };
+    let (mut depth, mut start, mut paths) = (0, 0, Vec::new());
+    for (place, c) in group.char_indices() {
+        match c {
+            '{' => depth += 1,
+            ',' | '}' if depth == 0 => {
+                paths.extend(expanded(group[start..place].trim()));
+                start = place + 1;
+            }
+            '}' => depth -= 1,
+            _ => {}
+        }
+        if c == '}' && start == place + 1 {
+            break;
+        }
+    }
+    paths.iter().map(|path| format!("{stem}{path}")).collect()
+}
+
+#[test]
+fn every_form_of_import_is_seen() {
+    let text = "use crate::net::{Pace, Sockets}; // crate::no::Comment\n\
+                use crate::{\n    index::{Known, central::{self, Central}},\n    Root,\n};\n\
+                use super::menu::CHOICES;\n\
+                use super::super::terminal::Screen;\n\
+                fn f() -> Result<(), anyhow::Error> { crate::wire::ci::sent(my_crate::printout()) }\n\
+                mod tests {\n    use super::super::commands;\n}\n";
+    let expected = [
+        (1, "net"),
+        (2, "index"),
+        (6, "doors::menu"),
+        (7, "terminal"),
+        (8, "anyhow"),
+        (8, "wire"),
+    ];
+    let expected = expected.map(|(line, name)| (line, name.to_owned()));
+    assert_eq!(named(&["doors", "console"], text), BTreeSet::from(expected));
+}
+
+#[test]
+fn the_rules_forbid_what_they_say() {
+    for (who, whom, may) in [
+        ("net", "wire", true),
+        ("wire", "event", false),
+        ("central", "registration", false),
+        ("node", "central", false),
+        ("node", "transfer", true),
+        ("transfer", "index", false),
+        ("index", "clap", false),
+        ("program", "clap", true),
+        ("doors::menu", "node", true),
+        ("doors::menu", "net", false),
+        ("doors::menu", "doors::commands", false),
+        ("doors::menu", "doors::menu", true),
+        ("experiment", "doors::menu", false),
+        ("bin", "doors::menu", true),
+    ] {
+        assert_eq!(verdict(who, whom).is_none(), may, "{who} -> {whom}");
+    }
+}
