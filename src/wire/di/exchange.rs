@@ -156,6 +156,7 @@ pub fn announced_digest(head: &Head) -> Result<Option<Digest>, ReadError> {
 mod tests {
     use super::*;
     use crate::wire::protocol::tests::head;
+    use std::time::SystemTime;
 
     const ORIGIN: Origin<'static> = Origin {
         date: SystemTime::UNIX_EPOCH,
