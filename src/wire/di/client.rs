@@ -22,8 +22,6 @@ pub enum Response {
         cookie: Cookie,
         /// For how many seconds it is active, unless it says so again.
         ttl: u32,
-        /// How often it has registered in the last 30 days; 0 where that is not told.
-        registrations: u32,
     },
     /// To LEAVE.
     Left,
@@ -95,14 +93,12 @@ impl Request {
                     cookie => cookie,
                 },
                 ttl: needed(head, "TTL")?,
-                registrations: needed(head, "Registrations").unwrap_or_default(),
             },
             Method::Register => {
                 let peer = read_peer(answer.body())?;
                 Response::Registered {
                     cookie: peer.cookie.into(),
                     ttl: peer.ttl,
-                    registrations: peer.registration_count,
                 }
             }
             Method::Leave => Response::Left,
@@ -212,7 +208,6 @@ mod tests {
         let expected = Response::Registered {
             cookie: 0.into(),
             ttl: 5,
-            registrations: 1,
         };
         assert_eq!(registered.unwrap(), expected);
     }

@@ -392,7 +392,6 @@ mod tests {
         let registered = Response::Registered {
             cookie: 7.into(),
             ttl,
-            registrations: 2,
         };
         let others = [8, 9].map(|port| ActivePeer {
             peer: vm(port),
