@@ -25,6 +25,8 @@ demo-di: ## show a registration server and two peers of a distributed index at w
 picture: ## draw the picture in README from a real session
 	@UPDATE_EXPECT=1 $(CARGO) test --quiet --test it documents::picture
 
+# Most tests wait for programs, and use no processor meanwhile.
+test: export RUST_TEST_THREADS ?= 8
 test: ## check everything: formatting, lints, tests, docs
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets --quiet -- -D warnings

@@ -367,16 +367,16 @@ pub enum IndexStep<'a> {
         /// Why.
         why: Cow<'a, str>,
     },
-    /// Another peer was asked for its index in vain.
+    /// Another peer was asked for its index, and did not send it.
     Untold {
         /// Which peer.
         peer: &'a Endpoint,
         /// Why there is no answer.
         why: Cow<'a, str>,
     },
-    /// The server is away. Sharing goes on, and so do tries to come back.
+    /// The server is lost. Sharing goes on, and so do the tries to reconnect.
     Lost {
-        /// How it was lost, as a sentence without its end.
+        /// Why, in words that need not name it.
         why: Cow<'a, str>,
     },
     /// The server is there again, and everything is registered anew.

@@ -18,7 +18,7 @@ use rustix::io::Errno;
 use serde::Serialize;
 
 use crate::event::Level;
-use crate::index::{IndexError, Listed};
+use crate::index::{IndexError, Listed, Query};
 use crate::node::get::{Downloaded, Got, Place, Spread};
 use crate::node::numbers::Selection;
 use crate::node::{Counts, GetError, LastUpload, Peer};
@@ -39,40 +39,16 @@ pub enum Format {
     Nothing,
 }
 
-/// A record.
-#[derive(Debug, Serialize)]
-struct RecordFields<'a> {
-    number: u32,
-    title: &'a str,
-    host: &'a str,
-    port: u16,
-    /// Only where it is limited (P2P-DI).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ttl: Option<u32>,
-}
-
-impl<'a> From<&'a Listed> for RecordFields<'a> {
-    fn from(Listed { record, ttl }: &'a Listed) -> Self {
-        Self {
-            number: record.number.get(),
-            title: record.title.as_str(),
-            host: record.holder.host.as_str(),
-            port: record.holder.port.get(),
-            ttl: *ttl,
-        }
-    }
-}
-
 /// The result of `lookup`, `list` and `find`.
 #[derive(Debug, Serialize)]
 struct Found<'a> {
-    records: Vec<RecordFields<'a>>,
+    records: &'a [Listed],
 }
 
 /// The result of `add`.
 #[derive(Debug, Serialize)]
-struct Added<'a> {
-    record: RecordFields<'a>,
+struct Added {
+    record: Listed,
 }
 
 /// The result of `get`.
@@ -137,10 +113,11 @@ pub fn lookup(
     format: Format,
     transcript: &Transcript,
 ) -> Result<(), Failure> {
-    let records = peer
-        .index
-        .lookup(number, &Title::default())
-        .map_err(of_index)?;
+    let query = Query::Number {
+        number,
+        title: Title::default(),
+    };
+    let records = ask(peer, &query)?;
     print_records(&records, format, transcript)?;
     if records.is_empty() {
         return Err(told(&not_found(number), transcript));
@@ -150,8 +127,13 @@ pub fn lookup(
 
 /// Shows everything that anybody has.
 pub fn list(peer: &Peer, format: Format, transcript: &Transcript) -> Result<(), Failure> {
-    let records = peer.index.survey().map_err(of_index)?;
+    let records = ask(peer, &Query::All { fresh: true })?;
     print_records(&records, format, transcript)
+}
+
+fn ask(peer: &Peer, query: &Query) -> Result<Vec<Listed>, Failure> {
+    let found = peer.index.find_first(query).map_err(of_index)?;
+    Ok(found.records)
 }
 
 /// Shows the RFCs whose titles hold all of these words.
@@ -161,7 +143,7 @@ pub fn find(
     format: Format,
     transcript: &Transcript,
 ) -> Result<(), Failure> {
-    let found = matching(peer.index.survey().map_err(of_index)?, words);
+    let found = matching(ask(peer, &Query::All { fresh: true })?, words);
     print_records(&found, format, transcript)?;
     if found.is_empty() {
         let error = anyhow::anyhow!("no title holds {:?}", words.join(" "));
@@ -204,10 +186,7 @@ pub fn add(
     };
     let record = Listed::from(record);
     match format {
-        Format::Json => {
-            let record = (&record).into();
-            print_json(&Added { record }, transcript)
-        }
+        Format::Json => print_json(&Added { record }, transcript),
         _ => print_records(&[record], format, transcript),
     }
 }
@@ -343,7 +322,7 @@ fn done_one(
                 path,
             });
         }
-        Ok(Got::Unknown) => done.fail(number, &not_found(number)),
+        Ok(Got::Unknown { .. }) => done.fail(number, &not_found(number)),
         // Whoever has interrupted it knows.
         Err(GetError::Interrupted) => {}
         Err(error) => done.fail(number, &of_get(error)),
@@ -403,7 +382,7 @@ fn get_into(
     let got = peer.get(number, &title, Place::File(&path), &spread);
     let downloaded = match got.map_err(of_get)? {
         Got::Downloaded(downloaded) => downloaded,
-        Got::Unknown | Got::Kept(_) => return Err(not_found(number)),
+        Got::Unknown { .. } | Got::Kept(_) => return Err(not_found(number)),
     };
     if is_stream {
         copy(&path, file).with_context(|| format!("cannot write {}", file.display()))?;
@@ -465,10 +444,7 @@ fn print_records(
 ) -> Result<(), Failure> {
     match format {
         Format::Nothing => Ok(()),
-        Format::Json => {
-            let records = records.iter().map(RecordFields::from).collect();
-            print_json(&Found { records }, transcript)
-        }
+        Format::Json => print_json(&Found { records }, transcript),
         Format::Lines => print(transcript, |out| {
             let is_watched = io::stdout().is_terminal();
             for record in records {
@@ -511,10 +487,9 @@ fn not_found(number: RfcNumber) -> Failure {
 
 /// The exit code of what went wrong with the index.
 pub fn of_index(error: IndexError) -> Failure {
-    let code = if error.is_of_protocol() {
-        Code::Protocol
-    } else {
-        Code::IndexUnreachable
+    let code = match error.fault() {
+        Fault::Protocol => Code::Protocol,
+        _ => Code::IndexUnreachable,
     };
     Failure::new(code, error)
 }

@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use super::commands::{self, matching};
-use crate::index::{IndexError, Listed};
+use crate::index::{IndexError, Listed, Listing, Query};
 use crate::node::get::{Got, Place, Spread};
 use crate::node::numbers::{self, Selection};
 use crate::node::{GetError, Peer};
@@ -174,8 +174,9 @@ impl<A: Answers> Menu<'_, A> {
                 }
             }
         };
-        match self.peer.index.lookup(number, &title) {
-            Ok(records) => self.show(&records),
+        let query = Query::Number { number, title };
+        match self.peer.index.find_first(&query) {
+            Ok(found) => self.show(&found),
             Err(error) => {
                 self.say(format_args!("RFC {number} was not looked up: {error}."));
                 Some(())
@@ -184,12 +185,12 @@ impl<A: Answers> Menu<'_, A> {
     }
 
     fn list(&mut self) -> Option<()> {
-        match self.peer.index.list() {
-            Ok(records) if records.is_empty() && !self.peer.index.answers_in_messages() => {
+        match self.peer.index.find_first(&Query::All { fresh: false }) {
+            Ok(found) if found.records.is_empty() && !found.in_messages => {
                 self.say("Nothing is known yet; LOOKUP and find ask the other peers.");
                 Some(())
             }
-            Ok(records) => self.show(&records),
+            Ok(found) => self.show(&found),
             Err(error) => {
                 self.say_unlisted(&error);
                 Some(())
@@ -199,10 +200,10 @@ impl<A: Answers> Menu<'_, A> {
 
     fn find(&mut self, words: &str) -> Option<()> {
         let words: Vec<_> = words.split_whitespace().collect();
-        let found = match self.peer.index.survey() {
-            Ok(records) => {
-                self.answers.learn(&records);
-                matching(records, &words)
+        let found = match self.peer.index.find_first(&Query::All { fresh: true }) {
+            Ok(found) => {
+                self.answers.learn(&found.records);
+                matching(found.records, &words)
             }
             Err(error) => {
                 self.say_unlisted(&error);
@@ -267,7 +268,7 @@ impl<A: Answers> Menu<'_, A> {
         let place = Place::Folder(&mut may_replace);
         let spread = Spread::default();
         match self.peer.get(number, title, place, &spread) {
-            Ok(Got::Unknown) if !self.messages_answer() => {
+            Ok(Got::Unknown { in_messages }) if !self.are_shown(in_messages) => {
                 self.say(format_args!("Nobody has RFC {number}."));
             }
             Ok(_) => {}
@@ -315,9 +316,10 @@ impl<A: Answers> Menu<'_, A> {
 
     /// Shows what was found: as a table on a screen. Elsewhere the messages have shown the records,
     /// where they are printed.
-    fn show(&mut self, records: &[Listed]) -> Option<()> {
+    fn show(&mut self, found: &Listing) -> Option<()> {
+        let records = &found.records;
         self.answers.learn(records);
-        let are_shown = self.messages_answer();
+        let are_shown = self.are_shown(found.in_messages);
         if !are_shown && records.is_empty() {
             self.say("Nobody has it.");
         } else if self.answers.screen().is_some() {
@@ -329,8 +331,8 @@ impl<A: Answers> Menu<'_, A> {
     }
 
     /// Whether the messages that are printed have shown the answer already.
-    fn messages_answer(&self) -> bool {
-        self.transcript.shows_messages() && self.peer.index.answers_in_messages()
+    fn are_shown(&self, in_messages: bool) -> bool {
+        in_messages && self.transcript.shows_messages()
     }
 
     fn print(&self, records: &[Listed]) {

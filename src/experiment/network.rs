@@ -6,7 +6,7 @@ use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
@@ -14,17 +14,17 @@ use super::Plan;
 use super::documents::{Document, Documents};
 use super::run::RunError;
 use super::stage::Stage;
-use crate::event::{Level, Role};
+use crate::event::{Event, Events, Reader, Topic, Topics};
 use crate::file_error::FileError;
-use crate::index::{Distributed, Index as _, Known, Participation};
+use crate::index::{self, Index, Known, Participation, Query};
 use crate::library::Library;
-use crate::net::{Connection, Dialects, Listener, Pace, Sockets};
+use crate::net::{Dialects, Listener, Pace, Place, Server, Sockets};
 use crate::node::Activity;
-use crate::registration::{Register, RegistrationServer};
+use crate::registration::{self, Storage};
 use crate::transfer::{Downloader, Uploads};
-use crate::wire::di::{self, Origin};
+use crate::wire::di;
 use crate::wire::frame::Dialect;
-use crate::wire::{Endpoint, Host, Port, Protocol, Status};
+use crate::wire::{Endpoint, Host, Port, Protocol};
 
 /// How long the registration server waits for a request.
 const REQUEST_TIME: Duration = Duration::from_secs(30);
@@ -35,7 +35,8 @@ const END_TIME: Duration = Duration::from_secs(5);
 /// peers go with it.
 #[derive(Debug)]
 pub(super) struct Network {
-    registration: Sockets,
+    /// It ends with the network.
+    _registration: Server,
     pub(super) peers: Vec<Node>,
     folder: TempDir,
 }
@@ -47,7 +48,7 @@ pub(super) struct Node {
     pub(super) library: Arc<Library>,
     pub(super) downloader: Downloader,
     pub(super) activity: Activity,
-    index: Distributed,
+    index: Arc<dyn Index>,
     asking: Sockets,
     uploading: Sockets,
 }
@@ -62,11 +63,13 @@ impl Network {
     ) -> Result<Self, RunError> {
         let folder = TempDir::with_prefix("p2pci-experiment-")
             .map_err(FileError::of("make a folder in", &std::env::temp_dir()))?;
-        let registration = Sockets::default();
-        stage.stop.watch(&registration);
-        let server = serve_registrations(&registration, stage)?;
+        let registration = serve_registrations(stage)?;
+        let server = Endpoint {
+            host: Ipv4Addr::LOCALHOST.to_string().parse()?,
+            port: Port::new(registration.port()).unwrap_or(Port::MIN),
+        };
         let mut network = Self {
-            registration,
+            _registration: registration,
             peers: Vec::new(),
             folder,
         };
@@ -85,29 +88,20 @@ impl Network {
         Ok(network)
     }
 
-    /// Lets every peer ask who is active, and then those for their index that hold something.
-    pub(super) fn tell_each_other(&self, plan: &Plan) -> Result<(), RunError> {
+    /// Lets every peer ask who is active, and then all of them for their index.
+    pub(super) fn tell_each_other(&self) -> Result<(), RunError> {
         for (asking, node) in self.peers.iter().enumerate() {
-            let active = node.index.active_peers()?;
-            if active.len() + 1 != self.peers.len() {
-                return Err(RunError::Inactive {
-                    asking,
-                    active: active.len(),
-                });
+            let found = node.index.find_first(&Query::All { fresh: true })?;
+            let (active, told) = (found.asked, found.answered);
+            if active + 1 != self.peers.len() {
+                return Err(RunError::Inactive { asking, active });
             }
-            // In task 1 one peer holds everything, so that the others have nothing to tell.
-            let holders = plan.holdings.iter().enumerate();
-            let holders = holders.filter(|(holder, held)| *holder != asking && !held.is_empty());
-            for (holder, _) in holders {
-                let Some(other) = self.peers.get(holder) else {
-                    continue;
-                };
-                let asked = node.index.query(other.known.me());
-                asked.map_err(|reason| RunError::Untold {
+            if told < active {
+                return Err(RunError::Untold {
                     asking,
-                    holder,
-                    reason,
-                })?;
+                    active,
+                    told,
+                });
             }
         }
         Ok(())
@@ -161,7 +155,6 @@ impl Drop for Network {
             node.uploading.close_all();
             node.asking.close_all();
         }
-        self.registration.close_all();
     }
 }
 
@@ -192,7 +185,7 @@ impl Node {
             os: stage.os.clone(),
         };
         in_background("uploads", move || uploads.serve(listener))?;
-        let index = Distributed::join(Participation {
+        let participation = Participation {
             dialects: Dialects::new(Some(Dialect::Text)),
             server,
             library: library.clone(),
@@ -200,9 +193,11 @@ impl Node {
             sockets: asking.clone(),
             events: events.clone(),
             os: stage.os.clone(),
+            pipeline: 1,
             // Every run is the first one.
             cookie_file: None,
-        })?;
+        };
+        let index = index::join(index::Kind::Distributed, participation)?;
         let downloader = Downloader {
             sockets: asking.clone(),
             events,
@@ -222,37 +217,34 @@ impl Node {
     }
 }
 
-/// Starts a registration server that keeps nothing, and says where it is.
-fn serve_registrations(sockets: &Sockets, stage: &Stage) -> Result<Endpoint, RunError> {
-    let (listener, place) = listen()?;
-    let ttl = Duration::from_secs(di::TTL.into());
-    let (register, _) = Register::open(None, ttl, stage.events.clone())?;
-    let server = RegistrationServer {
-        register,
-        sockets: sockets.clone(),
-        events: stage.events.clone(),
+/// Starts a registration server that keeps nothing.
+fn serve_registrations(stage: &Stage) -> Result<Server, RunError> {
+    let config = registration::Config {
+        place: Place {
+            bind: Some(Ipv4Addr::LOCALHOST.into()),
+            ..Place::default()
+        },
         request_time: REQUEST_TIME,
-        os: stage.os.clone(),
+        ttl: Duration::from_secs(di::TTL.into()),
+        storage: Storage::Memory,
     };
-    let origin = Origin {
-        date: SystemTime::now(),
-        os: &stage.os,
-    };
-    let no_room = di::refusal(Status::ServiceUnavailable, origin);
-    let (sockets, events) = (sockets.clone(), stage.events.clone());
-    in_background("registration", move || {
-        let serve = move |mut connection: Connection| {
-            let (id, from) = (connection.id(), connection.peer());
-            server.serve(&mut connection, id, from);
-            connection.finish();
-        };
-        let ended = listener.serve(Role::Registration, &sockets, no_room, &events, serve);
-        if let Err(error) = ended {
-            let what = format_args!("registrations have ended: {error}");
-            events.notice(Level::Warning, what);
+    let events = Events::default().and(Inside(stage.events.clone()));
+    Ok(registration::start(config, &events, &stage.stop)?)
+}
+
+/// Passes on what happens inside a server, and not that it begins and ends.
+struct Inside(Events);
+
+impl Reader for Inside {
+    fn wants(&self) -> Topics {
+        Topics::of(&[Topic::Life, Topic::Messages])
+    }
+
+    fn read(&self, event: &Event<'_>) {
+        if !matches!(event, Event::Listening { .. } | Event::Stopped { .. }) {
+            self.0.tell(event.topic(), || event.clone());
         }
-    })?;
-    Ok(place)
+    }
 }
 
 /// Listens on a free port of loopback.

@@ -16,7 +16,7 @@ use crate::file_error::FileError;
 use crate::index::IndexError;
 use crate::library::LibraryError;
 use crate::net::ListenError;
-use crate::registration::store::StateError;
+use crate::registration::StartError;
 use crate::terminal::progress::Several;
 use crate::transfer::{DownloadError, Fetched};
 use crate::wire::{RfcNumber, TermError};
@@ -58,9 +58,9 @@ pub enum RunError {
     /// Loopback has no name.
     #[error(transparent)]
     Term(#[from] TermError),
-    /// The registration server has no table.
+    /// The registration server can't start.
     #[error(transparent)]
-    Register(#[from] StateError),
+    Registration(#[from] StartError),
     /// A peer is not registered, or not answered by the registration server.
     #[error(transparent)]
     Index(#[from] IndexError),
@@ -75,15 +75,15 @@ pub enum RunError {
         /// How many others it was told of.
         active: usize,
     },
-    /// A peer has not told its index.
-    #[error("P{holder} has not told P{asking} its index: {reason}")]
+    /// Not everybody told its index.
+    #[error("only {told} of {active} peers sent P{asking} their indexes")]
     Untold {
-        /// Who has asked.
+        /// Who asked.
         asking: usize,
-        /// Whom.
-        holder: usize,
-        /// Why there was no answer.
-        reason: anyhow::Error,
+        /// How many it asked.
+        active: usize,
+        /// How many answered.
+        told: usize,
     },
     /// An index is not what it should be.
     #[error(
@@ -143,7 +143,7 @@ pub fn run(
     stage: &Stage,
 ) -> Result<Run, RunError> {
     let ended = Network::start(plan, documents, upload_rate, stage).and_then(|network| {
-        network.tell_each_other(plan)?;
+        network.tell_each_other()?;
         network.check_indexes(plan, documents)?;
         let fetched = fetch_all(plan, documents, &network, stage);
         if stage.stop.signal().is_none() {

@@ -1,65 +1,37 @@
 //! The peer's view of who has what, however it is found out.
+//!
+//! [`join`] takes part in an index; what can be asked of it is an [`Index`]. The central index and
+//! the distributed one differ in what they say to whom. How a peer stays with its server, and comes
+//! back to one that was lost, is the same for both.
 
 mod central;
 mod cookie;
 mod distributed;
-pub mod known;
+mod error;
+mod keeper;
+mod known;
 
-pub use central::{Central, Membership};
 pub use cookie::CookieFile;
-pub use distributed::{Distributed, Participation};
+pub use error::IndexError;
 pub use known::Known;
 
 use std::fmt;
-use std::hash::{BuildHasher, RandomState};
-use std::io;
 use std::str::FromStr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::SystemTime;
 
-use crate::library::Rfc;
-use crate::net::ConnectError;
-use crate::wire::Record;
-use crate::wire::Status;
-use crate::wire::ci::responses::ResponseError;
+use chrono::{DateTime, Local};
+use serde::ser::{Serialize, SerializeStruct, Serializer};
+
+use self::central::Central;
+use self::distributed::Distributed;
+use crate::event::{Event, Events, IndexStep, Topic};
+use crate::library::{Library, Rfc};
+use crate::net::{Dialects, Sockets};
 use crate::wire::di::exchange::Timed;
-use crate::wire::{Endpoint, HeadError, Port, RfcNumber, Title};
+use crate::wire::di::registration::Cookie;
+use crate::wire::{Endpoint, Port, Record, RfcNumber, Title};
 use crate::wire::{ci, di};
-
-/// A record as an index lists it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listed {
-    /// The record.
-    pub record: Record,
-    /// For how many seconds it lives, where that is limited.
-    pub ttl: Option<u32>,
-}
-
-impl From<Timed> for Listed {
-    fn from(Timed { record, ttl }: Timed) -> Self {
-        Self {
-            record,
-            ttl: Some(ttl),
-        }
-    }
-}
-
-impl From<Record> for Listed {
-    fn from(record: Record) -> Self {
-        Self { record, ttl: None }
-    }
-}
-
-/// The record as its protocol writes it, without the end of the line.
-impl fmt::Display for Listed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { record, ttl } = self.clone();
-        match ttl {
-            Some(ttl) => Timed { record, ttl }.fmt(f),
-            None => record.fmt(f),
-        }
-    }
-}
 
 /// How peers learn who has what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,139 +87,259 @@ impl FromStr for Kind {
     }
 }
 
+/// How a peer takes part in an index.
+#[derive(Debug)]
+pub struct Participation {
+    /// The index server, or the registration server.
+    pub server: Endpoint,
+    /// What this peer shares.
+    pub library: Arc<Library>,
+    /// Where this peer is reached, and what it knows of others.
+    pub known: Known,
+    /// How servers and other peers are spoken to.
+    pub dialects: Dialects,
+    /// The connections of this peer.
+    pub sockets: Sockets,
+    /// Those who want to know what happens.
+    pub events: Events,
+    /// The `OS` header of the requests.
+    pub os: Arc<str>,
+    /// How many ADDs are sent before the first response is read. Many servers take what one read
+    /// gives them for one request, so more than 1 is for those that are known not to.
+    pub pipeline: usize,
+    /// The file that keeps the cookie of a registration, where there is one.
+    pub cookie_file: Option<CookieFile>,
+}
+
+impl Participation {
+    /// Tells what happens between this peer and the index.
+    fn tell<'a>(&'a self, topic: Topic, step: impl FnOnce() -> IndexStep<'a>) {
+        self.events.tell(topic, || Event::Index {
+            server: &self.server,
+            step: step(),
+        });
+    }
+}
+
+/// Joins an index: connects to its server, or registers with it. A thread keeps this peer there
+/// until it leaves.
+pub fn join(kind: Kind, participation: Participation) -> Result<Arc<dyn Index>, IndexError> {
+    match kind {
+        Kind::Central => Central::join(participation),
+        Kind::Distributed => Distributed::join(participation),
+    }
+}
+
 /// Where a peer says what it has and asks who else has what.
-pub trait Index: Send + Sync + std::fmt::Debug {
+pub trait Index: Send + Sync + fmt::Debug {
     /// Says that this peer has these documents, which its library shares, and returns how many were
-    /// taken. An index that can't take back what is shared no longer names it until this peer leaves
-    /// or comes back to it.
-    ///
-    /// It takes many at once, for some indexes announce a batch in the time of one.
-    ///
-    /// # Errors
-    /// [`IndexError`] where the index was lost on the way; a document that is refused is
-    /// printed and counted, and does not stop the others.
+    /// taken. One that is refused is told, and does not stop the others. There is no way to take a
+    /// document back: it is named until this peer leaves or comes back.
     fn publish(&self, documents: &[Rfc]) -> Result<usize, IndexError>;
 
-    /// Who has an RFC? Nobody is an empty answer and no error. `title` is sent along where the
-    /// protocol has a place for it.
-    fn lookup(&self, number: RfcNumber, title: &Title) -> Result<Vec<Listed>, IndexError>;
+    /// Asks. Each item is everything that was found so far, and replaces the one before. A later one
+    /// costs more, and nobody is asked for it before it is wanted.
+    fn find<'a>(&'a self, query: &Query) -> Listings<'a>;
 
-    /// Who has an RFC, a few holders at a time: what comes later costs more to find out, and is
-    /// not found out where nobody asks for it.
-    fn search<'a>(
-        &'a self,
-        number: RfcNumber,
-        title: &Title,
-    ) -> Box<dyn Iterator<Item = Result<Vec<Record>, IndexError>> + 'a> {
-        let found = self.lookup(number, title);
-        let records = found.map(|found| found.into_iter().map(|found| found.record).collect());
-        Box::new(std::iter::once(records))
+    /// Asks until somebody is found.
+    fn find_first(&self, query: &Query) -> Result<Listing, IndexError> {
+        let mut listing = Listing::default();
+        for found in self.find(query) {
+            listing = found?;
+            if !listing.records.is_empty() {
+                break;
+            }
+        }
+        Ok(listing)
     }
 
-    /// All that is known.
-    fn list(&self) -> Result<Vec<Listed>, IndexError>;
-
-    /// All that anybody has, found out anew.
-    fn survey(&self) -> Result<Vec<Listed>, IndexError> {
-        self.list()
-    }
-
-    /// Whether the messages that are printed show who has what.
-    fn answers_in_messages(&self) -> bool {
-        true
-    }
-
-    /// How this peer stands with the index, in words: with whom, and since when.
-    fn standing(&self) -> String;
+    /// How this peer stands with the server.
+    fn standing(&self) -> Standing;
 
     /// Leaves the index, with all that this peer has published.
     fn leave(&self);
 }
 
-/// Why the index gave no answer.
-#[derive(Debug, thiserror::Error)]
-pub enum IndexError {
-    /// There is no connection to the index server, and none could be made.
-    #[error(transparent)]
-    Unreachable(#[from] ConnectError),
-    /// The index server is away, and a try to come back to it goes on.
-    #[error("the index server {0} is away")]
-    Away(Endpoint),
-    /// The index server gave no usable answer.
-    #[error("the index server {server} is lost: {reason}")]
-    Lost {
-        /// Which server.
-        server: Endpoint,
-        /// What happened.
-        reason: Arc<ResponseError>,
+/// What an [`Index`] finds, one listing after the other.
+pub type Listings<'a> = Box<dyn Iterator<Item = Result<Listing, IndexError>> + 'a>;
+
+/// A question to an index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Query {
+    /// Who has this document?
+    Number {
+        /// Its number.
+        number: RfcNumber,
+        /// Its title, for protocols that have a place for it; empty where it does not matter.
+        title: Title,
     },
-    /// The registration server gave no usable answer.
-    #[error("the registration server {server} gave no usable answer: {reason}")]
-    Unanswered {
-        /// Which server.
-        server: Endpoint,
-        /// What happened.
-        reason: Arc<di::ResponseError>,
+    /// Who has what?
+    All {
+        /// Whether everybody is asked who can be, or what is known already is enough.
+        fresh: bool,
     },
-    /// There is no thread to watch the connection to the index server.
-    #[error("cannot start a thread for the index: {0}")]
-    NoKeeper(io::Error),
-    /// The index server refused the request.
-    #[error("the index server refused it with code {0}{hint}", hint = hint(*.0))]
-    Refused(u16),
 }
 
-/// What a person can do about a refusal.
-fn hint(code: u16) -> &'static str {
-    if code == Status::BadRequest.code() {
-        ": another peer may have this name and port (--hostname and --upload-port choose others), \
-         or the server takes no more RFCs of one peer"
-    } else {
-        ""
+/// What was found so far.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// Who has what, this peer as well.
+    pub records: Vec<Listed>,
+    /// How many were asked for it: the server, or other peers.
+    pub asked: usize,
+    /// How many of them answered.
+    pub answered: usize,
+    /// Whether one message on the wire has exactly these records.
+    pub in_messages: bool,
+}
+
+/// A record as an index lists it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// The record.
+    pub record: Record,
+    /// For how many seconds it lives, where that is limited.
+    pub ttl: Option<u32>,
+}
+
+impl From<Timed> for Listed {
+    fn from(Timed { record, ttl }: Timed) -> Self {
+        let ttl = Some(ttl);
+        Self { record, ttl }
     }
 }
 
-impl IndexError {
-    /// Whether the server speaks another protocol or version, or refuses what was asked.
-    pub fn is_of_protocol(&self) -> bool {
-        match self {
-            // A server that is busy is as good as away.
-            Self::Refused(code) => *code != Status::ServiceUnavailable.code(),
-            Self::Lost { reason, .. } => matches!(**reason, ResponseError::Malformed(_)),
-            Self::Unanswered { reason, .. } => !matches!(
-                **reason,
-                di::ResponseError::Closed
-                    | di::ResponseError::CutOff { .. }
-                    | di::ResponseError::Head(HeadError::Io(_) | HeadError::TimedOut)
+impl From<Record> for Listed {
+    fn from(record: Record) -> Self {
+        Self { record, ttl: None }
+    }
+}
+
+/// The record as its protocol writes it, without the end of the line.
+impl fmt::Display for Listed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { record, ttl } = self.clone();
+        match ttl {
+            Some(ttl) => Timed { record, ttl }.fmt(f),
+            None => record.fmt(f),
+        }
+    }
+}
+
+/// `{number, title, host, port}`, and `ttl` where it is limited.
+impl Serialize for Listed {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Record {
+            number,
+            title,
+            holder: Endpoint { host, port },
+        } = &self.record;
+        let count = 4 + usize::from(self.ttl.is_some());
+        let mut fields = serializer.serialize_struct("Listed", count)?;
+        fields.serialize_field("number", &number.get())?;
+        fields.serialize_field("title", title.as_str())?;
+        fields.serialize_field("host", host.as_str())?;
+        fields.serialize_field("port", &port.get())?;
+        if let Some(ttl) = self.ttl {
+            fields.serialize_field("ttl", &ttl)?;
+        }
+        fields.end()
+    }
+}
+
+/// How a peer stands with the server of its index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// Which server.
+    pub server: Endpoint,
+    /// Whether it is there.
+    pub state: State,
+    /// Since when.
+    pub since: SystemTime,
+    /// By what a registration server knows this peer.
+    pub cookie: Option<Cookie>,
+}
+
+/// Whether a server is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// This peer is connected to it.
+    Connected,
+    /// This peer is registered with it.
+    Registered,
+    /// It is lost, and the tries to reconnect go on.
+    Away,
+}
+
+impl fmt::Display for Standing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let server = &self.server;
+        let state = match self.state {
+            State::Connected => "connected",
+            State::Registered => "registered",
+            State::Away => "away",
+        };
+        let since = DateTime::<Local>::from(self.since).format("%F %T");
+        write!(f, "{server}, {state} since {since}")?;
+        match self.cookie {
+            Some(cookie) => write!(f, ", cookie {cookie}"),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_listed_as_its_protocol_writes_it_and_in_json() {
+        let record = Record::parse("RFC 5 A: \"b\" vm 1234").unwrap();
+        let timed = Listed {
+            record: record.clone(),
+            ttl: Some(9),
+        };
+        for (listed, line, json) in [
+            (
+                Listed::from(record),
+                "RFC 5 A: \"b\" vm 1234",
+                r#"{"number":5,"title":"A: \"b\"","host":"vm","port":1234}"#,
             ),
-            Self::Unreachable(_) | Self::Away(_) | Self::NoKeeper(_) => false,
+            (
+                timed,
+                "RFC 5 9 vm 1234 A: \"b\"",
+                r#"{"number":5,"title":"A: \"b\"","host":"vm","port":1234,"ttl":9}"#,
+            ),
+        ] {
+            assert_eq!(listed.to_string(), line);
+            assert_eq!(serde_json::to_string(&listed).unwrap(), json);
         }
     }
 
-    /// Whether the index may come back by itself. A server of another kind will not.
-    pub fn is_passing(&self) -> bool {
-        match self {
-            Self::Away(_) => true,
-            Self::Lost { reason, .. } => !matches!(**reason, ResponseError::Malformed(_)),
-            Self::Unanswered { .. } => !self.is_of_protocol(),
-            Self::Unreachable(_) | Self::Refused(_) | Self::NoKeeper(_) => false,
+    #[test]
+    fn a_standing_names_the_server_and_the_cookie() {
+        let since = SystemTime::now();
+        let time = DateTime::<Local>::from(since).format("%F %T");
+        for (state, cookie, expected) in [
+            (
+                State::Connected,
+                None,
+                format!("vm:5, connected since {time}"),
+            ),
+            (
+                State::Registered,
+                Some(Cookie::FIRST),
+                format!("vm:5, registered since {time}, cookie 1"),
+            ),
+            (State::Away, None, format!("vm:5, away since {time}")),
+        ] {
+            let standing = Standing {
+                server: Endpoint::parse("vm:5", Port::MIN).unwrap(),
+                state,
+                since,
+                cookie,
+            };
+            assert_eq!(standing.to_string(), expected);
         }
     }
-}
-
-/// Something between half of `pause` and all of it: the peers of a server that was restarted
-/// must not all come back in the same moment.
-fn jittered(pause: Duration) -> Duration {
-    // The seeds of hash maps are the standard library's only source of chance.
-    let chance = RandomState::new().hash_one(Instant::now()) % 1000;
-    let share = u32::try_from(chance).unwrap_or_default();
-    pause / 2 + pause / 2000 * share
-}
-
-fn capitalised(text: &str) -> String {
-    let mut chars = text.chars();
-    chars
-        .next()
-        .map(|first| first.to_uppercase().chain(chars).collect())
-        .unwrap_or_default()
 }

@@ -39,7 +39,7 @@ pub fn resolve(endpoint: &Endpoint, time: Duration) -> io::Result<Vec<SocketAddr
 
 /// The addresses under which others may reach this machine: those of all interfaces, without the
 /// ones that are only good on one link.
-pub fn own_addresses() -> io::Result<Vec<IpAddr>> {
+fn own_addresses() -> io::Result<Vec<IpAddr>> {
     let is_link_local = |address: &IpAddr| match address {
         IpAddr::V4(address) => address.is_link_local(),
         IpAddr::V6(address) => address.is_unicast_link_local(),
@@ -51,6 +51,17 @@ pub fn own_addresses() -> io::Result<Vec<IpAddr>> {
     addresses.sort_by_key(|address| (address.is_loopback(), *address));
     addresses.dedup();
     Ok(addresses)
+}
+
+/// Where others reach a server that listens on `bound`, or else on every address. None are known where
+/// the system does not say.
+pub fn reachable(bound: Option<IpAddr>) -> Vec<IpAddr> {
+    if let Some(address) = bound.filter(|address| !address.is_unspecified()) {
+        return vec![address];
+    }
+    let mut addresses = own_addresses().unwrap_or_default();
+    addresses.retain(|address| bound.is_none_or(|bound| bound.is_ipv6() || address.is_ipv4()));
+    addresses
 }
 
 /// The local address from which this machine would connect to `remote`. Nothing is sent.

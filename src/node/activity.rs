@@ -86,3 +86,52 @@ impl Reader for Activity {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::testing::link;
+    use crate::event::{Events, Role};
+    use crate::wire::{Endpoint, Port};
+
+    #[test]
+    fn whole_documents_are_counted_and_the_last_uploads_remembered() {
+        let activity = Activity::default();
+        let events = Events::default().and(activity.clone());
+        let upload = |number, step| {
+            events.tell(Topic::Life, || Event::Upload {
+                link: link(Role::Upload),
+                number: RfcNumber::new(number).unwrap(),
+                step,
+            });
+        };
+        let failed = || Step::Failed { why: "gone".into() };
+        let done = || Step::Done {
+            bytes: 10,
+            path: None,
+        };
+        for number in 1..=7 {
+            upload(number, Step::Began { length: Some(10) });
+            upload(number, if number == 6 { failed() } else { done() });
+        }
+        let holder = Endpoint::parse("vm:5", Port::MIN).unwrap();
+        for step in [done(), failed(), Step::GivenUp] {
+            events.tell(Topic::Life, || Event::Download {
+                id: 1,
+                number: RfcNumber::MIN,
+                holder: &holder,
+                step,
+            });
+        }
+        let counts = activity.counts();
+        assert_eq!((counts.uploads, counts.uploaded_bytes), (6, 60));
+        assert_eq!((counts.downloads, counts.downloaded_bytes), (1, 10));
+        let last: Vec<_> = counts
+            .last_uploads
+            .iter()
+            .map(|last| last.number.get())
+            .collect();
+        assert_eq!(last, [7, 5, 4, 3, 2]);
+        assert_eq!(counts.last_uploads[0].to, link(Role::Upload).remote);
+    }
+}

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{Peer, numbers::Selection};
 use crate::event::{Event, Topic};
 use crate::file_error::FileError;
-use crate::index::IndexError;
+use crate::index::{IndexError, Query};
 use crate::library::Incoming;
 pub use crate::transfer::Spread;
 use crate::transfer::{DownloadError, Fetched};
@@ -34,7 +34,10 @@ pub enum Got {
     /// It is here.
     Downloaded(Downloaded),
     /// Nobody has it.
-    Unknown,
+    Unknown {
+        /// Whether a message says so.
+        in_messages: bool,
+    },
     /// It was not to replace this file.
     Kept(PathBuf),
 }
@@ -98,7 +101,12 @@ impl Peer {
         let mut tried: Vec<Endpoint> = Vec::new();
         let mut is_known = self.library().title(number).is_some();
         let mut fault = Fault::Unreachable;
-        for found in self.index.search(number, title) {
+        let mut in_messages = false;
+        let query = Query::Number {
+            number,
+            title: title.clone(),
+        };
+        for found in self.index.find(&query) {
             let found = match found {
                 Ok(found) => found,
                 Err(error) if tried.is_empty() => return Err(error.into()),
@@ -110,6 +118,9 @@ impl Peer {
                     break;
                 }
             };
+            in_messages = found.in_messages;
+            let found = found.records.into_iter().map(|listed| listed.record);
+            let found: Vec<_> = found.collect();
             is_known |= !found.is_empty();
             let is_new =
                 |record: &&Record| record.holder != *self.me() && !tried.contains(&record.holder);
@@ -153,7 +164,7 @@ impl Peer {
         }
         match tried.len() {
             0 if is_known => Err(GetError::OnlyOurselves(number)),
-            0 => Ok(Got::Unknown),
+            0 => Ok(Got::Unknown { in_messages }),
             holders => Err(GetError::NoHolder {
                 number,
                 holders,
@@ -170,8 +181,8 @@ impl Peer {
         match selection {
             Selection::These(numbers) => Ok(numbers.iter().copied().collect()),
             Selection::All => {
-                let listed = self.index.survey()?;
-                let others = listed.iter().map(|listed| &listed.record);
+                let found = self.index.find_first(&Query::All { fresh: true })?;
+                let others = found.records.iter().map(|listed| &listed.record);
                 let others = others.filter(|record| record.holder != *self.me());
                 let mut numbers: Vec<_> = others.map(|record| record.number).collect();
                 numbers.sort_unstable();

@@ -27,7 +27,7 @@ pub struct Peer {
     me: Endpoint,
     library: Arc<Library>,
     /// Who has what.
-    pub index: Box<dyn Index>,
+    pub index: Arc<dyn Index>,
     /// How documents come from others.
     pub downloader: Downloader,
     /// What was uploaded and downloaded.
@@ -41,7 +41,7 @@ impl Peer {
     pub fn new(
         me: Endpoint,
         library: Arc<Library>,
-        index: Box<dyn Index>,
+        index: Arc<dyn Index>,
         downloader: Downloader,
         activity: Activity,
         events: Events,

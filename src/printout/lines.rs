@@ -179,10 +179,10 @@ fn of_index(server: &Endpoint, step: &IndexStep<'_>) -> String {
         IndexStep::NotPublished { number, why } => {
             format!("[PEER] RFC {number} is not registered: {why}")
         }
-        IndexStep::Untold { peer, why } => format!("[PEER] {peer} has not told its index: {why}"),
-        IndexStep::Lost { why } => {
-            format!("[PEER] {why}. Sharing goes on, and the peer comes back when the server does.")
-        }
+        IndexStep::Untold { peer, why } => format!("[PEER] {peer} did not send its index: {why}"),
+        IndexStep::Lost { why } => format!(
+            "[PEER] Lost connection to the index server {server}: {why}. Still sharing; will reconnect."
+        ),
         IndexStep::Back { taken, all } => format!(
             "[PEER] Connected to server at port {port} again, registered {taken} of {all} RFC(s)"
         ),

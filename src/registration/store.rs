@@ -38,8 +38,10 @@ struct Shared {
     changed: Condvar,
     path: Option<PathBuf>,
     events: Events,
-    /// Held as long as the table is used, so that no other server writes over it.
-    _lock: Option<File>,
+    /// Held while the file is written.
+    writing: Mutex<()>,
+    /// Locked as long as the table is used, so that no other server writes over it.
+    lock: Option<File>,
 }
 
 #[derive(Debug)]
@@ -112,7 +114,8 @@ impl Register {
             changed: Condvar::new(),
             path,
             events,
-            _lock: lock,
+            writing: Mutex::default(),
+            lock,
         });
         if let Some(path) = &shared.path {
             let saving = Arc::clone(&shared);
@@ -151,17 +154,23 @@ impl Register {
         look(&self.0.lock().table)
     }
 
-    /// Writes what is not yet written. Nothing is written after it.
+    /// Writes what is not yet written. Nothing is written after it, and another server may use the
+    /// file.
     pub fn close(&self) {
-        let mut state = self.0.lock();
-        state.is_closing = true;
+        self.0.lock().is_closing = true;
         self.0.changed.notify_all();
+        let _writing = self.0.writing();
+        let state = self.0.lock();
         if let Some(path) = &self.0.path
             && state.saved < state.changes
             && let Err(error) = save(path, &state.table.to_saved())
         {
             let what = format_args!("cannot write {}: {error}", path.display());
             self.0.events.notice(Level::Warning, what);
+        }
+        if let Some(lock) = &self.0.lock {
+            // It fails only where it was not locked.
+            let _ = lock.unlock();
         }
     }
 }
@@ -174,7 +183,9 @@ impl Shared {
             let state = self.lock();
             let lazy = |state: &mut State| state.urgent <= state.saved && !state.is_closing;
             let waited = self.changed.wait_timeout_while(state, LAZY_TIME, lazy);
-            let state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            drop(waited);
+            let writing = self.writing();
+            let state = self.lock();
             if state.is_closing {
                 return;
             }
@@ -195,11 +206,16 @@ impl Shared {
             // Where it failed, nobody waits for it any longer; it is tried again with the next one.
             self.lock().saved = changes;
             self.changed.notify_all();
+            drop(writing);
             if has_warned {
                 self.lock().changes += 1;
                 thread::sleep(LAZY_TIME);
             }
         }
+    }
+
+    fn writing(&self) -> MutexGuard<'_, ()> {
+        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

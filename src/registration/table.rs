@@ -9,7 +9,8 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-use crate::wire::di::registration::Cookie;
+use crate::wire::di::registration::{Cookie, Registration};
+use crate::wire::di::server::Claim;
 use crate::wire::{Endpoint, Status};
 
 /// The most peers that are remembered. The one that was inactive for longest makes room.
@@ -42,23 +43,6 @@ struct Entry {
     registered: SystemTime,
     /// How often it registered on each day (since 1970).
     days: BTreeMap<u64, u32>,
-}
-
-/// A record, as it was at some time.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Registration {
-    /// By what the peer is known.
-    pub cookie: Cookie,
-    /// Where its upload server is reached.
-    pub peer: Endpoint,
-    /// Whether it is active.
-    pub is_active: bool,
-    /// For how many seconds it is active, unless it says so again.
-    pub ttl: u32,
-    /// How often it has registered in the last 30 days.
-    pub registrations: u32,
-    /// When it was last heard of.
-    pub heard: SystemTime,
 }
 
 impl Registrar {
@@ -138,51 +122,41 @@ impl Registrar {
         self.registration(cookie, now).ok_or(Status::UnknownCookie)
     }
 
-    /// Whether the record of a cookie is that of this peer. It is not where the table was lost and
-    /// the cookie has been given out again.
-    ///
-    /// # Errors
-    /// [`Status::UnknownCookie`].
-    pub fn check(&self, cookie: Cookie, peer: &Endpoint) -> Result<(), Status> {
-        match self.entries.get(&cookie) {
-            Some(entry) if entry.peer == *peer => Ok(()),
-            _ => Err(Status::UnknownCookie),
-        }
-    }
-
     /// A peer is active no longer.
     ///
     /// # Errors
     /// [`Status::UnknownCookie`].
-    pub fn leave(&mut self, cookie: Cookie, now: SystemTime) -> Result<Registration, Status> {
-        self.expire(cookie, now);
-        self.registration(cookie, now).ok_or(Status::UnknownCookie)
+    pub fn leave(&mut self, claim: &Claim, now: SystemTime) -> Result<Registration, Status> {
+        self.claimed(claim)?;
+        self.expire(claim.cookie, now);
+        self.registration(claim.cookie, now)
+            .ok_or(Status::UnknownCookie)
     }
 
     /// A peer is still active.
     ///
     /// # Errors
-    /// [`Status::UnknownCookie`], and [`Status::NotRegistered`] where it is not active: only
-    /// registering activates.
-    pub fn keep_alive(&mut self, cookie: Cookie, now: SystemTime) -> Result<Registration, Status> {
-        let entry = self.entries.get(&cookie).ok_or(Status::UnknownCookie)?;
-        if entry.expires <= now {
+    /// [`Status::UnknownCookie`], and [`Status::NotRegistered`] where it is not active and its claim
+    /// does not activate.
+    pub fn keep_alive(&mut self, claim: &Claim, now: SystemTime) -> Result<Registration, Status> {
+        let entry = self.claimed(claim)?;
+        if entry.expires <= now && !claim.activates {
             return Err(Status::NotRegistered);
         }
-        self.revive(cookie, now)
-    }
-
-    /// A peer is active, whether it was before or not: in frames every sign of life activates.
-    ///
-    /// # Errors
-    /// [`Status::UnknownCookie`].
-    pub fn revive(&mut self, cookie: Cookie, now: SystemTime) -> Result<Registration, Status> {
-        let entry = self.entries.get_mut(&cookie);
-        let entry = entry.ok_or(Status::UnknownCookie)?;
         entry.has_left = false;
         entry.heard = now;
-        self.live_until(cookie, now + self.ttl);
-        self.registration(cookie, now).ok_or(Status::UnknownCookie)
+        self.live_until(claim.cookie, now + self.ttl);
+        self.registration(claim.cookie, now)
+            .ok_or(Status::UnknownCookie)
+    }
+
+    /// The record that a peer claims. It is that of another peer where the table was lost and the
+    /// cookie has been given out again.
+    fn claimed(&mut self, claim: &Claim) -> Result<&mut Entry, Status> {
+        let entry = self.entries.get_mut(&claim.cookie);
+        let is_its =
+            |entry: &&mut Entry| claim.peer.as_ref().is_none_or(|peer| entry.peer == *peer);
+        entry.filter(is_its).ok_or(Status::UnknownCookie)
     }
 
     /// Every active peer but the one with this cookie, in the order of their cookies.
@@ -392,13 +366,22 @@ mod tests {
         Cookie::from(number)
     }
 
+    /// A claim as peers make it that speak in text, but for their place.
+    fn claim(cookie: Cookie) -> Claim {
+        Claim {
+            cookie,
+            peer: None,
+            activates: false,
+        }
+    }
+
     /// What a peer is told that asks who is active.
     fn asked(
         table: &mut Registrar,
         cookie: Cookie,
         now: SystemTime,
     ) -> Result<Vec<Registration>, Status> {
-        table.keep_alive(cookie, now)?;
+        table.keep_alive(&claim(cookie), now)?;
         Ok(table.others(cookie, now))
     }
 
@@ -450,7 +433,10 @@ mod tests {
         let first = table.register(&peer(5), None, at(0)).unwrap().cookie;
         let second = table.register(&peer(6), None, at(0)).unwrap().cookie;
         table.register(&peer(5), Some(second), at(1)).unwrap();
-        assert_eq!(table.keep_alive(first, at(2)), Err(Status::NotRegistered));
+        assert_eq!(
+            table.keep_alive(&claim(first), at(2)),
+            Err(Status::NotRegistered)
+        );
         let third = table.register(&peer(7), None, at(3)).unwrap().cookie;
         assert_eq!(ports(&asked(&mut table, third, at(4)).unwrap()), [5]);
         // The one that lost its place gets another.
@@ -464,11 +450,14 @@ mod tests {
     fn the_ttl_runs_out_to_the_second_and_only_registering_activates() {
         let mut table = table();
         let first = table.register(&peer(5), None, at(0)).unwrap().cookie;
-        assert!(table.keep_alive(first, at(TTL - 1)).is_ok());
+        assert!(table.keep_alive(&claim(first), at(TTL - 1)).is_ok());
         assert_eq!(table.registration(first, at(TTL)).unwrap().ttl, 7199);
         assert!(asked(&mut table, first, at(2 * TTL - 2)).is_ok());
         let end = 3 * TTL - 2;
-        assert_eq!(table.keep_alive(first, at(end)), Err(Status::NotRegistered));
+        assert_eq!(
+            table.keep_alive(&claim(first), at(end)),
+            Err(Status::NotRegistered)
+        );
         assert_eq!(
             asked(&mut table, first, at(end)),
             Err(Status::NotRegistered)
@@ -481,16 +470,24 @@ mod tests {
                 .cookie,
             first
         );
-        assert!(table.keep_alive(first, at(end)).is_ok());
+        assert!(table.keep_alive(&claim(first), at(end)).is_ok());
     }
 
     #[test]
     fn a_cookie_of_somebody_else_is_unknown() {
         let mut table = table();
         let first = table.register(&peer(5), None, at(0)).unwrap().cookie;
-        assert_eq!(table.check(first, &peer(5)), Ok(()));
-        assert_eq!(table.check(first, &peer(6)), Err(Status::UnknownCookie));
-        assert_eq!(table.check(cookie(9), &peer(5)), Err(Status::UnknownCookie));
+        let claim = |cookie, port| Claim {
+            peer: Some(peer(port)),
+            ..claim(cookie)
+        };
+        for wrong in [claim(first, 6), claim(cookie(9), 5)] {
+            let refused = Err(Status::UnknownCookie);
+            assert_eq!(table.keep_alive(&wrong, at(1)), refused);
+            assert_eq!(table.leave(&wrong, at(1)), refused);
+        }
+        assert!(table.keep_alive(&claim(first, 5), at(1)).unwrap().is_active);
+        assert!(table.leave(&claim(first, 5), at(1)).is_ok());
     }
 
     #[test]
@@ -499,17 +496,24 @@ mod tests {
         let first = table.register(&peer(5), None, at(0)).unwrap().cookie;
         let second = table.register(&peer(6), None, at(0)).unwrap().cookie;
         assert_eq!(ports(&asked(&mut table, second, at(1)).unwrap()), [5]);
-        assert!(!table.leave(first, at(2)).unwrap().is_active);
+        assert!(!table.leave(&claim(first), at(2)).unwrap().is_active);
         assert_eq!(
             ports(&asked(&mut table, second, at(2)).unwrap()),
             [0_u16; 0]
         );
-        assert_eq!(table.keep_alive(first, at(2)), Err(Status::NotRegistered));
-        assert!(table.leave(first, at(3)).is_ok());
-        assert!(table.revive(first, at(3)).unwrap().is_active);
+        assert_eq!(
+            table.keep_alive(&claim(first), at(2)),
+            Err(Status::NotRegistered)
+        );
+        assert!(table.leave(&claim(first), at(3)).is_ok());
+        let activating = Claim {
+            activates: true,
+            ..claim(first)
+        };
+        assert!(table.keep_alive(&activating, at(3)).unwrap().is_active);
         for status in [
-            table.leave(cookie(9), at(4)).map(drop),
-            table.keep_alive(cookie(9), at(4)).map(drop),
+            table.leave(&claim(cookie(9)), at(4)).map(drop),
+            table.keep_alive(&claim(cookie(9)), at(4)).map(drop),
             asked(&mut table, cookie(9), at(4)).map(drop),
         ] {
             assert_eq!(status, Err(Status::UnknownCookie));
@@ -546,12 +550,15 @@ mod tests {
         table.register(&peer(6), None, at(1)).unwrap();
         let full = table.register(&peer(7), None, at(2)).map(|r| r.cookie);
         assert_eq!(full, Err(Status::ServiceUnavailable));
-        table.leave(first, at(3)).unwrap();
+        table.leave(&claim(first), at(3)).unwrap();
         assert_eq!(
             table.register(&peer(7), None, at(4)).unwrap().cookie,
             cookie(3)
         );
-        assert_eq!(table.leave(first, at(5)), Err(Status::UnknownCookie));
+        assert_eq!(
+            table.leave(&claim(first), at(5)),
+            Err(Status::UnknownCookie)
+        );
     }
 
     #[test]
@@ -564,7 +571,7 @@ mod tests {
         assert_eq!(table.expired(at(TTL), at(TTL + 9)).len(), 0);
         assert_eq!(table.expired(at(TTL), at(TTL + 10)).len(), 1);
         let again = table.register(&peer(5), None, at(TTL + 20)).unwrap().cookie;
-        table.leave(again, at(TTL + 30)).unwrap();
+        table.leave(&claim(again), at(TTL + 30)).unwrap();
         assert!(table.expired(at(TTL + 20), at(TTL + 30)).is_empty());
     }
 
@@ -573,7 +580,7 @@ mod tests {
         let mut before = table();
         before.register(&peer(5), None, at(0)).unwrap();
         before.register(&peer(6), None, at(1)).unwrap();
-        before.leave(cookie(1), at(2)).unwrap();
+        before.leave(&claim(cookie(1)), at(2)).unwrap();
         let text = serde_json::to_string(&before.to_saved()).unwrap();
         let saved: Saved = serde_json::from_str(&text).unwrap();
         let mut after = Registrar::from_saved(saved, Duration::from_secs(TTL)).unwrap();

@@ -1,21 +1,19 @@
 //! Bars for downloads that take their time.
 
 use std::collections::HashMap;
-use std::io;
-use std::mem;
+use std::io::{self, Write};
+use std::os::fd::{AsRawFd, RawFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use indicatif::{
-    BinaryBytes, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike,
-};
-use rustix::stdio;
+use console::Term;
+use indicatif::{BinaryBytes, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::Screen;
 use super::queue::Queue;
-use super::{Screen, Size};
 use crate::event::{Event, Reader, Step, Topic, Topics};
 
 /// What takes no longer than this is not worth a bar: most RFCs are there before it is drawn.
@@ -205,79 +203,29 @@ impl Drop for Bar {
     }
 }
 
-/// Where bars are drawn: behind what waits for standard error, where drawing never waits for the
-/// terminal. indicatif holds its locks while it draws, and downloads need them.
+/// Where bars are drawn, if standard error is a terminal: behind what waits for it, so that drawing
+/// never waits. indicatif holds its locks while it draws, and downloads need them.
 pub(super) fn canvas(queue: Queue) -> ProgressDrawTarget {
-    let frame = Mutex::default();
-    ProgressDrawTarget::term_like_with_hz(Box::new(Canvas { queue, frame }), FRAMES)
+    let terminal = Term::read_write_pair(io::stdin(), Canvas(queue));
+    ProgressDrawTarget::term(terminal, FRAMES)
 }
 
 #[derive(Debug)]
-struct Canvas {
-    queue: Queue,
-    frame: Mutex<String>,
-}
+struct Canvas(Queue);
 
-impl Canvas {
-    #[allow(clippy::unnecessary_wraps, reason = "what draws expects a result")]
-    fn draw(&self, what: &str) -> io::Result<()> {
-        locked(&self.frame).push_str(what);
-        Ok(())
+impl Write for Canvas {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
     }
 
-    /// Moves the cursor by `count`; 0 would be taken for 1.
-    fn step(&self, count: usize, direction: char) -> io::Result<()> {
-        match count {
-            0 => Ok(()),
-            count => self.draw(&format!("\x1b[{count}{direction}")),
-        }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
-impl TermLike for Canvas {
-    fn width(&self) -> u16 {
-        Size::of(stdio::stderr()).columns
-    }
-
-    fn height(&self) -> u16 {
-        Size::of(stdio::stderr()).rows
-    }
-
-    fn move_cursor_up(&self, count: usize) -> io::Result<()> {
-        self.step(count, 'A')
-    }
-
-    fn move_cursor_down(&self, count: usize) -> io::Result<()> {
-        self.step(count, 'B')
-    }
-
-    fn move_cursor_right(&self, count: usize) -> io::Result<()> {
-        self.step(count, 'C')
-    }
-
-    fn move_cursor_left(&self, count: usize) -> io::Result<()> {
-        self.step(count, 'D')
-    }
-
-    fn write_line(&self, line: &str) -> io::Result<()> {
-        self.draw(&format!("{line}\n"))
-    }
-
-    fn write_str(&self, text: &str) -> io::Result<()> {
-        self.draw(text)
-    }
-
-    fn clear_line(&self) -> io::Result<()> {
-        self.draw("\r\x1b[2K")
-    }
-
-    /// A frame is drawn whole or not at all.
-    fn flush(&self) -> io::Result<()> {
-        let frame = mem::take(&mut *locked(&self.frame));
-        if !frame.is_empty() {
-            self.queue.push(&[&frame]);
-        }
-        Ok(())
+impl AsRawFd for Canvas {
+    fn as_raw_fd(&self) -> RawFd {
+        io::stderr().as_raw_fd()
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use indicatif::{MultiProgress, ProgressDrawTarget};
+use indicatif::MultiProgress;
 use rustix::fs::fstat;
 use rustix::stdio;
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
@@ -31,17 +31,6 @@ impl Size {
         columns: 80,
         rows: 24,
     };
-
-    /// The size of the terminal that a stream leads to.
-    pub(super) fn of(stream: BorrowedFd<'_>) -> Self {
-        match tcgetwinsize(stream) {
-            Ok(size) if size.ws_col > 0 && size.ws_row > 0 => Self {
-                columns: size.ws_col,
-                rows: size.ws_row,
-            },
-            _ => Self::USUAL,
-        }
-    }
 }
 
 /// The terminal, or what stands in its place: standard output and standard error, each of which is
@@ -82,12 +71,19 @@ impl std::fmt::Debug for Screen {
 impl Screen {
     /// Whether a person types and sees the printout here.
     pub fn is_interactive(&self) -> bool {
-        io::stdin().is_terminal() && io::stdout().is_terminal() && is_capable()
+        let can_edit = std::env::var_os("TERM").is_some_and(|term| term != "dumb");
+        io::stdin().is_terminal() && io::stdout().is_terminal() && can_edit
     }
 
     /// How large it is now.
     pub fn size(&self) -> Size {
-        Size::of(stdio::stdout())
+        match tcgetwinsize(stdio::stdout()) {
+            Ok(size) if size.ws_col > 0 && size.ws_row > 0 => Size {
+                columns: size.ws_col,
+                rows: size.ws_row,
+            },
+            _ => Size::USUAL,
+        }
     }
 
     /// Standard output.
@@ -149,12 +145,12 @@ impl Screen {
                 // Where standard error is gone, so is whoever would have read it.
                 Queue::start(io::stderr(), |_| {})
             };
-            if !(io::stderr().is_terminal() && is_capable()) {
-                let bars = MultiProgress::with_draw_target(ProgressDrawTarget::hidden());
-                return Streams { out, err, bars };
-            }
             let bars = MultiProgress::with_draw_target(canvas(err.clone()));
-            let err = err.below(bars.clone());
+            let err = if bars.is_hidden() {
+                err
+            } else {
+                err.below(bars.clone())
+            };
             let out = if is_one { err.clone() } else { out };
             Streams { out, err, bars }
         })
@@ -168,11 +164,6 @@ impl Screen {
     pub fn prompt(&self, is_there: bool) {
         *locked(&self.0.prompt.is_there) = is_there;
     }
-}
-
-/// Whether the terminal can do more than take text.
-fn is_capable() -> bool {
-    std::env::var_os("TERM").is_some_and(|term| term != "dumb")
 }
 
 /// Whether two streams lead to the same place.

@@ -28,7 +28,6 @@ pub(crate) mod testing;
 
 pub use dialect::{Answered, Dialect, Received};
 pub use error::{Fault, Limit, ReadError};
-pub(crate) use head::MAX_HEAD;
 pub use head::{FieldError, Head, HeadError};
 pub use protocol::{Protocol, Reject, Status, StatusLine};
 pub use requests::{Requests, Waits};

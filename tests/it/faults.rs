@@ -27,7 +27,7 @@ fn a_server_that_was_killed_and_restarted_gets_everything_again() {
     let mut peer = peer_at_menu("peer", before.port, folder.path(), &[]);
     peer.answer(&["1", "3", "Three"]);
     before.kill();
-    peer.expect(" is lost: it closed the connection. Sharing goes on");
+    peer.expect(": it closed the connection. Still sharing; will reconnect.\n");
     // Sharing goes on.
     let mut client = Client::connect(peer.port);
     client.send("GET RFC 1 P2P-CI/1.0\r\nHost: x\r\n\r\n");
@@ -60,7 +60,7 @@ fn a_server_without_room_is_tried_again() {
     let folder = folder(&[("rfc1.txt", b"one")]);
     let mut peer = peer("peer", server.port, folder.path(), &[]);
     peer.expect("503 Service Unavailable\n\n\n");
-    peer.expect(" is lost: it has no room for one more peer (503). Sharing goes on");
+    peer.expect(": it has no room for one more peer (503). Still sharing; will reconnect.\n");
     drop(inside);
     peer.expect(" again, registered 1 of 1 RFC(s)\n");
 }
@@ -284,7 +284,7 @@ fn a_download_without_an_index_to_register_it_is_kept_and_said() {
     }
     began.recv_timeout(PATIENCE).unwrap();
     server.kill();
-    peer.expect(" is lost: ");
+    peer.expect("[PEER] Lost connection to the index server ");
     drop(go_on);
     peer.expect("rfc7.txt (5 bytes)\n");
     peer.expect("[PEER] RFC 7 is downloaded, and not registered: the index server ");

@@ -84,7 +84,9 @@ fn what_is_no_index_server_is_a_clear_error() {
     let mut peer = peer("peer", index, folder.path(), &[]);
     let (status, _) = peer.wait();
     assert_eq!(status.code(), Some(6));
-    peer.expect_error("it answered \"HTTP/1.1 400 Bad Request\", which is no P2P-CI/1.0 response");
+    peer.expect_error(
+        "it answered \"HTTP/1.1 400 Bad Request\", which is not a P2P-CI/1.0 response",
+    );
 }
 
 #[test]

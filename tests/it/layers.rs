@@ -60,8 +60,7 @@ const PROGRAMS_BEGIN: &str = "terminal";
 
 /// The imports that break the rules today: who, and whom. An entry that is not needed any more has
 /// to go.
-const KNOWN: [(&str, &str); 7] = [
-    ("index", "anyhow"),
+const KNOWN: [(&str, &str); 6] = [
     ("doors::commands", "index"),
     ("doors::console", "index"),
     ("doors::console", "doors::menu"),

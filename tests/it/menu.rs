@@ -176,8 +176,11 @@ fn a_server_that_goes_away_is_said_and_the_menu_stays() {
     // A connection that it has not accepted yet would be reset, and not closed.
     server.expect("[SERVER] New TCP connection from ");
     server.kill();
-    peer.expect("[PEER] The index server 127.0.0.1:");
-    peer.expect(" is lost: it closed the connection. Sharing goes on, and the peer comes back when the server does.\n");
+    let port = server.port;
+    peer.expect(&format!(
+        "[PEER] Lost connection to the index server 127.0.0.1:{port}: it closed the connection. \
+         Still sharing; will reconnect.\n"
+    ));
     let printed = peer.answer(&["3"]);
     assert!(
         printed.contains("[PEER] The index was not listed: the index server 127.0.0.1:"),
@@ -195,7 +198,7 @@ fn a_server_that_goes_away_is_said_and_the_menu_stays() {
         ),
         "{printed}"
     );
-    let lost = peer.printed().matches("Sharing goes on").count();
+    let lost = peer.printed().matches("Still sharing").count();
     assert_eq!(lost, 1, "{}", peer.printed());
 }
 

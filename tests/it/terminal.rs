@@ -1,6 +1,7 @@
 //! The programs at a terminal, and what of it a pipe must never see.
 
 mod bars;
+mod order;
 mod plain;
 mod prompt;
 mod tables;

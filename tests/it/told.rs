@@ -10,6 +10,8 @@ fn a_refusal_is_printed_between_the_request_and_its_answer() {
     let mut server = server(&[]);
     let (folder, arguments) = (folder(&[]), ["share", "--print-messages"]);
     let mut peer = peer("peer", server.port, folder.path(), &arguments);
+    // Its connection must not come between.
+    server.expect("[SERVER] New TCP connection from ");
     for (program, tag) in [(&mut server, "SERVER"), (&mut peer, "UPLOAD")] {
         assert!(BAD.starts_with(&exchange(program.port, BLAH)));
         program.expect(&format!(

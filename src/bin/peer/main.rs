@@ -14,9 +14,7 @@ use anyhow::Context;
 use p2pci::doors::Console;
 use p2pci::doors::commands::{self, Format};
 use p2pci::event::{Event, Events, Level, Role, Topic};
-use p2pci::index::{
-    Central, CookieFile, Distributed, Index, IndexError, Kind, Known, Membership, Participation,
-};
+use p2pci::index::{self, CookieFile, Index, IndexError, Kind, Known, Participation};
 use p2pci::library::{Library, LibraryError};
 use p2pci::net::{Dialects, Limits, Listener, Pace, Sockets, operating_system};
 use p2pci::node::{Activity, Peer, name, watch};
@@ -226,29 +224,24 @@ fn join(
     asking: &Sockets,
     events: &Events,
     dialects: Dialects,
-) -> Result<Box<dyn Index>, IndexError> {
+) -> Result<Arc<dyn Index>, IndexError> {
     let server = arguments.server();
-    Ok(match arguments.index {
-        Kind::Central => Box::new(Central::connect(Membership {
-            server,
-            me: known.me().clone(),
-            library: library.clone(),
-            pipeline: arguments.pipeline.into(),
-            dialects,
-            sockets: asking.clone(),
-            events: events.clone(),
-        })?),
-        Kind::Distributed => Box::new(Distributed::join(Participation {
-            cookie_file: cookie_file(&server, task, arguments, events),
-            server,
-            library: library.clone(),
-            known: known.clone(),
-            dialects,
-            sockets: asking.clone(),
-            events: events.clone(),
-            os: operating_system().into(),
-        })?),
-    })
+    let cookie_file = match arguments.index {
+        Kind::Central => None,
+        Kind::Distributed => cookie_file(&server, task, arguments, events),
+    };
+    let participation = Participation {
+        server,
+        library: library.clone(),
+        known: known.clone(),
+        dialects,
+        sockets: asking.clone(),
+        events: events.clone(),
+        os: operating_system().into(),
+        pipeline: arguments.pipeline.into(),
+        cookie_file,
+    };
+    index::join(arguments.index, participation)
 }
 
 /// The file that keeps the cookie of this peer. Without one the peer is a new one to the

@@ -3,7 +3,6 @@
 //! Servers in the wild disagree about the empty lines of a response, and it carries no length. So
 //! reading is liberal (section 5), and silence ends what nothing else does.
 
-use std::io;
 use std::time::Duration;
 
 use super::PROTOCOL;
@@ -33,6 +32,15 @@ pub enum Asked {
     Search,
 }
 
+impl From<&Request> for Asked {
+    fn from(request: &Request) -> Self {
+        match request {
+            Request::Add(_) => Self::Add,
+            _ => Self::Search,
+        }
+    }
+}
+
 /// A response of the index server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Response {
@@ -42,70 +50,6 @@ pub struct Response {
     pub records: Vec<Record>,
     /// The response as it stood on the wire.
     pub bytes: Vec<u8>,
-}
-
-/// Why no response could be read. The connection is of no use after any of these.
-#[derive(Debug, thiserror::Error)]
-pub enum ResponseError {
-    /// The server closed the connection.
-    #[error("it closed the connection")]
-    Closed,
-    /// The server closed the connection in the middle of a response.
-    #[error("it closed the connection in the middle of a response")]
-    CutOff,
-    /// The server did not answer in time.
-    #[error("it did not answer within {} seconds", ANSWER_TIME.as_secs())]
-    TimedOut,
-    /// What came is no response.
-    #[error("it answered {0:?}, which is no P2P-CI/1.0 response")]
-    Malformed(String),
-    /// The response does not end.
-    #[error("its response is longer than {} MiB", MAX_RESPONSE / 1024 / 1024)]
-    TooLong,
-    /// The server has no room for this peer.
-    #[error("it has no room for one more peer (503)")]
-    NoRoom,
-    /// The connection failed.
-    #[error("the connection failed: {0}")]
-    Io(io::Error),
-}
-
-impl ResponseError {
-    /// Whether the server may speak in another way: it closed, or answered nonsense.
-    pub fn is_nonsense(&self) -> bool {
-        match self {
-            Self::Closed | Self::Malformed(_) => true,
-            Self::Io(error) => error.kind() == io::ErrorKind::ConnectionReset,
-            Self::CutOff | Self::TimedOut | Self::TooLong | Self::NoRoom => false,
-        }
-    }
-}
-
-impl Response {
-    /// As [`Responses::next`] in frames.
-    pub fn read_framed(source: &mut impl Source) -> Result<Self, ResponseError> {
-        Ok(framed(source)?)
-    }
-}
-
-impl From<io::Error> for ResponseError {
-    fn from(error: io::Error) -> Self {
-        ReadError::of_wait(error, ANSWER_TIME, false).into()
-    }
-}
-
-impl From<ReadError> for ResponseError {
-    fn from(error: ReadError) -> Self {
-        match error {
-            ReadError::Closed => Self::Closed,
-            ReadError::TimedOut { .. } => Self::TimedOut,
-            ReadError::TooLong(Limit::Answer(_)) => Self::TooLong,
-            ReadError::TooLong(limit) => Self::Malformed(limit.to_string()),
-            ReadError::Malformed { came, .. } => Self::Malformed(came),
-            ReadError::Io(error) => Self::Io(error),
-            _ => Self::CutOff,
-        }
-    }
 }
 
 /// Reads one response after another from one connection.
@@ -160,15 +104,6 @@ impl Responses {
     /// server may not have heard yet how it is spoken to.
     pub fn last_word(&mut self, source: &mut impl Source) -> Result<Response, ReadError> {
         self.text(source, Asked::Search)
-    }
-
-    /// As [`Responses::next`] in text.
-    pub fn read(
-        &mut self,
-        source: &mut impl Source,
-        asked: Asked,
-    ) -> Result<Response, ResponseError> {
-        Ok(self.text(source, asked)?)
     }
 
     fn text(&mut self, source: &mut impl Source, asked: Asked) -> Result<Response, ReadError> {

@@ -199,7 +199,7 @@ impl PeerObject {
 }
 
 /// A time as these objects have it.
-pub fn seconds(time: SystemTime) -> f64 {
+fn seconds(time: SystemTime) -> f64 {
     let since = time.duration_since(SystemTime::UNIX_EPOCH);
     since.unwrap_or(Duration::ZERO).as_secs_f64()
 }

@@ -5,19 +5,18 @@
 mod stream;
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::LazyLock;
 use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
-use p2pci::central::{Catalog, Server};
-use p2pci::event::Events;
+use p2pci::central::{Catalog, Sessions};
+use p2pci::event::{Events, Link, Role};
 use p2pci::net::Sockets;
 use p2pci::printout::{Output, Shows, Transcript};
 use p2pci::terminal::{Queue, Screen};
 use stream::Stream;
 
-static SERVER: LazyLock<Server> = LazyLock::new(|| Server {
+static SESSIONS: LazyLock<Sessions> = LazyLock::new(|| Sessions {
     catalog: Catalog::new(5),
     sockets: Sockets::default(),
     events: Events::default().and(printout()),
@@ -36,9 +35,13 @@ fn printout() -> Transcript {
 
 fuzz_target!(|input: &[u8]| {
     let mut stream = Stream::new(input);
-    let from = SocketAddr::from(([127, 0, 0, 1], 1));
-    SERVER.serve(&mut stream, 1, from);
-    assert!(SERVER.catalog.is_empty());
+    let link = Link {
+        id: 1,
+        role: Role::Session,
+        remote: ([127, 0, 0, 1], 1).into(),
+    };
+    SESSIONS.serve(&mut stream, link);
+    assert!(SESSIONS.catalog.is_empty());
     let answers = String::from_utf8(stream.out).expect("answers are text");
     // In frames an answer begins with its length.
     let is_framed = answers.starts_with(|c: char| c.is_ascii_digit());

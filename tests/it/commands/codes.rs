@@ -136,8 +136,9 @@ fn a_server_that_goes_away_in_the_middle_is_code_4() {
                 (Some(4), ""),
                 "{asked:?} {ended:?}"
             );
-            let lost =
-                format!("the index server 127.0.0.1:{index} is lost: it closed the connection");
+            let lost = format!(
+                "no usable answer from the index server 127.0.0.1:{index}: it closed the connection"
+            );
             assert!(ended.errors.contains(&lost), "{ended:?}");
         }
     }
@@ -184,7 +185,8 @@ fn another_protocol_is_code_6() {
             (Some(6), ""),
             "{asked:?} {ended:?}"
         );
-        let answered = "it answered \"HTTP/1.1 400 Bad Request\", which is no P2P-CI/1.0 response";
+        let answered =
+            "it answered \"HTTP/1.1 400 Bad Request\", which is not a P2P-CI/1.0 response";
         assert!(ended.errors.contains(answered), "{ended:?}");
     }
     for answer in [

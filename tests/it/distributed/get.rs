@@ -157,7 +157,7 @@ fn a_dead_peer_in_the_list_is_skipped() {
     assert_eq!(code, Some(0), "{errors}");
     assert!(
         errors.contains(&format!(
-            "[PEER] 127.0.0.1:{dead} has not told its index: cannot connect to "
+            "[PEER] 127.0.0.1:{dead} did not send its index: cannot connect to "
         )),
         "{errors}"
     );

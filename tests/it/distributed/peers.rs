@@ -111,7 +111,7 @@ fn a_peer_that_was_taken_for_gone_registers_again() {
         let found = rest.split_once(&format!("{line}\n"));
         rest = found.unwrap_or_else(|| panic!("{line} in {printed}")).1;
     }
-    assert!(!printed.contains("Sharing goes on"), "{printed}");
+    assert!(!printed.contains("Still sharing"), "{printed}");
 }
 
 #[test]
@@ -182,7 +182,7 @@ fn a_server_that_goes_away_is_said_once_and_what_is_known_can_be_downloaded() {
     assert!(peer.answer(&["2", "1149", ""]).contains("RFC 2324 7200 "));
     before.kill();
     for peer in [&mut peer, &mut holder] {
-        peer.expect(". Sharing goes on, and the peer comes back when the server does.\n");
+        peer.expect(". Still sharing; will reconnect.\n");
     }
     let printed = peer.answer(&["4", "1149", ""]);
     assert!(printed.contains("[DOWNLOAD] Saved to "), "{printed}");
@@ -203,7 +203,7 @@ fn a_server_that_goes_away_is_said_once_and_what_is_known_can_be_downloaded() {
         peer.expect(&format!(
             "[PEER] Registered with cookie {cookie} for 1 seconds\n"
         ));
-        let lost = peer.printed().matches("Sharing goes on").count();
+        let lost = peer.printed().matches("Still sharing").count();
         assert_eq!(lost, 1, "{}", peer.printed());
     }
     let printed = peer.answer(&["2", "77", ""]);
@@ -303,7 +303,7 @@ fn a_server_of_the_other_kind_is_said_to_speak_another_protocol() {
     let (status, _, errors) = run("peer", command(central.port, folder.path(), &[]));
     assert_eq!(status.code(), Some(6), "{errors}");
     assert!(
-        errors.contains("\"P2P-CI/1.0 400 Bad Request\", which is no P2P-DI/1.0 status line"),
+        errors.contains("\"P2P-CI/1.0 400 Bad Request\", which is not a P2P-DI/1.0 response"),
         "{errors}"
     );
     let rs = registration_server(&[]);

@@ -118,8 +118,7 @@ fn an_answer_with_a_wrong_line_is_refused_whole_and_said() {
         let ours = folder(&[]);
         let mut peer = sharing(&rs, ours.path(), &[]);
         let printed = peer.answer(&["2", "9", ""]);
-        let begin =
-            format!("[PEER] 127.0.0.1:{liar} has not told its index: its answer has the line ");
+        let begin = format!("[PEER] 127.0.0.1:{liar} did not send its index: it answered ");
         let said = printed.lines().find(|line| line.starts_with(&begin));
         assert!(said.is_some_and(|said| said.contains(shown)), "{printed}");
         assert!(!printed.contains('\u{1b}'), "{printed:?}");
@@ -135,7 +134,7 @@ fn an_answer_of_another_kind_is_said() {
         (empty("503 Busy"), "it answers with code 503"),
         (
             "HTTP/1.1 200 OK\r\n\r\n".to_owned(),
-            "which is no P2P-DI/1.0 status line",
+            "which is not a P2P-DI/1.0 response",
         ),
         (
             "P2P-DI/1.0 200 OK\r\nContent-Length: 67108865\r\n\r\n".to_owned(),
@@ -199,7 +198,10 @@ fn the_number_of_records_in_the_head_is_only_said() {
 #[test]
 fn a_list_of_peers_that_cannot_be_read_is_no_list() {
     for (body, said) in [
-        ("Peer vm 5\r\n", "its answer has the line \\\"Peer vm 5\\\""),
+        (
+            "Peer vm 5\r\n",
+            "it answered \\\"Peer vm 5\\\", which is not a peer",
+        ),
         ("Peer vm 0 7200\r\n", "Peer vm 0 7200"),
         ("Peer a/b 5 7200\r\n", "a/b"),
     ] {

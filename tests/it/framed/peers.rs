@@ -167,7 +167,7 @@ fn a_framed_peer_that_is_away_and_back_is_registered_in_frames_again() {
     let mut framed = peer_at_menu("framed", before.port, files.path(), &options);
     let port = before.port;
     drop(before);
-    framed.expect("Sharing goes on");
+    framed.expect("Still sharing; will reconnect.");
     let mut after = server_at(port);
     framed.expect("again, registered 1 of 1 RFC(s)\n");
     after.expect("ADD RFC 5 P2P-CI/1.0\nHOST: localhost\n");

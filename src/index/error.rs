@@ -1,0 +1,107 @@
+//! Why an index gives no answer, and whose fault that is.
+
+use std::io;
+
+use crate::net::ConnectError;
+use crate::wire::{Endpoint, Fault, ReadError, Status};
+
+/// Why the index gave no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum IndexError {
+    /// There is no connection to the index server, and none could be made.
+    #[error(transparent)]
+    Unreachable(#[from] ConnectError),
+    /// The index server is lost, and the tries to reconnect go on.
+    #[error("the index server {0} is away")]
+    Away(Endpoint),
+    /// The index server gave no answer that can be used.
+    #[error("no usable answer from the index server {server}: {reason}")]
+    NoAnswer {
+        /// Which server.
+        server: Endpoint,
+        /// What happened.
+        reason: ReadError,
+    },
+    /// The index server has no room for this peer.
+    #[error("the index server {0} has no room for one more peer (503)")]
+    NoRoom(Endpoint),
+    /// The index server refused the request.
+    #[error("the index server refused it with code {0}{hint}", hint = hint(*.0))]
+    Refused(u16),
+    /// There is no thread to keep this peer with its server.
+    #[error("cannot start a thread for the index: {0}")]
+    NoKeeper(io::Error),
+}
+
+/// What a person can do about a refusal.
+fn hint(code: u16) -> &'static str {
+    if code == Status::BadRequest.code() {
+        ": another peer may have this name and port (--hostname and --upload-port choose others), \
+         or the server takes no more RFCs of one peer"
+    } else {
+        ""
+    }
+}
+
+impl IndexError {
+    /// Whose fault it is: the server is not there, or speaks another protocol or version.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::NoAnswer { reason, .. } if reason.fault() == Fault::Protocol => Fault::Protocol,
+            Self::Refused(_) => Fault::Protocol,
+            _ => Fault::Unreachable,
+        }
+    }
+
+    /// Whether the index may come back by itself. A server of another kind will not.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Away(_) | Self::NoRoom(_) => true,
+            Self::NoAnswer { .. } => self.fault() == Fault::Unreachable,
+            Self::Unreachable(_) | Self::Refused(_) | Self::NoKeeper(_) => false,
+        }
+    }
+
+    /// Whether the server may speak in another dialect.
+    pub(super) fn may_speak_otherwise(&self) -> bool {
+        match self {
+            Self::NoAnswer { reason, .. } => reason.may_speak_otherwise(),
+            _ => false,
+        }
+    }
+
+    /// Why the server is lost, in words that need not name it.
+    pub(super) fn reason(&self) -> String {
+        match self {
+            Self::NoAnswer { reason, .. } => reason.to_string(),
+            Self::NoRoom(_) => "it has no room for one more peer (503)".to_owned(),
+            error => error.to_string(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::Port;
+
+    #[test]
+    fn each_error_says_whose_fault_it_is_and_whether_it_passes() {
+        let server = || Endpoint::parse("vm:5", Port::MIN).unwrap();
+        let no_answer = |reason| IndexError::NoAnswer {
+            server: server(),
+            reason,
+        };
+        let cut_off = ReadError::Short { got: 1, length: 2 };
+        for (error, fault, is_passing) in [
+            (IndexError::Away(server()), Fault::Unreachable, true),
+            (IndexError::NoRoom(server()), Fault::Unreachable, true),
+            (no_answer(ReadError::Closed), Fault::Unreachable, true),
+            (no_answer(cut_off), Fault::Unreachable, true),
+            (no_answer(ReadError::Header("TTL")), Fault::Protocol, false),
+            (IndexError::Refused(400), Fault::Protocol, false),
+        ] {
+            assert_eq!((error.fault(), error.is_passing()), (fault, is_passing));
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! The registration server as a whole.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use super::store::{Found, StateError};
+use super::{Register, Sessions};
+use crate::event::{Events, Level, Role};
+use crate::net::{Connection, ListenError, Place, Server, Stop, operating_system};
+use crate::wire::Status;
+use crate::wire::di::server::{Answer, Conversation};
+
+/// How often it is looked at whose time has run out.
+const EXPIRY_LOOK: Duration = Duration::from_secs(1);
+
+/// What a registration server is made of.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where it listens.
+    pub place: Place,
+    /// How long a request may take, the first one from the connection on.
+    pub request_time: Duration,
+    /// How long a peer is active without contact.
+    pub ttl: Duration,
+    /// Where the peers are kept between runs.
+    pub storage: Storage,
+}
+
+/// Where the peers are kept between runs.
+#[derive(Debug, Clone)]
+pub enum Storage {
+    /// Nowhere: a restart forgets all peers.
+    Memory,
+    /// In this file.
+    File(PathBuf),
+    /// In a file of this folder, whose name has the port of the server in it.
+    Folder(PathBuf),
+}
+
+/// Why a registration server can't start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Its port can't be listened on.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// The file of its peers can't be used.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// There is no thread for it.
+    #[error("cannot start a thread: {0}")]
+    Thread(#[from] io::Error),
+}
+
+/// Starts a registration server that knows whom it knew before.
+///
+/// # Errors
+/// [`StartError`], before anybody could connect.
+pub fn start(config: Config, events: &Events, stop: &Stop) -> Result<Server, StartError> {
+    let open = config.place.listen(Role::Registration, events, stop)?;
+    let path = match config.storage {
+        Storage::Memory => None,
+        Storage::File(path) => Some(path),
+        Storage::Folder(folder) => Some(folder.join(format!("registrations-{}.json", open.port()))),
+    };
+    let (register, found) = Register::open(path.clone(), config.ttl, events.clone())?;
+    open.announce();
+    if let Some(path) = path {
+        tell_found(&path, &found, events);
+    }
+    let sessions = Sessions {
+        register: register.clone(),
+        sockets: open.sockets().clone(),
+        events: events.clone(),
+        request_time: config.request_time,
+        os: operating_system().into(),
+    };
+    let (watching, ended) = mpsc::channel();
+    let watched = sessions.clone();
+    let watch = thread::Builder::new().name("expiry".to_owned());
+    watch.spawn(move || watch_expiry(&watched, &ended))?;
+    let no_room = sessions.encode(
+        &Conversation::default(),
+        &Answer::Refused(Status::ServiceUnavailable),
+    );
+    let serve = move |connection: &mut Connection, link| sessions.serve(connection, link);
+    let close = move || {
+        drop(watching);
+        // Those who were answered last are in the file as well.
+        register.close();
+    };
+    Ok(open.serve(no_room, serve, close)?)
+}
+
+/// Tells whose time has run out, until the server has `ended`.
+fn watch_expiry(sessions: &Sessions, ended: &Receiver<()>) {
+    let mut before = SystemTime::now();
+    while ended.recv_timeout(EXPIRY_LOOK) == Err(RecvTimeoutError::Timeout) {
+        let now = SystemTime::now();
+        sessions.tell_expired(before, now);
+        before = now;
+    }
+}
+
+/// Tells what the server knows from the run before.
+fn tell_found(path: &Path, found: &Found, events: &Events) {
+    let path = path.display();
+    match found {
+        Found::Nothing => {}
+        Found::Table(count) => {
+            let what = format_args!("{count} peer(s) are known from {path}");
+            events.notice(Level::Info, what);
+        }
+        Found::Damaged { reason, set_aside } => {
+            let set_aside = set_aside.display();
+            events.notice(
+                Level::Warning,
+                format_args!(
+                    "{path} is damaged ({reason}); it is set aside as {set_aside}, and no peer is \
+                     known"
+                ),
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::testing::Notes;
+    use std::io::{Read, Write};
+    use std::net::{Ipv4Addr, TcpStream};
+
+    const REGISTER: &[u8] = b"REGISTER Peer P2P-DI/1.0\nHost: vm\nPort: 5\n\n";
+
+    /// Starts a server that keeps its peers in `file`, lets a peer register, and drops the server.
+    fn registered(file: &Path) -> (String, Vec<String>) {
+        let notes = Notes::default();
+        let place = Place {
+            bind: Some(Ipv4Addr::LOCALHOST.into()),
+            ..Place::default()
+        };
+        let config = Config {
+            place,
+            request_time: Duration::from_secs(20),
+            ttl: Duration::from_hours(2),
+            storage: Storage::File(file.to_owned()),
+        };
+        let events = Events::default().and(notes.clone());
+        let server = start(config, &events, &Stop::default()).unwrap();
+        let mut peer = TcpStream::connect(("127.0.0.1", server.port())).unwrap();
+        peer.write_all(REGISTER).unwrap();
+        let mut answer = String::new();
+        peer.read_to_string(&mut answer).unwrap();
+        drop(server);
+        (answer, notes.all())
+    }
+
+    #[test]
+    fn a_server_that_comes_back_knows_who_was_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("peers.json");
+        for (count, known) in [(1, None), (2, Some("1 peer(s) are known from"))] {
+            let (answer, told) = registered(&file);
+            let expected = format!("Cookie: 1\r\nTTL: 7200\r\nRegistrations: {count}\r\n");
+            assert!(answer.contains(&expected), "{answer}");
+            let notice = told.iter().find(|event| event.starts_with("Notice"));
+            assert_eq!(notice.is_some(), known.is_some());
+            assert!(notice.is_none_or(|told| told.contains(known.unwrap())));
+            assert!(told[0].starts_with("Listening"));
+            assert_eq!(told.last().unwrap(), "Stopped { cut_off: false }");
+        }
+    }
+}
