@@ -28,7 +28,7 @@ pub(crate) mod testing;
 
 pub use dialect::{Answered, Dialect, Received};
 pub use error::{Fault, Limit, ReadError};
-pub use head::{FieldError, Head, HeadError};
+pub use head::{FieldError, Head};
 pub use protocol::{Protocol, Reject, Status, StatusLine};
 pub use requests::{Requests, Waits};
 pub use source::{Source, read_line};

@@ -5,7 +5,7 @@ use std::fmt;
 use std::io::Write;
 
 use super::{PROTOCOL, VERSION, encode};
-use crate::wire::protocol::{Reject, Status, StatusLine, fields, required, unknown_method};
+use crate::wire::protocol::{Reject, fields, required, unknown_method};
 use crate::wire::{Dialect, Endpoint, Head, Host, Port, Record, RfcNumber, Title};
 
 /// Who asks: the name under which the peer is reached, where it says so.
@@ -220,25 +220,6 @@ impl fmt::Display for Record {
         } = self;
         write!(f, "RFC {number} {title} {host} {port}")
     }
-}
-
-/// Appends the beginning of a response: the status line and an empty line.
-pub fn begin_response(status: Status, out: &mut Vec<u8>) {
-    // Writing to memory does not fail.
-    let _ = write!(out, "{}\r\n\r\n", StatusLine(PROTOCOL, status));
-}
-
-/// Appends the end of a response, after its records.
-pub fn end_response(out: &mut Vec<u8>) {
-    out.extend_from_slice(b"\r\n");
-}
-
-/// A response without records.
-pub fn refusal(status: Status) -> Vec<u8> {
-    let mut out = Vec::with_capacity(64);
-    begin_response(status, &mut out);
-    end_response(&mut out);
-    out
 }
 
 #[cfg(test)]

@@ -2,49 +2,8 @@
 
 use std::fmt::{self, Write};
 
-use super::{Origin, PROTOCOL, VERSION, lines, list};
-pub use crate::wire::p2p::Wanted;
-use crate::wire::protocol::{Reject, fields, unknown_method};
-use crate::wire::{Endpoint, Head, Host, ReadError, Record};
-
-/// A request of one peer to another.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Get {
-    /// What is asked for.
-    pub wanted: Wanted,
-    /// The host of the peer asked.
-    pub host: Host,
-}
-
-impl Get {
-    /// Reads a request.
-    ///
-    /// # Errors
-    /// [`Reject`], by the order of checks of P2P-CI/1.0, section 3.
-    pub fn parse(head: &Head) -> Result<Self, Reject> {
-        let words = PROTOCOL.request_line(head)?;
-        let wanted = if words == "GET RFC-Index" {
-            Wanted::Index
-        } else {
-            let number = words
-                .strip_prefix("GET RFC ")
-                .ok_or_else(|| unknown_method(words))?;
-            Wanted::Document(number.parse()?)
-        };
-        let host = fields(head)?;
-        Ok(Self { wanted, host })
-    }
-
-    /// The request as it goes over the wire; `os` is the system of the asking host.
-    pub fn to_bytes(&self, os: &str) -> Vec<u8> {
-        let Self { wanted, host } = self;
-        let words = match wanted {
-            Wanted::Index => "GET RFC-Index".to_owned(),
-            Wanted::Document(number) => format!("GET RFC {number}"),
-        };
-        format!("{words} {VERSION}\r\nHost: {host}\r\nOS: {os}\r\n\r\n").into_bytes()
-    }
-}
+use super::{Origin, lines, list};
+use crate::wire::{Endpoint, Head, ReadError, Record};
 
 /// A record of an index, and for how many seconds it lives.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,87 +7,16 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-use super::answer::Answer;
+use super::Origin;
 use super::exchange::Timed;
-use super::registration::{ActivePeer, Cookie, Registration};
-use super::{Origin, ResponseError};
+use super::registration::{ActivePeer, Registration};
 use crate::wire::dates::http_date;
 use crate::wire::frame::{Frame, MAX_FRAME};
-use crate::wire::protocol::{Reject, Status, printable, required};
-use crate::wire::{Endpoint, Head, Host, Port, ReadError, Record, RfcNumber, Source};
+use crate::wire::protocol::{Reject, Status, printable};
+use crate::wire::{Endpoint, Head, Host, Port, ReadError, Record, RfcNumber};
 
 /// The version in every start line.
 const VERSION: &str = "HTTP/1.1";
-
-/// A request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Request {
-    /// This peer is active from now on.
-    Register(Endpoint),
-    /// The peer with this cookie is active no longer.
-    Leave(Cookie),
-    /// Who else is active?
-    PeerQuery(Cookie),
-    /// The peer with this cookie is still active.
-    KeepAlive(Cookie),
-    /// Which documents does the peer asked have?
-    Index,
-    /// A document of the peer asked.
-    Document(RfcNumber),
-}
-
-impl Request {
-    /// Whether a head is one of these messages and not one of P2P-CI.
-    pub fn is_one(head: &Head) -> bool {
-        words(head).is_some()
-    }
-
-    /// Reads a request. The method may have any letter case.
-    ///
-    /// # Errors
-    /// [`Reject`] with 400.
-    pub fn parse(head: &Head) -> Result<Self, Reject> {
-        let malformed = || {
-            let line = printable(head.start_line());
-            Reject::bad_request(format!("{line:?} is no request line"))
-        };
-        let (method, host) = words(head).ok_or_else(malformed)?;
-        if !head.is_well_formed() {
-            return Err(Reject::bad_request("a header line is not `Name: value`"));
-        }
-        let cookie = || required(head, "Peer-Cookie")?.parse();
-        match method.to_ascii_lowercase().as_str() {
-            "register" => Ok(Self::Register(Endpoint {
-                host: host.parse()?,
-                port: required(head, "Port")?.parse()?,
-            })),
-            "leave" => Ok(Self::Leave(cookie()?)),
-            "pquery" => Ok(Self::PeerQuery(cookie()?)),
-            "keepalive" => Ok(Self::KeepAlive(cookie()?)),
-            "rfcquery" => Ok(Self::Index),
-            "getrfc" => Ok(Self::Document(required(head, "RFC-Number")?.parse()?)),
-            _ => Err(malformed()),
-        }
-    }
-
-    /// The request in a frame. `host` is the host of the peer that asks, of `os` its system.
-    pub fn to_frame(&self, host: &Host, os: &str, date: SystemTime) -> Frame {
-        let cookie = |cookie: &Cookie| format!("Peer-Cookie: {cookie}\r\n");
-        let (method, fields) = match self {
-            Self::Register(Endpoint { port, .. }) => ("register", format!("port: {port}\r\n")),
-            Self::Leave(known) => ("leave", cookie(known)),
-            Self::PeerQuery(known) => ("pquery", cookie(known)),
-            Self::KeepAlive(known) => ("keepalive", cookie(known)),
-            Self::Index => ("rfcquery", String::new()),
-            Self::Document(number) => ("getrfc", format!("RFC-Number: {number}\r\n")),
-        };
-        let date = http_date(date);
-        let text = format!(
-            "{method} {host} {VERSION}\r\n{fields}Host: {host}\r\nOS: {os}\r\nDate: {date}\r\n"
-        );
-        Frame::around(text.as_bytes())
-    }
-}
 
 /// Whether a head is one of these messages and not one of P2P-CI.
 pub(in crate::wire) fn is_request(head: &Head) -> bool {
@@ -314,49 +243,6 @@ pub(in crate::wire) fn read_documents(
         ttl: super::TTL,
     };
     Ok(told.into_iter().filter_map(record).map(timed).collect())
-}
-
-/// Reads the frame of a response, within `time`.
-pub fn read(source: &mut impl Source, time: Duration) -> Result<Frame, ResponseError> {
-    Ok(Frame::read_answer(source, time)?)
-}
-
-/// A response that was received.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Response {
-    /// The code of the status line.
-    pub code: u16,
-    /// The body, which is empty where there is none.
-    pub body: Vec<u8>,
-}
-
-impl Response {
-    /// Reads a response.
-    pub fn parse(frame: &Frame) -> Result<Self, ResponseError> {
-        let answer = Answer::framed(frame.clone())?;
-        Ok(Self {
-            code: answer.code,
-            body: answer.body().to_vec(),
-        })
-    }
-
-    /// The peer of an answer to register or keepalive.
-    pub fn peer(&self) -> Result<PeerObject, ResponseError> {
-        Ok(read_peer(&self.body)?)
-    }
-
-    /// The peers of an answer to pquery.
-    pub fn peers(&self) -> Result<Vec<ActivePeer>, ResponseError> {
-        Ok(read_peers(&self.body)?)
-    }
-
-    /// The records of an answer to rfcquery.
-    pub fn documents(
-        &self,
-        ports: impl Fn(&Host) -> Option<Port>,
-    ) -> Result<Vec<Timed>, ResponseError> {
-        Ok(read_documents(&self.body, ports)?)
-    }
 }
 
 #[cfg(test)]

@@ -1,14 +1,13 @@
-//! Peer to registration server: REGISTER, LEAVE, PQUERY, KEEPALIVE and their responses (section 2).
+//! Peer to registration server: REGISTER, LEAVE, PQUERY, KEEPALIVE (section 2).
 
 use std::fmt;
 use std::io::Write;
 use std::str::FromStr;
 use std::time::SystemTime;
 
-use super::answer::needed;
-use super::{Origin, PROTOCOL, VERSION, lines, write_head};
-use crate::wire::protocol::{Reject, Status, fields, required, unknown_method};
-use crate::wire::{Endpoint, Head, ReadError};
+use super::{VERSION, lines};
+use crate::wire::protocol::Reject;
+use crate::wire::{Endpoint, ReadError};
 
 /// By what a registration server knows a peer again: a small number, which ours count from 1 and
 /// others from 0. It authenticates nobody.
@@ -100,30 +99,6 @@ pub struct Request {
 }
 
 impl Request {
-    /// Reads a request.
-    ///
-    /// # Errors
-    /// [`Reject`], by the order of checks of P2P-CI/1.0, section 3.
-    pub fn parse(head: &Head) -> Result<Self, Reject> {
-        let words = PROTOCOL.request_line(head)?;
-        let method = Method::of(words).ok_or_else(|| unknown_method(words))?;
-        let host = fields(head)?;
-        let port = required(head, "Port")?.parse()?;
-        let cookie = match method {
-            Method::Register => head.field("Cookie")?,
-            _ => Some(required(head, "Cookie")?),
-        };
-        let cookie = cookie.map(str::parse::<Cookie>).transpose()?;
-        if cookie.is_some_and(|cookie| cookie < Cookie::FIRST) {
-            return Err(Reject::bad_request("cookies are counted from 1"));
-        }
-        Ok(Self {
-            method,
-            peer: Endpoint { host, port },
-            cookie,
-        })
-    }
-
     /// The request as it goes over the wire; `os` is the system of the asking host.
     pub fn to_bytes(&self, os: &str) -> Vec<u8> {
         let Self {
@@ -162,57 +137,6 @@ pub struct Registration {
     pub heard: SystemTime,
 }
 
-/// The answer to REGISTER.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Registered {
-    /// By what the peer is known from now on.
-    pub cookie: Cookie,
-    /// For how many seconds it is active, unless it says so again.
-    pub ttl: u32,
-    /// How often it has registered in the last 30 days.
-    pub registrations: u32,
-}
-
-impl Registered {
-    /// The response as it goes over the wire.
-    pub fn to_bytes(self, origin: Origin<'_>) -> Vec<u8> {
-        let Self {
-            cookie,
-            ttl,
-            registrations,
-        } = self;
-        let fields: [(&str, &dyn fmt::Display); 3] = [
-            ("Cookie", &cookie),
-            ("TTL", &ttl),
-            ("Registrations", &registrations),
-        ];
-        write_head(Status::Ok, origin, &fields, 0)
-    }
-
-    /// Reads the head of the response. A missing count of registrations is no error.
-    pub fn parse(head: &Head) -> Result<Self, ReadError> {
-        let cookie = Cookie::from(needed::<u32>(head, "Cookie")?);
-        if cookie < Cookie::FIRST {
-            return Err(ReadError::Header("Cookie"));
-        }
-        Ok(Self {
-            cookie,
-            ttl: needed(head, "TTL")?,
-            registrations: needed(head, "Registrations").unwrap_or_default(),
-        })
-    }
-}
-
-/// The answer to LEAVE.
-pub fn left(origin: Origin<'_>) -> Vec<u8> {
-    write_head(Status::Ok, origin, &[], 0)
-}
-
-/// The answer to KEEPALIVE: for how many seconds the peer is active now.
-pub fn kept_alive(ttl: u32, origin: Origin<'_>) -> Vec<u8> {
-    write_head(Status::Ok, origin, &[("TTL", &ttl)], 0)
-}
-
 /// An active peer, as PQUERY tells it. No cookie is ever disclosed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ActivePeer {
@@ -220,23 +144,6 @@ pub struct ActivePeer {
     pub peer: Endpoint,
     /// For how many seconds it is active, unless it says so again.
     pub ttl: u32,
-}
-
-/// The answer to PQUERY, with its body: every active peer but the asker.
-pub fn peer_list(peers: &[ActivePeer], origin: Origin<'_>) -> Vec<u8> {
-    if peers.is_empty() {
-        return super::refusal(Status::NoActivePeers, origin);
-    }
-    let mut body = Vec::with_capacity(peers.len() * 40);
-    for ActivePeer { peer, ttl } in peers {
-        let Endpoint { host, port } = peer;
-        // Writing to memory does not fail.
-        let _ = write!(body, "Peer {host} {port} {ttl}\r\n");
-    }
-    let length = u64::try_from(body.len()).unwrap_or(u64::MAX);
-    let mut out = write_head(Status::Ok, origin, &[("Peers", &peers.len())], length);
-    out.extend(body);
-    out
 }
 
 /// Reads the body of the answer to PQUERY.
