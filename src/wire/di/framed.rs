@@ -58,7 +58,7 @@ fn words(head: &Head) -> Option<(&str, &str)> {
 }
 
 /// A response with a body, or without one. `None` where it is too long for a frame.
-pub fn response(body: Option<&[u8]>) -> Option<Frame> {
+pub(in crate::wire) fn response(body: Option<&[u8]>) -> Option<Frame> {
     let Some(body) = body else {
         return Some(Frame::around(
             format!("{VERSION} 200 OK\r\n\r\n").as_bytes(),
@@ -81,7 +81,7 @@ fn body_head(length: usize) -> String {
 }
 
 /// A response that says no. What is unknown or not there is 403.
-pub fn refusal(status: Status) -> Frame {
+pub(in crate::wire) fn refusal(status: Status) -> Frame {
     let phrase = match status {
         Status::BadRequest | Status::VersionNotSupported => "400 Bad Request",
         Status::RequestTimeout => "408 Request Timeout",
@@ -93,16 +93,15 @@ pub fn refusal(status: Status) -> Frame {
 
 /// A peer, as the registration server tells it: by cookie 0 where that is not disclosed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[allow(missing_docs, reason = "the keys are those of the protocol")]
-pub struct PeerObject {
-    pub hostname: String,
-    pub cookie: u32,
-    pub port: u16,
+pub(in crate::wire) struct PeerObject {
+    hostname: String,
+    pub(super) cookie: u32,
+    port: u16,
     /// In seconds since 1970.
-    pub last_active_time: f64,
-    pub registration_count: u32,
-    pub active: bool,
-    pub ttl: u32,
+    last_active_time: f64,
+    registration_count: u32,
+    active: bool,
+    pub(super) ttl: u32,
 }
 
 impl PeerObject {
@@ -121,7 +120,7 @@ impl PeerObject {
     }
 
     /// The object as JSON.
-    pub fn to_json(&self) -> String {
+    pub(in crate::wire) fn to_json(&self) -> String {
         // It has nothing that JSON could not hold.
         serde_json::to_string(self).unwrap_or_default()
     }
@@ -134,7 +133,7 @@ fn seconds(time: SystemTime) -> f64 {
 }
 
 /// The body of the answer to pquery: an array of strings, each of which is an object in JSON.
-pub fn peers(peers: &[PeerObject]) -> String {
+pub(in crate::wire) fn peers(peers: &[PeerObject]) -> String {
     let encoded: Vec<_> = peers.iter().map(PeerObject::to_json).collect();
     serde_json::to_string(&encoded).unwrap_or_default()
 }
@@ -164,12 +163,11 @@ fn active_peer(told: Told) -> Option<ActivePeer> {
 
 /// A document, as a peer tells it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(missing_docs, reason = "the keys are those of the protocol")]
-pub struct DocumentObject {
-    pub number: u32,
-    pub title: String,
-    pub hostname: String,
-    pub path: String,
+pub(in crate::wire) struct DocumentObject {
+    number: u32,
+    title: String,
+    hostname: String,
+    path: String,
 }
 
 impl From<&Record> for DocumentObject {
@@ -185,13 +183,13 @@ impl From<&Record> for DocumentObject {
 
 impl DocumentObject {
     /// The object as JSON.
-    pub fn to_json(&self) -> String {
+    pub(in crate::wire) fn to_json(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
     }
 }
 
 /// The body of the answer to rfcquery.
-pub fn documents<'a>(records: impl IntoIterator<Item = &'a Record>) -> String {
+pub(in crate::wire) fn documents<'a>(records: impl IntoIterator<Item = &'a Record>) -> String {
     let objects: Vec<_> = records.into_iter().map(DocumentObject::from).collect();
     serde_json::to_string(&objects).unwrap_or_default()
 }

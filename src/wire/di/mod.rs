@@ -3,13 +3,13 @@
 //!
 //! [`registration`] has the words of what a peer and the registration server say to each other;
 //! [`server`] and [`client`] are the two sides. [`exchange`] has those of what peers tell each other, and
-//! [`framed`] both as they stand in frames. Where a comment here names a section, it is one of the
+//! `framed` both as they stand in frames. Where a comment here names a section, it is one of the
 //! agreement of P2P-DI/1.0.
 
 pub(super) mod answer;
 pub mod client;
 pub mod exchange;
-pub mod framed;
+pub(super) mod framed;
 pub mod registration;
 pub mod server;
 
