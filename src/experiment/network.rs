@@ -22,8 +22,8 @@ use crate::net::{Dialects, Listener, Pace, Place, Server, Sockets};
 use crate::node::Activity;
 use crate::registration::{self, Storage};
 use crate::transfer::{Downloader, Uploads};
+use crate::wire::Dialect;
 use crate::wire::di;
-use crate::wire::frame::Dialect;
 use crate::wire::{Endpoint, Host, Port, Protocol};
 
 /// How long the registration server waits for a request.

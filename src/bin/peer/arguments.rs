@@ -12,7 +12,7 @@ use p2pci::experiment::{Parameters, Scenario};
 use p2pci::index::Kind;
 use p2pci::node::numbers::{self, Selection};
 use p2pci::program::{self, VERSION};
-use p2pci::wire::frame::Dialect;
+use p2pci::wire::Dialect;
 use p2pci::wire::{Endpoint, Host, Port, RfcNumber, TermError, Title};
 
 /// The size of the files that an experiment makes, in bytes.
