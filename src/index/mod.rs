@@ -181,15 +181,18 @@ pub enum Query {
 }
 
 /// What was found so far.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Listing {
     /// Who has what, this peer as well.
     pub records: Vec<Listed>,
     /// How many were asked for it: the server, or other peers.
+    #[serde(skip)]
     pub asked: usize,
     /// How many of them answered.
+    #[serde(skip)]
     pub answered: usize,
     /// Whether one message on the wire has exactly these records.
+    #[serde(skip)]
     pub in_messages: bool,
 }
 
