@@ -15,19 +15,19 @@
 //! they share what they have in common. The modules in reading order, each of which knows only
 //! those before it:
 //!
+//! - [`file_error`]: what went wrong with a file.
 //! - [`wire`]: messages ⇄ bytes. It knows no sockets and no files.
 //! - [`event`]: what happens, as data.
-//! - [`file_error`]: what went wrong with a file.
-//! - [`terminal`]: the person in front of it: the prompt, tables, bars, colour.
-//! - [`printout`]: what is printed, whole messages at a time.
 //! - [`net`]: sockets with deadlines, a thread for each connection.
-//! - [`program`]: what both programs do around their work.
 //! - [`library`]: the folder that is shared.
 //! - [`central`]: the index server, who is here and who has what.
 //! - [`registration`]: the registration server, who is active.
 //! - [`index`]: the peer's view of who has what.
 //! - [`transfer`]: uploads and downloads.
 //! - [`node`]: a peer, and what it can do.
+//! - [`terminal`]: the person in front of it: the prompt, tables, bars, colour.
+//! - [`printout`]: what is printed, whole messages at a time.
+//! - [`program`]: what both programs do around their work.
 //! - [`doors`]: the menu and the commands, which let people and scripts do it.
 //! - [`experiment`]: a registration server and many peers in one process, measured.
 //!
@@ -58,19 +58,13 @@
     )
 )]
 
+pub mod file_error;
+
 pub mod wire;
 
 pub mod event;
 
-pub mod file_error;
-
-pub mod terminal;
-
-pub mod printout;
-
 pub mod net;
-
-pub mod program;
 
 pub mod library;
 
@@ -83,6 +77,12 @@ pub mod index;
 pub mod transfer;
 
 pub mod node;
+
+pub mod terminal;
+
+pub mod printout;
+
+pub mod program;
 
 pub mod doors;
 
