@@ -66,7 +66,14 @@ pub trait Reader: Send + Sync {
 #[derive(Clone, Default)]
 pub struct Events {
     wanted: Topics,
-    readers: Arc<[(Topics, Arc<dyn Reader>)]>,
+    readers: Arc<[Wanting]>,
+}
+
+/// A reader, and what it wants.
+type Wanting = (Topics, Arc<dyn Reader>);
+
+fn one(reader: impl Reader + 'static) -> Wanting {
+    (reader.wants(), Arc::new(reader))
 }
 
 impl fmt::Debug for Events {
@@ -81,11 +88,23 @@ impl Events {
     /// These readers and one more.
     #[must_use]
     pub fn and(&self, reader: impl Reader + 'static) -> Self {
-        let wants = reader.wants();
-        let one: (_, Arc<dyn Reader>) = (wants, Arc::new(reader));
+        Self::of(self.readers.iter().cloned().chain([one(reader)]))
+    }
+
+    /// The same readers, and before them one more: what they show makes nobody ask for what it does
+    /// not know yet.
+    #[must_use]
+    pub fn after(&self, reader: impl Reader + 'static) -> Self {
+        let readers = self.readers.iter().cloned();
+        Self::of([one(reader)].into_iter().chain(readers))
+    }
+
+    fn of(readers: impl Iterator<Item = Wanting>) -> Self {
+        let readers: Arc<[Wanting]> = readers.collect();
+        let wanted = readers.iter().fold(0, |all, (wants, _)| all | wants.0);
         Self {
-            wanted: Topics(self.wanted.0 | wants.0),
-            readers: self.readers.iter().cloned().chain([one]).collect(),
+            wanted: Topics(wanted),
+            readers,
         }
     }
 

@@ -14,19 +14,19 @@
 //! The crate has two programs, `server` and `peer` (in `src/bin`), and this library, which holds
 //! what they share. The modules, in reading order; each depends only on those before it:
 //!
+//! - [`file_error`]: file errors.
 //! - [`wire`]: messages ⇄ bytes. It knows no sockets and no files.
 //! - [`event`]: what happens, as data.
-//! - [`file_error`]: file errors.
-//! - [`terminal`]: the user's terminal: prompt, tables, progress bars, color.
-//! - [`printout`]: what the programs print, whole messages at a time.
 //! - [`net`]: sockets with deadlines, a thread for each connection.
-//! - [`program`]: what both programs do around their work.
 //! - [`library`]: the shared folder.
 //! - [`central`]: the index server: which peers are here, and who has what.
 //! - [`registration`]: the registration server: which peers are active.
 //! - [`index`]: the peer's view of who has what.
 //! - [`transfer`]: uploads and downloads.
 //! - [`node`]: a peer, and what it can do.
+//! - [`terminal`]: the user's terminal: prompt, tables, progress bars, color.
+//! - [`printout`]: what the programs print, whole messages at a time.
+//! - [`program`]: what both programs do around their work.
 //! - [`doors`]: the menu and the commands, for people and scripts.
 //! - [`experiment`]: a registration server and many peers in one process, measured.
 //!
@@ -57,19 +57,13 @@
     )
 )]
 
+pub mod file_error;
+
 pub mod wire;
 
 pub mod event;
 
-pub mod file_error;
-
-pub mod terminal;
-
-pub mod printout;
-
 pub mod net;
-
-pub mod program;
 
 pub mod library;
 
@@ -82,6 +76,12 @@ pub mod index;
 pub mod transfer;
 
 pub mod node;
+
+pub mod terminal;
+
+pub mod printout;
+
+pub mod program;
 
 pub mod doors;
 

@@ -1,7 +1,5 @@
-//! The ways to what a peer can do: the menu, and the commands for scripts.
+//! The ways to what a node can do: the menu, and the commands for scripts. A door asks, calls the
+//! actions of the node, and shows what comes of it.
 
 pub mod commands;
-mod console;
 pub mod menu;
-
-pub use console::{Console, Hangup};

@@ -21,9 +21,9 @@ use std::iter;
 use std::ops::Range;
 use std::path::PathBuf;
 
-use crate::doors::commands;
 use crate::event::Level;
 use crate::program::Failure;
+use crate::program::result::print;
 use documents::Documents;
 use report::ReportError;
 use results::{Conditions, Results};
@@ -251,7 +251,7 @@ impl Findings {
     /// # Errors
     /// [`Failure`] where standard output can't be written.
     pub fn print(&self, stage: &Stage) -> Result<(), Failure> {
-        commands::print(&stage.transcript, |out| {
+        print(&stage.transcript, |out| {
             writeln!(out, "{}", self.table)?;
             let mut files = self.files.iter().map(|file| file.display());
             files.try_for_each(|file| writeln!(out, "{file}"))

@@ -4,22 +4,20 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Barrier, OnceLock, mpsc};
+use std::sync::{PoisonError, RwLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::documents::{Documents, digest};
-use super::network::{Network, Node};
+use super::network::{Left, Network};
 use super::stage::Stage;
 use super::{Fetch, Plan};
 use crate::file_error::FileError;
-use crate::index::IndexError;
-use crate::library::LibraryError;
-use crate::net::ListenError;
+use crate::node::{Activity, Failure, Node};
 use crate::registration::StartError;
 use crate::terminal::progress::Several;
 use crate::transfer::{DownloadError, Fetched};
-use crate::wire::{RfcNumber, TermError};
+use crate::wire::RfcNumber;
 
 /// What a run has measured: the downloads of each peer, in order.
 #[derive(Debug, Clone)]
@@ -52,37 +50,25 @@ pub enum RunError {
     /// There is no thread for a part of the run.
     #[error("cannot start a thread: {0}")]
     Thread(io::Error),
-    /// There is no free port.
-    #[error(transparent)]
-    Listen(#[from] ListenError),
-    /// Loopback has no name.
-    #[error(transparent)]
-    Term(#[from] TermError),
     /// The registration server can't start.
     #[error(transparent)]
     Registration(#[from] StartError),
-    /// A peer is not registered, or not answered by the registration server.
-    #[error(transparent)]
-    Index(#[from] IndexError),
-    /// The folder of a peer is at fault.
-    #[error(transparent)]
-    Library(#[from] LibraryError),
-    /// The registration server does not name everybody.
-    #[error("P{asking} is told of {active} other active peers only")]
-    Inactive {
-        /// Who has asked.
-        asking: usize,
-        /// How many others it was told of.
-        active: usize,
+    /// A peer does not take part.
+    #[error("P{peer} does not take part: {reason}")]
+    Away {
+        /// Which one.
+        peer: usize,
+        /// Why.
+        reason: Failure,
     },
     /// Not everybody told its index.
-    #[error("only {told} of {active} peers sent P{asking} their indexes")]
+    #[error("only {told} of {others} other peers sent P{asking} their indexes")]
     Untold {
         /// Who asked.
         asking: usize,
-        /// How many it asked.
-        active: usize,
-        /// How many answered.
+        /// How many others there are.
+        others: usize,
+        /// How many were named by the registration server, and answered.
         told: usize,
     },
     /// An index is not what it should be.
@@ -143,15 +129,12 @@ pub fn run(
     stage: &Stage,
 ) -> Result<Run, RunError> {
     let ended = Network::start(plan, documents, upload_rate, stage).and_then(|network| {
-        network.tell_each_other()?;
-        network.check_indexes(plan, documents)?;
+        network.tell_each_other(plan, documents)?;
         let fetched = fetch_all(plan, documents, &network, stage);
-        if stage.stop.signal().is_none() {
-            network.leave();
-        }
+        let left = network.leave();
         let run = fetched?;
-        check_files(&run, documents, &network)?;
-        check_counts(&run, plan, &network)?;
+        check_files(&run, documents, &left)?;
+        check_counts(&run, plan, &left)?;
         Ok(run)
     });
     stage.stop.forget();
@@ -166,48 +149,38 @@ fn fetch_all(
     stage: &Stage,
 ) -> Result<Run, RunError> {
     let progress = stage.progress.of(plan.downloads());
-    let barrier = Barrier::new(network.peers.len());
-    let start = Start {
-        begun: OnceLock::new(),
-        has_failed: AtomicBool::new(false),
-        barrier,
-    };
+    let (begun, has_failed) = (RwLock::new(None), AtomicBool::new(false));
     let loops = thread::scope(|scope| {
-        let mut waiting = Vec::new();
+        // Nobody begins before all are there; where a thread is missing, nobody does.
+        let mut gate = begun.write().unwrap_or_else(PoisonError::into_inner);
+        let mut threads = Vec::new();
         for ((peer, node), fetches) in network.peers.iter().enumerate().zip(&plan.fetches) {
-            let (go, wait) = mpsc::channel::<()>();
-            let (start, progress) = (&start, &progress);
             let fetching = Fetching {
                 peer,
                 node,
                 documents,
                 network,
-                progress,
+                progress: &progress,
+                has_failed: &has_failed,
             };
+            let begun = &begun;
             let thread = thread::Builder::new().name(format!("P{peer}"));
             let thread = thread.spawn_scoped(scope, move || {
-                // Where a thread is missing, the others would wait at the barrier for ever.
-                wait.recv().map_err(|_| RunError::Stopped)?;
-                let fetched = fetching.fetch(fetches, start);
+                let begun = *begun.read().unwrap_or_else(PoisonError::into_inner);
+                let fetched = fetching.fetch(fetches, begun.ok_or(RunError::Stopped)?);
                 if fetched.is_err() {
-                    start.has_failed.store(true, Ordering::SeqCst);
+                    fetching.has_failed.store(true, Ordering::SeqCst);
                 }
                 fetched
             });
-            waiting.push((go, thread.map_err(RunError::Thread)?));
+            threads.push(thread.map_err(RunError::Thread)?);
         }
-        let threads: Vec<_> = waiting
+        *gate = Some(Instant::now());
+        drop(gate);
+        let panicked = |_| Err(RunError::Stopped);
+        let ended = threads
             .into_iter()
-            .map(|(go, thread)| {
-                // It waits for nothing else.
-                let _ = go.send(());
-                thread
-            })
-            .collect();
-        let ended = threads.into_iter().map(|thread| {
-            let panicked = |_| Err(RunError::Stopped);
-            thread.join().unwrap_or_else(panicked)
-        });
+            .map(|thread| thread.join().unwrap_or_else(panicked));
         Ok::<_, RunError>(ended.collect::<Vec<_>>())
     })?;
     let mut peers = Vec::new();
@@ -226,15 +199,6 @@ fn fetch_all(
     Ok(Run { peers })
 }
 
-/// What makes all begin at once.
-struct Start {
-    barrier: Barrier,
-    /// When the first one came through the barrier.
-    begun: OnceLock<Instant>,
-    /// There is no sense in going on.
-    has_failed: AtomicBool,
-}
-
 /// One peer at work.
 struct Fetching<'a> {
     peer: usize,
@@ -242,24 +206,21 @@ struct Fetching<'a> {
     documents: &'a Documents,
     network: &'a Network,
     progress: &'a Several,
+    /// There is no sense in going on.
+    has_failed: &'a AtomicBool,
 }
 
 impl Fetching<'_> {
-    fn fetch(&self, fetches: &[Fetch], start: &Start) -> Result<Vec<Measured>, RunError> {
-        start.barrier.wait();
-        let begun = start.begun.get_or_init(Instant::now);
+    fn fetch(&self, fetches: &[Fetch], begun: Instant) -> Result<Vec<Measured>, RunError> {
         let mut measured = Vec::with_capacity(fetches.len());
-        let downloader = &self.node.downloader;
         for &Fetch { document, holder } in fetches {
-            if start.has_failed.load(Ordering::SeqCst) || downloader.sockets.is_closing() {
+            if self.has_failed.load(Ordering::SeqCst) || self.node.is_stopping() {
                 return Err(RunError::Stopped);
             }
             let number = self.documents.get(document).ok_or(RunError::Plan)?.number;
             let from = self.network.peers.get(holder).ok_or(RunError::Plan)?;
             let at = begun.elapsed();
-            let got = downloader.download(number, from.known.me(), || {
-                self.node.library.receive(number, false)
-            });
+            let got = self.node.fetch(number, from.me());
             let end = begun.elapsed();
             let Fetched { bytes, .. } = got.map_err(|reason| RunError::Download {
                 peer: self.peer,
@@ -281,11 +242,10 @@ impl Fetching<'_> {
 }
 
 /// Every file that was fetched is the one that its holder had.
-fn check_files(run: &Run, documents: &Documents, network: &Network) -> Result<(), RunError> {
-    for (node, fetched) in network.peers.iter().zip(&run.peers) {
-        let library = &node.library;
+fn check_files(run: &Run, documents: &Documents, left: &Left) -> Result<(), RunError> {
+    for (peer, fetched) in run.peers.iter().enumerate() {
         for Measured { number, .. } in fetched {
-            let path = library.folder().join(format!("rfc{number}.txt"));
+            let path = left.path(peer, *number);
             let bytes = fs::read(&path).map_err(FileError::of("read", &path))?;
             let source = documents
                 .all()
@@ -300,10 +260,10 @@ fn check_files(run: &Run, documents: &Documents, network: &Network) -> Result<()
 }
 
 /// There are as many downloads as were planned, and as many uploads.
-fn check_counts(run: &Run, plan: &Plan, network: &Network) -> Result<(), RunError> {
+fn check_counts(run: &Run, plan: &Plan, left: &Left) -> Result<(), RunError> {
     let planned = u64::try_from(plan.downloads()).unwrap_or(u64::MAX);
     let measured: usize = run.peers.iter().map(Vec::len).sum();
-    let counts: Vec<_> = network.peers.iter().map(|n| n.activity.counts()).collect();
+    let counts: Vec<_> = left.activities.iter().map(Activity::counts).collect();
     for (what, got) in [
         ("measurements", u64::try_from(measured).unwrap_or(u64::MAX)),
         (

@@ -1,7 +1,6 @@
 //! What surrounds the runs of an experiment: the printout and the progress.
 
 use std::fmt::Display;
-use std::sync::Arc;
 
 use crate::event::{Events, Level};
 use crate::net::Stop;
@@ -21,8 +20,6 @@ pub struct Stage {
     pub says: bool,
     /// Ends a run from elsewhere.
     pub stop: Stop,
-    /// The `OS` header of all messages.
-    pub os: Arc<str>,
 }
 
 impl Stage {

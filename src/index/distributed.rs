@@ -18,7 +18,7 @@ use crate::library::Rfc;
 use crate::net::{ConnectError, Connection, Sockets, connect};
 use crate::wire::di::client::Response;
 use crate::wire::di::exchange::Timed;
-use crate::wire::di::registration::{Cookie, Method, Registered, Request};
+use crate::wire::di::registration::{Cookie, Method, Request};
 use crate::wire::di::{Origin, TTL};
 use crate::wire::p2p::client::{read_rfc_index, rfc_query};
 use crate::wire::{Answered, Dialect, Endpoint, ReadError, RfcNumber, Status};
@@ -191,7 +191,7 @@ impl Distributed {
         let participation = self.participation();
         let before = self.lock().cookie;
         let response = self.ask_server(&participation.sockets, Method::Register, ANSWER_TIME)?;
-        let Response::Registered(Registered { cookie, ttl, .. }) = response else {
+        let Response::Registered { cookie, ttl } = response else {
             return Err(self.refused(&response));
         };
         if let Some(file) = &participation.cookie_file

@@ -181,15 +181,18 @@ pub enum Query {
 }
 
 /// What was found so far.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Listing {
     /// The records, including this peer's own.
     pub records: Vec<Listed>,
     /// How many were asked: the server, or other peers.
+    #[serde(skip)]
     pub asked: usize,
     /// How many of them answered.
+    #[serde(skip)]
     pub answered: usize,
     /// Whether exactly these records came in one message on the wire.
+    #[serde(skip)]
     pub in_messages: bool,
 }
 

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::wire::Dialect;
 use crate::wire::Endpoint;
-use crate::wire::frame::Dialect;
 
 /// The most addresses that are remembered.
 const MOST: usize = 100_000;

@@ -1,92 +1,275 @@
-//! The peer: a folder that is shared, and what its user can do.
+//! The peer: a folder that is shared, and what can be done with it.
 //!
-//! [`Peer`] does what the doors offer: it asks the index, gets documents through a [`Downloader`]
-//! ([`get`]), adds what it got, and registers what comes into the folder ([`watch`]). It never imports
-//! the server's side.
+//! A [`Node`] is started from a [`Config`], and leaves when it is dropped. What the doors offer are
+//! its actions ([`actions`], [`get`]), each with a typed outcome. It never imports the server's side.
 
+pub mod actions;
 mod activity;
+mod failure;
 pub mod get;
 pub mod name;
 pub mod numbers;
-pub mod watch;
+mod watch;
 
+pub use actions::{Added, Search, Status};
 pub use activity::{Activity, Counts, LastUpload};
-pub use get::GetError;
+pub use failure::{Code, Failure};
+pub use get::{Gotten, Outcome, Wanted};
 
+pub use crate::index::{Listed, Listing, Standing};
+pub use crate::net::Stop;
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use crate::event::{Event, Events, Topic};
-use crate::index::{Index, IndexError};
+use crate::event::{Event, Events, Level, Role, Topic};
+use crate::index::{self, CookieFile, Index, IndexError, Kind, Known, Participation};
 use crate::library::Library;
-use crate::transfer::Downloader;
-use crate::wire::{Endpoint, Record, RfcNumber, Title};
+use crate::net::{Dialects, Limits, Listener, Pace, Sockets, operating_system};
+use crate::transfer::{Downloader, Uploads};
+use crate::wire::{Dialect, Endpoint, Host, Port, Protocol, RfcNumber};
 
-/// A peer that takes part: what its user can do.
-#[derive(Debug)]
-pub struct Peer {
-    me: Endpoint,
-    library: Arc<Library>,
-    /// Who has what.
-    pub index: Arc<dyn Index>,
-    /// How documents come from others.
-    pub downloader: Downloader,
-    /// What was uploaded and downloaded.
-    pub activity: Activity,
-    /// Those who want to know what happens.
-    pub events: Events,
+/// How long the uploads at work have to end when the node leaves.
+const LEAVE_TIME: Duration = Duration::from_secs(5);
+
+/// What a node is made of.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// How it learns who has what.
+    pub kind: Kind,
+    /// The index server, or the registration server.
+    pub server: Endpoint,
+    /// How others are spoken to: in one dialect, or in the one that each understands.
+    pub dialect: Option<Dialect>,
+    /// How many RFCs are registered ahead of the answers of a central index.
+    pub pipeline: usize,
+    /// The folder; made if it is missing.
+    pub folder: PathBuf,
+    /// The RFCs of the folder that are offered, where it is not all of them.
+    pub only: Option<Vec<RfcNumber>>,
+    /// Whether the folder is shared. Without it only what is added or downloaded is.
+    pub shares: bool,
+    /// The name under which others reach it, where it is not to be found out.
+    pub hostname: Option<Host>,
+    /// The local address of the upload server, where it is not every one.
+    pub bind: Option<IpAddr>,
+    /// The port of the upload server; 0 is any free one.
+    pub upload_port: u16,
+    /// The most bytes a second that all uploads together may take; 0 is no limit.
+    pub upload_rate: u64,
+    /// The most uploads at a time.
+    pub max_uploads: usize,
+    /// The folder that keeps what is needed in the next run; without one nothing is kept.
+    pub state: Option<PathBuf>,
 }
 
-impl Peer {
-    /// A peer that has registered nothing yet.
-    pub fn new(
-        me: Endpoint,
-        library: Arc<Library>,
-        index: Arc<dyn Index>,
-        downloader: Downloader,
-        activity: Activity,
-        events: Events,
-    ) -> Self {
-        Self {
+/// A peer that takes part, until it is dropped: then it leaves the index, and uploads at work have 5
+/// seconds to end.
+#[derive(Debug)]
+pub struct Node {
+    me: Endpoint,
+    library: Arc<Library>,
+    index: Arc<dyn Index>,
+    downloader: Downloader,
+    activity: Activity,
+    events: Events,
+    /// The connections to others.
+    asking: Sockets,
+    _uploading: Uploading,
+}
+
+/// The connections from others. They go after the index was left.
+#[derive(Debug)]
+struct Uploading(Sockets);
+
+impl Node {
+    /// Starts the upload server and joins the index. `stop` ends it at any time, also while it is
+    /// connecting: all its connections are closed then, and what waits for one fails.
+    pub fn start(config: &Config, events: &Events, stop: &Stop) -> Result<Self, Failure> {
+        let activity = Activity::default();
+        let events = events.after(activity.clone());
+        let library = Arc::new(if config.shares {
+            Library::open(&config.folder, config.only.as_deref(), events.clone())?
+        } else {
+            Library::unshared(&config.folder, events.clone())?
+        });
+        let (asking, uploading) = (Sockets::default(), Uploading::within(config.max_uploads));
+        stop.watch(&asking);
+        stop.watch(&uploading.0);
+        let (listener, me) = listen(config, &events)?;
+        let (known, os): (_, Arc<str>) = (Known::new(me.clone()), operating_system().into());
+        let uploads = Uploads {
+            library: library.clone(),
+            me: me.clone(),
+            known: {
+                let (library, known) = (library.clone(), known.clone());
+                move || known.all(library.shared(), Instant::now())
+            },
+            pace: Pace::new(config.upload_rate),
+            sockets: uploading.0.clone(),
+            events: events.clone(),
+            os: os.clone(),
+        };
+        in_background("uploads", move || uploads.serve(listener))?;
+        let (protocol, cookie_file) = match config.kind {
+            Kind::Central => (Protocol::Ci, None),
+            Kind::Distributed => (Protocol::Di, cookie_file(config, &events)),
+        };
+        let dialects = Dialects::new(config.dialect);
+        let downloader = Downloader {
+            sockets: asking.clone(),
+            events: events.clone(),
+            os: os.clone(),
+            protocol,
+            dialects: dialects.clone(),
+        };
+        let participation = Participation {
+            server: config.server.clone(),
+            library: library.clone(),
+            known,
+            dialects,
+            sockets: asking.clone(),
+            events: events.clone(),
+            os,
+            pipeline: config.pipeline,
+            cookie_file,
+        };
+        let index = index::join(config.kind, participation).map_err(unjoined)?;
+        Ok(Self {
             me,
             library,
             index,
             downloader,
             activity,
             events,
-        }
+            asking,
+            _uploading: uploading,
+        })
     }
 
-    /// The name under which others reach this peer.
+    /// Registers the folder, now and whenever something comes into it, and tells how much that is.
+    pub fn share(&self) -> Result<(), Failure> {
+        let (shared, folder) = (self.library.shared(), self.library.folder().display());
+        match (self.index.publish(&shared), shared.len()) {
+            (Ok(_), 0) => self.events.notice(
+                Level::Warning,
+                format_args!("no RFCs are shared: {folder} has no files named rfcN.txt"),
+            ),
+            (Ok(_), count) => self.events.notice(
+                Level::Info,
+                format_args!("{count} RFC(s) of {folder} are shared"),
+            ),
+            // The index will be back, and sharing goes on meanwhile.
+            (Err(error), _) if error.is_passing() => {}
+            (Err(error), _) => return Err(error.into()),
+        }
+        self.watch_folder()
+    }
+
+    /// The name under which others reach this node.
     pub fn me(&self) -> &Endpoint {
         &self.me
     }
 
-    pub(crate) fn library(&self) -> &Library {
-        &self.library
+    /// What it has uploaded and downloaded, also after it has left.
+    pub fn activity(&self) -> Activity {
+        self.activity.clone()
     }
 
-    /// Registers everything that is shared, and returns how much that is.
-    pub fn register_all(&self) -> Result<usize, IndexError> {
-        let shared = self.library().shared();
-        self.index.publish(&shared)?;
-        Ok(shared.len())
+    /// Whether it is about to end.
+    pub fn is_stopping(&self) -> bool {
+        self.asking.is_closing()
     }
+}
 
-    /// Registers one document, under the title in its file where none is given, and returns its
-    /// record. Others will get 404 for one without a file, and a warning says so. `None`: the index
-    /// has refused it, and that was printed.
-    pub fn add(
-        &self,
-        number: RfcNumber,
-        title: Option<Title>,
-    ) -> Result<Option<Record>, IndexError> {
-        let rfc = self.library().offer(number, title);
-        if self.library().path_of(number).is_none() {
-            let folder = self.library().folder();
-            self.events
-                .tell(Topic::Life, || Event::FileMissing { number, folder });
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.index.leave();
+        self.asking.close_all();
+    }
+}
+
+impl Uploading {
+    fn within(most: usize) -> Self {
+        Self(Sockets::with_limits(Limits {
+            total: most,
+            ..Limits::default()
+        }))
+    }
+}
+
+impl Drop for Uploading {
+    fn drop(&mut self) {
+        // Whoever downloads at the moment may finish, but does not keep us.
+        self.0.stop_listening();
+        if !self.0.wait_until_none(LEAVE_TIME) {
+            self.0.close_all();
         }
-        let taken = self.index.publish(std::slice::from_ref(&rfc))? > 0;
-        Ok(taken.then(|| rfc.held_by(&self.me)))
     }
+}
+
+/// Listens for uploads, and says where.
+fn listen(config: &Config, events: &Events) -> Result<(Listener, Endpoint), Failure> {
+    let listener = Listener::bind(config.bind, config.upload_port);
+    let listener = listener.map_err(Failure::other)?;
+    let (role, port) = (Role::Upload, listener.port());
+    events.tell(Topic::Life, || Event::Listening { role, port });
+    let name = name::choose(config.hostname.clone(), config.bind, &config.server);
+    events.tell(Topic::Life, || Event::Named {
+        host: &name.host,
+        reason: name.reason.into(),
+    });
+    // A port that is listened on is never 0.
+    let port = Port::new(port).unwrap_or(Port::MIN);
+    let host = name.host;
+    Ok((listener, Endpoint { host, port }))
+}
+
+fn unjoined(error: IndexError) -> Failure {
+    match error {
+        IndexError::Unreachable(_) => Failure::new(
+            Code::IndexUnreachable,
+            format_args!("the index server can't be reached: {error}"),
+        ),
+        error => error.into(),
+    }
+}
+
+/// The file that keeps the cookie of this peer. Without one the peer is a new one to the
+/// registration server each time, which is no reason not to take part.
+fn cookie_file(config: &Config, events: &Events) -> Option<CookieFile> {
+    let state = config.state.as_deref()?;
+    let folder = config.folder.as_path();
+    // Peers that share nothing are one, whatever their folder.
+    let shared = if config.shares { folder } else { Path::new("") };
+    match CookieFile::open(state, &config.server, shared) {
+        Ok(Some(file)) => return Some(file),
+        Ok(None) if config.shares => {
+            let folder = folder.display();
+            events.notice(
+                Level::Info,
+                format_args!(
+                    "Another peer shares {folder} as well, so this one registers without a cookie"
+                ),
+            );
+        }
+        Ok(None) => {}
+        Err(error) => {
+            let state = state.display();
+            let what = format_args!("the cookie can't be kept in {state}: {error}");
+            events.notice(Level::Warning, what);
+        }
+    }
+    None
+}
+
+fn in_background(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), Failure> {
+    let thread = thread::Builder::new().name(name.to_owned()).spawn(work);
+    thread.map(drop).map_err(|error| {
+        let what = format_args!("cannot start the thread {name:?}: {error}");
+        Failure::new(Code::Other, what)
+    })
 }

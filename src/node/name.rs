@@ -1,6 +1,5 @@
 //! The name under which others reach this peer, and why it is that one.
 
-use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -12,51 +11,19 @@ use crate::wire::{Endpoint, Host, Port};
 /// How long looking up a name may take.
 const RESOLVE_TIME: Duration = Duration::from_secs(5);
 
-/// A name and the reason for it.
+/// A name, and why it was chosen, in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Choice {
     /// The name.
     pub host: Host,
     /// Why it was chosen.
-    pub reason: Reason,
+    pub reason: String,
 }
 
-/// Why a name was chosen.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reason {
-    /// The user said so.
-    Given,
-    /// It is this machine's host name, and resolves to this address.
-    HostName(IpAddr),
-    /// It is the address that the upload server is bound to, and the host name does not lead
-    /// there.
-    Bound,
-    /// It is the local address of the way to the server: this host name does not resolve.
-    Unresolved(String),
-    /// It is the local address of the way to the server, which is on another machine, while this
-    /// host name leads nowhere but back to the machine it is used on.
-    LoopbackOnly(String),
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Given => write!(f, "given with --hostname"),
-            Self::HostName(address) => {
-                write!(f, "this machine's host name, which resolves to {address}")
-            }
-            Self::Bound => write!(f, "given with --bind"),
-            Self::Unresolved(name) => write!(
-                f,
-                "the address of this machine toward the server, for its host name {name:?} \
-                 does not resolve"
-            ),
-            Self::LoopbackOnly(name) => write!(
-                f,
-                "the address of this machine toward the server, for its host name {name:?} \
-                 resolves to loopback only"
-            ),
-        }
+impl Choice {
+    fn new(host: Host, reason: impl Into<String>) -> Self {
+        let reason = reason.into();
+        Self { host, reason }
     }
 }
 
@@ -65,10 +32,7 @@ impl fmt::Display for Reason {
 /// of its own.
 pub fn choose(given: Option<Host>, bound: Option<IpAddr>, server: &Endpoint) -> Choice {
     if let Some(host) = given {
-        return Choice {
-            host,
-            reason: Reason::Given,
-        };
+        return Choice::new(host, "given with --hostname");
     }
     let name = hostname::get()
         .unwrap_or_default()
@@ -124,33 +88,29 @@ struct Ways {
 impl Ways {
     fn choose(self, name: &str) -> Choice {
         if let Some(bound) = self.bound.filter(|bound| !self.own.contains(bound)) {
-            return Choice {
-                host: bound.into(),
-                reason: Reason::Bound,
-            };
+            // The host name does not lead there.
+            return Choice::new(bound.into(), "given with --bind");
         }
         let host: Option<Host> = name.parse().ok();
         let outside = self.own.iter().find(|address| !address.is_loopback());
         let usable = outside.or_else(|| self.own.first().filter(|_| self.server_is_here()));
-        if let (Some(host), Some(&address)) = (host, usable) {
-            return Choice {
-                host,
-                reason: Reason::HostName(address),
-            };
+        if let (Some(host), Some(address)) = (host, usable) {
+            let reason = format!("this machine's host name, which resolves to {address}");
+            return Choice::new(host, reason);
         }
         // Without any way to the server, connecting will say so.
         let local = self
             .toward_server
             .map_or(IpAddr::from([127, 0, 0, 1]), |(local, _)| local);
-        let reason = if self.own.is_empty() {
-            Reason::Unresolved(name.to_owned())
+        // To loopback alone it leads nowhere but back to the machine it is used on.
+        let resolves = if self.own.is_empty() {
+            "does not resolve"
         } else {
-            Reason::LoopbackOnly(name.to_owned())
+            "resolves to loopback only"
         };
-        Choice {
-            host: local.into(),
-            reason,
-        }
+        let toward = "the address of this machine toward the server";
+        let reason = format!("{toward}, for its host name {name:?} {resolves}");
+        Choice::new(local.into(), reason)
     }
 
     /// A connection to our own address leaves from that address.
@@ -164,6 +124,8 @@ impl Ways {
 mod tests {
     use super::*;
 
+    const TOWARD: &str = "the address of this machine toward the server, ";
+
     fn ip(text: &str) -> IpAddr {
         text.parse().unwrap()
     }
@@ -176,21 +138,21 @@ mod tests {
         }
     }
 
-    fn chosen(ways: Ways) -> (String, Reason) {
+    fn chosen(ways: Ways) -> (String, String) {
         let choice = ways.choose("vm");
         (choice.host.to_string(), choice.reason)
     }
 
     #[test]
     fn a_host_name_with_an_address_is_used() {
-        let reason = Reason::HostName(ip("10.0.0.5"));
+        let reason = "this machine's host name, which resolves to 10.0.0.5".to_owned();
         let ways = ways(&["127.0.1.1", "10.0.0.5"], "10.0.0.5", "10.0.0.1");
         assert_eq!(chosen(ways), ("vm".to_owned(), reason));
     }
 
     #[test]
     fn a_host_name_on_loopback_is_used_while_the_server_is_here() {
-        let reason = Reason::HostName(ip("127.0.1.1"));
+        let reason = "this machine's host name, which resolves to 127.0.1.1".to_owned();
         for (local, server) in [
             ("127.0.0.1", "127.0.0.1"),
             ("::1", "::1"),
@@ -203,14 +165,14 @@ mod tests {
 
     #[test]
     fn a_host_name_on_loopback_is_not_used_toward_another_machine() {
-        let reason = Reason::LoopbackOnly("vm".to_owned());
+        let reason = TOWARD.to_owned() + "for its host name \"vm\" resolves to loopback only";
         let ways = ways(&["127.0.1.1", "::1"], "10.0.0.5", "10.0.0.1");
         assert_eq!(chosen(ways), ("10.0.0.5".to_owned(), reason));
     }
 
     #[test]
     fn a_host_name_that_does_not_resolve_is_not_used() {
-        let reason = Reason::Unresolved("vm".to_owned());
+        let reason = TOWARD.to_owned() + "for its host name \"vm\" does not resolve";
         let ways = ways(&[], "127.0.0.1", "127.0.0.1");
         assert_eq!(chosen(ways), ("127.0.0.1".to_owned(), reason));
     }
@@ -219,7 +181,8 @@ mod tests {
     fn a_bound_address_is_used_where_the_host_name_does_not_lead_there() {
         let mut ways = ways(&["127.0.1.1"], "127.0.0.1", "127.0.0.1");
         ways.bound = Some(ip("10.0.0.5"));
-        assert_eq!(chosen(ways.clone()), ("10.0.0.5".to_owned(), Reason::Bound));
+        let bound = ("10.0.0.5".to_owned(), "given with --bind".to_owned());
+        assert_eq!(chosen(ways.clone()), bound);
         ways.bound = Some(ip("127.0.1.1"));
         assert_eq!(chosen(ways).0, "vm");
     }

@@ -1,11 +1,13 @@
 //! What both programs do around their work: options, the log, and how they end.
 
 pub mod manual;
+pub mod result;
 pub mod signals;
+
+pub use crate::node::{Code, Failure};
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::ffi::OsString;
-use std::fmt;
 use std::io;
 use std::panic::{self, PanicHookInfo};
 use std::path::{Path, PathBuf};
@@ -106,89 +108,9 @@ fn say_panic(panicked: &PanicHookInfo<'_>, screen: &Screen) {
 /// How long an unread output delays the end of a program.
 pub const PRINT_TIME: Duration = Duration::from_secs(2);
 
-/// The exit codes for failures. 0 is success, and 2 is wrong options.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Code {
-    /// 1: any other failure.
-    Other,
-    /// 3: the named document does not exist.
-    NotFound,
-    /// 4: the index server can't be reached, or the connection to it is lost.
-    IndexUnreachable,
-    /// 5: peers have the RFC, but none of them could be reached and would deliver it.
-    NoHolder,
-    /// 6: the other side speaks another protocol or version, or refused the request.
-    Protocol,
-    /// 7: the received file is not the announced document.
-    WrongBytes,
-    /// 128 plus the number of the signal: 130 is Ctrl-C.
-    Interrupted(u8),
-}
-
-impl Code {
-    /// The failure with this exit code.
-    pub const fn of(code: u8) -> Self {
-        match code {
-            3 => Self::NotFound,
-            4 => Self::IndexUnreachable,
-            5 => Self::NoHolder,
-            6 => Self::Protocol,
-            7 => Self::WrongBytes,
-            129.. => Self::Interrupted(code - 128),
-            _ => Self::Other,
-        }
-    }
-
-    /// The exit code.
-    pub const fn get(self) -> u8 {
-        match self {
-            Self::Other => 1,
-            Self::NotFound => 3,
-            Self::IndexUnreachable => 4,
-            Self::NoHolder => 5,
-            Self::Protocol => 6,
-            Self::WrongBytes => 7,
-            Self::Interrupted(signal) => 128_u8.saturating_add(signal),
-        }
-    }
-}
-
-/// Why a program ends with an exit code other than 0.
-#[derive(Debug)]
-pub struct Failure {
-    /// The exit code.
-    pub code: Code,
-    /// The message for standard error, unless it was already printed.
-    pub error: Option<anyhow::Error>,
-}
-
-impl Failure {
-    /// A failure with a specific exit code.
-    pub fn new(code: Code, error: impl Into<anyhow::Error>) -> Self {
-        Self {
-            code,
-            error: Some(error.into()),
-        }
-    }
-
-    /// A failure that the user has already been told about.
-    pub fn said(code: Code) -> Self {
-        Self { code, error: None }
-    }
-}
-
-impl<E: Into<anyhow::Error>> From<E> for Failure {
-    fn from(error: E) -> Self {
-        Self::new(Code::Other, error)
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.error {
-            Some(error) => write!(f, "{error:#}"),
-            None => write!(f, "ended with {}", self.code.get()),
-        }
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self::new(Code::Other, format_args!("{error:#}"))
     }
 }
 

@@ -69,8 +69,9 @@ impl Queue {
     /// Appends a text, in parts. Returns whether there was room for it.
     pub fn push(&self, parts: &[&str]) -> bool {
         match &self.bars {
-            Some(bars) => bars.suspend(|| self.shared.push(parts)),
-            None => self.shared.push(parts),
+            // What panics may be the drawing, which holds the lock.
+            Some(bars) if !thread::panicking() => bars.suspend(|| self.shared.push(parts)),
+            _ => self.shared.push(parts),
         }
     }
 

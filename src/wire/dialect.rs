@@ -47,7 +47,7 @@ pub(super) struct Message {
     /// The frame that it came in, where it did.
     frame: Option<Frame>,
     /// Its head, where it has one.
-    pub(super) head: Result<Head, Reject>,
+    head: Result<Head, Reject>,
 }
 
 impl Incoming {

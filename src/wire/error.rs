@@ -150,9 +150,7 @@ impl ReadError {
 
 impl From<FieldError> for ReadError {
     fn from(error: FieldError) -> Self {
-        match error {
-            FieldError::Repeated(name) | FieldError::NotUtf8(name) => Self::Header(name),
-        }
+        Self::Header(error.0)
     }
 }
 

@@ -4,12 +4,11 @@
 //! It knows nothing of what is inside. The first byte of a connection tells frames from text: a
 //! frame begins with a digit, a request in text with a letter.
 
-use std::io::{self, Read, Write};
+use std::io::{Read, Write};
 use std::time::Duration;
 
-pub use super::dialect::Dialect;
 use super::error::Limit;
-use super::{HeadError, ReadError, Source, Waits};
+use super::{ReadError, Source, Waits};
 
 /// How long a client waits for a frame to begin: an answer must come within one second.
 pub const ANSWER_TIME: Duration = Duration::from_secs(3);
@@ -18,66 +17,6 @@ pub const ANSWER_TIME: Duration = Duration::from_secs(3);
 pub(super) const PREFIX: usize = 10;
 /// The longest frame, in bytes, without its length.
 pub const MAX_FRAME: usize = 1024 * 1024;
-
-/// Why no frame could be read. The stream is out of step after any of these.
-#[derive(Debug, thiserror::Error)]
-pub enum FrameError {
-    /// The length is no number, or is not padded with spaces.
-    #[error("a frame begins with {0:?}, which is no length")]
-    NoLength(String),
-    /// The frame is longer than is taken.
-    #[error("a frame has {length} bytes, and at most {most} are taken here")]
-    TooLong {
-        /// How long it is, in bytes.
-        length: u64,
-        /// How much would be taken.
-        most: usize,
-    },
-    /// The stream ended in the middle of the frame.
-    #[error("the connection was closed in the middle of a frame")]
-    CutOff,
-    /// The frame was not complete when its time was up.
-    #[error("the frame was not complete in time")]
-    TimedOut,
-    /// The connection failed.
-    #[error("the connection failed: {0}")]
-    Io(io::Error),
-}
-
-impl From<ReadError> for FrameError {
-    fn from(error: ReadError) -> Self {
-        match error {
-            ReadError::TimedOut { .. } => Self::TimedOut,
-            ReadError::TooLong(Limit::Frame { length, most }) => Self::TooLong { length, most },
-            ReadError::Malformed { came, .. } => Self::NoLength(came),
-            ReadError::Io(error) => Self::Io(error),
-            _ => Self::CutOff,
-        }
-    }
-}
-
-/// Whether what comes next on a stream is a frame and not text. Waits for the first byte, at most
-/// `time`; `None` is the end of the stream.
-///
-/// # Errors
-/// Those of [`HeadError`] that concern the stream.
-pub fn is_next(
-    source: &mut impl Source,
-    time: Option<Duration>,
-) -> Result<Option<bool>, HeadError> {
-    source.allow(time);
-    let first = source.fill_buf()?.first();
-    Ok(first.map(u8::is_ascii_digit))
-}
-
-/// As [`Frame::read`].
-pub fn read(
-    source: &mut impl Source,
-    waits: Waits,
-    most: usize,
-) -> Result<Option<Frame>, FrameError> {
-    Ok(Frame::read(source, waits, most)?)
-}
 
 /// A frame, with its length before it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,12 +4,11 @@
 //! follows P2P-CI/1.0, section 5: a line may end with a bare LF and have spaces before its end,
 //! field names have any letter case, and empty lines before the start line are skipped.
 
-use std::io;
 use std::ops::Range;
 use std::time::Duration;
 
 use super::Source;
-use super::error::{Limit, ReadError, is_silence};
+use super::error::ReadError;
 use super::requests::{Reading, Waits};
 
 /// The longest head, in bytes, with the empty lines before it.
@@ -17,66 +16,10 @@ pub(crate) const MAX_HEAD: usize = 8 * 1024;
 /// The most header fields in a head.
 pub(crate) const MAX_FIELDS: usize = 64;
 
-/// Why no head could be read. The stream is out of step after any of these: the one thing left is
-/// to answer, where [`HeadError::can_be_answered`], and to close.
-#[derive(Debug, thiserror::Error)]
-pub enum HeadError {
-    /// The head has more than 8 KiB bytes.
-    #[error("the message head is longer than {MAX_HEAD} bytes")]
-    TooLong,
-    /// The head has more than 64 fields.
-    #[error("the message head has more than {MAX_FIELDS} header fields")]
-    TooManyFields,
-    /// The stream ended in the middle of the head.
-    #[error("the connection was closed in the middle of a message head")]
-    CutOff,
-    /// The head was not complete when its time was up.
-    #[error("the message head was not complete in time")]
-    TimedOut,
-    /// The connection failed.
-    #[error("the connection failed: {0}")]
-    Io(io::Error),
-}
-
-impl HeadError {
-    /// Whether the other side may still be there to read an answer.
-    pub fn can_be_answered(&self) -> bool {
-        !matches!(self, Self::Io(_))
-    }
-}
-
-impl From<io::Error> for HeadError {
-    fn from(error: io::Error) -> Self {
-        if is_silence(&error) {
-            Self::TimedOut
-        } else {
-            Self::Io(error)
-        }
-    }
-}
-
-impl From<ReadError> for HeadError {
-    fn from(error: ReadError) -> Self {
-        match error {
-            ReadError::TimedOut { .. } => Self::TimedOut,
-            ReadError::TooLong(Limit::Fields) => Self::TooManyFields,
-            ReadError::TooLong(_) => Self::TooLong,
-            ReadError::Io(error) => Self::Io(error),
-            _ => Self::CutOff,
-        }
-    }
-}
-
-/// A header field that can't be used.
+/// The name of a header field that can't be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum FieldError {
-    /// A field that may stand once stands twice.
-    #[error("the header {0} stands twice")]
-    Repeated(&'static str),
-    /// A value is not UTF-8.
-    #[error("the header {0} is not UTF-8")]
-    NotUtf8(&'static str),
-}
+#[error("the header {0} is repeated or is not UTF-8")]
+pub struct FieldError(pub &'static str);
 
 /// One message head, as it was received.
 #[derive(Debug, Clone, Default)]
@@ -103,19 +46,6 @@ impl Head {
     /// line. `Ok(None)` is the end of the stream before a head began.
     pub fn read(source: &mut impl Source, waits: Waits) -> Result<Option<Self>, ReadError> {
         Reading::new(source, waits).head(|head| Ok(Some(head)))
-    }
-
-    /// As [`Head::read`].
-    pub fn read_response(
-        source: &mut impl Source,
-        waits: Waits,
-    ) -> Result<Option<Self>, HeadError> {
-        Ok(Self::read(source, waits)?)
-    }
-
-    /// As [`Head::in_frame`].
-    pub fn parse(content: &[u8]) -> Result<(Self, &[u8]), HeadError> {
-        Ok(Self::in_frame(content)?)
     }
 
     /// Reads the head of a message that is there whole, as a frame holds it: it may end without an
@@ -191,10 +121,10 @@ impl Head {
             return Ok(None);
         };
         if found.next().is_some() {
-            return Err(FieldError::Repeated(name));
+            return Err(FieldError(name));
         }
         let value = str::from_utf8(self.part(&field.value));
-        value.map(Some).map_err(|_| FieldError::NotUtf8(name))
+        value.map(Some).map_err(|_| FieldError(name))
     }
 
     fn part(&self, part: &Range<usize>) -> &[u8] {
@@ -275,12 +205,12 @@ mod tests {
     #[test]
     fn repeated_and_broken_fields_are_found() {
         let head = read("A\nHost: a\nhost: b\nno colon\n\n");
-        assert_eq!(head.field("Host"), Err(FieldError::Repeated("Host")));
+        assert_eq!(head.field("Host"), Err(FieldError("Host")));
         assert!(!head.is_well_formed());
         assert!(!read("A\n: value\n\n").is_well_formed());
         assert!(!read("A\nHost: a\n b: c\n\n").is_well_formed());
         let head = read(b"A\nTitle: \xff\n\n");
-        assert_eq!(head.field("Title"), Err(FieldError::NotUtf8("Title")));
+        assert_eq!(head.field("Title"), Err(FieldError("Title")));
     }
 
     #[test]

@@ -1,9 +1,15 @@
 //! Messages ⇄ bytes. Nothing here knows a socket or a file.
 //!
-//! Reading has two steps. [`Requests`] finds one message in a stream, within limits; it knows no
-//! method and no RFC. The module of a protocol ([`ci`], [`di`]) then makes a typed message of it. The
-//! error of each step says what to do next: after a [`HeadError`] the stream is out of step, so
-//! answer and close; after a [`Reject`] only this request is wrong, so answer and go on.
+//! Every conversation has a codec that speaks it in text and in frames, and outside nobody needs to
+//! know in which: [`ci::server`] and [`ci::responses`] for the central index, [`di::server`] and
+//! [`di::client`] for the registration server, [`p2p`] for what peers say to each other. A client
+//! chooses a [`Dialect`]; a server is told by the first byte.
+//!
+//! What can't be read is a [`ReadError`], which says whose fault that is: the stream is out of step,
+//! so answer and close. After a [`Reject`] only this request is wrong, so answer and go on.
+//!
+//! Below the codecs reading has two steps. [`Requests`] or a [frame](frame::Frame) finds one message in
+//! a stream, within limits; it knows no method and no RFC. Then a typed message is made of its [`Head`].
 
 pub mod ci;
 mod dates;
@@ -22,7 +28,7 @@ pub(crate) mod testing;
 
 pub use dialect::{Answered, Dialect, Received};
 pub use error::{Fault, Limit, ReadError};
-pub use head::{FieldError, Head, HeadError};
+pub use head::{FieldError, Head};
 pub use protocol::{Protocol, Reject, Status, StatusLine};
 pub use requests::{Requests, Waits};
 pub use source::{Source, read_line};

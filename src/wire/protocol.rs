@@ -234,7 +234,7 @@ pub(super) mod tests {
     use super::*;
 
     pub(in crate::wire) fn head(text: &str) -> Head {
-        Head::parse(text.as_bytes()).unwrap().0
+        Head::in_frame(text.as_bytes()).unwrap().0
     }
 
     fn refusal(line: &str) -> Option<Status> {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::error::{Limit, ReadError, is_silence};
-use super::head::{HeadError, MAX_FIELDS, MAX_HEAD, is_field, trim_line_end};
+use super::head::{MAX_FIELDS, MAX_HEAD, is_field, trim_line_end};
 use super::{Head, Source, read_line};
 
 /// How long to wait for a message.
@@ -66,16 +66,6 @@ impl Requests {
         let head = reading.head(|_| Err(ReadError::CutOff))?;
         self.may_go_on = head.as_ref().is_some_and(|head| !head.is_whole());
         Ok(head)
-    }
-
-    /// As [`Requests::read`].
-    pub fn next(
-        &mut self,
-        source: &mut impl Source,
-        waits: Waits,
-        is_request: impl Fn(&Head) -> bool,
-    ) -> Result<Option<Head>, HeadError> {
-        Ok(self.read(source, waits, is_request)?)
     }
 }
 

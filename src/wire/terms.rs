@@ -10,6 +10,8 @@ use std::num::{NonZeroU16, NonZeroU32};
 use std::str::FromStr;
 use std::sync::Arc;
 
+use serde::Serialize;
+
 /// A word that is not what the protocol allows in its place.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TermError {
@@ -43,7 +45,7 @@ fn is_decimal(word: &str) -> bool {
 }
 
 /// The number of an RFC, from 1 to 4294967295.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct RfcNumber(NonZeroU32);
 
 impl RfcNumber {

@@ -58,37 +58,19 @@ const NEVER: [(&str, &str, &str); 5] = [
 const FOR_PROGRAMS: [&str; 2] = ["anyhow", "clap"];
 const PROGRAMS_BEGIN: &str = "terminal";
 
-/// The imports that break the rules today: who, and whom. An entry that is not needed any more has
-/// to go.
-const KNOWN: [(&str, &str); 6] = [
-    ("doors::commands", "index"),
-    ("doors::console", "index"),
-    ("doors::console", "doors::menu"),
-    ("doors::menu", "index"),
-    ("doors::menu", "doors::commands"),
-    ("experiment", "doors::commands"),
-];
-
 /// Who knows whom, and the places where that is seen. A door stands for itself: `doors::menu`.
 type Imports = BTreeMap<(String, String), Vec<String>>;
 
 #[test]
 fn no_import_goes_upward_or_where_it_must_not() {
-    let known = BTreeSet::from(KNOWN.map(|(who, whom)| (who.to_owned(), whom.to_owned())));
-    let (mut wrong, mut broken) = (Vec::new(), BTreeSet::new());
+    let mut wrong = Vec::new();
     for ((who, whom), places) in imports() {
-        let Some(reason) = verdict(&who, &whom) else {
-            continue;
-        };
-        if !known.contains(&(who.clone(), whom.clone())) {
+        if let Some(reason) = verdict(&who, &whom) {
             let places = places.join("\n  ");
             wrong.push(format!("{who} -> {whom}: {reason}\n  {places}"));
         }
-        broken.insert((who, whom));
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
-    let mended: Vec<_> = known.difference(&broken).collect();
-    assert!(mended.is_empty(), "no longer needed in KNOWN: {mended:?}");
 }
 
 /// Why this import must not be; `None` where it may.

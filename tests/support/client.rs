@@ -1,9 +1,11 @@
 //! Programs that a test plays: it speaks bytes to the real ones.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
+
+use socket2::{Domain, Socket, Type};
 
 use super::PATIENCE;
 
@@ -128,10 +130,14 @@ pub(crate) fn names_in(head: &str) -> Vec<&str> {
     names.map(Option::unwrap_or_default).collect()
 }
 
-/// A port at which nobody listens.
+/// A port at which nobody listens. It stays bound until the tests end, so that no other test gets it.
 pub(crate) fn dead_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    socket.bind(&any.into()).unwrap();
+    let address = socket.local_addr().unwrap().as_socket().unwrap();
+    std::mem::forget(socket);
+    address.port()
 }
 
 /// Says to the index that 127.0.0.1:`port` has RFC `number`, for as long as the connection lives.

@@ -5,18 +5,18 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::builder::FalseyValueParser;
-use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
-use p2pci::doors::commands::Format;
-use p2pci::experiment::documents::Synthetic;
-use p2pci::experiment::{Parameters, Scenario};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, value_parser};
+use p2pci::doors::commands::{self, Format};
+use p2pci::event::Events;
 use p2pci::index::Kind;
+use p2pci::node::Config;
 use p2pci::node::numbers::{self, Selection};
+use p2pci::printout::Shows;
 use p2pci::program::{self, VERSION};
-use p2pci::wire::frame::Dialect;
-use p2pci::wire::{Endpoint, Host, Port, RfcNumber, TermError, Title};
+use p2pci::wire::{Dialect, Endpoint, Host, Port, RfcNumber, TermError, Title};
 
-/// The size of the files that an experiment makes, in bytes.
-const DEFAULT_SIZE: u64 = 50 * 1024;
+use crate::experiment;
 
 /// Shares a folder of RFCs with other peers, and downloads from them.
 ///
@@ -162,8 +162,16 @@ pub(crate) enum Command {
     /// Without a limit there is no prediction. Every download and the totals are written into the
     /// folder as CSV, and the curves as SVG. The peers keep their files below the temporary folder
     /// (the variable TMPDIR) and remove them.
-    #[command(after_help = EXPERIMENTS)]
-    Experiment(Experiment),
+    #[command(after_help = experiment::EXAMPLES)]
+    Experiment(experiment::Options),
+}
+
+/// Ends the program for options that are no sense together. What comes from the environment may
+/// stand against what the command line says only where this finds it wrong, so clap is not asked.
+pub(crate) fn usage_error(error: &str) -> ! {
+    Arguments::command()
+        .error(ErrorKind::ArgumentConflict, error)
+        .exit()
 }
 
 /// How a result is printed.
@@ -174,16 +182,6 @@ pub(crate) struct Printed {
     json: bool,
 }
 
-impl From<Printed> for Format {
-    fn from(printed: Printed) -> Self {
-        if printed.json {
-            Self::Json
-        } else {
-            Self::Lines
-        }
-    }
-}
-
 #[derive(Debug, Args)]
 pub(crate) struct Get {
     /// Numbers (123, rfc123, rfc123.txt), ranges (8600-8605), or `all` that others have
@@ -191,23 +189,23 @@ pub(crate) struct Get {
     numbers: Vec<String>,
     /// Write a single RFC to FILE instead of the folder; - is standard output
     #[arg(short, long, value_name = "FILE")]
-    pub(crate) output: Option<PathBuf>,
+    output: Option<PathBuf>,
     /// Replace files that the folder already has
     #[arg(short, long, value_parser = FalseyValueParser::new())]
-    pub(crate) force: bool,
+    force: bool,
     /// How many downloads run at the same time
     #[arg(short, long, value_name = "N", default_value_t = 4, value_parser = value_parser!(u8).range(1..=64))]
-    pub(crate) jobs: u8,
+    jobs: u8,
     /// Share the folder in the meantime, and stay until SIGINT (Ctrl-C) or SIGTERM
     #[arg(long, value_parser = FalseyValueParser::new())]
-    pub(crate) share: bool,
+    share: bool,
     #[command(flatten)]
     format: Printed,
 }
 
 impl Get {
-    /// Which RFCs are wanted.
-    pub(crate) fn selection(&self) -> Result<Selection, String> {
+    /// What is to be done.
+    fn command(&self) -> Result<commands::Get, String> {
         let selection = Selection::parse(&self.numbers).map_err(|error| error.to_string())?;
         if self.output.is_some() && selection.single().is_none() {
             return Err("--output takes a single RFC".to_owned());
@@ -218,108 +216,16 @@ impl Get {
         if self.output.is_some() && self.share {
             return Err("--output conflicts with --share".to_owned());
         }
-        Ok(selection)
-    }
-
-    /// How the result is printed. Where standard output is for the document, it is not.
-    pub(crate) fn format(&self) -> Format {
-        if self.is_to_stdout() {
-            Format::Nothing
-        } else {
-            self.format.into()
-        }
+        Ok(commands::Get {
+            selection,
+            output: self.output.clone(),
+            force: self.force,
+            jobs: self.jobs,
+        })
     }
 
     fn is_to_stdout(&self) -> bool {
         self.output.as_deref().is_some_and(|path| path == "-")
-    }
-}
-
-/// An experiment of P2P-DI/1.0, section 5.
-#[derive(Debug, Args)]
-pub(crate) struct Experiment {
-    /// 1: all fetch from one peer, 2: all fetch from each other
-    #[arg(long, value_enum, value_name = "TASK", default_value_t = Tasks::All, help_heading = "Experiment")]
-    pub(crate) task: Tasks,
-    /// In task 2: whether peers start with their neighbors, or all with the same peer
-    #[arg(long, value_enum, value_name = "ORDER", default_value_t = Orders::All, help_heading = "Experiment")]
-    pub(crate) order: Orders,
-    /// How many peers take part
-    #[arg(long, value_name = "N", default_value_t = 6, value_parser = value_parser!(u16).range(2..=20), help_heading = "Experiment")]
-    pub(crate) peers: u16,
-    /// How many RFCs each peer has in task 2; in task 1 the first peer has those of all
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = value_parser!(u16).range(1..=1000), help_heading = "Experiment")]
-    pub(crate) per_peer: u16,
-    /// How many RFCs each peer fetches [default: all that it lacks in task 2, which is 50 for 6 peers
-    /// with 10 each]
-    #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(1..), help_heading = "Experiment")]
-    pub(crate) fetch: Option<u16>,
-    /// How often everything is measured; the pictures and the table show the means
-    #[arg(long, value_name = "K", default_value_t = 1, value_parser = value_parser!(u32).range(1..=100), help_heading = "Experiment")]
-    pub(crate) repeat: u32,
-    /// Fetch the first files rfcN.txt of this folder
-    #[arg(long, value_name = "FOLDER", help_heading = "Documents")]
-    pub(crate) corpus: Option<PathBuf>,
-    /// Fetch files that are made up: how many, and of what size [default: as many as are needed, of
-    /// 50KiB]
-    #[arg(long, value_name = "COUNTxSIZE", help_heading = "Documents")]
-    pub(crate) synthetic: Option<Synthetic>,
-    /// The folder for the results; created if it is missing; files of the same names are replaced
-    #[arg(long, value_name = "FOLDER", help_heading = "Results")]
-    pub(crate) out: PathBuf,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Tasks {
-    #[value(name = "1")]
-    One,
-    #[value(name = "2")]
-    Two,
-    All,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Orders {
-    Best,
-    Worst,
-    All,
-}
-
-impl Experiment {
-    /// What is run, one after the other.
-    pub(crate) fn scenarios(&self) -> Vec<Scenario> {
-        let scenarios = [Scenario::Task1, Scenario::Task2Best, Scenario::Task2Worst];
-        let is_wanted = |scenario: &Scenario| match scenario {
-            Scenario::Task1 => self.task != Tasks::Two,
-            Scenario::Task2Best => self.task != Tasks::One && self.order != Orders::Worst,
-            Scenario::Task2Worst => self.task != Tasks::One && self.order != Orders::Best,
-        };
-        scenarios.into_iter().filter(is_wanted).collect()
-    }
-
-    /// How many peers and documents there are to be.
-    pub(crate) fn parameters(&self) -> Result<Parameters, String> {
-        let fetch = self.fetch.map(usize::from);
-        let parameters = Parameters::new(self.peers.into(), self.per_peer.into(), fetch);
-        parameters.map_err(|error| error.to_string())
-    }
-
-    /// The files to be made, where there is no corpus.
-    pub(crate) fn synthetic(&self, parameters: Parameters) -> Result<Synthetic, String> {
-        let count = parameters.documents();
-        match self.synthetic {
-            Some(_) if self.corpus.is_some() => {
-                Err("--synthetic conflicts with --corpus".to_owned())
-            }
-            Some(Synthetic { count: there, .. }) if there < count => Err(format!(
-                "--synthetic makes {there} files, and {count} are needed"
-            )),
-            Some(Synthetic { size, .. }) => Ok(Synthetic { count, size }),
-            None => Ok(Synthetic {
-                count,
-                size: DEFAULT_SIZE,
-            }),
-        }
     }
 }
 
@@ -366,22 +272,86 @@ impl FromStr for Server {
 }
 
 impl Arguments {
-    /// Where the server is, on the well-known port of its kind where no other is named.
-    pub(crate) fn server(&self) -> Endpoint {
+    /// What is to be done with a node; `None`: the menu, or to share only. Ends the program where that
+    /// is no sense.
+    pub(crate) fn work(&self) -> Option<commands::Command> {
+        use commands::Command as Work;
+        let work = match self.command.as_ref()? {
+            Command::Lookup { number, .. } => Work::Lookup(*number),
+            Command::List { .. } => Work::List,
+            Command::Find { words, .. } => Work::Find(words.clone()),
+            Command::Add { number, title, .. } => Work::Add(*number, title.clone()),
+            Command::Get(get) => match get.command() {
+                Ok(get) => Work::Get(get),
+                Err(error) => usage_error(&error),
+            },
+            _ => return None,
+        };
+        if self.format() == Format::Json && self.print_messages {
+            usage_error("--json has no place where the messages are printed as well");
+        }
+        Some(work)
+    }
+
+    /// How the result is printed. Where standard output is for the document, it is not.
+    pub(crate) fn format(&self) -> Format {
+        match &self.command {
+            Some(
+                Command::Lookup { format, .. }
+                | Command::List { format }
+                | Command::Find { format, .. }
+                | Command::Add { format, .. }
+                | Command::Get(Get { format, .. }),
+            ) if format.json => Format::Json,
+            Some(Command::Get(get)) if get.is_to_stdout() => Format::Nothing,
+            _ => Format::Lines,
+        }
+    }
+
+    /// Whether the whole folder is registered, and the peer stays until it is told to end: a signal
+    /// is no failure then.
+    pub(crate) fn shares(&self) -> bool {
+        match &self.command {
+            None | Some(Command::Share) => true,
+            Some(Command::Get(get)) => get.share,
+            Some(_) => false,
+        }
+    }
+
+    /// What standard output shows of the printout.
+    pub(crate) fn shows(&self) -> Shows {
+        match self.command {
+            _ if self.print_messages => Shows::Messages,
+            None if !self.quiet => Shows::Messages,
+            None | Some(Command::Share) => Shows::Life,
+            Some(_) => Shows::Nothing,
+        }
+    }
+
+    /// The node that is wanted. The server is on the well-known port of its kind where no other is
+    /// named.
+    pub(crate) fn node(&self, events: &Events) -> Config {
         let Server { host, port } = self.host.clone();
-        Endpoint {
-            host,
-            port: port.unwrap_or(self.index.port()),
+        Config {
+            kind: self.index,
+            server: Endpoint {
+                host,
+                port: port.unwrap_or(self.index.port()),
+            },
+            dialect: self.dialect.only(),
+            pipeline: self.pipeline.into(),
+            folder: self.dir.clone(),
+            only: self.rfcs.clone(),
+            shares: self.shares(),
+            hostname: self.hostname.clone(),
+            bind: self.bind,
+            upload_port: self.upload_port,
+            upload_rate: self.upload_rate.unwrap_or_default(),
+            max_uploads: program::connections_within_limits(self.max_uploads, events),
+            state: program::state_folder(),
         }
     }
 }
-
-const EXPERIMENTS: &str = "\
-Examples:
-  peer experiment --out results                             both tasks and orders, about 12 seconds
-  peer experiment --task 2 --order worst --out results      one of them
-  peer experiment --corpus rfcs --repeat 5 --out results    real RFCs, means of five runs
-  peer experiment --peers 10 --per-peer 4 --upload-rate 500KB/s --out results";
 
 const EXAMPLES: &str = "\
 Examples:

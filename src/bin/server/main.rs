@@ -60,7 +60,7 @@ fn run(arguments: Arguments, transcript: &Transcript) -> Result<(), Failure> {
                 records_per_peer: program::count(arguments.max_records_per_peer),
                 request_time,
             };
-            central::start(config, &events, &stop)?
+            central::start(config, &events, &stop).map_err(Failure::other)?
         }
         Kind::Distributed => {
             let file = arguments.state.map(Storage::File);
@@ -72,7 +72,8 @@ fn run(arguments: Arguments, transcript: &Transcript) -> Result<(), Failure> {
                 ttl: Duration::from_secs(arguments.ttl.into()),
                 storage: storage.unwrap_or(Storage::Memory),
             };
-            let server = registration::start(config, &events, &stop)?;
+            let server = registration::start(config, &events, &stop);
+            let server = server.map_err(Failure::other)?;
             if forgets {
                 let what = "a restart will forget all peers (--state names a file)";
                 let what = format_args!("no state directory; {what}");

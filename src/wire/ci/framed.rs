@@ -4,8 +4,6 @@
 //! end, no empty lines, header names and phrases in capitals. So each is made from the text, and
 //! no rule of the protocol stands here.
 
-use super::p2p::Get;
-use crate::wire::Port;
 use crate::wire::frame::{Frame, MAX_FRAME};
 
 /// A message in a frame. Where it is too long for one, whole lines at its end are left out.
@@ -27,16 +25,6 @@ pub fn frame(text: &[u8]) -> Frame {
         }
     }
     Frame::around(&content)
-}
-
-/// A GET in a frame: it says the port of the peer asked as well.
-pub fn get(get: &Get, port: Port) -> Frame {
-    let text = String::from_utf8_lossy(&get.to_bytes()).replacen(
-        "\r\nOS:",
-        &format!("\r\nPort: {port}\r\nOS:"),
-        1,
-    );
-    frame(text.as_bytes())
 }
 
 /// A status line has its phrase in capitals, and LIST has its other name.
@@ -109,20 +97,6 @@ mod tests {
         ] {
             assert_eq!(framed(text), expected);
         }
-    }
-
-    #[test]
-    fn get_says_the_port() {
-        let wanted = Get {
-            number: "5".parse().unwrap(),
-            host: "vm".parse().unwrap(),
-            os: Some("Linux 6.1".to_owned()),
-        };
-        let frame = get(&wanted, Port::new(1234).unwrap());
-        assert_eq!(
-            frame.content(),
-            b"GET RFC 5 P2P-CI/1.0\nHOST: vm\nPORT: 1234\nOS: Linux 6.1"
-        );
     }
 
     #[test]

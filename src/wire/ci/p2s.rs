@@ -1,11 +1,10 @@
-//! Peer to server: ADD, LOOKUP, LIST (sections 2 and 3); DEL and CLOSE, which
+//! Peer to server: ADD, LOOKUP, LIST and their responses (sections 2 and 3); DEL and CLOSE, which
 //! existing systems have besides, and LISTALL, their name of LIST.
 
 use std::fmt;
 use std::io::Write;
 
-use super::framed::frame;
-use super::{PROTOCOL, VERSION};
+use super::{PROTOCOL, VERSION, encode};
 use crate::wire::protocol::{Reject, fields, required, unknown_method};
 use crate::wire::{Dialect, Endpoint, Head, Host, Port, Record, RfcNumber, Title};
 
@@ -116,11 +115,7 @@ impl Request {
 
     /// The request as it goes over the wire.
     pub fn encode(&self, dialect: Dialect) -> Vec<u8> {
-        let text = self.to_bytes();
-        match dialect {
-            Dialect::Text => text,
-            Dialect::Framed => frame(&text).into_bytes(),
-        }
+        encode(self.to_bytes(), dialect)
     }
 
     /// The request in text.

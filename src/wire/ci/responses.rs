@@ -14,7 +14,7 @@ use crate::wire::{Dialect, Endpoint, ReadError, Record, Source, read_line};
 /// The longest wait for a line of a response.
 pub const ANSWER_TIME: Duration = Duration::from_secs(30);
 /// The silence that ends a response which may be complete, though its end was not sent.
-pub const SHORT_WHILE: Duration = Duration::from_millis(250);
+const SHORT_WHILE: Duration = Duration::from_millis(250);
 /// The same among records, or in the middle of a line, of a server whose ways are not known yet:
 /// it may be one that ends its records, behind a slow line.
 const LONGER_WHILE: Duration = Duration::from_secs(2);

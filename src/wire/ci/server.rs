@@ -4,9 +4,8 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use super::PROTOCOL;
-use super::framed::frame;
 use super::p2s::Request;
+use super::{PROTOCOL, encode};
 use crate::wire::dialect::Incoming;
 use crate::wire::frame::{MAX_FRAME, PREFIX, write_length};
 use crate::wire::protocol::{Status, StatusLine};
@@ -38,11 +37,8 @@ impl Conversation {
 
     /// A whole answer without records.
     pub fn refusal(&self, status: Status) -> Vec<u8> {
-        let text = format!("{}\r\n\r\n\r\n", StatusLine(PROTOCOL, status)).into_bytes();
-        match self.0.dialect() {
-            Dialect::Text => text,
-            Dialect::Framed => frame(&text).into_bytes(),
-        }
+        let text = format!("{}\r\n\r\n\r\n", StatusLine(PROTOCOL, status));
+        encode(text.into_bytes(), self.0.dialect())
     }
 
     /// Begins to answer a request with records. The answer is written into `out`, which is cleared,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::answer::{Answer, needed};
 use super::framed::{self, read_peer, read_peers};
-use super::registration::{ActivePeer, Cookie, Method, Registered, Request, read_peer_list};
+use super::registration::{ActivePeer, Cookie, Method, Request, read_peer_list};
 use super::{Origin, TTL};
 use crate::wire::protocol::Status;
 use crate::wire::{Answered, Dialect, ReadError, Source};
@@ -17,7 +17,12 @@ const MAX_PEER_LIST: u64 = 16 * 1024 * 1024;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Response {
     /// To REGISTER.
-    Registered(Registered),
+    Registered {
+        /// By what this peer is known from now on.
+        cookie: Cookie,
+        /// For how many seconds it is active, unless it says so again.
+        ttl: u32,
+    },
     /// To LEAVE.
     Left,
     /// To KEEPALIVE.
@@ -45,14 +50,14 @@ impl Request {
         }
         // Every request but REGISTER has one.
         let cookie = self.cookie.unwrap_or(Cookie::FIRST);
-        let framed = match self.method {
-            Method::Register => framed::Request::Register(self.peer.clone()),
-            Method::Leave => framed::Request::Leave(cookie),
-            Method::PeerQuery => framed::Request::PeerQuery(cookie),
-            Method::KeepAlive => framed::Request::KeepAlive(cookie),
+        let cookie = format!("Peer-Cookie: {cookie}\r\n");
+        let (method, fields) = match self.method {
+            Method::Register => ("register", format!("port: {}\r\n", self.peer.port)),
+            Method::Leave => ("leave", cookie),
+            Method::PeerQuery => ("pquery", cookie),
+            Method::KeepAlive => ("keepalive", cookie),
         };
-        let frame = framed.to_frame(&self.peer.host, origin.os, origin.date);
-        frame.into_bytes()
+        framed::request(method, &fields, &self.peer.host, origin)
     }
 
     /// Reads the answer to this request, within `time` for its head and as long for its body.
@@ -82,14 +87,19 @@ impl Request {
             });
         }
         Ok(match self.method {
-            Method::Register if is_text => Response::Registered(Registered::parse(head)?),
+            Method::Register if is_text => Response::Registered {
+                cookie: match needed::<u32>(head, "Cookie")?.into() {
+                    cookie if cookie < Cookie::FIRST => return Err(ReadError::Header("Cookie")),
+                    cookie => cookie,
+                },
+                ttl: needed(head, "TTL")?,
+            },
             Method::Register => {
                 let peer = read_peer(answer.body())?;
-                Response::Registered(Registered {
+                Response::Registered {
                     cookie: peer.cookie.into(),
                     ttl: peer.ttl,
-                    registrations: peer.registration_count,
-                })
+                }
             }
             Method::Leave => Response::Left,
             Method::PeerQuery if is_text => Response::Peers(read_peer_list(answer.body())?),
@@ -137,21 +147,54 @@ mod tests {
     }
 
     #[test]
-    fn a_request_in_frames_says_when_it_was_made() {
+    fn requests_are_written_in_both_dialects() {
         let origin = Origin {
             date: SystemTime::UNIX_EPOCH,
             os: "Test 1",
         };
-        let framed = request(Method::Register).encode(Dialect::Framed, origin);
-        let content = "register vm HTTP/1.1\r\nport: 5\r\nHost: vm\r\nOS: Test 1\r\n\
-                       Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n";
-        let expected = format!("{:<10}{content}", content.len());
-        assert_eq!(String::from_utf8(framed).unwrap(), expected);
-        let text = request(Method::Register).encode(Dialect::Text, origin);
-        assert_eq!(
-            text,
-            b"REGISTER Peer P2P-DI/1.0\r\nHost: vm\r\nPort: 5\r\nOS: Test 1\r\n\r\n"
-        );
+        for (method, cookie, text, framed) in [
+            (
+                Method::Register,
+                None,
+                "REGISTER Peer P2P-DI/1.0\r\nHost: vm\r\nPort: 5\r\nOS: Test 1\r\n",
+                "register vm HTTP/1.1\r\nport: 5\r\n",
+            ),
+            (
+                Method::Register,
+                Some(7),
+                "REGISTER Peer P2P-DI/1.0\r\nHost: vm\r\nPort: 5\r\nOS: Test 1\r\nCookie: 7\r\n",
+                "register vm HTTP/1.1\r\nport: 5\r\n",
+            ),
+            (
+                Method::Leave,
+                Some(7),
+                "LEAVE Peer P2P-DI/1.0\r\nHost: vm\r\nPort: 5\r\nCookie: 7\r\nOS: Test 1\r\n",
+                "leave vm HTTP/1.1\r\nPeer-Cookie: 7\r\n",
+            ),
+            (
+                Method::PeerQuery,
+                Some(7),
+                "PQUERY Peer-List P2P-DI/1.0\r\nHost: vm\r\nPort: 5\r\nCookie: 7\r\nOS: Test 1\r\n",
+                "pquery vm HTTP/1.1\r\nPeer-Cookie: 7\r\n",
+            ),
+            (
+                Method::KeepAlive,
+                Some(0),
+                "KEEPALIVE Peer P2P-DI/1.0\r\nHost: vm\r\nPort: 5\r\nCookie: 0\r\nOS: Test 1\r\n",
+                "keepalive vm HTTP/1.1\r\nPeer-Cookie: 0\r\n",
+            ),
+        ] {
+            let request = Request {
+                cookie: cookie.map(Cookie::from),
+                ..request(method)
+            };
+            let written = |dialect| String::from_utf8(request.encode(dialect, origin)).unwrap();
+            assert_eq!(written(Dialect::Text), format!("{text}\r\n"));
+            let date = "Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n";
+            let framed = format!("{framed}Host: vm\r\nOS: Test 1\r\n{date}");
+            let framed = format!("{:<10}{framed}", framed.len());
+            assert_eq!(written(Dialect::Framed), framed);
+        }
     }
 
     #[test]
@@ -162,12 +205,11 @@ mod tests {
         let framed = "HTTP/1.1 200 OK\r\n\r\n{\"hostname\":\"vm\",\"cookie\":0,\"port\":5,\
              \"last_active_time\":1,\"registration_count\":1,\"active\":true,\"ttl\":5}";
         let registered = answer(Method::Register, Dialect::Framed, framed).answer;
-        let expected = Registered {
+        let expected = Response::Registered {
             cookie: 0.into(),
             ttl: 5,
-            registrations: 1,
         };
-        assert_eq!(registered.unwrap(), Response::Registered(expected));
+        assert_eq!(registered.unwrap(), expected);
     }
 
     #[test]

@@ -1,61 +1,9 @@
 //! Peer to peer: `RFCQuery` and `GetRFC` (section 2).
 
-use std::fmt;
-use std::io::Write;
-use std::time::SystemTime;
+use std::fmt::{self, Write};
 
-use super::{Origin, PROTOCOL, VERSION, lines, write_head};
-use crate::wire::dates::http_date;
-use crate::wire::protocol::{Reject, Status, fields, unknown_method};
-use crate::wire::{Endpoint, Head, Host, ReadError, Record, RfcNumber, Title};
-
-/// What a peer asks another one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wanted {
-    /// Its index: `RFCQuery`.
-    Index,
-    /// A document: `GetRFC`.
-    Document(RfcNumber),
-}
-
-/// A request of one peer to another.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Get {
-    /// What is asked for.
-    pub wanted: Wanted,
-    /// The host of the peer asked.
-    pub host: Host,
-}
-
-impl Get {
-    /// Reads a request.
-    ///
-    /// # Errors
-    /// [`Reject`], by the order of checks of P2P-CI/1.0, section 3.
-    pub fn parse(head: &Head) -> Result<Self, Reject> {
-        let words = PROTOCOL.request_line(head)?;
-        let wanted = if words == "GET RFC-Index" {
-            Wanted::Index
-        } else {
-            let number = words
-                .strip_prefix("GET RFC ")
-                .ok_or_else(|| unknown_method(words))?;
-            Wanted::Document(number.parse()?)
-        };
-        let host = fields(head)?;
-        Ok(Self { wanted, host })
-    }
-
-    /// The request as it goes over the wire; `os` is the system of the asking host.
-    pub fn to_bytes(&self, os: &str) -> Vec<u8> {
-        let Self { wanted, host } = self;
-        let words = match wanted {
-            Wanted::Index => "GET RFC-Index".to_owned(),
-            Wanted::Document(number) => format!("GET RFC {number}"),
-        };
-        format!("{words} {VERSION}\r\nHost: {host}\r\nOS: {os}\r\n\r\n").into_bytes()
-    }
-}
+use super::{Origin, lines, list};
+use crate::wire::{Endpoint, Head, ReadError, Record};
 
 /// A record of an index, and for how many seconds it lives.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,15 +29,12 @@ impl fmt::Display for Timed {
 
 /// The answer to `RFCQuery`, with its body.
 pub fn index(records: &[Timed], origin: Origin<'_>) -> Vec<u8> {
-    let mut body = Vec::with_capacity(records.len() * 80);
+    let mut lines = String::with_capacity(records.len() * 80);
     for record in records {
         // Writing to memory does not fail.
-        let _ = write!(body, "{record}\r\n");
+        let _ = write!(lines, "{record}\r\n");
     }
-    let length = u64::try_from(body.len()).unwrap_or(u64::MAX);
-    let mut out = write_head(Status::Ok, origin, &[("Records", &records.len())], length);
-    out.extend(body);
-    out
+    list(("Records", records.len()), &lines, origin)
 }
 
 /// Reads the body of the answer to `RFCQuery`.
@@ -113,35 +58,6 @@ fn timed(line: &str) -> Option<Timed> {
         holder,
     };
     is_record.then_some(Timed { record, ttl })
-}
-
-/// The head of the response that carries a document.
-#[derive(Debug, Clone)]
-pub struct Delivery<'a> {
-    /// Which RFC.
-    pub number: RfcNumber,
-    /// Its title.
-    pub title: &'a Title,
-    /// When the file was last modified.
-    pub last_modified: SystemTime,
-    /// What its bytes hash to.
-    pub digest: Digest,
-    /// Its length in bytes.
-    pub length: u64,
-}
-
-impl Delivery<'_> {
-    /// The head as it goes over the wire.
-    pub fn to_bytes(&self, origin: Origin<'_>) -> Vec<u8> {
-        let fields: [(&str, &dyn fmt::Display); 5] = [
-            ("RFC-Number", &self.number),
-            ("RFC-Title", self.title),
-            ("Content-Type", &"text/plain"),
-            ("Last-Modified", &http_date(self.last_modified)),
-            ("Digest", &format_args!("sha-256={}", self.digest)),
-        ];
-        write_head(Status::Ok, origin, &fields, self.length)
-    }
 }
 
 /// The SHA-256 of a document.
@@ -199,6 +115,7 @@ pub fn announced_digest(head: &Head) -> Result<Option<Digest>, ReadError> {
 mod tests {
     use super::*;
     use crate::wire::protocol::tests::head;
+    use std::time::SystemTime;
 
     const ORIGIN: Origin<'static> = Origin {
         date: SystemTime::UNIX_EPOCH,
@@ -206,25 +123,6 @@ mod tests {
     };
     const BEGIN: &str =
         "P2P-DI/1.0 200 OK\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\nOS: Test 1\r\n";
-
-    #[test]
-    fn requests_are_read_and_written() {
-        for text in [
-            "GET RFC-Index P2P-DI/1.0\r\nHost: vm\r\nOS: Test 1\r\n\r\n",
-            "GET RFC 1149 P2P-DI/1.0\r\nHost: vm\r\nOS: Test 1\r\n\r\n",
-        ] {
-            let bytes = Get::parse(&head(text)).unwrap().to_bytes("Test 1");
-            assert_eq!(String::from_utf8(bytes).unwrap(), text);
-        }
-        for line in [
-            "GET RFC-index P2P-DI/1.0",
-            "GET RFC x P2P-DI/1.0",
-            "GET RFC P2P-DI/1.0",
-        ] {
-            let reject = Get::parse(&head(&format!("{line}\r\nHost: vm\r\n\r\n"))).unwrap_err();
-            assert_eq!(reject.status.code(), 400, "{line}");
-        }
-    }
 
     #[test]
     fn the_index_is_written_and_read() {
@@ -252,29 +150,23 @@ mod tests {
     }
 
     #[test]
-    fn a_delivery_announces_its_digest() {
-        let digest = Digest([0xab; 32]);
-        let title = "IP over Avian Carriers".parse().unwrap();
-        let delivery = Delivery {
-            number: "1149".parse().unwrap(),
-            title: &title,
-            last_modified: SystemTime::UNIX_EPOCH,
-            digest,
-            length: 5,
+    fn a_digest_is_known_or_wrong_or_none() {
+        let announced = |fields: &str| {
+            let head = head(&format!("P2P-DI/1.0 200 OK\r\n{fields}\r\n"));
+            announced_digest(&head)
         };
-        let text = String::from_utf8(delivery.to_bytes(ORIGIN)).unwrap();
-        let expected = format!(
-            "{BEGIN}RFC-Number: 1149\r\nRFC-Title: IP over Avian Carriers\r\nContent-Type: text/plain\r\n\
-             Last-Modified: Thu, 01 Jan 1970 00:00:00 GMT\r\nDigest: sha-256={}\r\nContent-Length: 5\r\n\r\n",
-            "ab".repeat(32)
-        );
-        assert_eq!(text, expected);
-        assert_eq!(announced_digest(&head(&text)).unwrap(), Some(digest));
-        for (value, is_error) in [("md5=x", false), ("sha-256=xyz", true), ("sha-256", true)] {
-            let text = format!("P2P-DI/1.0 200 OK\r\nDigest: {value}\r\n\r\n");
-            let announced = announced_digest(&head(&text));
-            assert_eq!(announced.is_err(), is_error, "{value}");
-            assert_ne!(announced.ok().flatten(), Some(digest));
+        let digest = Digest([0xab; 32]);
+        for text in [digest.to_string(), digest.to_string().to_uppercase()] {
+            let announced = announced(&format!("Digest: SHA-256={text}\r\n"));
+            assert_eq!(announced.unwrap(), Some(digest));
+        }
+        assert_eq!(announced("").unwrap(), None);
+        assert_eq!(announced("Digest: md5=x\r\n").unwrap(), None);
+        for wrong in ["sha-256=xyz", "sha-256", "md5=x\r\nDigest: md5=x"] {
+            assert!(
+                announced(&format!("Digest: {wrong}\r\n")).is_err(),
+                "{wrong}"
+            );
         }
     }
 }

@@ -7,86 +7,46 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-use super::ResponseError;
-use super::answer::Answer;
+use super::Origin;
 use super::exchange::Timed;
-use super::registration::{ActivePeer, Cookie, Registration};
+use super::registration::{ActivePeer, Registration};
 use crate::wire::dates::http_date;
 use crate::wire::frame::{Frame, MAX_FRAME};
-use crate::wire::protocol::{Reject, Status, printable, required};
-use crate::wire::{Endpoint, Head, Host, Port, ReadError, Record, RfcNumber, Source};
+use crate::wire::protocol::{Reject, Status, printable};
+use crate::wire::{Endpoint, Head, Host, Port, ReadError, Record, RfcNumber};
 
 /// The version in every start line.
 const VERSION: &str = "HTTP/1.1";
 
-/// A request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Request {
-    /// This peer is active from now on.
-    Register(Endpoint),
-    /// The peer with this cookie is active no longer.
-    Leave(Cookie),
-    /// Who else is active?
-    PeerQuery(Cookie),
-    /// The peer with this cookie is still active.
-    KeepAlive(Cookie),
-    /// Which documents does the peer asked have?
-    Index,
-    /// A document of the peer asked.
-    Document(RfcNumber),
+/// Whether a head is one of these messages and not one of P2P-CI.
+pub(in crate::wire) fn is_request(head: &Head) -> bool {
+    words(head).is_some()
 }
 
-impl Request {
-    /// Whether a head is one of these messages and not one of P2P-CI.
-    pub fn is_one(head: &Head) -> bool {
-        words(head).is_some()
+/// The method of a request, which may have any letter case, in lower case; and its host.
+pub(in crate::wire) fn request_line(head: &Head) -> Result<(String, &str), Reject> {
+    let (method, host) = words(head).ok_or_else(|| {
+        let line = printable(head.start_line());
+        Reject::bad_request(format!("{line:?} is no request line"))
+    })?;
+    if !head.is_well_formed() {
+        return Err(Reject::bad_request("a header line is not `Name: value`"));
     }
+    Ok((method.to_ascii_lowercase(), host))
+}
 
-    /// Reads a request. The method may have any letter case.
-    ///
-    /// # Errors
-    /// [`Reject`] with 400.
-    pub fn parse(head: &Head) -> Result<Self, Reject> {
-        let malformed = || {
-            let line = printable(head.start_line());
-            Reject::bad_request(format!("{line:?} is no request line"))
-        };
-        let (method, host) = words(head).ok_or_else(malformed)?;
-        if !head.is_well_formed() {
-            return Err(Reject::bad_request("a header line is not `Name: value`"));
-        }
-        let cookie = || required(head, "Peer-Cookie")?.parse();
-        match method.to_ascii_lowercase().as_str() {
-            "register" => Ok(Self::Register(Endpoint {
-                host: host.parse()?,
-                port: required(head, "Port")?.parse()?,
-            })),
-            "leave" => Ok(Self::Leave(cookie()?)),
-            "pquery" => Ok(Self::PeerQuery(cookie()?)),
-            "keepalive" => Ok(Self::KeepAlive(cookie()?)),
-            "rfcquery" => Ok(Self::Index),
-            "getrfc" => Ok(Self::Document(required(head, "RFC-Number")?.parse()?)),
-            _ => Err(malformed()),
-        }
-    }
-
-    /// The request in a frame. `host` is the host of the peer that asks, of `os` its system.
-    pub fn to_frame(&self, host: &Host, os: &str, date: SystemTime) -> Frame {
-        let cookie = |cookie: &Cookie| format!("Peer-Cookie: {cookie}\r\n");
-        let (method, fields) = match self {
-            Self::Register(Endpoint { port, .. }) => ("register", format!("port: {port}\r\n")),
-            Self::Leave(known) => ("leave", cookie(known)),
-            Self::PeerQuery(known) => ("pquery", cookie(known)),
-            Self::KeepAlive(known) => ("keepalive", cookie(known)),
-            Self::Index => ("rfcquery", String::new()),
-            Self::Document(number) => ("getrfc", format!("RFC-Number: {number}\r\n")),
-        };
-        let date = http_date(date);
-        let text = format!(
-            "{method} {host} {VERSION}\r\n{fields}Host: {host}\r\nOS: {os}\r\nDate: {date}\r\n"
-        );
-        Frame::around(text.as_bytes())
-    }
+/// A request. `fields` are those of its method.
+pub(in crate::wire) fn request(
+    method: &str,
+    fields: &str,
+    host: &Host,
+    origin: Origin<'_>,
+) -> Vec<u8> {
+    let (os, date) = (origin.os, http_date(origin.date));
+    let text = format!(
+        "{method} {host} {VERSION}\r\n{fields}Host: {host}\r\nOS: {os}\r\nDate: {date}\r\n"
+    );
+    Frame::around(text.as_bytes()).into_bytes()
 }
 
 /// The method and the host of a request line.
@@ -98,7 +58,7 @@ fn words(head: &Head) -> Option<(&str, &str)> {
 }
 
 /// A response with a body, or without one. `None` where it is too long for a frame.
-pub fn response(body: Option<&[u8]>) -> Option<Frame> {
+pub(in crate::wire) fn response(body: Option<&[u8]>) -> Option<Frame> {
     let Some(body) = body else {
         return Some(Frame::around(
             format!("{VERSION} 200 OK\r\n\r\n").as_bytes(),
@@ -121,7 +81,7 @@ fn body_head(length: usize) -> String {
 }
 
 /// A response that says no. What is unknown or not there is 403.
-pub fn refusal(status: Status) -> Frame {
+pub(in crate::wire) fn refusal(status: Status) -> Frame {
     let phrase = match status {
         Status::BadRequest | Status::VersionNotSupported => "400 Bad Request",
         Status::RequestTimeout => "408 Request Timeout",
@@ -131,23 +91,17 @@ pub fn refusal(status: Status) -> Frame {
     Frame::around(format!("{VERSION} {phrase}\r\n\r\n").as_bytes())
 }
 
-/// A peer, as the registration server tells it.
+/// A peer, as the registration server tells it: by cookie 0 where that is not disclosed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct PeerObject {
-    /// Its host.
-    pub hostname: String,
-    /// By what it is known; 0 where that is not disclosed.
-    pub cookie: u32,
-    /// Its port.
-    pub port: u16,
-    /// When it was last heard of, in seconds since 1970.
-    pub last_active_time: f64,
-    /// How often it has registered in the last 30 days.
-    pub registration_count: u32,
-    /// Whether it is active.
-    pub active: bool,
-    /// For how many seconds it is.
-    pub ttl: u32,
+pub(in crate::wire) struct PeerObject {
+    hostname: String,
+    pub(super) cookie: u32,
+    port: u16,
+    /// In seconds since 1970.
+    last_active_time: f64,
+    registration_count: u32,
+    active: bool,
+    pub(super) ttl: u32,
 }
 
 impl PeerObject {
@@ -166,7 +120,7 @@ impl PeerObject {
     }
 
     /// The object as JSON.
-    pub fn to_json(&self) -> String {
+    pub(in crate::wire) fn to_json(&self) -> String {
         // It has nothing that JSON could not hold.
         serde_json::to_string(self).unwrap_or_default()
     }
@@ -179,7 +133,7 @@ fn seconds(time: SystemTime) -> f64 {
 }
 
 /// The body of the answer to pquery: an array of strings, each of which is an object in JSON.
-pub fn peers(peers: &[PeerObject]) -> String {
+pub(in crate::wire) fn peers(peers: &[PeerObject]) -> String {
     let encoded: Vec<_> = peers.iter().map(PeerObject::to_json).collect();
     serde_json::to_string(&encoded).unwrap_or_default()
 }
@@ -209,15 +163,11 @@ fn active_peer(told: Told) -> Option<ActivePeer> {
 
 /// A document, as a peer tells it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DocumentObject {
-    /// Its number.
-    pub number: u32,
-    /// Its title.
-    pub title: String,
-    /// The host of the peer that has it.
-    pub hostname: String,
-    /// Its file.
-    pub path: String,
+pub(in crate::wire) struct DocumentObject {
+    number: u32,
+    title: String,
+    hostname: String,
+    path: String,
 }
 
 impl From<&Record> for DocumentObject {
@@ -233,13 +183,13 @@ impl From<&Record> for DocumentObject {
 
 impl DocumentObject {
     /// The object as JSON.
-    pub fn to_json(&self) -> String {
+    pub(in crate::wire) fn to_json(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
     }
 }
 
 /// The body of the answer to rfcquery.
-pub fn documents<'a>(records: impl IntoIterator<Item = &'a Record>) -> String {
+pub(in crate::wire) fn documents<'a>(records: impl IntoIterator<Item = &'a Record>) -> String {
     let objects: Vec<_> = records.into_iter().map(DocumentObject::from).collect();
     serde_json::to_string(&objects).unwrap_or_default()
 }
@@ -293,110 +243,30 @@ pub(in crate::wire) fn read_documents(
     Ok(told.into_iter().filter_map(record).map(timed).collect())
 }
 
-/// Reads the frame of a response, within `time`.
-pub fn read(source: &mut impl Source, time: Duration) -> Result<Frame, ResponseError> {
-    Ok(Frame::read_answer(source, time)?)
-}
-
-/// A response that was received.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Response {
-    /// The code of the status line.
-    pub code: u16,
-    /// The body, which is empty where there is none.
-    pub body: Vec<u8>,
-}
-
-impl Response {
-    /// Reads a response.
-    pub fn parse(frame: &Frame) -> Result<Self, ResponseError> {
-        let answer = Answer::framed(frame.clone())?;
-        Ok(Self {
-            code: answer.code,
-            body: answer.body().to_vec(),
-        })
-    }
-
-    /// The peer of an answer to register or keepalive.
-    pub fn peer(&self) -> Result<PeerObject, ResponseError> {
-        Ok(read_peer(&self.body)?)
-    }
-
-    /// The peers of an answer to pquery.
-    pub fn peers(&self) -> Result<Vec<ActivePeer>, ResponseError> {
-        Ok(read_peers(&self.body)?)
-    }
-
-    /// The records of an answer to rfcquery.
-    pub fn documents(
-        &self,
-        ports: impl Fn(&Host) -> Option<Port>,
-    ) -> Result<Vec<Timed>, ResponseError> {
-        Ok(read_documents(&self.body, ports)?)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn head(text: &str) -> Head {
-        Head::parse(text.as_bytes()).unwrap().0
-    }
-
-    fn vm(port: u16) -> Endpoint {
-        Endpoint::parse(&format!("vm:{port}"), Port::MIN).unwrap()
-    }
+    use crate::wire::protocol::tests::head;
 
     #[test]
-    fn requests_are_read_and_written() {
-        let cookie = Cookie::from(7);
-        for (request, text) in [
-            (
-                Request::Register(vm(1235)),
-                "register vm HTTP/1.1\r\nport: 1235\r\n",
-            ),
-            (
-                Request::Leave(cookie),
-                "leave vm HTTP/1.1\r\nPeer-Cookie: 7\r\n",
-            ),
-            (
-                Request::PeerQuery(cookie),
-                "pquery vm HTTP/1.1\r\nPeer-Cookie: 7\r\n",
-            ),
-            (
-                Request::KeepAlive(Cookie::from(0)),
-                "keepalive vm HTTP/1.1\r\nPeer-Cookie: 0\r\n",
-            ),
-            (Request::Index, "rfcquery vm HTTP/1.1\r\n"),
-            (
-                Request::Document(RfcNumber::new(48).unwrap()),
-                "getrfc vm HTTP/1.1\r\nRFC-Number: 48\r\n",
-            ),
+    fn a_method_may_have_any_letter_case() {
+        for line in [
+            "pquery vm HTTP/1.1",
+            "PQUERY vm HTTP/1.0",
+            "PQuery vm HTTP/1.1",
         ] {
-            let text =
-                format!("{text}Host: vm\r\nOS: Test 1\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\n");
-            let frame = request.to_frame(&vm(1).host, "Test 1", SystemTime::UNIX_EPOCH);
-            assert_eq!(String::from_utf8_lossy(frame.content()), text);
-            assert_eq!(Request::parse(&head(&text)).unwrap(), request);
-            let capitals = text.replacen(
-                text.split(' ').next().unwrap(),
-                &text.split(' ').next().unwrap().to_uppercase(),
-                1,
-            );
-            assert_eq!(Request::parse(&head(&capitals)).unwrap(), request);
+            let head = head(&format!("{line}\r\n\r\n"));
+            assert!(is_request(&head));
+            assert_eq!(request_line(&head), Ok(("pquery".to_owned(), "vm")));
         }
-        for wrong in [
-            "dance vm HTTP/1.1",
-            "register vm HTTP/1.1",
-            "register a/b HTTP/1.1\r\nport: 5",
-            "register vm HTTP/1.1\r\nport: 0",
-            "leave vm HTTP/1.1",
-            "leave vm HTTP/1.1\r\nPeer-Cookie: x",
-            "getrfc vm HTTP/1.1",
-            "register HTTP/1.1\r\nport: 5",
+        for line in [
+            "pquery HTTP/1.1",
+            "pquery vm HTTP/2",
+            "LISTALL P2P-CI/1.0",
+            "x",
         ] {
-            assert!(Request::parse(&head(wrong)).is_err(), "{wrong:?}");
+            let head = head(&format!("{line}\r\n\r\n"));
+            assert!(!is_request(&head) && request_line(&head).is_err());
         }
     }
 
@@ -413,60 +283,55 @@ mod tests {
         };
         let json = r#"{"hostname":"vm","cookie":3,"port":1235,"last_active_time":1.5,"registration_count":2,"active":true,"ttl":7200}"#;
         assert_eq!(peer.to_json(), json);
-        let body = peers(std::slice::from_ref(&peer));
-        assert_eq!(body, format!("[{}]", serde_json::to_string(json).unwrap()));
-        assert_eq!(peers(&[]), "[]");
-        let frame = response(Some(body.as_bytes())).unwrap();
-        let told = Response::parse(&frame).unwrap().peers().unwrap();
-        let ttl = 7200;
+        let encoded = peers(std::slice::from_ref(&peer));
         assert_eq!(
-            told,
-            [ActivePeer {
-                peer: vm(1235),
-                ttl
-            }]
+            encoded,
+            format!("[{}]", serde_json::to_string(json).unwrap())
         );
-
-        let record = Record {
-            number: RfcNumber::new(48).unwrap(),
-            title: "A \"title\"".parse().unwrap(),
-            holder: vm(5),
+        assert_eq!(peers(&[]), "[]");
+        let expected = ActivePeer {
+            peer: Endpoint::parse("vm:1235", Port::MIN).unwrap(),
+            ttl: 7200,
         };
+        // One that is not encoded again is a peer as well.
+        for body in [encoded, format!(r#"[{json}, 5, "x", {{}}]"#)] {
+            let told = read_peers(body.as_bytes()).unwrap();
+            assert_eq!(told, std::slice::from_ref(&expected));
+        }
+
+        let record = Record::parse("RFC 48 A \"title\" vm 5").unwrap();
         let body = documents(std::slice::from_ref(&record));
         let json = r#"[{"number":48,"title":"A \"title\"","hostname":"vm","path":"rfc48.txt"}]"#;
         assert_eq!(body, json);
-        let frame = response(Some(body.as_bytes())).unwrap();
-        let response = Response::parse(&frame).unwrap();
-        let told = response.documents(|_| Port::new(5)).unwrap();
+        let told = read_documents(body.as_bytes(), |_| Port::new(5)).unwrap();
         assert_eq!((told.len(), &told[0].record), (1, &record));
-        assert!(response.documents(|_| None).unwrap().is_empty());
+        assert!(
+            read_documents(body.as_bytes(), |_| None)
+                .unwrap()
+                .is_empty()
+        );
     }
 
     #[test]
-    fn responses_are_told_by_their_code_and_length() {
-        assert_eq!(
-            response(None).unwrap().content(),
-            b"HTTP/1.1 200 OK\r\n\r\n"
-        );
-        assert_eq!(
-            refusal(Status::UnknownCookie).content(),
-            b"HTTP/1.1 403 Forbidden\r\n\r\n"
-        );
-        let parse = |text: &str| {
-            let frame = Frame::around(text.as_bytes());
-            Response::parse(&frame).map(|r| (r.code, r.body))
-        };
-        assert_eq!(
-            parse("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nabc").unwrap(),
-            (200, b"ab".to_vec())
-        );
-        assert_eq!(
-            parse("HTTP/1.1 403 Forbidden\r\n\r\n").unwrap(),
-            (403, Vec::new())
-        );
-        assert!(parse("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc").is_err());
-        assert!(parse("P2P-CI/1.0 200 OK").is_err());
-        assert!(parse("").is_err());
-        assert!(response(Some(&vec![0; MAX_FRAME])).is_none());
+    fn a_response_goes_into_a_frame_or_not() {
+        let content = |frame: Frame| String::from_utf8(frame.content().to_vec()).unwrap();
+        let empty = response(None).unwrap();
+        assert_eq!(content(empty), "HTTP/1.1 200 OK\r\n\r\n");
+        let body = response(Some(b"ab")).unwrap();
+        let expected = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nab";
+        assert_eq!(content(body), expected);
+        for length in [MAX_FRAME - 44, MAX_FRAME - 43, MAX_FRAME] {
+            let fits = fits(u64::try_from(length).unwrap());
+            assert_eq!(response(Some(&vec![0; length])).is_some(), fits);
+        }
+        for (status, line) in [
+            (Status::VersionNotSupported, "400 Bad Request"),
+            (Status::UnknownCookie, "403 Forbidden"),
+            (Status::NotFound, "403 Forbidden"),
+            (Status::RequestTimeout, "408 Request Timeout"),
+            (Status::ServiceUnavailable, "503 Service Unavailable"),
+        ] {
+            assert_eq!(content(refusal(status)), format!("HTTP/1.1 {line}\r\n\r\n"));
+        }
     }
 }

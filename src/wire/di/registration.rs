@@ -5,10 +5,9 @@ use std::io::Write;
 use std::str::FromStr;
 use std::time::SystemTime;
 
-use super::answer::needed;
-use super::{PROTOCOL, VERSION, lines};
-use crate::wire::protocol::{Reject, fields, required, unknown_method};
-use crate::wire::{Endpoint, Head, ReadError};
+use super::{VERSION, lines};
+use crate::wire::protocol::Reject;
+use crate::wire::{Endpoint, ReadError};
 
 /// By what a registration server knows a peer again: a small number, which ours count from 1 and
 /// others from 0. It authenticates nobody.
@@ -71,6 +70,12 @@ impl Method {
         Self::KeepAlive,
     ];
 
+    /// The method with these words.
+    pub(super) fn of(words: &str) -> Option<Self> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|method| method.words() == words)
+    }
+
     /// The method and what it is about, as they stand in the request line.
     pub const fn words(self) -> &'static str {
         match self {
@@ -94,33 +99,6 @@ pub struct Request {
 }
 
 impl Request {
-    /// Reads a request.
-    ///
-    /// # Errors
-    /// [`Reject`], by the order of checks of P2P-CI/1.0, section 3.
-    pub fn parse(head: &Head) -> Result<Self, Reject> {
-        let words = PROTOCOL.request_line(head)?;
-        let method = Method::ALL
-            .into_iter()
-            .find(|method| method.words() == words)
-            .ok_or_else(|| unknown_method(words))?;
-        let host = fields(head)?;
-        let port = required(head, "Port")?.parse()?;
-        let cookie = match method {
-            Method::Register => head.field("Cookie")?,
-            _ => Some(required(head, "Cookie")?),
-        };
-        let cookie = cookie.map(str::parse::<Cookie>).transpose()?;
-        if cookie.is_some_and(|cookie| cookie < Cookie::FIRST) {
-            return Err(Reject::bad_request("cookies are counted from 1"));
-        }
-        Ok(Self {
-            method,
-            peer: Endpoint { host, port },
-            cookie,
-        })
-    }
-
     /// The request as it goes over the wire; `os` is the system of the asking host.
     pub fn to_bytes(&self, os: &str) -> Vec<u8> {
         let Self {
@@ -159,32 +137,6 @@ pub struct Registration {
     pub heard: SystemTime,
 }
 
-/// The answer to REGISTER.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Registered {
-    /// By what the peer is known from now on.
-    pub cookie: Cookie,
-    /// For how many seconds it is active, unless it says so again.
-    pub ttl: u32,
-    /// How often it has registered in the last 30 days.
-    pub registrations: u32,
-}
-
-impl Registered {
-    /// Reads the head of the response. A missing count of registrations is no error.
-    pub fn parse(head: &Head) -> Result<Self, ReadError> {
-        let cookie = Cookie::from(needed::<u32>(head, "Cookie")?);
-        if cookie < Cookie::FIRST {
-            return Err(ReadError::Header("Cookie"));
-        }
-        Ok(Self {
-            cookie,
-            ttl: needed(head, "TTL")?,
-            registrations: needed(head, "Registrations").unwrap_or_default(),
-        })
-    }
-}
-
 /// An active peer, as PQUERY tells it. No cookie is ever disclosed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ActivePeer {
@@ -212,68 +164,13 @@ fn active_peer(line: &str) -> Option<ActivePeer> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::protocol::tests::head;
-
-    #[test]
-    fn requests_are_read_and_written() {
-        for text in [
-            "REGISTER Peer P2P-DI/1.0\r\nHost: vm\r\nPort: 5\r\nOS: Test 1\r\n\r\n",
-            "REGISTER Peer P2P-DI/1.0\r\nHost: vm\r\nPort: 5\r\nOS: Test 1\r\nCookie: 7\r\n\r\n",
-            "LEAVE Peer P2P-DI/1.0\r\nHost: vm\r\nPort: 5\r\nCookie: 7\r\nOS: Test 1\r\n\r\n",
-            "PQUERY Peer-List P2P-DI/1.0\r\nHost: vm\r\nPort: 5\r\nCookie: 7\r\nOS: Test 1\r\n\r\n",
-            "KEEPALIVE Peer P2P-DI/1.0\r\nHost: vm\r\nPort: 5\r\nCookie: 7\r\nOS: Test 1\r\n\r\n",
-        ] {
-            let bytes = Request::parse(&head(text)).unwrap().to_bytes("Test 1");
-            assert_eq!(String::from_utf8(bytes).unwrap(), text);
-        }
-    }
-
-    #[test]
-    fn every_wrong_request_is_refused() {
-        let refused = |text: &str| Request::parse(&head(text)).unwrap_err().status.code();
-        let rest = "Host: vm\r\nPort: 5\r\nCookie: 7\r\n\r\n";
-        for line in [
-            "REGISTER P2P-DI/1.0",
-            "register Peer P2P-DI/1.0",
-            "PQUERY Peer P2P-DI/1.0",
-            "LEAVE Peer P2P-CI/1.0",
-            "LEAVE Peer",
-        ] {
-            assert_eq!(refused(&format!("{line}\r\n{rest}")), 400, "{line}");
-        }
-        assert_eq!(refused(&format!("LEAVE Peer P2P-DI/2.0\r\n{rest}")), 505);
-        for fields in [
-            "Port: 5\r\nCookie: 7",
-            "Host: vm\r\nCookie: 7",
-            "Host: vm\r\nPort: 5",
-            "Host: vm\r\nPort: 5\r\nCookie: x",
-            "Host: vm\r\nPort: 5\r\nCookie: 4294967296",
-            "Host: vm\r\nPort: 5\r\nCookie: 7\r\nCookie: 8",
-        ] {
-            let text = format!("KEEPALIVE Peer P2P-DI/1.0\r\n{fields}\r\n\r\n");
-            assert_eq!(refused(&text), 400, "{text}");
-        }
-    }
-
-    #[test]
-    fn a_registration_is_read_also_without_a_count() {
-        for (count, registrations) in [("Registrations: 3\r\n", 3), ("", 0)] {
-            let text = format!("P2P-DI/1.0 200 OK\r\nCookie: 1\r\nTTL: 7200\r\n{count}\r\n");
-            let registered = Registered {
-                cookie: Cookie::FIRST,
-                ttl: 7200,
-                registrations,
-            };
-            assert_eq!(Registered::parse(&head(&text)).unwrap(), registered);
-        }
-    }
+    use crate::wire::Port;
 
     #[test]
     fn the_peer_list_is_read() {
-        let ttl = 7200;
         let peers = [5, 6].map(|port| ActivePeer {
-            peer: Endpoint::parse(&format!("vm:{port}"), crate::wire::Port::MIN).unwrap(),
-            ttl,
+            peer: Endpoint::parse(&format!("vm:{port}"), Port::MIN).unwrap(),
+            ttl: 7200,
         });
         let body = b"Peer vm 5 7200\r\nPeer vm 6 7200\r\n";
         assert_eq!(read_peer_list(body).unwrap(), peers);

@@ -3,14 +3,14 @@
 //!
 //! In text a connection has one request. In frames it may have many, and be silent between them.
 
-use std::io::Write;
+use std::fmt::{Display, Write};
 use std::time::Duration;
 
 use super::framed::{self, PeerObject};
-use super::registration::{self, Cookie, Method, Registration};
-use super::{Origin, refusal, write_head};
+use super::registration::{Cookie, Method, Registration};
+use super::{Origin, PROTOCOL, list, refusal, write_head};
 use crate::wire::dialect::Incoming;
-use crate::wire::protocol::{Reject, Status};
+use crate::wire::protocol::{Reject, Status, fields, required, unknown_method};
 use crate::wire::{Dialect, Endpoint, Head, ReadError, Received, Source, Waits};
 
 /// What a registration server is asked.
@@ -80,11 +80,11 @@ impl Conversation {
             first: (!self.has_begun).then_some(time),
             whole: time,
         };
-        let is_request = |head: &Head| text(head).is_ok();
+        let is_request = |head: &Head| in_text(head).is_ok();
         let message = self.incoming.next(source, waits, is_request)?;
         self.has_begun = true;
         let parse = match self.incoming.dialect() {
-            Dialect::Text => text,
+            Dialect::Text => in_text,
             Dialect::Framed => in_frame,
         };
         Ok(message.map(|message| message.received(parse)))
@@ -108,48 +108,61 @@ impl Conversation {
     }
 }
 
-fn text(head: &Head) -> Result<Request, Reject> {
-    let registration::Request {
-        method,
-        peer,
-        cookie,
-    } = registration::Request::parse(head)?;
+/// Reads a request in text, by the order of checks of P2P-CI/1.0, section 3.
+fn in_text(head: &Head) -> Result<Request, Reject> {
+    let words = PROTOCOL.request_line(head)?;
+    let method = Method::of(words).ok_or_else(|| unknown_method(words))?;
+    let (host, port) = (fields(head)?, required(head, "Port")?.parse()?);
+    let peer = Endpoint { host, port };
+    let cookie = |word: &str| match word.parse()? {
+        cookie if cookie < Cookie::FIRST => Err(Reject::bad_request("cookies are counted from 1")),
+        cookie => Ok(cookie),
+    };
     let claim = |peer| {
-        let cookie = cookie.ok_or_else(|| Reject::bad_request("the header Cookie is missing"))?;
-        Ok::<_, Reject>(Claim {
-            cookie,
+        Ok(Claim {
+            cookie: cookie(required(head, "Cookie")?)?,
             peer: Some(peer),
             activates: false,
         })
     };
-    Ok(match method {
-        Method::Register => Request::Register { peer, cookie },
-        Method::Leave => Request::Leave(claim(peer)?),
-        Method::PeerQuery => Request::PeerQuery(claim(peer)?),
-        Method::KeepAlive => Request::KeepAlive(claim(peer)?),
-    })
+    match method {
+        Method::Register => Ok(Request::Register {
+            peer,
+            cookie: head.field("Cookie")?.map(cookie).transpose()?,
+        }),
+        Method::Leave => claim(peer).map(Request::Leave),
+        Method::PeerQuery => claim(peer).map(Request::PeerQuery),
+        Method::KeepAlive => claim(peer).map(Request::KeepAlive),
+    }
 }
 
 fn in_frame(head: &Head) -> Result<Request, Reject> {
-    let claim = |cookie| Claim {
-        cookie,
-        peer: None,
-        activates: true,
+    let (method, host) = framed::request_line(head)?;
+    let claim = || {
+        Ok(Claim {
+            cookie: required(head, "Peer-Cookie")?.parse()?,
+            peer: None,
+            activates: true,
+        })
     };
-    match framed::Request::parse(head)? {
-        framed::Request::Register(peer) => Ok(Request::Register { peer, cookie: None }),
-        framed::Request::Leave(cookie) => Ok(Request::Leave(claim(cookie))),
-        framed::Request::PeerQuery(cookie) => Ok(Request::PeerQuery(claim(cookie))),
-        framed::Request::KeepAlive(cookie) => Ok(Request::KeepAlive(claim(cookie))),
-        framed::Request::Index | framed::Request::Document(_) => Err(Reject::bad_request(
-            "peers answer this, and not the registration server",
-        )),
+    match method.as_str() {
+        "register" => Ok(Request::Register {
+            peer: Endpoint {
+                host: host.parse()?,
+                port: required(head, "Port")?.parse()?,
+            },
+            cookie: None,
+        }),
+        "leave" => claim().map(Request::Leave),
+        "pquery" => claim().map(Request::PeerQuery),
+        "keepalive" => claim().map(Request::KeepAlive),
+        _ => Err(unknown_method(&method)),
     }
 }
 
 impl Answer {
     fn to_text(&self, origin: Origin<'_>) -> Vec<u8> {
-        let ok = |fields: &[_]| write_head(Status::Ok, origin, fields, 0);
+        let ok = |fields: &[(&str, &dyn Display)]| write_head(Status::Ok, origin, fields, 0);
         match self {
             Self::Registered(Registration {
                 cookie,
@@ -163,7 +176,15 @@ impl Answer {
             ]),
             Self::Left => ok(&[]),
             Self::Alive(Registration { ttl, .. }) => ok(&[("TTL", ttl)]),
-            Self::Peers(others) => peer_list(others, origin),
+            Self::Peers(others) if others.is_empty() => refusal(Status::NoActivePeers, origin),
+            Self::Peers(others) => {
+                let mut lines = String::with_capacity(others.len() * 40);
+                for Registration { peer, ttl, .. } in others {
+                    // Writing to memory does not fail.
+                    let _ = write!(lines, "Peer {} {} {ttl}\r\n", peer.host, peer.port);
+                }
+                list(("Peers", others.len()), &lines, origin)
+            }
             Self::Refused(status) => refusal(*status, origin),
         }
     }
@@ -187,28 +208,11 @@ impl Answer {
     }
 }
 
-/// The answer to PQUERY in text, with its body.
-fn peer_list(peers: &[Registration], origin: Origin<'_>) -> Vec<u8> {
-    if peers.is_empty() {
-        return refusal(Status::NoActivePeers, origin);
-    }
-    let mut body = Vec::with_capacity(peers.len() * 40);
-    for Registration { peer, ttl, .. } in peers {
-        let Endpoint { host, port } = peer;
-        // Writing to memory does not fail.
-        let _ = write!(body, "Peer {host} {port} {ttl}\r\n");
-    }
-    let length = u64::try_from(body.len()).unwrap_or(u64::MAX);
-    let mut out = write_head(Status::Ok, origin, &[("Peers", &peers.len())], length);
-    out.extend(body);
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::wire::di::client::Response;
-    use crate::wire::di::registration::{ActivePeer, Registered};
+    use crate::wire::di::registration::{self, ActivePeer};
     use crate::wire::testing::Script;
     use std::time::SystemTime;
 
@@ -280,6 +284,44 @@ mod tests {
     }
 
     #[test]
+    fn every_wrong_request_in_text_is_refused() {
+        let refused = |text: &str| {
+            let received = Conversation::default().next(&mut Script::of(text), TIME);
+            received
+                .unwrap()
+                .unwrap()
+                .request
+                .unwrap_err()
+                .status
+                .code()
+        };
+        let rest = "Host: vm\r\nPort: 5\r\nCookie: 7\r\n\r\n";
+        for line in [
+            "REGISTER P2P-DI/1.0",
+            "register Peer P2P-DI/1.0",
+            "PQUERY Peer P2P-DI/1.0",
+            "LEAVE Peer P2P-CI/1.0",
+            "LEAVE Peer",
+            "GET RFC-Index P2P-DI/1.0",
+        ] {
+            assert_eq!(refused(&format!("{line}\r\n{rest}")), 400, "{line}");
+        }
+        assert_eq!(refused(&format!("LEAVE Peer P2P-DI/2.0\r\n{rest}")), 505);
+        for fields in [
+            "Port: 5\r\nCookie: 7",
+            "Host: vm\r\nCookie: 7",
+            "Host: vm\r\nPort: 5",
+            "Host: vm\r\nPort: 5\r\nCookie: x",
+            "Host: vm\r\nPort: 5\r\nCookie: 0",
+            "Host: vm\r\nPort: 5\r\nCookie: 4294967296",
+            "Host: vm\r\nPort: 5\r\nCookie: 7\r\nCookie: 8",
+        ] {
+            let text = format!("KEEPALIVE Peer P2P-DI/1.0\r\n{fields}\r\n\r\n");
+            assert_eq!(refused(&text), 400, "{text}");
+        }
+    }
+
+    #[test]
     fn text_has_one_request_and_frames_have_many() {
         let keepalive = ask(Method::KeepAlive, Some(7));
         let text = keepalive.encode(Dialect::Text, ORIGIN).repeat(2);
@@ -289,6 +331,13 @@ mod tests {
 
         let wrong = [
             "dance vm HTTP/1.1",
+            "register vm HTTP/1.1",
+            "register a/b HTTP/1.1\nport: 5",
+            "register vm HTTP/1.1\nport: 0",
+            "register HTTP/1.1\nport: 5",
+            "leave vm HTTP/1.1",
+            "leave vm HTTP/1.1\nPeer-Cookie: x",
+            "leave vm HTTP/1.1\nPeer-Cookie: 7\nno field",
             "getrfc vm HTTP/1.1\nRFC-Number: 5",
             "rfcquery vm HTTP/1.1",
             "LISTALL P2P-CI/1.0\nHOST: vm",
@@ -340,10 +389,9 @@ mod tests {
     #[test]
     fn every_answer_is_understood_in_both_dialects() {
         let ttl = 7199;
-        let registered = Registered {
+        let registered = Response::Registered {
             cookie: 7.into(),
             ttl,
-            registrations: 2,
         };
         let others = [8, 9].map(|port| ActivePeer {
             peer: vm(port),
@@ -359,7 +407,7 @@ mod tests {
                 (
                     Method::Register,
                     Answer::Registered(registration(7, 5)),
-                    Response::Registered(registered),
+                    registered.clone(),
                 ),
                 (Method::Leave, Answer::Left, Response::Left),
                 (
@@ -399,39 +447,29 @@ mod tests {
     }
 
     #[test]
-    fn in_text_answers_have_these_lines_and_no_cookie_of_others() {
-        let text = |method, answer: &Answer| {
-            let (text, _) = told(Dialect::Text, method, answer);
-            let origin = "\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\nOS: Test 1\r\n";
-            let (line, rest) = text.split_once(origin).unwrap();
-            format!("{line}|{rest}").replace("\r\n", "|")
+    fn answers_in_text_say_who_answers_and_when() {
+        let text = |method, answer: &Answer| told(Dialect::Text, method, answer).0;
+        let head = |status: &str, fields: &str, length: usize| {
+            format!(
+                "P2P-DI/1.0 {status}\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\nOS: Test 1\r\n\
+                 {fields}Content-Length: {length}\r\n\r\n"
+            )
         };
-        let peer = |port| registration(7, port);
-        for (method, answer, expected) in [
-            (
-                Method::Register,
-                Answer::Registered(peer(5)),
-                "200 OK|Cookie: 7|TTL: 7199|Registrations: 2|Content-Length: 0||",
-            ),
-            (Method::Leave, Answer::Left, "200 OK|Content-Length: 0||"),
-            (
-                Method::KeepAlive,
-                Answer::Alive(peer(5)),
-                "200 OK|TTL: 7199|Content-Length: 0||",
-            ),
-            (
-                Method::PeerQuery,
-                Answer::Peers(vec![peer(5), peer(6)]),
-                "200 OK|Peers: 2|Content-Length: 32||Peer vm 5 7199|Peer vm 6 7199|",
-            ),
-            (
-                Method::PeerQuery,
-                Answer::Peers(Vec::new()),
-                "404 No Active Peers|Peers: 0|Content-Length: 0||",
-            ),
-        ] {
-            assert_eq!(text(method, &answer), format!("P2P-DI/1.0 {expected}"));
-        }
+        let fields = "Cookie: 7\r\nTTL: 7199\r\nRegistrations: 2\r\n";
+        let registered = Answer::Registered(registration(7, 5));
+        let expected = head("200 OK", fields, 0);
+        assert_eq!(text(Method::Register, &registered), expected);
+        let alive = Answer::Alive(registration(7, 5));
+        let expected = head("200 OK", "TTL: 7199\r\n", 0);
+        assert_eq!(text(Method::KeepAlive, &alive), expected);
+        assert_eq!(text(Method::Leave, &Answer::Left), head("200 OK", "", 0));
+        let nobody = Answer::Peers(Vec::new());
+        let expected = head("404 No Active Peers", "Peers: 0\r\n", 0);
+        assert_eq!(text(Method::PeerQuery, &nobody), expected);
+        let two = Answer::Peers(vec![registration(8, 5), registration(9, 6)]);
+        let expected = head("200 OK", "Peers: 2\r\n", 32);
+        let lines = "Peer vm 5 7199\r\nPeer vm 6 7199\r\n";
+        assert_eq!(text(Method::PeerQuery, &two), format!("{expected}{lines}"));
     }
 
     #[test]

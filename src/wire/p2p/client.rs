@@ -3,13 +3,13 @@
 use std::io::{self, Read};
 use std::time::{Duration, SystemTime};
 
-use super::{Codec, Wanted};
-use crate::wire::ci::{framed, p2p};
+use super::Codec;
+use crate::wire::ci;
 use crate::wire::dates::{body_length, last_modified};
 use crate::wire::di::Origin;
 use crate::wire::di::answer::Answer;
-use crate::wire::di::exchange::{self, Digest, Timed, announced_digest, read_index};
-use crate::wire::di::framed::{self as di_framed, read_documents};
+use crate::wire::di::exchange::{Digest, Timed, announced_digest, read_index};
+use crate::wire::di::framed::{self, read_documents};
 use crate::wire::frame::{Frame, MAX_FRAME};
 use crate::wire::protocol::Status;
 use crate::wire::{
@@ -47,24 +47,18 @@ enum Body {
 impl Codec {
     /// The request for a document. `origin` is the peer that asks.
     pub fn get(self, number: RfcNumber, holder: &Endpoint, origin: Origin<'_>) -> Vec<u8> {
-        let host = holder.host.clone();
+        let Endpoint { host, port } = holder;
+        let what = format!("RFC {number}");
         match (self.dialect, self.protocol) {
-            (dialect, Protocol::Ci) => {
-                let os = Some(origin.os.to_owned());
-                let get = p2p::Get { number, host, os };
-                match dialect {
-                    Dialect::Text => get.to_bytes(),
-                    Dialect::Framed => framed::get(&get, holder.port).into_bytes(),
-                }
-            }
-            (Dialect::Text, Protocol::Di) => {
-                let wanted = Wanted::Document(number);
-                exchange::Get { wanted, host }.to_bytes(origin.os)
+            (Dialect::Text, protocol) => text_get(protocol, &what, host, "", origin),
+            (Dialect::Framed, Protocol::Ci) => {
+                let port = format!("Port: {port}\r\n");
+                let text = text_get(Protocol::Ci, &what, host, &port, origin);
+                ci::encode(text, Dialect::Framed)
             }
             (Dialect::Framed, Protocol::Di) => {
-                let request = di_framed::Request::Document(number);
-                let frame = request.to_frame(&host, origin.os, origin.date);
-                frame.into_bytes()
+                let fields = format!("RFC-Number: {number}\r\n");
+                framed::request("getrfc", &fields, host, origin)
             }
         }
     }
@@ -203,15 +197,21 @@ fn read_frames(
 /// asks, and so is `origin`.
 pub fn rfc_query(dialect: Dialect, asked: &Endpoint, me: &Host, origin: Origin<'_>) -> Vec<u8> {
     match dialect {
-        Dialect::Text => {
-            let (wanted, host) = (Wanted::Index, asked.host.clone());
-            exchange::Get { wanted, host }.to_bytes(origin.os)
-        }
-        Dialect::Framed => {
-            let frame = di_framed::Request::Index.to_frame(me, origin.os, origin.date);
-            frame.into_bytes()
-        }
+        Dialect::Text => text_get(Protocol::Di, "RFC-Index", &asked.host, "", origin),
+        Dialect::Framed => framed::request("rfcquery", "", me, origin),
     }
+}
+
+/// A request in text for what the peer at `host` has. `port` is a header line of its own.
+fn text_get(
+    protocol: Protocol,
+    what: &str,
+    host: &Host,
+    port: &str,
+    origin: Origin<'_>,
+) -> Vec<u8> {
+    let (version, os) = (protocol.version(), origin.os);
+    format!("GET {what} {version}\r\nHost: {host}\r\n{port}OS: {os}\r\n\r\n").into_bytes()
 }
 
 /// Reads the answer to `RFCQuery`, within `time` for its head and as long for its body. The inner
@@ -249,6 +249,7 @@ pub fn read_rfc_index(
 mod tests {
     use super::*;
     use crate::wire::Record;
+    use crate::wire::p2p::Wanted;
     use crate::wire::p2p::server::{Conversation, Offer};
     use crate::wire::testing::Script;
     use std::convert::Infallible;

@@ -7,8 +7,16 @@
 pub mod client;
 pub mod server;
 
-pub use super::di::exchange::Wanted;
-use super::{Dialect, Protocol};
+use super::{Dialect, Protocol, RfcNumber};
+
+/// What a peer asks another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// Its index: `RFCQuery`.
+    Index,
+    /// A document: `GetRFC`, or GET of P2P-CI.
+    Document(RfcNumber),
+}
 
 /// How two peers speak about a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,16 +1,18 @@
 //! The side of the peer that is asked: what others want, and how it is answered as they speak.
 
+use std::fmt::Display;
 use std::io::{self, Read, Write};
 use std::time::{Duration, SystemTime};
 
 use super::{Codec, Wanted};
-use crate::wire::ci::{framed, p2p};
+use crate::wire::ci;
+use crate::wire::dates::http_date;
 use crate::wire::di::exchange::{self, Digest, Timed};
-use crate::wire::di::framed::{self as di_framed, DocumentObject};
+use crate::wire::di::framed::{self, DocumentObject};
 use crate::wire::di::{self, Origin};
 use crate::wire::dialect::Incoming;
 use crate::wire::frame::{Frame, MAX_FRAME};
-use crate::wire::protocol::{Reject, Status};
+use crate::wire::protocol::{Reject, Status, StatusLine, fields, required, unknown_method};
 use crate::wire::{Dialect, Endpoint, Head, Protocol, ReadError, Record, Source, Waits};
 
 /// The most of a document that goes into one frame of P2P-CI, in bytes.
@@ -42,13 +44,11 @@ impl Conversation {
         let is_request = |head: &Head| in_text(head).is_ok();
         let message = self.0.next(source, Waits::of(time), is_request)?;
         Ok(message.map(|message| {
-            let protocol = message
-                .head
-                .as_ref()
-                .ok()
-                .and_then(|head| self.protocol(head));
-            let codec = Codec::new(protocol.unwrap_or(Protocol::Ci), self.0.dialect());
-            let received = message.received(|head| codec.wanted(head));
+            let mut codec = self.codec();
+            let received = message.received(|head| {
+                codec.protocol = protocol(head, codec.dialect);
+                codec.wanted(head)
+            });
             Received {
                 bytes: received.bytes,
                 wanted: received.request,
@@ -61,21 +61,29 @@ impl Conversation {
     pub fn codec(&self) -> Codec {
         Codec::new(Protocol::Ci, self.0.dialect())
     }
+}
 
-    fn protocol(&self, head: &Head) -> Option<Protocol> {
-        match self.0.dialect() {
-            Dialect::Text => Protocol::of_request(head),
-            Dialect::Framed => di_framed::Request::is_one(head).then_some(Protocol::Di),
-        }
+/// The protocol of a request. What is in neither is answered in P2P-CI.
+fn protocol(head: &Head, dialect: Dialect) -> Protocol {
+    match dialect {
+        Dialect::Text => Protocol::of_request(head).unwrap_or(Protocol::Ci),
+        Dialect::Framed if framed::is_request(head) => Protocol::Di,
+        Dialect::Framed => Protocol::Ci,
     }
 }
 
-/// Reads a request in text, of either protocol.
+/// Reads a request in text, of either protocol, by the order of checks of P2P-CI/1.0, section 3.
 fn in_text(head: &Head) -> Result<Wanted, Reject> {
-    match Protocol::of_request(head) {
-        Some(Protocol::Di) => exchange::Get::parse(head).map(|get| get.wanted),
-        Some(Protocol::Ci) | None => p2p::Get::parse(head).map(|get| Wanted::Document(get.number)),
-    }
+    let protocol = protocol(head, Dialect::Text);
+    let words = protocol.request_line(head)?;
+    let wanted = match words.strip_prefix("GET RFC ") {
+        Some(number) => Wanted::Document(number.parse()?),
+        None if words == "GET RFC-Index" && protocol == Protocol::Di => Wanted::Index,
+        None => return Err(unknown_method(words)),
+    };
+    // What else a head says is nothing that we act on.
+    fields(head)?;
+    Ok(wanted)
 }
 
 /// A document that is offered to another peer.
@@ -91,18 +99,20 @@ pub struct Offer<'a> {
 
 impl Codec {
     fn wanted(self, head: &Head) -> Result<Wanted, Reject> {
-        let refused = |reason: &str| Err(Reject::bad_request(reason));
         match (self.dialect, self.protocol) {
             (Dialect::Text, _) => in_text(head),
             (Dialect::Framed, Protocol::Ci) => match in_text(head)? {
-                Wanted::Index => refused("an index is asked for in another protocol"),
+                Wanted::Index => Err(unknown_method("GET RFC-Index")),
                 document @ Wanted::Document(_) => Ok(document),
             },
-            (Dialect::Framed, Protocol::Di) => match di_framed::Request::parse(head)? {
-                di_framed::Request::Index => Ok(Wanted::Index),
-                di_framed::Request::Document(number) => Ok(Wanted::Document(number)),
-                _ => refused("a registration server answers this, and not a peer"),
-            },
+            (Dialect::Framed, Protocol::Di) => {
+                let (method, _) = framed::request_line(head)?;
+                match method.as_str() {
+                    "rfcquery" => Ok(Wanted::Index),
+                    "getrfc" => Ok(Wanted::Document(required(head, "RFC-Number")?.parse()?)),
+                    _ => Err(unknown_method(&method)),
+                }
+            }
         }
     }
 
@@ -114,10 +124,12 @@ impl Codec {
     /// An answer that says no.
     pub fn refusal(self, status: Status, origin: Origin<'_>) -> Vec<u8> {
         match (self.dialect, self.protocol) {
-            (Dialect::Text, Protocol::Ci) => p2p::refusal(status),
+            (dialect, Protocol::Ci) => {
+                let line = StatusLine(Protocol::Ci, status);
+                ci::encode(format!("{line}\r\n\r\n").into_bytes(), dialect)
+            }
             (Dialect::Text, Protocol::Di) => di::refusal(status, origin),
-            (Dialect::Framed, Protocol::Ci) => framed::frame(&p2p::refusal(status)).into_bytes(),
-            (Dialect::Framed, Protocol::Di) => di_framed::refusal(status).into_bytes(),
+            (Dialect::Framed, Protocol::Di) => framed::refusal(status).into_bytes(),
         }
     }
 
@@ -129,8 +141,8 @@ impl Codec {
         }
         let own = known.iter().map(|timed| &timed.record);
         let own = own.filter(|record| record.holder == *me);
-        let answer = di_framed::response(Some(di_framed::documents(own).as_bytes()));
-        let too_long = || di_framed::refusal(Status::ServiceUnavailable);
+        let answer = framed::response(Some(framed::documents(own).as_bytes()));
+        let too_long = || framed::refusal(Status::ServiceUnavailable);
         answer.unwrap_or_else(too_long).into_bytes()
     }
 
@@ -152,32 +164,30 @@ impl Codec {
         } = *offer;
         Ok(match (self.dialect, self.protocol) {
             (dialect, Protocol::Ci) => {
-                let head = p2p::Delivery {
-                    date: origin.date,
-                    os: origin.os,
-                    last_modified,
-                    length,
-                }
-                .to_bytes();
-                Some(match dialect {
-                    Dialect::Text => head,
-                    Dialect::Framed => framed::frame(&head).into_bytes(),
-                })
+                let head = format!(
+                    "{}\r\nDate: {}\r\nOS: {}\r\nLast-Modified: {}\r\nContent-Length: {length}\r\n\
+                     Content-Type: text/plain\r\n\r\n",
+                    StatusLine(Protocol::Ci, Status::Ok),
+                    http_date(origin.date),
+                    origin.os,
+                    http_date(last_modified),
+                );
+                Some(ci::encode(head.into_bytes(), dialect))
             }
             (Dialect::Text, Protocol::Di) => {
-                let delivery = exchange::Delivery {
-                    number: record.number,
-                    title: &record.title,
-                    last_modified,
-                    digest: digest()?,
-                    length,
-                };
-                Some(delivery.to_bytes(origin))
+                let fields: [(&str, &dyn Display); 5] = [
+                    ("RFC-Number", &record.number),
+                    ("RFC-Title", &record.title),
+                    ("Content-Type", &"text/plain"),
+                    ("Last-Modified", &http_date(last_modified)),
+                    ("Digest", &format_args!("sha-256={}", digest()?)),
+                ];
+                Some(di::write_head(Status::Ok, origin, &fields, length))
             }
             (Dialect::Framed, Protocol::Di) => {
                 let about = DocumentObject::from(record).to_json();
-                let about = di_framed::response(Some(about.as_bytes()));
-                let about = about.filter(|_| di_framed::fits(length));
+                let about = framed::response(Some(about.as_bytes()));
+                let about = about.filter(|_| framed::fits(length));
                 about.map(Frame::into_bytes)
             }
         })
@@ -219,7 +229,7 @@ impl Frames {
                 let mut bytes = Vec::new();
                 let most = u64::try_from(MAX_FRAME).unwrap_or_default();
                 let read = file.take(length.min(most)).read_to_end(&mut bytes)?;
-                let frame = di_framed::response(Some(&bytes));
+                let frame = framed::response(Some(&bytes));
                 let frame = frame.filter(|_| u64::try_from(read).is_ok_and(|read| read == length));
                 send(&frame.ok_or(io::ErrorKind::UnexpectedEof)?, length)
             }
@@ -324,6 +334,47 @@ mod tests {
     }
 
     #[test]
+    fn every_wrong_get_is_refused() {
+        let refused = |text: &str| received(text).wanted.unwrap_err().status.code();
+        let rest = "Host: localhost\r\nOS: Mac\r\n\r\n";
+        for line in [
+            "BLAH RFC 123 P2P-CI/1.0",
+            "get RFC 123 P2P-CI/1.0",
+            "GET RFC 123",
+            "GET RFC P2P-CI/1.0",
+            "GET 123 P2P-CI/1.0",
+            "GET RFC 0 P2P-CI/1.0",
+            "GET RFC 4294967296 P2P-CI/1.0",
+            "GET RFC -1 P2P-CI/1.0",
+            "GET RFC ../../etc/passwd P2P-CI/1.0",
+            "GET FYI 123 P2P-CI/1.0",
+            "GET RFC-index P2P-DI/1.0",
+            "GET RFC-Index 1 P2P-DI/1.0",
+            "GET RFC x P2P-DI/1.0",
+            "GET RFC P2P-DI/1.0",
+        ] {
+            assert_eq!(refused(&format!("{line}\r\n{rest}")), 400, "{line:?}");
+        }
+        for line in ["GET RFC 123 P2P-CI/2.0", "GET RFC-Index P2P-DI/0.1"] {
+            assert_eq!(refused(&format!("{line}\r\n{rest}")), 505, "{line:?}");
+        }
+        for version in ["P2P-CI/1.0", "P2P-DI/1.0"] {
+            for fields in [
+                "OS: Mac",
+                "Host: a b",
+                "Host: a\r\nHost: a",
+                "Host: a\r\nno field",
+            ] {
+                let text = format!("GET RFC 123 {version}\r\n{fields}\r\n\r\n");
+                assert_eq!(refused(&text), 400, "{text:?}");
+            }
+            // The system of the asking host says nothing that we act on.
+            let two = format!("GET RFC 1 {version}\nhost:x\nOS: a\nOS: b\n\n");
+            assert!(received(&two).wanted.is_ok());
+        }
+    }
+
+    #[test]
     fn what_can_not_be_read_is_answered_in_the_dialect_that_was_begun() {
         let bad = "P2P-CI/1.0 400 Bad Request\r\n\r\n".to_owned();
         let bad_frame = framed("P2P-CI/1.0 400 BAD REQUEST");
@@ -412,8 +463,13 @@ mod tests {
              CONTENT-LENGTH: 5\nCONTENT-TYPE: text/plain"
         ));
         assert_eq!(head(Protocol::Ci, Dialect::Framed, 5).unwrap(), ci_frame);
-        let di = head(Protocol::Di, Dialect::Text, 5).unwrap();
-        assert!(di.contains(&format!("\r\nDigest: sha-256={}\r\n", "ab".repeat(32))));
+        let di = format!(
+            "P2P-DI/1.0 200 OK\r\nDate: {DATE}\r\nOS: Test 1\r\nRFC-Number: 5\r\nRFC-Title: T\r\n\
+             Content-Type: text/plain\r\nLast-Modified: {DATE}\r\nDigest: sha-256={}\r\n\
+             Content-Length: 5\r\n\r\n",
+            "ab".repeat(32)
+        );
+        assert_eq!(head(Protocol::Di, Dialect::Text, 5).unwrap(), di);
         let object = r#"{"number":5,"title":"T","hostname":"vm","path":"rfc5.txt"}"#;
         let about = framed(&format!(
             "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{object}",

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use tracing::debug;
 
-use super::menu::{Answers, CHOICES};
-use crate::index::Listed;
+use super::{Answers, CHOICES};
+use crate::node::{Listed, Stop};
 use crate::printout::Transcript;
 use crate::terminal::{Editor, Expected, Modes, Screen, Vocabulary};
 
@@ -26,9 +26,10 @@ const SETTLE_TIME: Duration = Duration::from_secs(1);
 /// line when there is a question for it, and not before: what is typed ahead stays where it is.
 #[derive(Debug)]
 pub struct Console {
-    transcript: Transcript,
     screen: Screen,
+    transcript: Transcript,
     vocabulary: Vocabulary,
+    stop: Stop,
     events: Receiver<Event>,
     hangup: Hangup,
     /// `None` until it is started.
@@ -73,16 +74,17 @@ impl Hangup {
 }
 
 impl Console {
-    /// A console that reads nothing yet.
-    pub fn new(transcript: Transcript, screen: Screen) -> (Self, Hangup) {
+    /// A console that reads nothing yet. It asks nothing once it is told to `stop`.
+    pub fn new(transcript: Transcript, stop: Stop) -> (Self, Hangup) {
         let (send, events) = mpsc::channel();
         let hangup = Hangup(send);
         let vocabulary = Vocabulary::default();
         vocabulary.set_choices(CHOICES);
         let console = Self {
+            screen: transcript.screen().clone(),
             transcript,
-            screen,
             vocabulary,
+            stop,
             events,
             hangup: hangup.clone(),
             reader: None,
@@ -140,12 +142,6 @@ impl Console {
         while let Ok(Event::Line(_) | Event::End) = self.events.recv() {}
     }
 
-    /// Whether the program was told to end while nothing was asked.
-    fn was_hung_up(&mut self) -> bool {
-        self.has_ended |= matches!(self.events.try_recv(), Ok(Event::Hangup));
-        self.has_ended
-    }
-
     fn next(&mut self, prompt: &str, expected: Expected) -> Event {
         let Some(reader) = self.reader.as_mut().filter(|_| !self.has_ended) else {
             return Event::End;
@@ -166,7 +162,8 @@ impl Console {
 
 impl Answers for Console {
     fn ask(&mut self, question: &str, expected: Expected) -> Option<String> {
-        if self.was_hung_up() {
+        if self.stop.signal().is_some() {
+            self.has_ended = true;
             return None;
         }
         self.transcript.ask(question);

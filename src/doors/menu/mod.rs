@@ -3,19 +3,25 @@
 //! A choice is its number or its name, perhaps with its object: `4`, `get`, `get 3457`. What the
 //! protocol page does not know (`find`, `status`) has a name only.
 
+mod console;
+mod table;
+
+pub use console::{Console, Hangup};
+
+use std::fmt::Display;
 use std::path::Path;
 
-use super::commands::{self, matching};
-use crate::index::{IndexError, Listed, Listing, Query};
-use crate::node::get::{Got, Place, Spread};
-use crate::node::numbers::{self, Selection};
-use crate::node::{GetError, Peer};
-use crate::printout::Transcript;
-use crate::terminal::escape::escaped;
-use crate::terminal::pages::{Column, pages};
-use crate::terminal::{Expected, Screen};
+use chrono::{DateTime, Local};
 
-use crate::wire::{Record, RfcNumber, Title};
+use self::table::table;
+use crate::node::actions::Registered;
+use crate::node::get::{Failed, Place, Replace};
+use crate::node::numbers::{self, Selection};
+use crate::node::{Code, Failure, LastUpload, Listed, Listing, Node, Outcome, Search, Wanted};
+use crate::printout::Transcript;
+use crate::terminal::pages::pages;
+use crate::terminal::{Expected, Screen};
+use crate::wire::{RfcNumber, Title};
 
 const MENU: &str = "1. ADD\n2. LOOKUP\n3. LIST\n4. GET\n5. EXIT\nChoice: ";
 
@@ -35,37 +41,8 @@ const HELP: [&str; 8] = [
     "     status            show how this peer stands",
 ];
 
-const COLUMNS: [Column; 5] = [
-    Column {
-        name: "RFC",
-        may_be_cut: false,
-        is_number: true,
-    },
-    Column {
-        name: "Title",
-        may_be_cut: true,
-        is_number: false,
-    },
-    Column {
-        name: "Host",
-        may_be_cut: true,
-        is_number: false,
-    },
-    Column {
-        name: "Port",
-        may_be_cut: false,
-        is_number: true,
-    },
-    // Left out where nothing has an end.
-    Column {
-        name: "TTL",
-        may_be_cut: false,
-        is_number: true,
-    },
-];
-
 /// Whoever answers the questions of the menu.
-pub trait Answers {
+pub trait Answers: Send {
     /// Asks, and returns the answer without the white space around it; `None` at the end of
     /// input.
     fn ask(&mut self, question: &str, expected: Expected) -> Option<String>;
@@ -78,9 +55,9 @@ pub trait Answers {
 }
 
 /// Runs the menu until EXIT or the end of input.
-pub fn run(peer: &Peer, answers: &mut impl Answers, transcript: &Transcript) {
+pub fn run(node: &Node, answers: &mut impl Answers, transcript: &Transcript) {
     let mut menu = Menu {
-        peer,
+        node,
         answers,
         transcript,
     };
@@ -88,7 +65,7 @@ pub fn run(peer: &Peer, answers: &mut impl Answers, transcript: &Transcript) {
 }
 
 struct Menu<'a, A> {
-    peer: &'a Peer,
+    node: &'a Node,
     answers: &'a mut A,
     transcript: &'a Transcript,
 }
@@ -133,29 +110,25 @@ impl<A: Answers> Menu<'_, A> {
 
     fn add(&mut self, object: &str) -> Option<()> {
         let (number, title) = if object.is_empty() {
-            let number = self.number()?;
-            (number, self.title("RFC title: ")?)
+            (self.number()?, self.title("RFC title: ")?)
         } else {
             let (first, title) = number_first(object);
-            match (numbers::number(first), title.parse()) {
-                (Ok(number), Ok(title)) => (number, title),
-                (Err(error), _) | (_, Err(error)) => {
-                    self.not_understood(&error);
-                    return Some(());
-                }
-            }
+            let number = self.understood(numbers::number(first));
+            let both = number.and_then(|number| Some((number, self.understood(title.parse())?)));
+            let Some(both) = both else {
+                return Some(());
+            };
+            both
         };
         let title = Some(title).filter(|title: &Title| !title.is_empty());
-        match self.peer.add(number, title) {
-            Ok(Some(_)) if !self.transcript.shows_messages() => {
+        match self.node.add(number, title).map(|added| added.registered) {
+            Ok(Registered::Yes) if !self.transcript.shows_messages() => {
                 self.say(format_args!("RFC {number} is registered."));
             }
-            Ok(_) => {}
-            Err(error) if error.is_passing() => {
-                self.say(format_args!(
-                    "RFC {number} is registered when the index is back: {error}."
-                ));
-            }
+            Ok(Registered::Yes | Registered::Refused) => {}
+            Ok(Registered::Later(why)) => self.say(format_args!(
+                "RFC {number} is registered when the index is back: {why}."
+            )),
             Err(error) => self.say(format_args!("RFC {number} was not registered: {error}.")),
         }
         Some(())
@@ -163,128 +136,125 @@ impl<A: Answers> Menu<'_, A> {
 
     fn lookup(&mut self, object: &str) -> Option<()> {
         let (number, title) = if object.is_empty() {
-            let number = self.number()?;
-            (number, self.title("RFC title (press Enter to skip): ")?)
+            (
+                self.number()?,
+                self.title("RFC title (press Enter to skip): ")?,
+            )
         } else {
-            match numbers::number(object) {
-                Ok(number) => (number, Title::default()),
-                Err(error) => {
-                    self.not_understood(&error);
-                    return Some(());
-                }
+            match self.understood(numbers::number(object)) {
+                Some(number) => (number, Title::default()),
+                None => return Some(()),
             }
         };
-        let query = Query::Number { number, title };
-        match self.peer.index.find_first(&query) {
-            Ok(found) => self.show(&found),
-            Err(error) => {
-                self.say(format_args!("RFC {number} was not looked up: {error}."));
-                Some(())
-            }
+        match self.node.find(&Search::Number(number, title)) {
+            Ok(found) => return self.show(&found),
+            Err(error) => self.say(format_args!("RFC {number} was not looked up: {error}.")),
         }
-    }
-
-    fn list(&mut self) -> Option<()> {
-        match self.peer.index.find_first(&Query::All { fresh: false }) {
-            Ok(found) if found.records.is_empty() && !found.in_messages => {
-                self.say("Nothing is known yet; LOOKUP and find ask the other peers.");
-                Some(())
-            }
-            Ok(found) => self.show(&found),
-            Err(error) => {
-                self.say_unlisted(&error);
-                Some(())
-            }
-        }
-    }
-
-    fn find(&mut self, words: &str) -> Option<()> {
-        let words: Vec<_> = words.split_whitespace().collect();
-        let found = match self.peer.index.find_first(&Query::All { fresh: true }) {
-            Ok(found) => {
-                self.answers.learn(&found.records);
-                matching(found.records, &words)
-            }
-            Err(error) => {
-                self.say_unlisted(&error);
-                return Some(());
-            }
-        };
-        if found.is_empty() {
-            self.say("No title has all of these words.");
-        }
-        if self.answers.screen().is_some() {
-            return self.show_table(&found);
-        }
-        self.print(&found);
         Some(())
     }
 
-    fn say_unlisted(&self, error: &IndexError) {
-        self.say(format_args!("The index was not listed: {error}."));
+    fn list(&mut self) -> Option<()> {
+        match self.listed(self.node.find(&Search::All { fresh: false })) {
+            Some(found) if found.records.is_empty() && !found.in_messages => {
+                self.say("Nothing is known yet; LOOKUP and find ask the other peers.");
+            }
+            Some(found) => return self.show(&found),
+            None => {}
+        }
+        Some(())
+    }
+
+    fn find(&mut self, words: &str) -> Option<()> {
+        let found = self.node.find(&Search::Words(vec![words.to_owned()]));
+        let Some(Listing { records, .. }) = self.listed(found) else {
+            return Some(());
+        };
+        self.answers.learn(&records);
+        if records.is_empty() {
+            self.say("No title has all of these words.");
+        }
+        if self.answers.screen().is_some() {
+            return self.show_table(&records);
+        }
+        self.print(&records);
+        Some(())
+    }
+
+    /// What the index has listed; where it has not, that is said.
+    fn listed<T>(&self, listed: Result<T, Failure>) -> Option<T> {
+        listed
+            .map_err(|error| self.say(format_args!("The index was not listed: {error}.")))
+            .ok()
     }
 
     fn get(&mut self, object: &str) -> Option<()> {
         if object.is_empty() {
             let number = self.number()?;
             let title = self.title("RFC title (press Enter to skip): ")?;
-            return self.get_one(number, &title);
+            return self.get_all(vec![number], title, Replace::Ask);
         }
         let words: Vec<_> = object.split_whitespace().collect();
-        let selection = match Selection::parse(&words) {
-            Ok(selection) => selection,
-            Err(error) => {
-                self.not_understood(&error);
-                return Some(());
-            }
+        let Some(selection) = self.understood(Selection::parse(&words)) else {
+            return Some(());
         };
-        match self.peer.selected(&selection) {
-            Ok(numbers) => {
-                for number in numbers {
-                    // Of all that there is, what we have is left alone.
-                    let is_here = self.peer.library().path_of(number).is_some();
-                    if selection == Selection::All && is_here {
-                        continue;
-                    }
-                    self.get_one(number, &Title::default())?;
-                }
-                Some(())
-            }
-            Err(error) => {
-                self.say_unlisted(&error);
-                Some(())
-            }
+        // Of all that there is, what we have is left alone.
+        let replace = match selection {
+            Selection::All => Replace::Never,
+            Selection::These(_) => Replace::Ask,
+        };
+        match self.listed(self.node.selected(&selection)) {
+            Some(numbers) => self.get_all(numbers, Title::default(), replace),
+            None => Some(()),
         }
     }
 
-    fn get_one(&mut self, number: RfcNumber, title: &Title) -> Option<()> {
-        let mut ended = false;
-        let mut may_replace = |path: &Path| {
-            let question = format!("{} exists. Replace it? [y/N]: ", path.display());
-            let answer = self.answers.ask(&question, Expected::Text);
-            ended = answer.is_none();
-            matches!(answer.as_deref(), Some("y" | "Y" | "yes" | "Yes" | "YES"))
+    /// One after the other, for there may be questions in between.
+    fn get_all(&mut self, numbers: Vec<RfcNumber>, title: Title, replace: Replace) -> Option<()> {
+        let wanted = Wanted {
+            numbers,
+            title,
+            place: Place::Folder(replace),
+            jobs: 1,
         };
-        let place = Place::Folder(&mut may_replace);
-        let spread = Spread::default();
-        match self.peer.get(number, title, place, &spread) {
-            Ok(Got::Unknown { in_messages }) if !self.are_shown(in_messages) => {
-                self.say(format_args!("Nobody has RFC {number}."));
-            }
-            Ok(_) => {}
-            Err(GetError::Unregistered(error)) => {
-                self.say(format_args!(
-                    "RFC {number} is downloaded, and not registered: {error}."
-                ));
-            }
-            Err(error) => self.say(format_args!("RFC {number} was not downloaded: {error}.")),
-        }
-        (!ended).then_some(())
+        let (answers, transcript) = (&mut *self.answers, self.transcript);
+        let mut has_ended = false;
+        let mut ask = |path: &Path| {
+            let question = format!("{} exists. Replace it? [y/N]: ", path.display());
+            let answer = answers.ask(&question, Expected::Text);
+            has_ended = answer.is_none();
+            Some(matches!(
+                answer?.as_str(),
+                "y" | "Y" | "yes" | "Yes" | "YES"
+            ))
+        };
+        self.node.get(&wanted, &mut ask, &mut |outcome| {
+            say_got(outcome, transcript);
+        });
+        (!has_ended).then_some(())
     }
 
     fn status(&self) {
-        for line in commands::status(self.peer) {
+        let is = self.node.status();
+        let (folder, counts) = (is.folder.display(), is.counts);
+        let lines = [
+            format!("This peer: {}", is.me),
+            format!("Index: {}", is.index),
+            format!("Shared: {} RFC(s) of {folder}", is.shared),
+            format!(
+                "Uploads: {} ({} bytes)",
+                counts.uploads, counts.uploaded_bytes
+            ),
+            format!(
+                "Downloads: {} ({} bytes)",
+                counts.downloads, counts.downloaded_bytes
+            ),
+        ];
+        for line in lines {
             self.say(line);
+        }
+        for LastUpload { number, to, at } in counts.last_uploads {
+            let at = DateTime::<Local>::from(at).format("%T");
+            self.say(format_args!("RFC {number} was downloaded by {to} at {at}"));
         }
     }
 
@@ -296,22 +266,24 @@ impl<A: Answers> Menu<'_, A> {
         self.ask_until_right(question, Expected::Text, str::parse)
     }
 
-    fn ask_until_right<T, E: std::fmt::Display>(
+    fn ask_until_right<T, E: Display>(
         &mut self,
         question: &str,
         expected: Expected,
         read: impl Fn(&str) -> Result<T, E>,
     ) -> Option<T> {
         loop {
-            match read(&self.answers.ask(question, expected)?) {
-                Ok(answer) => return Some(answer),
-                Err(error) => self.not_understood(&error),
+            let answer = read(&self.answers.ask(question, expected)?);
+            if let Some(answer) = self.understood(answer) {
+                return Some(answer);
             }
         }
     }
 
-    fn not_understood(&self, error: &dyn std::fmt::Display) {
-        self.say(format_args!("Not understood: {error}."));
+    /// What was read of an answer; where it is wrong, that is said.
+    fn understood<T, E: Display>(&self, read: Result<T, E>) -> Option<T> {
+        read.map_err(|error| self.say(format_args!("Not understood: {error}.")))
+            .ok()
     }
 
     /// Shows what was found: as a table on a screen. Elsewhere the messages have shown the records,
@@ -319,7 +291,7 @@ impl<A: Answers> Menu<'_, A> {
     fn show(&mut self, found: &Listing) -> Option<()> {
         let records = &found.records;
         self.answers.learn(records);
-        let are_shown = self.are_shown(found.in_messages);
+        let are_shown = found.in_messages && self.transcript.shows_messages();
         if !are_shown && records.is_empty() {
             self.say("Nobody has it.");
         } else if self.answers.screen().is_some() {
@@ -328,11 +300,6 @@ impl<A: Answers> Menu<'_, A> {
             self.print(records);
         }
         Some(())
-    }
-
-    /// Whether the messages that are printed have shown the answer already.
-    fn are_shown(&self, in_messages: bool) -> bool {
-        in_messages && self.transcript.shows_messages()
     }
 
     fn print(&self, records: &[Listed]) {
@@ -346,31 +313,12 @@ impl<A: Answers> Menu<'_, A> {
         let Some(size) = self.answers.screen().map(Screen::size) else {
             return Some(());
         };
-        let cells = |Listed { record, ttl }: &Listed| {
-            let Record {
-                number,
-                title,
-                holder,
-            } = record;
-            let mut cells = vec![
-                number.to_string(),
-                escaped(title.as_str().as_bytes(), false),
-                holder.host.to_string(),
-                holder.port.to_string(),
-            ];
-            cells.extend(ttl.map(|ttl| ttl.to_string()));
-            cells
-        };
-        let rows: Vec<_> = records.iter().map(cells).collect();
-        let width = rows.first().map_or(0, Vec::len);
-        let columns = COLUMNS.get(..width).unwrap_or_default();
+        let (columns, rows) = table(records);
         let mut shown = 0;
         for page in pages(columns, &rows, size) {
             if shown > 0 {
-                let question = format!(
-                    "{shown} of {} shown. Enter for more, q for enough: ",
-                    rows.len()
-                );
+                let all = records.len();
+                let question = format!("{shown} of {all} shown. Enter for more, q for enough: ");
                 if !self.answers.ask(&question, Expected::Text)?.is_empty() {
                     break;
                 }
@@ -382,9 +330,35 @@ impl<A: Answers> Menu<'_, A> {
         Some(())
     }
 
-    fn say(&self, what: impl std::fmt::Display) {
-        self.transcript.line(format_args!("[PEER] {what}"));
+    fn say(&self, what: impl Display) {
+        say(what, self.transcript);
     }
+}
+
+fn say(what: impl Display, transcript: &Transcript) {
+    transcript.line(format_args!("[PEER] {what}"));
+}
+
+/// Says how a GET has ended, where nothing else does.
+fn say_got(outcome: &Outcome, transcript: &Transcript) {
+    let what = match outcome {
+        Outcome::Downloaded(_) | Outcome::Kept(_) => return,
+        Outcome::Interrupted(number) => format!("RFC {number} was not downloaded: interrupted."),
+        Outcome::Failed(failed) => {
+            let Failed {
+                number, failure, ..
+            } = failed;
+            match failure.code {
+                Code::NotFound if failed.in_messages && transcript.shows_messages() => return,
+                Code::NotFound => format!("Nobody has RFC {number}."),
+                _ if failed.is_here => {
+                    format!("RFC {number} is downloaded, and not registered: {failure}.")
+                }
+                _ => format!("RFC {number} was not downloaded: {failure}."),
+            }
+        }
+    };
+    say(what, transcript);
 }
 
 /// Parts a number from the title behind it; the number may be two words (`RFC 123`).

@@ -1,0 +1,41 @@
+//! What a document can be copied to, but never be put in place of: standard output, a device, a
+//! pipe.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use rustix::fs::{OFlags, fcntl_setfl};
+use rustix::io::Errno;
+
+use crate::program::result::unless_unread;
+
+/// Whether this is such a thing; `-` is standard output.
+pub(super) fn is_one(file: &Path) -> bool {
+    file == "-" || fs::metadata(file).is_ok_and(|found| !found.is_file())
+}
+
+/// Copies a document.
+pub(super) fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    let mut document = File::open(from)?;
+    let copied = if to == "-" {
+        let mut stdout = io::stdout().lock();
+        io::copy(&mut document, &mut stdout).and_then(|_| stdout.flush())
+    } else {
+        // A pipe that nobody reads is an error, and not a wait without an end.
+        let mut stream = fs::OpenOptions::new()
+            .write(true)
+            .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
+            .open(to)
+            .map_err(|error| match error.raw_os_error() {
+                Some(code) if code == Errno::NXIO.raw_os_error() => {
+                    io::Error::other("nobody reads it")
+                }
+                _ => error,
+            })?;
+        fcntl_setfl(&stream, OFlags::empty())?;
+        io::copy(&mut document, &mut stream).map(drop)
+    };
+    unless_unread(copied)
+}

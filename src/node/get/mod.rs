@@ -1,0 +1,232 @@
+//! GET from end to end: who has an RFC (`holders`), fetching it from one of them (`fetching`), and
+//! what becomes of it here (`keeping`).
+
+mod fetching;
+mod holders;
+mod keeping;
+
+use std::collections::{BTreeSet, VecDeque};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use serde::Serialize;
+
+use self::holders::Holders;
+use self::keeping::Keeping;
+use super::numbers::Selection;
+use super::{Failure, Listed, Node, Search};
+use crate::transfer::Spread;
+use crate::wire::{Fault, RfcNumber, Title};
+
+/// What is to be got, and where it is to go.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// Which RFCs, in this order.
+    pub numbers: Vec<RfcNumber>,
+    /// What they are called, where that is known: it is sent along.
+    pub title: Title,
+    /// Where they are to go.
+    pub place: Place,
+    /// How many downloads run at a time; one where it is 0.
+    pub jobs: usize,
+}
+
+/// Where documents are to go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// Into the folder, to be shared.
+    Folder(Replace),
+    /// One document into this file, which is replaced. It is not shared.
+    File(PathBuf),
+}
+
+/// Whether files of the folder are replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Replace {
+    /// No: what is there is not even looked up.
+    Never,
+    /// Whoever wants the document is asked, once there is somebody to get it from.
+    Ask,
+    /// Yes.
+    Always,
+}
+
+/// Asks whether a file may be replaced; `None`: nobody answers any more, so nothing more is begun.
+pub type Ask<'a> = &'a mut (dyn FnMut(&Path) -> Option<bool> + Send);
+
+/// Takes note of how the GET of one RFC has ended, while others go on.
+pub type Done<'a> = &'a mut (dyn FnMut(&Outcome) + Send);
+
+/// How the GET of one RFC has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is here.
+    Downloaded(Downloaded),
+    /// What was here stays.
+    Kept(Kept),
+    /// It could not be got.
+    Failed(Failed),
+    /// The node is about to end.
+    Interrupted(RfcNumber),
+}
+
+/// An RFC that was downloaded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Downloaded {
+    /// The record of the holder that delivered it.
+    #[serde(flatten)]
+    pub record: Listed,
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its length.
+    pub bytes: u64,
+}
+
+/// An RFC that is in the folder already.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Kept {
+    /// Which one.
+    pub number: RfcNumber,
+    /// Where it is.
+    pub path: PathBuf,
+}
+
+/// An RFC that could not be got.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Failed {
+    /// Which one.
+    pub number: RfcNumber,
+    /// Why.
+    #[serde(flatten)]
+    pub failure: Failure,
+    /// Whether it is here all the same, and the index does not know.
+    #[serde(skip)]
+    pub is_here: bool,
+    /// Whether the messages of the index have shown that nobody has it.
+    #[serde(skip)]
+    pub in_messages: bool,
+}
+
+/// What has become of everything that was wanted and was not interrupted.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Gotten {
+    /// What was downloaded, by number.
+    pub downloaded: Vec<Downloaded>,
+    /// What was there already, by number.
+    pub kept: Vec<Kept>,
+    /// What could not be got, as it failed.
+    pub failed: Vec<Failed>,
+}
+
+impl Node {
+    /// The RFCs that are selected: all is what others have, by number.
+    pub fn selected(&self, selection: &Selection) -> Result<Vec<RfcNumber>, Failure> {
+        match selection {
+            Selection::These(numbers) => Ok(numbers.iter().copied().collect()),
+            Selection::All => {
+                let found = self.find(&Search::All { fresh: true })?;
+                let records = found.records.into_iter().map(|listed| listed.record);
+                let others = records.filter(|record| record.holder != self.me);
+                let numbers: BTreeSet<_> = others.map(|record| record.number).collect();
+                Ok(numbers.into_iter().collect())
+            }
+        }
+    }
+
+    /// Gets RFCs from whoever has them, and shares those that go into the folder. A failure does not
+    /// stop the others. One job runs in the thread that asks for it.
+    pub fn get(&self, wanted: &Wanted, ask: Ask<'_>, done: Done<'_>) -> Gotten {
+        let spread = Spread::default();
+        let left: VecDeque<_> = wanted.numbers.iter().copied().collect();
+        let (left, ask) = (Mutex::new(left), Mutex::new(ask));
+        let ended = Mutex::new((done, Gotten::default()));
+        let may_replace = |path: &Path| {
+            let answer = locked(&ask)(path);
+            if answer.is_none() {
+                locked(&left).clear();
+            }
+            answer == Some(true)
+        };
+        let next = || locked(&left).pop_front().filter(|_| !self.is_stopping());
+        let work = || {
+            while let Some(number) = next() {
+                let got = self.get_one(number, wanted, &spread, &may_replace);
+                let (done, gotten) = &mut *locked(&ended);
+                gotten.take(got.unwrap_or_else(|outcome| outcome), done);
+            }
+        };
+        thread::scope(|scope| {
+            for _ in 1..wanted.jobs.min(wanted.numbers.len()) {
+                // With fewer threads it takes longer, and that is all.
+                let thread = thread::Builder::new().name("download".to_owned());
+                let _ = thread.spawn_scoped(scope, work);
+            }
+            work();
+        });
+        let (_, mut gotten) = ended.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let number = |downloaded: &Downloaded| downloaded.record.record.number;
+        gotten.downloaded.sort_by_key(number);
+        gotten.kept.sort_by_key(|kept| kept.number);
+        gotten
+    }
+
+    /// Gets one RFC. Each holder but ourselves is tried in turn until one delivers.
+    ///
+    /// # Errors
+    /// The outcome, where it is another one.
+    fn get_one(
+        &self,
+        number: RfcNumber,
+        wanted: &Wanted,
+        spread: &Spread,
+        ask: &dyn Fn(&Path) -> bool,
+    ) -> Result<Outcome, Outcome> {
+        let mut keeping = Keeping::new(self, number, &wanted.place)?;
+        let mut holders = Holders::new(self, number, wanted.title.clone());
+        let mut worst = Fault::Unreachable;
+        while let Some(found) = holders.next().map_err(|error| failed(number, error))? {
+            // Asked once, and not before there is somebody to get it from.
+            keeping.decide(ask)?;
+            let begin = || keeping.begin();
+            if let Some((record, fetched)) =
+                self.fetch_any(number, &found, spread, &mut worst, begin)?
+            {
+                return keeping.keep(record, fetched);
+            }
+        }
+        Err(Outcome::Failed(holders.failed(worst)))
+    }
+}
+
+impl Gotten {
+    /// Takes in how the GET of one RFC has ended.
+    fn take(&mut self, outcome: Outcome, done: Done<'_>) {
+        done(&outcome);
+        match outcome {
+            Outcome::Downloaded(downloaded) => self.downloaded.push(downloaded),
+            Outcome::Kept(kept) => self.kept.push(kept),
+            Outcome::Failed(failed) => self.failed.push(failed),
+            Outcome::Interrupted(_) => {}
+        }
+    }
+}
+
+impl Failed {
+    fn new(number: RfcNumber, failure: Failure) -> Self {
+        Self {
+            number,
+            failure,
+            is_here: false,
+            in_messages: false,
+        }
+    }
+}
+
+fn failed(number: RfcNumber, failure: impl Into<Failure>) -> Outcome {
+    Outcome::Failed(Failed::new(number, failure.into()))
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
