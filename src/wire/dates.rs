@@ -10,8 +10,8 @@ use super::{Head, ReadError};
 /// RFC 1123 dates in GMT, two-digit day.
 const DATE: &str = "%a, %d %b %Y %H:%M:%S GMT";
 
-/// A time as header fields give it. One that the calendar can't show (a damaged file system has
-/// some) is shown as 1970.
+/// A time as header fields give it. A time beyond the calendar (from a damaged file system) is
+/// written as 1970.
 pub(super) fn http_date(time: SystemTime) -> impl Display {
     let seconds = match time.duration_since(SystemTime::UNIX_EPOCH) {
         Ok(after) => i64::try_from(after.as_secs()).unwrap_or_default(),
@@ -21,8 +21,7 @@ pub(super) fn http_date(time: SystemTime) -> impl Display {
     shown.format(DATE)
 }
 
-/// When a document was last modified, where the head of a response says so in a way that can be
-/// read.
+/// The modification time in the head of a response, if it is readable.
 pub(super) fn last_modified(head: &Head) -> Option<SystemTime> {
     ["Last-Modified", "Last Modified"]
         .iter()
@@ -30,14 +29,15 @@ pub(super) fn last_modified(head: &Head) -> Option<SystemTime> {
 }
 
 fn time(value: &str) -> Option<SystemTime> {
-    // The weekday is left out: it says nothing new, and some programs get it wrong.
+    // The weekday is ignored: it is redundant, and some programs get it wrong.
     let (_, date) = value.split_once(", ")?;
     let time = NaiveDateTime::parse_from_str(date, "%d %b %Y %H:%M:%S GMT").ok()?;
     let seconds = u64::try_from(time.and_utc().timestamp()).ok()?;
     SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
 }
 
-/// How long the body of a response is, where its head says so; else it goes on up to the close.
+/// The length of a response's body, if its head gives it; otherwise the body ends with the
+/// connection.
 pub(super) fn body_length(head: &Head) -> Result<Option<u64>, ReadError> {
     let name = "Content-Length";
     let value = head.field(name)?;
@@ -45,7 +45,7 @@ pub(super) fn body_length(head: &Head) -> Result<Option<u64>, ReadError> {
     length.transpose()
 }
 
-/// The length of a body: digits alone, below 2^63.
+/// Parses the length of a body: only digits, below 2^63.
 pub(super) fn content_length(value: &str) -> Option<u64> {
     let is_decimal = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
     let length = if is_decimal {

@@ -1,40 +1,40 @@
-//! Text or frames: the first byte that a client sends says which it speaks.
+//! Text or frames: the first byte from a client shows which one it speaks.
 
 use super::head::MAX_HEAD;
 use super::protocol::Reject;
 use super::{Head, ReadError, Requests, Source, Waits, frame::Frame};
 
-/// How messages go over a connection. A client chooses one and hands it to the codec of its protocol;
-/// nothing else needs to know which it is.
+/// How messages are written on a connection. A client chooses one and passes it to the codec of its
+/// protocol; nothing else depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Dialect {
-    /// As text: lines, and an empty line at the end of a head.
+    /// Text: lines, with an empty line at the end of a head.
     #[default]
     Text,
     /// In frames of a given length.
     Framed,
 }
 
-/// A request as a server has received it.
+/// A request as received by a server.
 #[derive(Debug)]
 pub struct Received<T> {
-    /// The message as it stood on the wire.
+    /// The message as on the wire.
     pub bytes: Vec<u8>,
-    /// What it asks, or how it is refused.
+    /// The request, or the reason to refuse it.
     pub request: Result<T, Reject>,
 }
 
-/// An answer as a client has received it.
+/// An answer as received by a client.
 #[derive(Debug)]
 pub struct Answered<T> {
-    /// The message as it stood on the wire; of a document, what came before its bytes.
+    /// The message as on the wire, but without the bytes of a document.
     pub bytes: Vec<u8>,
-    /// What it says, where that can be understood.
+    /// Its meaning, if it is understood.
     pub answer: Result<T, ReadError>,
 }
 
 /// Reads the messages of one client, in the dialect of its first byte: a frame begins with a digit,
-/// and a request in text with a letter.
+/// a text request with a letter.
 #[derive(Debug, Default)]
 pub(super) struct Incoming {
     dialect: Option<Dialect>,
@@ -44,20 +44,20 @@ pub(super) struct Incoming {
 /// One message of a client.
 #[derive(Debug)]
 pub(super) struct Message {
-    /// The frame that it came in, where it did.
+    /// Its frame, in the framed dialect.
     frame: Option<Frame>,
-    /// Its head, where it has one.
+    /// Its head, if it has one.
     head: Result<Head, Reject>,
 }
 
 impl Incoming {
-    /// How the client speaks. As long as it has said nothing, it is answered in text.
+    /// The client's dialect: text until it has sent something.
     pub(super) fn dialect(&self) -> Dialect {
         self.dialect.unwrap_or_default()
     }
 
-    /// Reads the next message. `Ok(None)` is the end of the stream before one began. `is_request`
-    /// says whether a head in text has all that its method needs.
+    /// Reads the next message. `Ok(None)` is the end of the stream between messages. `is_request`
+    /// decides whether a head in text has everything that its method needs.
     pub(super) fn next(
         &mut self,
         source: &mut impl Source,
@@ -95,7 +95,7 @@ impl Incoming {
 }
 
 impl Message {
-    /// Reads the head as a request.
+    /// Parses the head as a request.
     pub(super) fn received<T>(self, parse: impl FnOnce(&Head) -> Result<T, Reject>) -> Received<T> {
         match self.head {
             Ok(head) => Received {
@@ -112,7 +112,7 @@ impl Message {
     }
 }
 
-/// How a client speaks. `None` is the end of the stream.
+/// Detects a client's dialect. `None` is the end of the stream.
 fn detect(source: &mut impl Source, waits: Waits) -> Result<Option<Dialect>, ReadError> {
     source.allow(waits.first);
     let first = source

@@ -1,4 +1,4 @@
-//! Why no message could be read, and whose fault that is.
+//! Read errors, and whose fault they are.
 
 use std::io;
 use std::time::Duration;
@@ -6,11 +6,11 @@ use std::time::Duration;
 use super::head::{FieldError, MAX_FIELDS, MAX_HEAD};
 use super::protocol::{Reject, printable};
 
-/// Why no message could be read. The stream is out of step after any of these. A refusal is none:
-/// it is a message like any other.
+/// Why no message could be read. After any of these the stream is out of step. A refusal is not an
+/// error: it is a message like any other.
 ///
-/// The texts are about the other side of a connection, as a client sees it; [`ReadError::reject`]
-/// has the words of a server.
+/// The texts are for a client, about the other side; [`ReadError::reject`] has the texts for a
+/// server.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// The other side closed the connection before a message began.
@@ -22,7 +22,7 @@ pub enum ReadError {
     /// It closed the connection before the end of a body.
     #[error("it sent {got} of {length} bytes")]
     Short {
-        /// How many bytes came.
+        /// How many bytes were received.
         got: u64,
         /// How many were announced.
         length: u64,
@@ -30,32 +30,32 @@ pub enum ReadError {
     /// The connection failed in the middle of a document.
     #[error("the connection failed after {got} bytes: {reason}")]
     Lost {
-        /// How many bytes came.
+        /// How many bytes were received.
         got: u64,
-        /// How it failed.
+        /// The error.
         reason: io::Error,
     },
-    /// The time for a message was up.
+    /// The message was not complete in time.
     #[error("no {}answer within {} s", if *.began { "complete " } else { "" }, .time.as_secs_f32())]
     TimedOut {
-        /// How long it was waited for.
+        /// The time limit.
         time: Duration,
-        /// Whether a part of it came.
+        /// Whether a part of it was received.
         began: bool,
     },
-    /// The message passes a limit.
+    /// The message exceeds a limit.
     #[error(transparent)]
     TooLong(#[from] Limit),
-    /// What came is not what belongs there.
+    /// Something else was received.
     #[error("it answered {came:?}, which is not {expected}")]
     Malformed {
-        /// The beginning of what came.
+        /// The beginning of what was received.
         came: String,
-        /// What belongs there, with its article.
+        /// What was expected, with its article.
         expected: &'static str,
     },
-    /// A header that the message needs is missing, repeated, or not what it should be.
-    #[error("its header {0} is missing or wrong")]
+    /// A required header is missing, duplicate or invalid.
+    #[error("its header {0} is missing or invalid")]
     Header(&'static str),
     /// The connection failed.
     #[error("the connection failed: {0}")]
@@ -74,30 +74,30 @@ pub enum Limit {
     /// Of a frame.
     #[error("the frame has {length} bytes, which exceeds {most} bytes")]
     Frame {
-        /// How long it is, in bytes.
+        /// The announced length, in bytes.
         length: u64,
         /// The limit, in bytes.
         most: usize,
     },
-    /// Of an answer; in bytes.
+    /// Of an answer, in bytes.
     #[error("its answer is longer than {} MiB", .0 / 1024 / 1024)]
     Answer(u64),
 }
 
-/// Whose fault it is that something was not got from the other side, from the mildest to the worst.
+/// Whose fault a failure is, from the mildest to the worst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {
-    /// It is not there, or does not deliver. It may be there again later.
+    /// The other side is unreachable or does not deliver. It may recover.
     Unreachable,
-    /// It speaks another protocol or version.
+    /// The other side speaks another protocol or version.
     Protocol,
-    /// What it sent is not what it announced.
+    /// The other side sent something other than it announced.
     WrongBytes,
 }
 
 impl ReadError {
-    /// What failed reading means, where it was waited for `time` and a part of the message `began`
-    /// to come.
+    /// Classifies a read error, after a wait with the limit `time`; `began` says whether part of a
+    /// message had been received.
     pub(super) fn of_wait(error: io::Error, time: Duration, began: bool) -> Self {
         if is_silence(&error) {
             Self::TimedOut { time, began }
@@ -120,8 +120,7 @@ impl ReadError {
         }
     }
 
-    /// Whether the other side may speak in another dialect: it closed at once, or answered
-    /// nonsense.
+    /// Whether the other side may speak another dialect: it closed at once, or answered nonsense.
     pub fn may_speak_otherwise(&self) -> bool {
         match self {
             Self::Closed | Self::Malformed { .. } => true,
@@ -131,8 +130,8 @@ impl ReadError {
         }
     }
 
-    /// How a server answers what it could not read before it closes. `None`: there is nobody left to
-    /// be answered.
+    /// How a server answers an unreadable request before it closes. `None` means that nobody is
+    /// left to answer.
     pub fn reject(&self) -> Option<Reject> {
         let reason = match self {
             Self::Closed | Self::Lost { .. } | Self::Io(_) => return None,
@@ -150,11 +149,12 @@ impl ReadError {
 
 impl From<FieldError> for ReadError {
     fn from(error: FieldError) -> Self {
-        Self::Header(error.0)
+        let (FieldError::Duplicate(name) | FieldError::NotUtf8(name)) = error;
+        Self::Header(name)
     }
 }
 
-/// Whether a read failed because its time was up.
+/// Whether a read failed because of its deadline.
 pub(super) fn is_silence(error: &io::Error) -> bool {
     matches!(
         error.kind(),

@@ -1,8 +1,8 @@
-//! Frames: ten bytes of ASCII decimal length, left-justified and padded with spaces, and then that
-//! many bytes.
+//! Frames: ten bytes with the decimal length in ASCII, left-aligned and padded with spaces, then
+//! that many bytes.
 //!
-//! It knows nothing of what is inside. The first byte of a connection tells frames from text: a
-//! frame begins with a digit, a request in text with a letter.
+//! This module ignores the contents. The first byte of a connection distinguishes frames from text:
+//! a frame begins with a digit, a text request with a letter.
 
 use std::io::{Read, Write};
 use std::time::Duration;
@@ -10,21 +10,21 @@ use std::time::Duration;
 use super::error::Limit;
 use super::{ReadError, Source, Waits};
 
-/// How long a client waits for a frame to begin: an answer must come within one second.
+/// How long a client waits for a frame to begin: an answer must begin within one second.
 pub const ANSWER_TIME: Duration = Duration::from_secs(3);
 
-/// The length of the length.
+/// The size of the length field, in bytes.
 pub(super) const PREFIX: usize = 10;
-/// The longest frame, in bytes, without its length.
+/// The longest contents, in bytes.
 pub const MAX_FRAME: usize = 1024 * 1024;
 
-/// A frame, with its length before it.
+/// A frame, including its length field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Frame(Vec<u8>);
 
 impl Frame {
-    /// Reads the next frame, of at most `most` bytes ([`MAX_FRAME`] at the most). `Ok(None)` is the
-    /// end of the stream before a frame began.
+    /// Reads the next frame, with at most `most` bytes and never more than [`MAX_FRAME`].
+    /// `Ok(None)` is the end of the stream between frames.
     pub fn read(
         source: &mut impl Source,
         waits: Waits,
@@ -38,7 +38,7 @@ impl Frame {
         source.allow(Some(waits.whole));
         let mut bytes = Vec::with_capacity(PREFIX);
         let mut take = |count: usize, bytes: &mut Vec<u8>| {
-            // Memory grows with what comes, not with what was announced.
+            // Memory grows with the received bytes, not with the announced length.
             let mut rest = (&mut *source).take(u64::try_from(count).unwrap_or_default());
             match rest.read_to_end(bytes) {
                 Ok(read) if read < count => Err(ReadError::CutOff),
@@ -51,7 +51,7 @@ impl Frame {
         Ok(Some(Self(bytes)))
     }
 
-    /// Reads the frame of an answer: it begins soon, and is whole within `time`.
+    /// Reads the frame of an answer, which must begin soon and be complete within `time`.
     pub(super) fn read_answer(source: &mut impl Source, time: Duration) -> Result<Self, ReadError> {
         let waits = Waits {
             first: Some(time.min(ANSWER_TIME)),
@@ -60,7 +60,7 @@ impl Frame {
         Self::read(source, waits, MAX_FRAME)?.ok_or(ReadError::Closed)
     }
 
-    /// A frame around `content`, which has at most [`MAX_FRAME`] bytes; what is beyond is left out.
+    /// A frame around `content`, which is cut off at [`MAX_FRAME`] bytes.
     pub fn around(content: &[u8]) -> Self {
         let content = content.get(..MAX_FRAME).unwrap_or(content);
         let mut bytes = Vec::with_capacity(PREFIX + content.len());
@@ -70,12 +70,12 @@ impl Frame {
         Self(bytes)
     }
 
-    /// What is inside.
+    /// The contents.
     pub fn content(&self) -> &[u8] {
         self.0.get(PREFIX..).unwrap_or_default()
     }
 
-    /// The frame as it stands on the wire.
+    /// The frame as on the wire.
     pub fn bytes(&self) -> &[u8] {
         &self.0
     }
@@ -86,15 +86,15 @@ impl Frame {
     }
 }
 
-/// Writes the length of a frame into the place that is left for it.
+/// Writes the length into the field reserved for it.
 pub(super) fn write_length(frame: &mut [u8]) {
     let length = frame.len().saturating_sub(PREFIX);
     let mut place = frame.get_mut(..PREFIX).unwrap_or_default();
-    // Ten digits have room for more than there can be.
+    // Ten digits are enough for any length.
     let _ = write!(place, "{length:<PREFIX$}");
 }
 
-/// How long the content of a frame is, as its first bytes say.
+/// Parses the length field.
 fn length(prefix: &[u8], most: usize) -> Result<usize, ReadError> {
     let wrong = || ReadError::malformed(prefix, "the length of a frame");
     let text = str::from_utf8(prefix).map_err(|_| wrong())?;

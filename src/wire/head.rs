@@ -1,8 +1,8 @@
 //! The head of a message: a start line, header fields, an empty line.
 //!
-//! All text protocols here share this shape; it knows no method, no RFC and no version. Reading
-//! follows P2P-CI/1.0, section 5: a line may end with a bare LF and have spaces before its end,
-//! field names have any letter case, and empty lines before the start line are skipped.
+//! All text protocols here share this shape; this module knows no methods, RFCs or versions. It
+//! reads as in P2P-CI/1.0, section 5: a line may end with a bare LF and have trailing spaces, field
+//! names have any letter case, and empty lines before the start line are skipped.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -11,21 +11,27 @@ use super::Source;
 use super::error::ReadError;
 use super::requests::{Reading, Waits};
 
-/// The longest head, in bytes, with the empty lines before it.
+/// The longest head, in bytes, including the empty lines before it.
 pub(crate) const MAX_HEAD: usize = 8 * 1024;
 /// The most header fields in a head.
 pub(crate) const MAX_FIELDS: usize = 64;
 
-/// The name of a header field that can't be used.
+/// Why a header field can't be used, with its name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the header {0} is repeated or is not UTF-8")]
-pub struct FieldError(pub &'static str);
+pub enum FieldError {
+    /// The head has it twice.
+    #[error("duplicate header {0}")]
+    Duplicate(&'static str),
+    /// Its value is not UTF-8.
+    #[error("the header {0} is not UTF-8")]
+    NotUtf8(&'static str),
+}
 
 /// One message head, as it was received.
 #[derive(Debug, Clone, Default)]
 pub struct Head {
     pub(super) text: Vec<u8>,
-    /// Where the start line stands, without its end.
+    /// The range of the start line, without the line end.
     pub(super) start_line: Range<usize>,
     fields: Vec<Field>,
     /// Whether every header line is a field.
@@ -34,7 +40,7 @@ pub struct Head {
     pub(super) is_whole: bool,
 }
 
-/// Where the parts of `Name: value` stand, without the white space around the value.
+/// The ranges of `Name: value`, without white space around the value.
 #[derive(Debug, Clone)]
 struct Field {
     name: Range<usize>,
@@ -42,15 +48,14 @@ struct Field {
 }
 
 impl Head {
-    /// Reads the next head of a response, of at most 8 KiB, which a close may end as well as an empty
-    /// line. `Ok(None)` is the end of the stream before a head began.
+    /// Reads the next head of a response, of at most 8 KiB, which may end with the connection
+    /// instead of an empty line. `Ok(None)` is the end of the stream between messages.
     pub fn read(source: &mut impl Source, waits: Waits) -> Result<Option<Self>, ReadError> {
         Reading::new(source, waits).head(|head| Ok(Some(head)))
     }
 
-    /// Reads the head of a message that is there whole, as a frame holds it: it may end without an
-    /// empty line, and its last line without an end. Returns what comes after the empty line as
-    /// well.
+    /// Reads the head of a complete message in a frame: the empty line after it, and the end of its
+    /// last line, may be missing. Also returns what follows the empty line.
     pub fn in_frame(content: &[u8]) -> Result<(Self, &[u8]), ReadError> {
         let waits = Waits {
             first: None,
@@ -67,7 +72,7 @@ impl Head {
         Ok((head, &[]))
     }
 
-    /// A head that nothing was read of yet.
+    /// A head without any contents yet.
     pub(super) fn empty() -> Self {
         Self {
             text: Vec::with_capacity(256),
@@ -76,7 +81,7 @@ impl Head {
         }
     }
 
-    /// Takes in the header line that begins at `start` of the text.
+    /// Adds the header line that begins at `start` of the text.
     pub(super) fn take_field(&mut self, start: usize) {
         let line = self.text.get(start..).unwrap_or_default();
         match field(trim_line_end(line), start) {
@@ -85,12 +90,12 @@ impl Head {
         }
     }
 
-    /// Whether the head is there to its end: a close may have cut off that of a response.
+    /// Whether the head is complete: a response's may have been cut off.
     pub fn is_whole(&self) -> bool {
         self.is_whole
     }
 
-    /// The head as it stood on the wire, from its start line to the empty line that ends it.
+    /// The head as on the wire, from its start line to its final empty line.
     pub fn text(&self) -> &[u8] {
         &self.text
     }
@@ -110,10 +115,7 @@ impl Head {
         self.is_well_formed
     }
 
-    /// The value of the field `name`, without the white space around it.
-    ///
-    /// # Errors
-    /// [`FieldError`] where the field stands twice or is not UTF-8.
+    /// The value of the field `name`, without white space around it.
     pub fn field(&self, name: &'static str) -> Result<Option<&str>, FieldError> {
         let is_it = |field: &&Field| self.part(&field.name).eq_ignore_ascii_case(name.as_bytes());
         let mut found = self.fields.iter().filter(is_it);
@@ -121,10 +123,10 @@ impl Head {
             return Ok(None);
         };
         if found.next().is_some() {
-            return Err(FieldError(name));
+            return Err(FieldError::Duplicate(name));
         }
         let value = str::from_utf8(self.part(&field.value));
-        value.map(Some).map_err(|_| FieldError(name))
+        value.map(Some).map_err(|_| FieldError::NotUtf8(name))
     }
 
     fn part(&self, part: &Range<usize>) -> &[u8] {
@@ -137,8 +139,8 @@ pub(super) fn is_field(line: &[u8]) -> bool {
     field(line, 0).is_some()
 }
 
-/// Parts `Name: value`, a line that stands at `start` of the text. One that begins with white space
-/// would continue the one before it in old mail; no message here does that.
+/// Splits `Name: value`, a line that begins at `start` of the text. A line that begins with white
+/// space would continue the previous one in old mail; no message here does that.
 fn field(line: &[u8], start: usize) -> Option<Field> {
     let colon = line.iter().position(|&b| b == b':')?;
     let (name, rest) = (line.get(..colon)?, line.get(colon + 1..)?);
@@ -152,8 +154,8 @@ fn field(line: &[u8], start: usize) -> Option<Field> {
     })
 }
 
-/// `line` without its end and the spaces and tabs before it. Other control characters stay, to be
-/// refused.
+/// `line` without its end, and without spaces and tabs before that. Other control characters are
+/// kept, so that they are refused.
 pub(super) fn trim_line_end(line: &[u8]) -> &[u8] {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -205,12 +207,12 @@ mod tests {
     #[test]
     fn repeated_and_broken_fields_are_found() {
         let head = read("A\nHost: a\nhost: b\nno colon\n\n");
-        assert_eq!(head.field("Host"), Err(FieldError("Host")));
+        assert_eq!(head.field("Host"), Err(FieldError::Duplicate("Host")));
         assert!(!head.is_well_formed());
         assert!(!read("A\n: value\n\n").is_well_formed());
         assert!(!read("A\nHost: a\n b: c\n\n").is_well_formed());
         let head = read(b"A\nTitle: \xff\n\n");
-        assert_eq!(head.field("Title"), Err(FieldError("Title")));
+        assert_eq!(head.field("Title"), Err(FieldError::NotUtf8("Title")));
     }
 
     #[test]

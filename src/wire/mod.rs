@@ -1,15 +1,16 @@
-//! Messages ⇄ bytes. Nothing here knows a socket or a file.
+//! Converts messages to bytes and back. Nothing here uses sockets or files.
 //!
-//! Every conversation has a codec that speaks it in text and in frames, and outside nobody needs to
-//! know in which: [`ci::server`] and [`ci::responses`] for the central index, [`di::server`] and
-//! [`di::client`] for the registration server, [`p2p`] for what peers say to each other. A client
-//! chooses a [`Dialect`]; a server is told by the first byte.
+//! Each kind of conversation has a codec for text and frames, and callers need not know which is in
+//! use: [`ci::server`] and [`ci::responses`] for the central index, [`di::server`] and
+//! [`di::client`] for the registration server, [`p2p`] between peers. A client chooses a
+//! [`Dialect`]; a server detects it from the first byte.
 //!
-//! What can't be read is a [`ReadError`], which says whose fault that is: the stream is out of step,
-//! so answer and close. After a [`Reject`] only this request is wrong, so answer and go on.
+//! A [`ReadError`] means that the stream is out of step, and says whose fault that is: answer and
+//! close. After a [`Reject`] only this request is wrong: answer and continue.
 //!
-//! Below the codecs reading has two steps. [`Requests`] or a [frame](frame::Frame) finds one message in
-//! a stream, within limits; it knows no method and no RFC. Then a typed message is made of its [`Head`].
+//! Below the codecs, reading has two steps. [`Requests`] or a [frame](frame::Frame) finds one
+//! message in a stream, within limits, without knowing methods. Then its [`Head`] is parsed into a
+//! typed message.
 
 pub mod ci;
 mod dates;

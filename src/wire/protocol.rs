@@ -1,10 +1,10 @@
-//! What the text protocols have in common: version tokens, status lines, the order of checks.
+//! What the text protocols share: version tokens, status lines, the order of checks.
 
 use std::fmt;
 
 use super::{FieldError, Head, Host, ReadError, TermError};
 
-/// A protocol, as its version token names it.
+/// A protocol, identified by its version token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Protocol {
     /// P2P-CI/1.0, the central index.
@@ -24,20 +24,20 @@ pub enum Status {
     UnknownCookie,
     /// 403: the peer with this cookie is not active.
     NotRegistered,
-    /// 404: nobody active has that RFC, or this peer does not.
+    /// 404: no active peer has that RFC, or this peer does not.
     NotFound,
-    /// 404: nobody but the asker is active.
+    /// 404: no other peer is active.
     NoActivePeers,
     /// 408: the request was not complete in time.
     RequestTimeout,
-    /// 503: there is no room for one more connection, or one more peer.
+    /// 503: the limit of connections or peers is reached.
     ServiceUnavailable,
-    /// 505: the request is well formed, in another version of the protocol.
+    /// 505: the request is well formed, but in another version of the protocol.
     VersionNotSupported,
 }
 
 impl Status {
-    /// The number: programs act on this, and people read the phrase.
+    /// The numeric code, which programs act on; the phrase is for people.
     pub const fn code(self) -> u16 {
         match self {
             Self::Ok => 200,
@@ -51,7 +51,7 @@ impl Status {
     }
 }
 
-/// A status line without its end.
+/// A status line without the line end.
 #[derive(Debug, Clone, Copy)]
 pub struct StatusLine(pub Protocol, pub Status);
 
@@ -76,13 +76,13 @@ impl fmt::Display for StatusLine {
     }
 }
 
-/// A request that was received whole and is refused. The connection can go on after the answer.
+/// Why a complete request is refused. The connection can continue after the answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
 pub struct Reject {
-    /// What to answer.
+    /// The status of the answer.
     pub status: Status,
-    /// Why, for the log: the protocol has no place for it in the answer.
+    /// The reason, for events: the answer has no field for it.
     pub reason: String,
 }
 
@@ -109,7 +109,7 @@ impl From<FieldError> for Reject {
 }
 
 impl Protocol {
-    /// The version that we speak, as it stands in every start line.
+    /// Our version, as written in every start line.
     pub const fn version(self) -> &'static str {
         match self {
             Self::Ci => "P2P-CI/1.0",
@@ -117,7 +117,7 @@ impl Protocol {
         }
     }
 
-    /// What answers a request, in words.
+    /// What a response is called in error messages.
     pub(super) const fn response(self) -> &'static str {
         match self {
             Self::Ci => "a P2P-CI/1.0 response",
@@ -125,8 +125,7 @@ impl Protocol {
         }
     }
 
-    /// The protocol in which a request is written, by its version token; `None` where it is none
-    /// of ours.
+    /// The protocol of a request, by its version token, if it is one of ours.
     pub fn of_request(head: &Head) -> Option<Self> {
         let line = str::from_utf8(head.start_line()).ok()?;
         let (_, version) = line.rsplit_once(' ')?;
@@ -135,7 +134,7 @@ impl Protocol {
             .find(|protocol| protocol.has_version(version))
     }
 
-    /// Whether `word` is a version of this protocol, as `P2P-CI/x.y`.
+    /// Whether `word` is a version of this protocol, such as `P2P-CI/x.y`.
     fn has_version(self, word: &str) -> bool {
         let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
         let name = self.version().trim_end_matches("1.0");
@@ -144,13 +143,12 @@ impl Protocol {
             .is_some_and(|(major, minor)| digits(major) && digits(minor))
     }
 
-    /// Reads the request line: first its shape, then its version (P2P-CI/1.0, section 3, order of
-    /// checks). Returns what stands before the version: a method and what it is about, one to three
-    /// words.
+    /// Parses the request line: first its shape, then its version (P2P-CI/1.0, section 3, order of
+    /// checks). Returns the part before the version: a method and its object, one to three words.
     pub(super) fn request_line(self, head: &Head) -> Result<&str, Reject> {
         let malformed = || {
             Reject::bad_request(format!(
-                "{:?} is no request line",
+                "{:?} is not a request line",
                 printable(head.start_line())
             ))
         };
@@ -168,7 +166,7 @@ impl Protocol {
             Ok(words)
         } else {
             let ours = self.version();
-            let reason = format!("the request is in version {version:?}, this is {ours}");
+            let reason = format!("unsupported version {version:?}, expected {ours}");
             Err(Reject {
                 status: Status::VersionNotSupported,
                 reason,
@@ -176,8 +174,7 @@ impl Protocol {
         }
     }
 
-    /// The code of an answer. Who has no room may say so before it knows in which protocol it is
-    /// asked.
+    /// The code of an answer. A full server may answer before it knows the protocol of the request.
     pub(super) fn answered(self, head: &Head) -> Result<u16, ReadError> {
         let line = head.start_line();
         let is_busy = |code: &u16| *code == Status::ServiceUnavailable.code();
@@ -188,8 +185,8 @@ impl Protocol {
         code.ok_or_else(|| ReadError::malformed(line, self.response()))
     }
 
-    /// Reads the code of a status line. The phrase may be any, and the version any of this
-    /// protocol: the code decides (P2P-CI/1.0, section 5).
+    /// Parses the code of a status line. It accepts any phrase and any version of this protocol:
+    /// the code decides (P2P-CI/1.0, section 5).
     pub(super) fn status_code(self, line: &[u8]) -> Option<u16> {
         let line = str::from_utf8(line).ok()?;
         let mut words = line.split_ascii_whitespace();
@@ -205,17 +202,17 @@ pub(super) fn printable(line: &[u8]) -> String {
     String::from_utf8_lossy(line).chars().take(80).collect()
 }
 
-/// A request that is none of those that are answered here.
+/// The refusal of an unknown or unsupported method.
 pub(super) fn unknown_method(words: &str) -> Reject {
     let method = words.split(' ').next().unwrap_or_default();
     Reject::bad_request(match method {
         "ADD" | "LOOKUP" | "LIST" | "LISTALL" | "DEL" | "CLOSE" | "GET" | "REGISTER" | "LEAVE"
-        | "PQUERY" | "KEEPALIVE" => format!("{words:?} is an unsupported request"),
+        | "PQUERY" | "KEEPALIVE" => format!("unsupported request {words:?}"),
         method => format!("{method:?} is no method"),
     })
 }
 
-/// Checks the header lines as a whole and reads `Host`, which every request has.
+/// Checks the header lines as a whole and parses `Host`, which every request has.
 pub(super) fn fields(head: &Head) -> Result<Host, Reject> {
     if !head.is_well_formed() {
         return Err(Reject::bad_request("a header line is not `Name: value`"));
@@ -223,10 +220,10 @@ pub(super) fn fields(head: &Head) -> Result<Host, Reject> {
     Ok(required(head, "Host")?.parse()?)
 }
 
-/// A header that must be there.
+/// A required header.
 pub(super) fn required<'a>(head: &'a Head, name: &'static str) -> Result<&'a str, Reject> {
     head.field(name)?
-        .ok_or_else(|| Reject::bad_request(format!("the header {name} is missing")))
+        .ok_or_else(|| Reject::bad_request(format!("missing header {name}")))
 }
 
 #[cfg(test)]

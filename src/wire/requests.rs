@@ -1,4 +1,4 @@
-//! Finds the heads of messages in a stream, within limits. It knows no method, no RFC and no version.
+//! Finds the heads of messages in a stream, within limits. It knows no methods, RFCs or versions.
 
 use std::time::{Duration, Instant};
 
@@ -9,9 +9,9 @@ use super::{Head, Source, read_line};
 /// How long to wait for a message.
 #[derive(Debug, Clone, Copy)]
 pub struct Waits {
-    /// For its first byte; `None` is for ever (people read menus).
+    /// For its first byte; `None` means forever (people read menus).
     pub first: Option<Duration>,
-    /// For the whole of it, from its first byte on, however it drips in.
+    /// For the whole message, from its first byte on, however slowly it arrives.
     pub whole: Duration,
 }
 
@@ -24,12 +24,12 @@ impl Waits {
         }
     }
 
-    /// What it means that a read has failed while the first byte was waited for.
+    /// The error for a failed read before the first byte.
     pub(super) fn first_failed(self, error: std::io::Error) -> ReadError {
         ReadError::of_wait(error, self.first.unwrap_or(self.whole), false)
     }
 
-    /// What it means that a read has failed after the first byte.
+    /// The error for a failed read after the first byte.
     pub(super) fn rest_failed(self, error: std::io::Error) -> ReadError {
         ReadError::of_wait(error, self.whole, true)
     }
@@ -37,21 +37,21 @@ impl Waits {
 
 /// Reads the heads of requests from one connection.
 ///
-/// Some programs end their lines, leave out the empty line after the last one, and wait for the
-/// answer. So a head that is a whole request by its own rules is taken as one when nothing more
-/// comes for a short while. Whoever was only slow loses nothing: the rest of that head is skipped.
+/// Some programs omit the empty line after the last header and wait for the answer. So a head that
+/// is already a complete request is accepted as one if nothing follows for a short while. A client
+/// that was merely slow loses nothing: the rest of that head is skipped.
 #[derive(Debug, Default)]
 pub struct Requests {
-    /// Whether the last head may go on after it was answered.
+    /// Whether the last head may continue after it was answered.
     may_go_on: bool,
 }
 
-/// How long a whole request without its empty line waits for more.
+/// How long a complete request without its empty line waits for more.
 const SHORT_WHILE: Duration = Duration::from_millis(250);
 
 impl Requests {
-    /// Reads the next head, of at most 8 KiB. `Ok(None)` is the end of the stream before a head
-    /// began. `is_request` says whether a head has all that its method needs.
+    /// Reads the next head, of at most 8 KiB. `Ok(None)` is the end of the stream between heads.
+    /// `is_request` decides whether a head has everything that its method needs.
     pub fn read(
         &mut self,
         source: &mut impl Source,
@@ -73,11 +73,11 @@ impl Requests {
 pub(super) struct Reading<'a, S> {
     source: &'a mut S,
     waits: Waits,
-    /// Whether header fields before the start line belong to the head before this one.
+    /// Whether header fields before the start line belong to the previous head.
     skips_fields: bool,
-    /// Says whether a head can do without its empty line.
+    /// Decides whether a head is complete without its empty line.
     is_request: Option<&'a dyn Fn(&Head) -> bool>,
-    /// When it was first waited for more of a whole request.
+    /// When the wait for more of a complete request began.
     waited: Option<Instant>,
 }
 
@@ -92,7 +92,8 @@ impl<'a, S: Source> Reading<'a, S> {
         }
     }
 
-    /// Reads a head up to its empty line. `at_close` says what one is that a close has ended.
+    /// Reads a head up to its empty line. `at_close` decides what a head is that ends with the
+    /// connection.
     pub(super) fn head(
         mut self,
         at_close: impl FnOnce(Head) -> Result<Option<Head>, ReadError>,
@@ -132,8 +133,8 @@ impl<'a, S: Source> Reading<'a, S> {
         }
     }
 
-    /// Reads the start line, after what may come before it, and returns how many bytes that had.
-    /// `None` is the end of the stream.
+    /// Reads the start line, after anything that may precede it, and returns how many bytes that
+    /// had. `None` is the end of the stream.
     fn start_line(&mut self, head: &mut Head) -> Result<Option<usize>, ReadError> {
         let (mut skipped, mut fields) = (0, 0);
         loop {
@@ -160,7 +161,7 @@ impl<'a, S: Source> Reading<'a, S> {
                     return Err(Limit::Fields.into());
                 }
             } else if line.is_empty() {
-                // White space alone before the start line is an empty line too.
+                // A line of only white space before the start line counts as empty.
                 skipped += head.text.len();
             } else {
                 head.start_line = 0..line.len();
@@ -197,8 +198,8 @@ impl<'a, S: Source> Reading<'a, S> {
         Err(Limit::Head.into())
     }
 
-    /// Whether the head is a request that its sender has ended without an empty line. Waits where
-    /// the next line is not there yet.
+    /// Whether the sender has ended a request without an empty line. Waits if the next line is
+    /// incomplete.
     fn is_over(&mut self, head: &Head) -> Result<bool, ReadError> {
         let Some(is_request) = self.is_request else {
             return Ok(false);
@@ -206,7 +207,7 @@ impl<'a, S: Source> Reading<'a, S> {
         if !self.source.buffered().is_empty() || !is_request(head) {
             return Ok(false);
         }
-        // Reading on begins the time of the head anew, once and not with each line.
+        // Continuing restarts the head's time limit once, not with each line.
         let waited = self.waited.get_or_insert_with(Instant::now).elapsed();
         let left = self.waits.whole.saturating_sub(waited);
         self.source.allow(Some(SHORT_WHILE.min(left)));
@@ -215,7 +216,7 @@ impl<'a, S: Source> Reading<'a, S> {
         match more {
             Err(error) if is_silence(&error) => Ok(true),
             Err(error) => Err(error.into()),
-            // A close is no end of a head.
+            // A close does not end a head.
             Ok(_) => Ok(false),
         }
     }
@@ -295,7 +296,7 @@ mod tests {
         ));
     }
 
-    /// The start lines and fields of what is read; a head with a `B` is whole without its end.
+    /// The start lines and fields of each head; a head with a `B` is complete without its end.
     fn all(mut source: Script) -> Vec<String> {
         let mut requests = Requests::default();
         let is_request = |head: &Head| head.field("B").is_ok_and(|field| field.is_some());
@@ -319,13 +320,13 @@ mod tests {
     fn a_whole_request_without_its_empty_line_is_read_after_a_short_while() {
         let read = all(Script::with_pauses(&["X 1\nA: 1\nB: 2\n", "X 2\nB: 3\n"]));
         assert_eq!(read, ["X 1|A: 1|B: 2|", "X 2|B: 3|"]);
-        // What is not complete waits for the rest.
+        // An incomplete one waits for the rest.
         let read = all(Script::then_silence("X 1\nA: 1\n"));
         assert_eq!(read, ["no complete request within 1 s"]);
-        // Nor is half a line more the end of a head.
+        // Nor does half a line more end the head.
         let read = all(Script::then_silence("X 1\nB: 1\nTit"));
         assert_eq!(read, ["no complete request within 1 s"]);
-        // A close is no end of a request.
+        // A close does not end a request.
         assert_eq!(
             all(Script::of("X 1\nB: 1\n")),
             ["the connection was closed in the middle of a request"]
@@ -341,13 +342,13 @@ mod tests {
             &["X 1\r\nB: 1\r\n", "\r\n", "X 2\r\nB: 2\r\n\r\n"],
             &["X 1\r\nB: 1\r\n", "X 2\r\nB: 2\r\n\r\n"],
         ] {
-            // A wait between requests is not limited, so its pauses are none.
+            // Waits between requests are unlimited, so pauses there are omitted.
             let pieces: Vec<_> = pieces.to_vec();
             let mut script = Script::with_pauses(&pieces[..1]);
             script.then(&pieces[1..].concat());
             assert_eq!(all(script), ["X 1|B: 1|", "X 2|B: 2||"], "{pieces:?}");
         }
-        // A start line is never taken for a field of the head before it.
+        // A start line is never mistaken for a field of the previous head.
         let mut script = Script::with_pauses(&["X 1\nB: 1\n"]);
         script.then(&"C: 1\n".repeat(100));
         assert_eq!(

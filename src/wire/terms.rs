@@ -1,7 +1,7 @@
-//! The words of the protocols: each is checked once, where it enters, and trusted from then on.
+//! The values of the protocols. Each is validated once, when it is parsed.
 //!
-//! Every type here has one fallible constructor (`FromStr`) and prints itself as it stands on the
-//! wire. P2P-CI/1.0, section 2, gives the rules.
+//! Each type has one fallible constructor (`FromStr`) and prints itself as on the wire. P2P-CI/1.0,
+//! section 2, has the rules.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-/// A word that is not what the protocol allows in its place.
+/// A word that the protocol does not allow in its place.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TermError {
     /// An RFC number that is not decimal, or not from 1 to 4294967295.
@@ -25,21 +25,21 @@ pub enum TermError {
     #[error("a host is a DNS name or an IP address of at most 255 bytes, not {0:?}")]
     Host(String),
     /// A title that is longer than [`Title::MAX_BYTES`].
-    #[error("a title has at most {max} bytes, this one has {0}", max = Title::MAX_BYTES)]
+    #[error("a title has at most {max} bytes, not {0}", max = Title::MAX_BYTES)]
     LongTitle(usize),
-    /// A title with a control character in it.
-    #[error("a title holds no control characters, this one does: {0:?}")]
+    /// A title that contains a control character.
+    #[error("a title can't contain control characters: {0:?}")]
     TitleControl(String),
 }
 
-/// How much of a refused word an error message quotes, in characters.
+/// The longest quotation of a refused word, in characters.
 const QUOTED: usize = 40;
 
 fn quoted(word: &str) -> String {
     word.chars().take(QUOTED).collect()
 }
 
-/// Whether `word` is ASCII digits only: `parse` alone would also take `+5`.
+/// Whether `word` is only ASCII digits: `parse` alone would accept `+5`.
 fn is_decimal(word: &str) -> bool {
     !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit())
 }
@@ -52,7 +52,7 @@ impl RfcNumber {
     /// The smallest number.
     pub const MIN: Self = Self(NonZeroU32::MIN);
 
-    /// The number as a number of an RFC; `None` for 0, which is none.
+    /// The number of an RFC; `None` for 0.
     pub fn new(number: u32) -> Option<Self> {
         NonZeroU32::new(number).map(Self)
     }
@@ -84,7 +84,7 @@ impl fmt::Display for RfcNumber {
     }
 }
 
-/// A TCP port that can be connected to, from 1 to 65535.
+/// A TCP port to connect to, from 1 to 65535.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Port(NonZeroU16);
 
@@ -95,7 +95,7 @@ impl Port {
     /// The largest port.
     pub const MAX: Self = Self(NonZeroU16::MAX);
 
-    /// The port as an integer; `None` for 0, which names no port.
+    /// A port; `None` for 0.
     pub fn new(port: u16) -> Option<Self> {
         NonZeroU16::new(port).map(Self)
     }
@@ -125,13 +125,13 @@ impl fmt::Display for Port {
     }
 }
 
-/// The title of an RFC: UTF-8, at most [`Title::MAX_BYTES`], no control characters, words parted
-/// by one space. It may be empty.
+/// The title of an RFC: UTF-8, at most [`Title::MAX_BYTES`], no control characters, single spaces
+/// between words. It may be empty.
 #[derive(Clone, PartialEq, Eq, Hash, Default)]
 pub struct Title(Arc<str>);
 
 impl Title {
-    /// The longest title, in bytes, after its white space is folded.
+    /// The longest title, in bytes, after folding white space.
     pub const MAX_BYTES: usize = 1024;
 
     /// The title as text.
@@ -144,7 +144,7 @@ impl Title {
         self.0.is_empty()
     }
 
-    /// The title that stands for a document that prints none: `RFC N`.
+    /// The title of a document that prints none: `RFC N`.
     pub fn fallback(number: RfcNumber) -> Self {
         Self(format!("RFC {number}").into())
     }
@@ -157,8 +157,8 @@ impl FromStr for Title {
         if text.is_empty() {
             return Ok(Self::default());
         }
-        // A tab is white space; any other control character is refused, also those that
-        // Unicode counts as white space.
+        // A tab is white space; any other control character is refused, even if Unicode counts it
+        // as white space.
         if text.chars().any(|c| c.is_control() && c != '\t') {
             return Err(TermError::TitleControl(quoted(text)));
         }
@@ -175,7 +175,7 @@ impl FromStr for Title {
     }
 }
 
-/// Whether `text` has nothing to fold: the common case, found without building a copy.
+/// Whether `text` has nothing to fold: the common case, found without a copy.
 fn is_folded(text: &str) -> bool {
     let mut after_space = true;
     for c in text.chars() {
@@ -199,8 +199,8 @@ impl fmt::Debug for Title {
     }
 }
 
-/// The name under which others reach a host: a DNS name or an IP address, at most
-/// [`Host::MAX_BYTES`]. It keeps its letter case and is compared without it, as DNS does.
+/// The name at which others reach a host: a DNS name or an IP address of at most
+/// [`Host::MAX_BYTES`]. It keeps its letter case but is compared without it, as in DNS.
 #[derive(Clone)]
 pub struct Host(Arc<str>);
 
@@ -208,7 +208,7 @@ impl Host {
     /// The longest name, in bytes.
     pub const MAX_BYTES: usize = 255;
 
-    /// The name as text; an IPv6 address has no brackets here.
+    /// The name as text; an IPv6 address has no brackets.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -232,8 +232,8 @@ impl FromStr for Host {
     }
 }
 
-/// Labels of letters, digits, `-` and `_` (which hosts have, whatever the standard says), with
-/// dots between them and perhaps one at the end.
+/// Labels of letters, digits, `-` and `_` (which exist despite the standard), with dots between
+/// them and optionally one at the end.
 fn is_dns_name(word: &str) -> bool {
     word.strip_suffix('.')
         .unwrap_or(word)
@@ -259,7 +259,7 @@ impl Hash for Host {
         for byte in self.0.bytes() {
             state.write_u8(byte.to_ascii_lowercase());
         }
-        // The end of the name, so that names in a row can't run together.
+        // Ends the name, so that consecutive names can't run together.
         state.write_u8(0xff);
     }
 }
@@ -276,7 +276,7 @@ impl fmt::Debug for Host {
     }
 }
 
-/// Where something listens: `host:port`, with brackets around an IPv6 address.
+/// The address of a listener: `host:port`, with brackets around an IPv6 address.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Endpoint {
     /// The host.
@@ -286,10 +286,7 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// Reads `host`, `host:port`, an IPv6 address alone, or `[IPv6 address]:port`.
-    ///
-    /// # Errors
-    /// [`TermError`] where the host or the port is not one.
+    /// Parses `host`, `host:port`, a bare IPv6 address, or `[IPv6 address]:port`.
     pub fn parse(text: &str, default_port: Port) -> Result<Self, TermError> {
         if let Some((host, rest)) = text.strip_prefix('[').and_then(|t| t.split_once(']')) {
             let port = match rest.strip_prefix(':') {
@@ -326,14 +323,14 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// One peer has one RFC.
+/// An entry of the index: one peer has one RFC.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
-    /// Which RFC.
+    /// The RFC's number.
     pub number: RfcNumber,
     /// Its title, as the holder gave it; possibly empty.
     pub title: Title,
-    /// Where the holder's upload server listens.
+    /// The endpoint of the holder's upload server.
     pub holder: Endpoint,
 }
 

@@ -1,4 +1,4 @@
-//! A stream for tests, which arrives in the pieces that the test says.
+//! A stream for tests, which arrives in given pieces.
 
 use std::collections::VecDeque;
 use std::io::{self, BufRead, Read};
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::Source;
 
-/// Pieces of a stream. A read never crosses the border of two pieces, as with a socket.
+/// Pieces of a stream. A read never crosses the boundary of two pieces, as with a socket.
 #[derive(Debug)]
 pub(crate) struct Script {
     pieces: VecDeque<Piece>,
@@ -17,9 +17,9 @@ pub(crate) struct Script {
 #[derive(Debug)]
 enum Piece {
     Bytes(Vec<u8>),
-    /// The other side sends nothing for longer than anyone waits.
+    /// Silence for longer than anyone waits.
     Silence,
-    /// It sends nothing for one wait.
+    /// Silence for one wait.
     Pause,
 }
 
@@ -32,7 +32,7 @@ impl Script {
         }
     }
 
-    /// These pieces, with a silence between them that ends one wait.
+    /// These pieces, with a pause between them that ends one wait.
     pub(crate) fn with_pauses(pieces: &[&str]) -> Self {
         let mut script = Self::of("");
         for piece in pieces {
@@ -44,7 +44,7 @@ impl Script {
         script
     }
 
-    /// These bytes come as well.
+    /// Appends bytes.
     pub(crate) fn then(&mut self, bytes: &str) {
         self.pieces
             .push_back(Piece::Bytes(bytes.as_bytes().to_vec()));
@@ -57,7 +57,7 @@ impl Script {
         script
     }
 
-    /// `text` in pieces of the lengths `cuts`, over and over.
+    /// `text` in pieces of the lengths `cuts`, repeated.
     pub(crate) fn in_pieces(text: impl AsRef<[u8]>, cuts: &[usize]) -> Self {
         let mut script = Self::of("");
         let mut rest = text.as_ref();

@@ -1,12 +1,12 @@
-//! P2P-CI messages in frames, in the form that existing systems of this family speak.
+//! P2P-CI messages in frames, as existing systems write them.
 //!
-//! A frame holds the same message as text does: lines that end with LF and the last one without an
-//! end, no empty lines, header names and phrases in capitals. So each is made from the text, and
-//! no rule of the protocol stands here.
+//! A frame holds the same message as the text dialect, with LF line ends except after the last
+//! line, no empty lines, and header names and phrases in capitals. Frames are converted from the
+//! text, so there are no protocol rules here.
 
 use crate::wire::frame::{Frame, MAX_FRAME};
 
-/// A message in a frame. Where it is too long for one, whole lines at its end are left out.
+/// A message in a frame. If it is too long, whole lines at its end are dropped.
 pub fn frame(text: &[u8]) -> Frame {
     let mut content = Vec::with_capacity(text.len());
     for line in text.split(|&byte| byte == b'\n') {
@@ -27,7 +27,7 @@ pub fn frame(text: &[u8]) -> Frame {
     Frame::around(&content)
 }
 
-/// A status line has its phrase in capitals, and LIST has its other name.
+/// Writes a status line with its phrase in capitals, or LIST under its other name.
 fn push_start_line(content: &mut Vec<u8>, line: &[u8]) {
     if line.starts_with(b"P2P-CI/") {
         content.extend(line.to_ascii_uppercase());
@@ -39,7 +39,7 @@ fn push_start_line(content: &mut Vec<u8>, line: &[u8]) {
     }
 }
 
-/// A header has its name in capitals; a record stays as it is.
+/// Writes a header with its name in capitals, or a record unchanged.
 fn push_line(content: &mut Vec<u8>, line: &[u8]) {
     let colon = line.iter().position(|&byte| byte == b':');
     let name = colon.and_then(|colon| line.get(..colon));

@@ -1,5 +1,5 @@
-//! Peer to server: ADD, LOOKUP, LIST and their responses (sections 2 and 3); DEL and CLOSE, which
-//! existing systems have besides, and LISTALL, their name of LIST.
+//! Peer to server: ADD, LOOKUP, LIST and their responses (sections 2 and 3). Existing systems also
+//! use DEL, CLOSE, and LISTALL for LIST.
 
 use std::fmt;
 use std::io::Write;
@@ -8,12 +8,12 @@ use super::{PROTOCOL, VERSION, encode};
 use crate::wire::protocol::{Reject, fields, required, unknown_method};
 use crate::wire::{Dialect, Endpoint, Head, Host, Port, Record, RfcNumber, Title};
 
-/// Who asks: the name under which the peer is reached, where it says so.
+/// The sender of a request: its name, as far as it gives it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sender {
     /// The host that others reach the peer at.
     pub host: Host,
-    /// The peer's upload port; some peers leave it out when they only ask.
+    /// The peer's upload port; some peers omit it in queries.
     pub port: Option<Port>,
 }
 
@@ -26,37 +26,34 @@ impl From<Endpoint> for Sender {
     }
 }
 
-/// What a peer asks of the index server.
+/// A request to the index server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
     /// This peer has an RFC.
     Add(Record),
     /// Who has an RFC?
     Lookup {
-        /// Which one.
+        /// The RFC's number.
         number: RfcNumber,
-        /// In frames a record must have this title to be found, where it is not empty. In text it
-        /// takes no part in the search: a server reads it as empty.
+        /// In frames only records with this title match, unless it is empty. In text it has no
+        /// effect: a server reads it as empty.
         title: Title,
-        /// Who asks.
+        /// The sender.
         sender: Sender,
     },
     /// Which RFCs does anybody have?
     List {
-        /// Who asks.
+        /// The sender.
         sender: Sender,
     },
-    /// This peer leaves, with all its RFCs, and the connection stays.
+    /// This peer leaves, with all its RFCs, but keeps the connection.
     Delete(Endpoint),
     /// The server may close.
     Close,
 }
 
 impl Request {
-    /// Reads a request.
-    ///
-    /// # Errors
-    /// [`Reject`], by the order of checks of section 3.
+    /// Parses a request, with the order of checks of section 3.
     pub fn parse(head: &Head) -> Result<Self, Reject> {
         let words = PROTOCOL.request_line(head)?;
         if let Some(number) = words.strip_prefix("ADD RFC ") {
@@ -84,7 +81,7 @@ impl Request {
             })
         } else if words == "DEL" {
             let Sender { host, port } = sender(head)?;
-            let missing = || Reject::bad_request("the header Port is missing");
+            let missing = || Reject::bad_request("missing header Port");
             let port = port.ok_or_else(missing)?;
             Ok(Self::Delete(Endpoint { host, port }))
         } else if words == "CLOSE" {
@@ -94,7 +91,7 @@ impl Request {
         }
     }
 
-    /// The name of the peer that asks, where the request gives the whole of it.
+    /// The sender's name, if the request gives all of it.
     pub fn name(&self) -> Option<Endpoint> {
         match self {
             Self::Add(record) => Some(record.holder.clone()),
@@ -108,12 +105,12 @@ impl Request {
                 host: host.clone(),
                 port,
             }),
-            // Who leaves need not enter first.
+            // A peer that leaves need not enter first.
             Self::Delete(_) | Self::Close => None,
         }
     }
 
-    /// The request as it goes over the wire.
+    /// The request in the given dialect.
     pub fn encode(&self, dialect: Dialect) -> Vec<u8> {
         encode(self.to_bytes(), dialect)
     }
@@ -146,7 +143,7 @@ impl Request {
             Self::Close => return format!("CLOSE {VERSION}\r\n\r\n").into_bytes(),
         };
         let mut out = format!("{line} {VERSION}\r\nHost: {host}\r\n").into_bytes();
-        // Writing to memory does not fail.
+        // Writing to memory can't fail.
         if let Some(port) = port {
             let _ = write!(out, "Port: {port}\r\n");
         }
@@ -160,7 +157,7 @@ impl Request {
 
 fn sender(head: &Head) -> Result<Sender, Reject> {
     let host = fields(head)?;
-    // Title says nothing in LIST, yet twice is an error there as well.
+    // Title has no meaning in LIST, but a duplicate is an error there too.
     head.field("Title")?;
     let port = head.field("Port")?.map(str::parse).transpose()?;
     Ok(Sender { host, port })
@@ -173,7 +170,7 @@ impl Record {
         out.extend_from_slice(b"\r\n");
     }
 
-    /// The same, without its end.
+    /// The same, without the line end.
     pub(super) fn write_line(&self, out: &mut Vec<u8>) {
         let Self {
             number,
@@ -189,7 +186,7 @@ impl Record {
         }
     }
 
-    /// Reads a line of a response, from both ends: the title may hold spaces, or be empty.
+    /// Parses a line of a response from both ends: the title may contain spaces, or be empty.
     pub fn parse(line: &str) -> Option<Self> {
         let (number, rest) = line
             .trim_ascii()
@@ -210,7 +207,7 @@ impl Record {
     }
 }
 
-/// The record as a line of a response, without its end.
+/// The record as a line of a response, without the line end.
 impl fmt::Display for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {

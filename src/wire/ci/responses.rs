@@ -1,7 +1,7 @@
 //! The responses of an index server, as a peer reads them.
 //!
-//! Servers in the wild disagree about the empty lines of a response, and it carries no length. So
-//! reading is liberal (section 5), and silence ends what nothing else does.
+//! Servers disagree about the empty lines of a response, and it has no length. So reading is
+//! liberal (section 5), and silence ends a response if nothing else does.
 
 use std::time::Duration;
 
@@ -11,19 +11,19 @@ use crate::wire::error::{Limit, is_silence};
 use crate::wire::frame::Frame;
 use crate::wire::{Dialect, Endpoint, ReadError, Record, Source, read_line};
 
-/// The longest wait for a line of a response.
+/// The longest wait for a line.
 pub const ANSWER_TIME: Duration = Duration::from_secs(30);
-/// The silence that ends a response which may be complete, though its end was not sent.
+/// The silence that ends a response that may be complete without an end.
 const SHORT_WHILE: Duration = Duration::from_millis(250);
-/// The same among records, or in the middle of a line, of a server whose ways are not known yet:
-/// it may be one that ends its records, behind a slow line.
+/// The same among records, or within a line, of a server that has not shown yet whether it ends its
+/// records: it may, over a slow line.
 const LONGER_WHILE: Duration = Duration::from_secs(2);
 /// The longest line, in bytes.
 const MAX_LINE: usize = 8 * 1024;
 /// The longest response, in bytes: a LIST of three million records.
 const MAX_RESPONSE: usize = 256 * 1024 * 1024;
 
-/// What was asked: it decides where a response ends.
+/// The kind of request, which decides where its response ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Asked {
     /// ADD: one record is the end.
@@ -48,7 +48,7 @@ pub struct Response {
     pub code: u16,
     /// The records, in the order of the server.
     pub records: Vec<Record>,
-    /// The response as it stood on the wire.
+    /// The response as on the wire.
     pub bytes: Vec<u8>,
 }
 
@@ -56,25 +56,25 @@ pub struct Response {
 #[derive(Debug, Default)]
 pub struct Responses {
     dialect: Dialect,
-    /// The status line of the next response, met where a record could have been.
+    /// The status line of the next response, found where a record could have been.
     ahead: Option<Vec<u8>>,
-    /// Whether this server ends its records with an empty line, once it has shown that. Where it
-    /// does, a pause in them is a slow line and not their end.
+    /// Whether this server has shown that it ends its records with an empty line. Then a pause
+    /// within them means a slow line, not their end.
     ends_records: Option<bool>,
 }
 
-/// What comes where a line is read.
+/// The result of reading a line.
 enum Line {
     Text(Vec<u8>),
     Empty(Vec<u8>),
-    /// The close came before the end of the line.
+    /// The connection was closed before the end of the line.
     Cut(Vec<u8>),
     Silence,
     Close,
 }
 
 impl Responses {
-    /// Reads those of a connection that is spoken on in this dialect.
+    /// A reader for a connection in this dialect.
     pub fn new(dialect: Dialect) -> Self {
         Self {
             dialect,
@@ -87,12 +87,12 @@ impl Responses {
         self.dialect
     }
 
-    /// What a peer says before it closes the connection, where its dialect has words for it.
+    /// The request that a peer sends before it closes the connection, if the dialect has one.
     pub fn goodbye(&self, me: &Endpoint) -> Option<Request> {
         (self.dialect == Dialect::Framed).then(|| Request::Delete(me.clone()))
     }
 
-    /// Reads the next response, after waiting at most [`ANSWER_TIME`] for each line, or for a frame.
+    /// Reads the next response, and waits at most [`ANSWER_TIME`] for each line, or for a frame.
     pub fn next(&mut self, source: &mut impl Source, asked: Asked) -> Result<Response, ReadError> {
         match self.dialect {
             Dialect::Text => self.text(source, asked),
@@ -100,8 +100,8 @@ impl Responses {
         }
     }
 
-    /// Reads what a server says unasked before it closes the connection. It is in text, for the
-    /// server may not have heard yet how it is spoken to.
+    /// Reads a response that the server sent unasked before closing. It is in text, because the
+    /// server may not know the dialect yet.
     pub fn last_word(&mut self, source: &mut impl Source) -> Result<Response, ReadError> {
         self.text(source, Asked::Search)
     }
@@ -133,7 +133,7 @@ impl Responses {
                     }
                     break;
                 }
-                // A server that is known to leave out the end may close instead of it.
+                // A server known to omit the end may close instead.
                 Line::Close
                     if has_records
                         && asked == Asked::Search
@@ -159,7 +159,7 @@ impl Responses {
                 }
                 Line::Text(line) if is_record(&line) => {
                     has_records = true;
-                    // One that breaks the rules is printed like the others, and of no other use.
+                    // Invalid records are printed like the others, but not used.
                     response.records.extend(record(&line));
                     response.bytes.extend(line);
                     if response.bytes.len() > MAX_RESPONSE {
@@ -182,7 +182,7 @@ impl Responses {
                 Line::Silence => return Err(timed_out(false)),
                 Line::Close => return Err(ReadError::Closed),
                 Line::Empty(line) => skipped += line.len(),
-                // A record of the response before, which silence had ended too early.
+                // A late record of the previous response, which silence had ended too early.
                 Line::Text(line) if is_record(&line) => skipped += line.len(),
                 Line::Text(line) | Line::Cut(line) => {
                     return Ok((code(&line)?, line));
@@ -195,7 +195,7 @@ impl Responses {
     }
 }
 
-/// Reads a line, after waiting at most `patience` for its first byte.
+/// Reads a line, and waits at most `patience` for its first byte.
 fn next_line(source: &mut impl Source, patience: Duration) -> Result<Line, ReadError> {
     source.allow(Some(patience));
     match source.fill_buf() {
@@ -252,7 +252,7 @@ fn framed(source: &mut impl Source) -> Result<Response, ReadError> {
     let frame = Frame::read_answer(source, ANSWER_TIME)?;
     let mut lines = frame.content().split(|&byte| byte == b'\n');
     let code = code(lines.next().unwrap_or_default())?;
-    // Besides records there may be the name of a peer.
+    // Besides records there may be a peer's name.
     let records = lines.filter(|line| is_record(line)).filter_map(record);
     Ok(Response {
         code,
@@ -267,7 +267,7 @@ mod tests {
     use crate::wire::testing::Script;
     use proptest::prelude::*;
 
-    /// What one response gives: its code, and number and title of its records.
+    /// The contents of a response: its code, and the number and title of each record.
     fn told(response: &Response) -> (u16, Vec<String>) {
         let records = response
             .records
@@ -386,7 +386,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_in_the_records_of_a_server_that_ends_them_is_no_end() {
+    fn a_pause_in_the_records_of_a_server_that_ends_them_is_not_the_end() {
         let text = "P2P-CI/1.0 200 OK\n\nRFC 1 A vm 5\n\nP2P-CI/1.0 200 OK\n\nRFC 1 A vm 5\n";
         let mut source = Script::then_silence(text);
         let mut responses = Responses::default();
@@ -408,7 +408,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_response_is_refused() {
+    fn what_is_not_a_response_is_refused() {
         for text in [
             "HTTP/1.1 200 OK\r\n\r\n",
             "P2P-CI/1.0 OK\n",

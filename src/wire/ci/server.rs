@@ -1,5 +1,5 @@
-//! The index server's side of a connection: what it is asked, and how it answers, in the dialect of
-//! the peer.
+//! The index server's side of a connection: reads requests, and writes answers in the peer's
+//! dialect.
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -18,8 +18,8 @@ use crate::wire::{
 pub struct Conversation(Incoming);
 
 impl Conversation {
-    /// Reads the next request, which is whole within `time` of its first byte; before that the peer
-    /// may be silent for ever. `Ok(None)` is the end of the stream before one began.
+    /// Reads the next request, which must be complete within `time` of its first byte; the peer may
+    /// wait forever before that. `Ok(None)` is the end of the stream between requests.
     pub fn next(
         &mut self,
         source: &mut impl Source,
@@ -35,14 +35,14 @@ impl Conversation {
         Ok(message.map(|message| message.received(|head| parse(head, dialect))))
     }
 
-    /// A whole answer without records.
+    /// A complete answer without records.
     pub fn refusal(&self, status: Status) -> Vec<u8> {
         let text = format!("{}\r\n\r\n\r\n", StatusLine(PROTOCOL, status));
         encode(text.into_bytes(), self.0.dialect())
     }
 
-    /// Begins to answer a request with records. The answer is written into `out`, which is cleared,
-    /// and at most `most_told` of its records are [told](Answer::told).
+    /// Begins an answer with records. It is written into `out`, which is cleared, and
+    /// [`told`](Answer::told) returns at most `most_told` of its records.
     pub fn answer(&self, request: &Request, mut out: Vec<u8>, most_told: usize) -> Answer {
         out.clear();
         let dialect = self.0.dialect();
@@ -79,8 +79,8 @@ fn parse(head: &Head, dialect: Dialect) -> Result<Request, Reject> {
     Ok(request)
 }
 
-/// An answer with records, while it is written. One in text may leave piece by piece, so that memory
-/// holds a part of it; one in frames is one frame, and ends with the last record that fits.
+/// An answer with records, while it is written. In text it may be sent piece by piece, so that only
+/// a part is in memory; in frames it is one frame, and ends with the last record that fits.
 #[derive(Debug)]
 pub struct Answer {
     dialect: Dialect,
@@ -91,7 +91,7 @@ pub struct Answer {
     is_full: bool,
     records: usize,
     most_told: usize,
-    /// The beginning of an answer that is told in part, and how many records are in it.
+    /// The beginning of an answer that is reported in part, and its number of records.
     excerpt: Option<(Vec<u8>, usize)>,
 }
 
@@ -128,7 +128,7 @@ impl Answer {
         self.is_full
     }
 
-    /// Sends what may leave before the answer is complete.
+    /// Sends what can be sent before the answer is complete.
     pub fn send_ready(&mut self, out: &mut impl Write) -> io::Result<()> {
         if self.dialect == Dialect::Text && !self.out.is_empty() {
             self.take_excerpt();
@@ -149,7 +149,7 @@ impl Answer {
                 if let Some((excerpt, records)) = &mut self.excerpt
                     && *records == self.records
                 {
-                    // All of it was sent already, but for its end.
+                    // Everything but the end was already sent.
                     excerpt.extend_from_slice(&self.out);
                 }
             }
@@ -163,7 +163,7 @@ impl Answer {
         }
     }
 
-    /// A complete answer as it is told, and how many records there are after those that are told.
+    /// The complete answer as reported in events, and the number of records that it omits.
     pub fn told(&self) -> (&[u8], usize) {
         match &self.excerpt {
             Some((excerpt, records)) => (excerpt, self.records - records),
@@ -171,7 +171,7 @@ impl Answer {
         }
     }
 
-    /// Sends what was not sent yet of a complete answer. Gives the memory back, for the next one.
+    /// Sends the unsent rest of a complete answer. Returns the buffer for the next one.
     pub fn send(self, out: &mut impl Write) -> io::Result<Vec<u8>> {
         out.write_all(&self.out)?;
         Ok(self.out)
@@ -190,7 +190,7 @@ impl Answer {
         };
     }
 
-    /// In frames the answer to DEL names the peer first.
+    /// In frames the answer to DEL begins with the peer's name.
     fn peer(&mut self, Endpoint { host, port }: &Endpoint) {
         if self.dialect == Dialect::Framed {
             let _ = write!(self.out, "\n{host} {port}");
@@ -220,7 +220,7 @@ mod tests {
         Record::parse(&format!("RFC {number} A: b vm 5")).unwrap()
     }
 
-    /// A conversation that has come to its first request.
+    /// A conversation that has read its first request.
     fn asked(text: &str) -> (Conversation, Request) {
         let mut conversation = Conversation::default();
         let received = conversation.next(&mut Script::of(text), TIME);
@@ -228,7 +228,7 @@ mod tests {
         (conversation, request)
     }
 
-    /// What a request in `text` is answered with these records.
+    /// The answer to a request in `text` with these records.
     fn answered(text: &str, records: &[Record]) -> String {
         let (conversation, request) = asked(text);
         let mut answer = conversation.answer(&request, b"old".to_vec(), 200);
@@ -311,7 +311,7 @@ mod tests {
             answered(&framed(delete), &two),
             framed("P2P-CI/1.0 200 OK\nfe80::1 5\nRFC 2 A: b vm 5\nRFC 1 A: b vm 5")
         );
-        // Of none there is a response as well, which depends on what was asked.
+        // An answer without records depends on the request.
         let (empty, none) = (
             "P2P-CI/1.0 200 OK\r\n\r\n\r\n",
             "P2P-CI/1.0 404 Not Found\r\n\r\n\r\n",

@@ -1,4 +1,4 @@
-//! An answer of P2P-DI as it was received, in either dialect.
+//! A received answer of P2P-DI, in either dialect.
 
 use std::io::Read;
 use std::ops::Range;
@@ -11,19 +11,19 @@ use crate::wire::error::Limit;
 use crate::wire::frame::{Frame, PREFIX};
 use crate::wire::{Dialect, Head, Protocol, ReadError, Source, Waits};
 
-/// An answer that was received whole.
+/// A complete answer.
 #[derive(Debug)]
 pub(in crate::wire) struct Answer {
     /// The code of the status line.
     pub(in crate::wire) code: u16,
     pub(in crate::wire) head: Head,
-    /// The message as it stood on the wire.
+    /// The message as on the wire.
     pub(in crate::wire) bytes: Vec<u8>,
     body: Range<usize>,
 }
 
 impl Answer {
-    /// Reads an answer within `time`. In text its body has at most `most` bytes.
+    /// Reads an answer within `time`. In text its body may have at most `most` bytes.
     pub(in crate::wire) fn read(
         dialect: Dialect,
         source: &mut impl Source,
@@ -86,7 +86,7 @@ impl Answer {
     }
 }
 
-/// The value of a header that a message needs.
+/// The value of a required header.
 pub(super) fn needed<T: FromStr>(head: &Head, name: &'static str) -> Result<T, ReadError> {
     let value = head.field(name)?.and_then(|value| value.parse().ok());
     value.ok_or(ReadError::Header(name))
@@ -120,7 +120,7 @@ mod tests {
             ),
             ("P2P-DI/1.0 403 x\n\nabc", 403, "abc"),
             ("P2P-DI/1.0 404 x\n", 404, ""),
-            // Who has no room may not know yet in which protocol it is asked.
+            // A full server may not know the protocol of the request yet.
             ("P2P-CI/1.0 503 Service Unavailable\r\n\r\n", 503, ""),
         ] {
             let answer = read(Dialect::Text, text).unwrap();
@@ -137,9 +137,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_answer_is_said() {
+    fn what_is_not_an_answer_is_reported() {
         let text = |text: &str| read(Dialect::Text, text).unwrap_err().to_string();
-        let wrong = "its header Content-Length is missing or wrong";
+        let wrong = "its header Content-Length is missing or invalid";
         for (sent, said) in [
             ("", "it closed the connection without an answer"),
             (

@@ -1,5 +1,5 @@
-//! A peer's side of its conversation with the registration server: one request and one answer, in the
-//! dialect that the peer has chosen.
+//! The peer's side of its conversation with the registration server: one request and one answer, in
+//! the dialect that the peer has chosen.
 
 use std::time::Duration;
 
@@ -13,37 +13,37 @@ use crate::wire::{Answered, Dialect, ReadError, Source};
 /// The longest list of peers, in bytes: some 400,000 peers.
 const MAX_PEER_LIST: u64 = 16 * 1024 * 1024;
 
-/// What the registration server answers.
+/// An answer of the registration server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Response {
     /// To REGISTER.
     Registered {
-        /// By what this peer is known from now on.
+        /// This peer's cookie.
         cookie: Cookie,
-        /// For how many seconds it is active, unless it says so again.
+        /// The time to live, in seconds.
         ttl: u32,
     },
     /// To LEAVE.
     Left,
     /// To KEEPALIVE.
     Alive {
-        /// For how many seconds this peer is active now.
+        /// The time to live, in seconds.
         ttl: u32,
     },
     /// To PQUERY: the other peers that are active.
     Peers(Vec<ActivePeer>),
-    /// It does not do what it was asked.
+    /// The server refused the request.
     Refused {
         /// The code.
         code: u16,
-        /// Whether it says that it does not know the cookie, and not that its time ran out. In frames
-        /// no cookie is used for registering.
+        /// Whether the server does not know the cookie, as opposed to an expired one. In frames,
+        /// registering needs no cookie.
         is_unknown_cookie: bool,
     },
 }
 
 impl Request {
-    /// The request as it goes over the wire.
+    /// The encoded request.
     pub fn encode(&self, dialect: Dialect, origin: Origin<'_>) -> Vec<u8> {
         if dialect == Dialect::Text {
             return self.to_bytes(origin.os);
@@ -60,7 +60,7 @@ impl Request {
         framed::request(method, &fields, &self.peer.host, origin)
     }
 
-    /// Reads the answer to this request, within `time` for its head and as long for its body.
+    /// Reads the answer to this request, within `time` for its head and again for its body.
     pub fn read_answer(
         &self,
         dialect: Dialect,
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_to_live_that_is_not_told_is_a_whole_one() {
+    fn a_missing_time_to_live_is_a_whole_one() {
         for (dialect, text) in [
             (Dialect::Text, "P2P-DI/1.0 200 OK\r\nTTL: x\r\n\r\n"),
             (Dialect::Framed, "HTTP/1.1 200 OK\r\n\r\n"),
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_not_be_understood_is_told_all_the_same() {
+    fn what_can_not_be_understood_is_still_reported() {
         for (method, dialect, text) in [
             (
                 Method::PeerQuery,

@@ -5,16 +5,16 @@ use std::fmt::{self, Write};
 use super::{Origin, lines, list};
 use crate::wire::{Endpoint, Head, ReadError, Record};
 
-/// A record of an index, and for how many seconds it lives.
+/// A record with its time to live.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Timed {
     /// The record.
     pub record: Record,
-    /// Its time to live, in seconds.
+    /// In seconds.
     pub ttl: u32,
 }
 
-/// The line of a body, without its end: `RFC number ttl host port title`.
+/// The line of a body, without the line end: `RFC number ttl host port title`.
 impl fmt::Display for Timed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { record, ttl } = self;
@@ -43,7 +43,7 @@ pub fn read_index(body: &[u8]) -> Result<Vec<Timed>, ReadError> {
 }
 
 fn timed(line: &str) -> Option<Timed> {
-    // The title comes last and may hold spaces, or be empty.
+    // The title comes last and may contain spaces, or be empty.
     let mut words = line.splitn(6, ' ');
     let is_record = words.next()? == "RFC";
     let number = words.next()?.parse().ok()?;
@@ -96,7 +96,7 @@ impl Digest {
     }
 }
 
-/// The digest that the head of a response announces; `None` where it announces none that we know.
+/// The digest in the head of a response; `None` if there is none of a known kind.
 pub fn announced_digest(head: &Head) -> Result<Option<Digest>, ReadError> {
     let Some(value) = head.field("Digest")? else {
         return Ok(None);

@@ -1,7 +1,7 @@
 //! P2P-DI in frames, as existing systems speak it: messages like those of HTTP/1.1, with JSON.
 //!
-//! It says the same as the text in other words, so there are only words here; the rules stand with
-//! the table of peers and with the index. A JSON object has exactly the keys that are named here.
+//! It has the same meaning as the text dialect, so this module only formats and parses; the rules
+//! are in the table of peers and in the index. JSON objects have exactly the keys named here.
 
 use std::time::{Duration, SystemTime};
 
@@ -15,19 +15,19 @@ use crate::wire::frame::{Frame, MAX_FRAME};
 use crate::wire::protocol::{Reject, Status, printable};
 use crate::wire::{Endpoint, Head, Host, Port, ReadError, Record, RfcNumber};
 
-/// The version in every start line.
+/// The version in start lines.
 const VERSION: &str = "HTTP/1.1";
 
-/// Whether a head is one of these messages and not one of P2P-CI.
+/// Whether a head is one of these messages, as opposed to one of P2P-CI.
 pub(in crate::wire) fn is_request(head: &Head) -> bool {
     words(head).is_some()
 }
 
-/// The method of a request, which may have any letter case, in lower case; and its host.
+/// The method of a request, in lower case (it may have any letter case), and its host.
 pub(in crate::wire) fn request_line(head: &Head) -> Result<(String, &str), Reject> {
     let (method, host) = words(head).ok_or_else(|| {
         let line = printable(head.start_line());
-        Reject::bad_request(format!("{line:?} is no request line"))
+        Reject::bad_request(format!("{line:?} is not a request line"))
     })?;
     if !head.is_well_formed() {
         return Err(Reject::bad_request("a header line is not `Name: value`"));
@@ -57,7 +57,7 @@ fn words(head: &Head) -> Option<(&str, &str)> {
     version.starts_with("HTTP/1.").then_some((method, host))
 }
 
-/// A response with a body, or without one. `None` where it is too long for a frame.
+/// A response with or without a body; `None` if it is too long for a frame.
 pub(in crate::wire) fn response(body: Option<&[u8]>) -> Option<Frame> {
     let Some(body) = body else {
         return Some(Frame::around(
@@ -68,7 +68,7 @@ pub(in crate::wire) fn response(body: Option<&[u8]>) -> Option<Frame> {
     (content.len() <= MAX_FRAME).then(|| Frame::around(&content))
 }
 
-/// Whether a body of this length goes into a frame.
+/// Whether a body of this length fits into a frame.
 pub(in crate::wire) fn fits(length: u64) -> bool {
     usize::try_from(length).is_ok_and(|length| {
         let head = body_head(length).len();
@@ -80,7 +80,7 @@ fn body_head(length: usize) -> String {
     format!("{VERSION} 200 OK\r\nContent-Length: {length}\r\n\r\n")
 }
 
-/// A response that says no. What is unknown or not there is 403.
+/// A refusal. Unknown and missing things are 403.
 pub(in crate::wire) fn refusal(status: Status) -> Frame {
     let phrase = match status {
         Status::BadRequest | Status::VersionNotSupported => "400 Bad Request",
@@ -91,7 +91,7 @@ pub(in crate::wire) fn refusal(status: Status) -> Frame {
     Frame::around(format!("{VERSION} {phrase}\r\n\r\n").as_bytes())
 }
 
-/// A peer, as the registration server tells it: by cookie 0 where that is not disclosed.
+/// A peer as the registration server describes it; the cookie is 0 unless disclosed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(in crate::wire) struct PeerObject {
     hostname: String,
@@ -105,7 +105,7 @@ pub(in crate::wire) struct PeerObject {
 }
 
 impl PeerObject {
-    /// A peer as it is told, by this cookie.
+    /// A peer, under this cookie.
     pub(super) fn of(registration: &Registration, cookie: u32) -> Self {
         let Endpoint { host, port } = &registration.peer;
         Self {
@@ -121,18 +121,18 @@ impl PeerObject {
 
     /// The object as JSON.
     pub(in crate::wire) fn to_json(&self) -> String {
-        // It has nothing that JSON could not hold.
+        // Its contents are always valid JSON.
         serde_json::to_string(self).unwrap_or_default()
     }
 }
 
-/// A time as these objects have it.
+/// A time in the format of these objects.
 fn seconds(time: SystemTime) -> f64 {
     let since = time.duration_since(SystemTime::UNIX_EPOCH);
     since.unwrap_or(Duration::ZERO).as_secs_f64()
 }
 
-/// The body of the answer to pquery: an array of strings, each of which is an object in JSON.
+/// The body of the answer to pquery: an array of strings, each a JSON object.
 pub(in crate::wire) fn peers(peers: &[PeerObject]) -> String {
     let encoded: Vec<_> = peers.iter().map(PeerObject::to_json).collect();
     serde_json::to_string(&encoded).unwrap_or_default()
@@ -161,7 +161,7 @@ fn active_peer(told: Told) -> Option<ActivePeer> {
     Some(ActivePeer { peer, ttl })
 }
 
-/// A document, as a peer tells it.
+/// A document, as a peer describes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::wire) struct DocumentObject {
     number: u32,
@@ -210,17 +210,17 @@ pub(super) fn read_peer(body: &[u8]) -> Result<PeerObject, ReadError> {
     serde_json::from_slice(body).map_err(|_| ReadError::malformed(body, "a peer"))
 }
 
-/// The peers of an answer to pquery. Objects that are not encoded again are read as well, and
-/// what is no peer is left out.
+/// The peers in an answer to pquery. It also accepts objects that are not encoded twice, and skips
+/// anything that is not a peer.
 pub(super) fn read_peers(body: &[u8]) -> Result<Vec<ActivePeer>, ReadError> {
     let told: Result<Vec<Told>, _> = serde_json::from_slice(body);
     let told = told.map_err(|_| ReadError::malformed(body, "a list of peers"))?;
     Ok(told.into_iter().filter_map(active_peer).collect())
 }
 
-/// The records of an answer to rfcquery. They have no port: it is that of the peer that `ports`
-/// knows at their host. What is said of an unknown host is left out, for nobody could be asked for
-/// it, and so is what breaks the rules.
+/// The records in an answer to rfcquery. They have no port, so each gets the port that `ports`
+/// knows for its host. Records of unknown hosts are skipped, because nobody could request them, and
+/// so are invalid ones.
 pub(in crate::wire) fn read_documents(
     body: &[u8],
     ports: impl Fn(&Host) -> Option<Port>,
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn objects_have_exactly_the_keys_that_are_agreed() {
+    fn objects_have_exactly_the_agreed_keys() {
         let peer = PeerObject {
             hostname: "vm".to_owned(),
             cookie: 3,
@@ -293,7 +293,7 @@ mod tests {
             peer: Endpoint::parse("vm:1235", Port::MIN).unwrap(),
             ttl: 7200,
         };
-        // One that is not encoded again is a peer as well.
+        // A peer that is not encoded twice is accepted too.
         for body in [encoded, format!(r#"[{json}, 5, "x", {{}}]"#)] {
             let told = read_peers(body.as_bytes()).unwrap();
             assert_eq!(told, std::slice::from_ref(&expected));

@@ -1,10 +1,9 @@
-//! P2P-DI/1.0: a registration server that knows who is active, and peers that exchange what they
-//! know.
+//! P2P-DI/1.0: a registration server that knows which peers are active, and peers that exchange
+//! what they know.
 //!
-//! [`registration`] has the words of what a peer and the registration server say to each other;
-//! [`server`] and [`client`] are the two sides. [`exchange`] has those of what peers tell each other, and
-//! `framed` both as they stand in frames. Where a comment here names a section, it is one of the
-//! agreement of P2P-DI/1.0.
+//! [`registration`] has the messages between a peer and the registration server; [`server`] and
+//! [`client`] are the two sides. [`exchange`] has the messages between peers, and `framed` the form
+//! of both in frames. Sections named here are those of P2P-DI/1.0.
 
 pub(super) mod answer;
 pub mod client;
@@ -28,19 +27,19 @@ pub const TTL: u32 = 7200;
 
 /// The protocol of these messages.
 const PROTOCOL: Protocol = Protocol::Di;
-/// The version that we speak, as it stands in every start line.
+/// Our version, as written in every start line.
 const VERSION: &str = PROTOCOL.version();
 
-/// What every response says of the host that answers, besides its work.
+/// What every response says about the responding host.
 #[derive(Debug, Clone, Copy)]
 pub struct Origin<'a> {
     /// When the response was made.
     pub date: SystemTime,
-    /// The operating system of the host that answers.
+    /// Its operating system.
     pub os: &'a str,
 }
 
-/// Writes the head of a response: the status line, `Date`, `OS`, the fields of the message, and
+/// Writes the head of a response: the status line, `Date`, `OS`, the given fields, and
 /// `Content-Length`.
 pub(super) fn write_head(
     status: Status,
@@ -64,7 +63,7 @@ pub(super) fn write_head(
     head
 }
 
-/// The answer with a list of so many lines.
+/// An answer with a list of this many lines.
 fn list((name, count): (&str, usize), lines: &str, origin: Origin<'_>) -> Vec<u8> {
     let length = u64::try_from(lines.len()).unwrap_or(u64::MAX);
     let mut out = write_head(Status::Ok, origin, &[(name, &count)], length);
@@ -72,7 +71,7 @@ fn list((name, count): (&str, usize), lines: &str, origin: Origin<'_>) -> Vec<u8
     out
 }
 
-/// A response without a body that says no.
+/// A refusal, without a body.
 pub fn refusal(status: Status, origin: Origin<'_>) -> Vec<u8> {
     if status == Status::NoActivePeers {
         return write_head(status, origin, &[("Peers", &0)], 0);
@@ -80,7 +79,7 @@ pub fn refusal(status: Status, origin: Origin<'_>) -> Vec<u8> {
     write_head(status, origin, &[], 0)
 }
 
-/// Reads the lines of a body, each of which is `expected`.
+/// Parses the lines of a body, each of which must be `expected`.
 fn lines<T>(
     body: &[u8],
     expected: &'static str,

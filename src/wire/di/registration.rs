@@ -9,13 +9,13 @@ use super::{VERSION, lines};
 use crate::wire::protocol::Reject;
 use crate::wire::{Endpoint, ReadError};
 
-/// By what a registration server knows a peer again: a small number, which ours count from 1 and
+/// The small number by which a registration server recognizes a peer. Our server counts from 1,
 /// others from 0. It authenticates nobody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Cookie(u32);
 
 impl Cookie {
-    /// The first cookie that our server gives out.
+    /// The first cookie that our server assigns.
     pub const FIRST: Self = Self(1);
 
     /// The cookie as an integer.
@@ -49,16 +49,16 @@ impl fmt::Display for Cookie {
     }
 }
 
-/// What a peer asks of the registration server.
+/// The method of a request to the registration server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
-    /// It is active from now on.
+    /// The peer becomes active.
     Register,
-    /// It is active no longer.
+    /// The peer is no longer active.
     Leave,
-    /// Who else is active?
+    /// The peer asks which others are active.
     PeerQuery,
-    /// It is still active.
+    /// The peer is still active.
     KeepAlive,
 }
 
@@ -76,7 +76,7 @@ impl Method {
         all.find(|method| method.words() == words)
     }
 
-    /// The method and what it is about, as they stand in the request line.
+    /// The method and its object, as in the request line.
     pub const fn words(self) -> &'static str {
         match self {
             Self::Register => "REGISTER Peer",
@@ -90,16 +90,16 @@ impl Method {
 /// A request of a peer to the registration server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
-    /// What is asked.
+    /// The method.
     pub method: Method,
-    /// Where the peer's upload server is reached.
+    /// The endpoint of the peer's upload server.
     pub peer: Endpoint,
-    /// By what the peer is known; only REGISTER may leave it out.
+    /// The peer's cookie; only REGISTER may omit it.
     pub cookie: Option<Cookie>,
 }
 
 impl Request {
-    /// The request as it goes over the wire; `os` is the system of the asking host.
+    /// The request in text; `os` is the operating system of the sender.
     pub fn to_bytes(&self, os: &str) -> Vec<u8> {
         let Self {
             method,
@@ -108,8 +108,7 @@ impl Request {
         } = self;
         let words = method.words();
         let mut out = format!("{words} {VERSION}\r\nHost: {host}\r\nPort: {port}\r\n").into_bytes();
-        // The order of section 2: on REGISTER the cookie comes last. Writing to memory does not
-        // fail.
+        // The order of section 2: REGISTER has the cookie last. Writing to memory can't fail.
         let _ = match (method, cookie) {
             (Method::Register, Some(cookie)) => write!(out, "OS: {os}\r\nCookie: {cookie}\r\n"),
             (_, Some(cookie)) => write!(out, "Cookie: {cookie}\r\nOS: {os}\r\n"),
@@ -120,29 +119,29 @@ impl Request {
     }
 }
 
-/// A peer as the registration server knows it at some time.
+/// What the registration server knows about a peer at some time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Registration {
-    /// By what the peer is known.
+    /// Its cookie.
     pub cookie: Cookie,
-    /// Where its upload server is reached.
+    /// The endpoint of its upload server.
     pub peer: Endpoint,
     /// Whether it is active.
     pub is_active: bool,
-    /// For how many seconds it is active, unless it says so again.
+    /// Its time to live, in seconds.
     pub ttl: u32,
-    /// How often it has registered in the last 30 days.
+    /// How often it registered in the last 30 days.
     pub registrations: u32,
-    /// When it was last heard of.
+    /// When it was last heard from.
     pub heard: SystemTime,
 }
 
-/// An active peer, as PQUERY tells it. No cookie is ever disclosed.
+/// An active peer, as listed by PQUERY. Cookies are never disclosed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ActivePeer {
-    /// Where its upload server is reached.
+    /// The endpoint of its upload server.
     pub peer: Endpoint,
-    /// For how many seconds it is active, unless it says so again.
+    /// Its time to live, in seconds.
     pub ttl: u32,
 }
 

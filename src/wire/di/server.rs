@@ -1,7 +1,8 @@
-//! The registration server's side of a connection: what it is asked, and how it answers, in the
-//! dialect of the peer.
+//! The registration server's side of a connection: reads requests, and writes answers in the peer's
+//! dialect.
 //!
-//! In text a connection has one request. In frames it may have many, and be silent between them.
+//! In text a connection carries one request. In frames it may carry many, with silence between
+//! them.
 
 use std::fmt::{Display, Write};
 use std::time::Duration;
@@ -13,48 +14,48 @@ use crate::wire::dialect::Incoming;
 use crate::wire::protocol::{Reject, Status, fields, required, unknown_method};
 use crate::wire::{Dialect, Endpoint, Head, ReadError, Received, Source, Waits};
 
-/// What a registration server is asked.
+/// A request to the registration server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
-    /// A peer is active from now on.
+    /// A peer becomes active.
     Register {
-        /// Where its upload server is reached.
+        /// The endpoint of its upload server.
         peer: Endpoint,
-        /// By what it was known before.
+        /// Its previous cookie.
         cookie: Option<Cookie>,
     },
-    /// A peer is active no longer.
+    /// A peer is no longer active.
     Leave(Claim),
-    /// A peer asks who else is active.
+    /// A peer asks which others are active.
     PeerQuery(Claim),
     /// A peer is still active.
     KeepAlive(Claim),
 }
 
-/// How a peer says that it is registered.
+/// A peer's claim to be registered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {
-    /// By what it is known.
+    /// Its cookie.
     pub cookie: Cookie,
-    /// Whose cookie it must be. In frames a peer does not say where it is reached.
+    /// The endpoint that the cookie must belong to. In frames a peer does not give one.
     pub peer: Option<Endpoint>,
-    /// Whether it makes the peer active again: in text only REGISTER activates, in frames every sign
-    /// of life does.
+    /// Whether the claim makes the peer active again: in text only REGISTER does, in frames every
+    /// request.
     pub activates: bool,
 }
 
-/// What a registration server answers.
+/// An answer of the registration server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    /// The peer is registered so.
+    /// The peer's registration.
     Registered(Registration),
     /// The peer has left.
     Left,
-    /// The peer is active as before.
+    /// The peer is still active.
     Alive(Registration),
-    /// Every active peer but the one that asks.
+    /// Every active peer except the sender.
     Peers(Vec<Registration>),
-    /// No.
+    /// A refusal.
     Refused(Status),
 }
 
@@ -66,8 +67,8 @@ pub struct Conversation {
 }
 
 impl Conversation {
-    /// Reads the next request. `Ok(None)`: there is none. The first one begins within `time`, and each
-    /// is whole within `time` of its first byte.
+    /// Reads the next request. `Ok(None)` is the end. The first one must begin within `time`, and
+    /// each must be complete within `time` of its first byte.
     pub fn next(
         &mut self,
         source: &mut impl Source,
@@ -90,7 +91,7 @@ impl Conversation {
         Ok(message.map(|message| message.received(parse)))
     }
 
-    /// How to answer what could not be read; `None` where there is nobody to be answered.
+    /// The answer to an unreadable request; `None` if there is nobody to answer.
     pub fn reject(&self, error: &ReadError) -> Option<Reject> {
         let mut reject = error.reject()?;
         if matches!(error, ReadError::TimedOut { .. }) && self.incoming.dialect() == Dialect::Text {
@@ -99,7 +100,7 @@ impl Conversation {
         Some(reject)
     }
 
-    /// An answer as it goes over the wire.
+    /// The encoded answer.
     pub fn encode(&self, answer: &Answer, origin: Origin<'_>) -> Vec<u8> {
         match self.incoming.dialect() {
             Dialect::Text => answer.to_text(origin),
@@ -108,7 +109,7 @@ impl Conversation {
     }
 }
 
-/// Reads a request in text, by the order of checks of P2P-CI/1.0, section 3.
+/// Parses a request in text, in the order of checks of P2P-CI/1.0, section 3.
 fn in_text(head: &Head) -> Result<Request, Reject> {
     let words = PROTOCOL.request_line(head)?;
     let method = Method::of(words).ok_or_else(|| unknown_method(words))?;
@@ -180,7 +181,7 @@ impl Answer {
             Self::Peers(others) => {
                 let mut lines = String::with_capacity(others.len() * 40);
                 for Registration { peer, ttl, .. } in others {
-                    // Writing to memory does not fail.
+                    // Writing to memory can't fail.
                     let _ = write!(lines, "Peer {} {} {ttl}\r\n", peer.host, peer.port);
                 }
                 list(("Peers", others.len()), &lines, origin)
@@ -196,7 +197,7 @@ impl Answer {
             }
             Self::Left => None,
             Self::Peers(others) => {
-                // No cookie is ever disclosed to others.
+                // Cookies are never disclosed to others.
                 let objects = others.iter().map(|other| PeerObject::of(other, 0));
                 Some(framed::peers(&objects.collect::<Vec<_>>()))
             }
@@ -358,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_too_slow_is_told_so_in_text() {
+    fn a_slow_peer_gets_408_in_text() {
         for (begun, answer) in [
             ("", "P2P-DI/1.0 408 Request Timeout\r\n"),
             ("KEEPALIVE", "P2P-DI/1.0 408 Request Timeout\r\n"),
@@ -372,7 +373,7 @@ mod tests {
         }
     }
 
-    /// An answer as it stands on the wire, and what the peer makes of it that has asked.
+    /// An answer as on the wire, and as the peer that asked understands it.
     fn told(dialect: Dialect, method: Method, answer: &Answer) -> (String, Response) {
         let request = ask(method, Some(7));
         let bytes = request.encode(dialect, ORIGIN);

@@ -1,4 +1,4 @@
-//! The side of the peer that asks for a document, or for an index.
+//! The side of the peer that requests a document or an index.
 
 use std::io::{self, Read};
 use std::time::{Duration, SystemTime};
@@ -16,36 +16,36 @@ use crate::wire::{
     Answered, Dialect, Endpoint, Head, Host, Port, Protocol, ReadError, RfcNumber, Source, Waits,
 };
 
-/// The longest index of a peer, in bytes: some 800,000 records.
+/// The longest index of a peer, in bytes: about 800,000 records.
 const MAX_INDEX: u64 = 64 * 1024 * 1024;
 
-/// A document that is announced, and whose bytes follow.
+/// An announced document, whose bytes follow.
 #[derive(Debug)]
 pub struct Delivery {
-    /// Its length in bytes. Without it the document goes on up to the close.
+    /// Its length in bytes. Without it the document ends with the connection.
     pub length: Option<u64>,
     /// When its file was last modified.
     pub last_modified: Option<SystemTime>,
-    /// What its bytes hash to.
+    /// The announced SHA-256.
     pub digest: Option<Digest>,
     body: Body,
-    /// How many bytes have come.
+    /// How many bytes were received.
     got: u64,
 }
 
-/// Where the bytes of a document come from.
+/// The source of a document's bytes.
 #[derive(Debug)]
 enum Body {
     /// The rest of the connection.
     Stream,
-    /// The frames that come on the connection; what is left of the last one.
+    /// Frames on the connection, and the rest of the last one.
     Frames(io::Cursor<Vec<u8>>),
-    /// They came with the answer.
+    /// The bytes came with the answer.
     Bytes(io::Cursor<Vec<u8>>),
 }
 
 impl Codec {
-    /// The request for a document. `origin` is the peer that asks.
+    /// The request for a document. `origin` describes the sender.
     pub fn get(self, number: RfcNumber, holder: &Endpoint, origin: Origin<'_>) -> Vec<u8> {
         let Endpoint { host, port } = holder;
         let what = format!("RFC {number}");
@@ -63,8 +63,8 @@ impl Codec {
         }
     }
 
-    /// Reads the answer to GET up to the bytes of the document, within `time`. The inner error is the
-    /// code of a refusal.
+    /// Reads the answer to GET up to the bytes of the document, within `time`. The inner error is
+    /// the code of a refusal.
     pub fn read_delivery(
         self,
         source: &mut impl Source,
@@ -89,7 +89,7 @@ impl Codec {
         Ok(Answered { bytes, answer })
     }
 
-    /// What the head of an answer announces.
+    /// Reads what the head of an answer announces.
     fn announced(self, head: &Head, body: Body) -> Result<Result<Delivery, u16>, ReadError> {
         let code = self.protocol.answered(head)?;
         let length = body_length(head)?;
@@ -110,7 +110,7 @@ impl Codec {
     }
 }
 
-/// In frames of P2P-DI a frame tells about the document, and the next one brings it.
+/// In frames of P2P-DI one frame describes the document, and the next one contains it.
 fn in_one_frame(
     about: Frame,
     source: &mut impl Source,
@@ -135,8 +135,8 @@ fn in_one_frame(
 }
 
 impl Delivery {
-    /// Reads the next bytes of the document, after waiting for them for at most `patience`, and
-    /// returns how many they are. 0 is the end of the document.
+    /// Reads the next bytes of the document, and waits at most `patience` for them. Returns their
+    /// number; 0 is the end of the document.
     pub fn read(
         &mut self,
         source: &mut impl Source,
@@ -169,7 +169,7 @@ impl Delivery {
     }
 }
 
-/// Reads from frame after frame. Its end is that of the connection.
+/// Reads from one frame after the other, until the connection ends.
 fn read_frames(
     frames: &mut io::Cursor<Vec<u8>>,
     source: &mut impl Source,
@@ -183,8 +183,8 @@ fn read_frames(
         }
         match Frame::read(source, Waits::of(patience), MAX_FRAME) {
             Ok(None) => return Ok(0),
-            // An empty frame brings nothing, and is the end like a close: a holder that sends nothing
-            // else would hold us for ever.
+            // An empty frame ends the document like a close; otherwise a holder that only sends
+            // empty frames would keep us busy forever.
             Ok(Some(frame)) if frame.content().is_empty() => return Ok(0),
             Ok(Some(frame)) => *frames = io::Cursor::new(frame.content().to_vec()),
             Err(ReadError::Io(error)) => return Err(error),
@@ -193,8 +193,8 @@ fn read_frames(
     }
 }
 
-/// The request for the index of the peer `asked` (`RFCQuery`). `me` is the host of the peer that
-/// asks, and so is `origin`.
+/// The request for the index of the peer `asked` (`RFCQuery`). `me` and `origin` describe the
+/// sender.
 pub fn rfc_query(dialect: Dialect, asked: &Endpoint, me: &Host, origin: Origin<'_>) -> Vec<u8> {
     match dialect {
         Dialect::Text => text_get(Protocol::Di, "RFC-Index", &asked.host, "", origin),
@@ -202,7 +202,7 @@ pub fn rfc_query(dialect: Dialect, asked: &Endpoint, me: &Host, origin: Origin<'
     }
 }
 
-/// A request in text for what the peer at `host` has. `port` is a header line of its own.
+/// A text request to the peer at `host`. `port` is an additional header line.
 fn text_get(
     protocol: Protocol,
     what: &str,
@@ -214,11 +214,11 @@ fn text_get(
     format!("GET {what} {version}\r\nHost: {host}\r\n{port}OS: {os}\r\n\r\n").into_bytes()
 }
 
-/// Reads the answer to `RFCQuery`, within `time` for its head and as long for its body. The inner
+/// Reads the answer to `RFCQuery`, within `time` for its head and again for its body. The inner
 /// error is the code of a refusal.
 ///
-/// In frames records have no port. One at the host of the peer `asked` has its port, and another one
-/// the port that `ports` knows at its host; where that is none, the record is left out.
+/// In frames records have no port. Those at the host of `asked` get its port, others the port that
+/// `ports` knows for their host; without one the record is skipped.
 pub fn read_rfc_index(
     dialect: Dialect,
     source: &mut impl Source,
@@ -314,7 +314,7 @@ mod tests {
         }
     }
 
-    /// Everything that a delivery brings, in pieces of at most `piece` bytes.
+    /// The contents of a delivery, read in pieces of at most `piece` bytes.
     fn take(
         delivery: &mut Delivery,
         source: &mut Script,
@@ -401,7 +401,7 @@ mod tests {
         let odd = "\r\n\r\nP2P-CI/1.0 200 OK\nLast-Modified: yesterday\ncontent-length:5\n\n";
         let delivery = ask(CI, odd).unwrap();
         assert_eq!((delivery.length, delivery.last_modified), (Some(5), None));
-        // A refusal may be cut off after its code; what announces a document may not.
+        // A refusal may be cut off after its code, but the announcement of a document may not.
         let cut = |text: &str| {
             let answered = CI.read_delivery(&mut Script::of(text), TIME).unwrap();
             answered.answer.map(Result::unwrap_err)
@@ -415,13 +415,13 @@ mod tests {
         let lengths = ["-1", "9223372036854775808", "1e3", "", "5, 5", "+5", "0x10"];
         for length in lengths.into_iter().chain(["5\nContent-Length: 6"]) {
             let text = format!("P2P-CI/1.0 200 OK\nContent-Length: {length}\n\n");
-            let said = "its header Content-Length is missing or wrong";
+            let said = "its header Content-Length is missing or invalid";
             assert_eq!(ask(CI, &text).unwrap_err(), said, "{length:?}");
         }
     }
 
     #[test]
-    fn what_is_no_answer_is_said() {
+    fn what_is_not_an_answer_is_reported() {
         for (codec, text, said) in all().flat_map(|codec| {
             let is_text = codec.dialect == Dialect::Text;
             let response = match (codec.protocol, is_text) {

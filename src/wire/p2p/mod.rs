@@ -1,7 +1,7 @@
-//! What two peers say to each other: GET of P2P-CI; `GetRFC` and `RFCQuery` of P2P-DI; each in text
-//! and in frames.
+//! Messages between two peers: GET of P2P-CI; `GetRFC` and `RFCQuery` of P2P-DI; each in text and
+//! in frames.
 //!
-//! One port serves all of it. [`server`] is the side of the peer that is asked, [`client`] that of
+//! One port serves them all. [`server`] is the side of the peer that is asked, [`client`] that of
 //! the peer that asks.
 
 pub mod client;
@@ -9,7 +9,7 @@ pub mod server;
 
 use super::{Dialect, Protocol, RfcNumber};
 
-/// What a peer asks another one.
+/// A request to another peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wanted {
     /// Its index: `RFCQuery`.
@@ -18,7 +18,7 @@ pub enum Wanted {
     Document(RfcNumber),
 }
 
-/// How two peers speak about a document.
+/// The protocol and dialect of a conversation between peers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Codec {
     protocol: Protocol,
@@ -26,7 +26,7 @@ pub struct Codec {
 }
 
 impl Codec {
-    /// Speaks this protocol in this dialect.
+    /// The codec for this protocol and dialect.
     pub fn new(protocol: Protocol, dialect: Dialect) -> Self {
         Self { protocol, dialect }
     }

@@ -1,4 +1,5 @@
-//! The side of the peer that is asked: what others want, and how it is answered as they speak.
+//! The side of the peer that is asked: reads requests, and writes answers in the same protocol and
+//! dialect.
 
 use std::fmt::Display;
 use std::io::{self, Read, Write};
@@ -18,14 +19,14 @@ use crate::wire::{Dialect, Endpoint, Head, Protocol, ReadError, Record, Source, 
 /// The most of a document that goes into one frame of P2P-CI, in bytes.
 const PIECE: u64 = 1024;
 
-/// A request of another peer as it was received.
+/// A request of another peer, as received.
 #[derive(Debug)]
 pub struct Received {
-    /// The message as it stood on the wire.
+    /// The message as on the wire.
     pub bytes: Vec<u8>,
-    /// What is wanted, or how it is refused.
+    /// The request, or the reason to refuse it.
     pub wanted: Result<Wanted, Reject>,
-    /// How it is answered.
+    /// The codec for its answer.
     pub codec: Codec,
 }
 
@@ -34,8 +35,8 @@ pub struct Received {
 pub struct Conversation(Incoming);
 
 impl Conversation {
-    /// Reads the next request: it begins within `time`, and is whole within as long. `Ok(None)` is the
-    /// end of the stream before one began.
+    /// Reads the next request, which must begin within `time` and then be complete within `time`.
+    /// `Ok(None)` is the end of the stream between requests.
     pub fn next(
         &mut self,
         source: &mut impl Source,
@@ -57,13 +58,13 @@ impl Conversation {
         }))
     }
 
-    /// How what could not be read is answered.
+    /// The codec for the answer to an unreadable request.
     pub fn codec(&self) -> Codec {
         Codec::new(Protocol::Ci, self.0.dialect())
     }
 }
 
-/// The protocol of a request. What is in neither is answered in P2P-CI.
+/// The protocol of a request. If it is neither, the answer is in P2P-CI.
 fn protocol(head: &Head, dialect: Dialect) -> Protocol {
     match dialect {
         Dialect::Text => Protocol::of_request(head).unwrap_or(Protocol::Ci),
@@ -72,7 +73,7 @@ fn protocol(head: &Head, dialect: Dialect) -> Protocol {
     }
 }
 
-/// Reads a request in text, of either protocol, by the order of checks of P2P-CI/1.0, section 3.
+/// Parses a text request of either protocol, in the order of checks of P2P-CI/1.0, section 3.
 fn in_text(head: &Head) -> Result<Wanted, Reject> {
     let protocol = protocol(head, Dialect::Text);
     let words = protocol.request_line(head)?;
@@ -81,15 +82,15 @@ fn in_text(head: &Head) -> Result<Wanted, Reject> {
         None if words == "GET RFC-Index" && protocol == Protocol::Di => Wanted::Index,
         None => return Err(unknown_method(words)),
     };
-    // What else a head says is nothing that we act on.
+    // Other headers are ignored.
     fields(head)?;
     Ok(wanted)
 }
 
-/// A document that is offered to another peer.
+/// A document offered to another peer.
 #[derive(Debug, Clone, Copy)]
 pub struct Offer<'a> {
-    /// Its number, its title, and who we are.
+    /// Its number, its title, and our endpoint.
     pub record: &'a Record,
     /// When its file was last modified.
     pub last_modified: SystemTime,
@@ -121,7 +122,7 @@ impl Codec {
         self.protocol == Protocol::Di && self.dialect == Dialect::Framed
     }
 
-    /// An answer that says no.
+    /// A refusal.
     pub fn refusal(self, status: Status, origin: Origin<'_>) -> Vec<u8> {
         match (self.dialect, self.protocol) {
             (dialect, Protocol::Ci) => {
@@ -133,8 +134,8 @@ impl Codec {
         }
     }
 
-    /// The answer to [`Wanted::Index`], of all that we know, whom others reach at `me`. In frames
-    /// only our own records are told.
+    /// The answer to [`Wanted::Index`] with all records we know; others reach us at `me`. In frames
+    /// it has only our own records.
     pub fn index(self, known: &[Timed], me: &Endpoint, origin: Origin<'_>) -> Vec<u8> {
         if self.dialect == Dialect::Text {
             return exchange::index(known, origin);
@@ -146,11 +147,8 @@ impl Codec {
         answer.unwrap_or_else(too_long).into_bytes()
     }
 
-    /// What comes before the bytes of a document. `digest` is made only where it is told. `None`: the
-    /// document is too long to be had in this way.
-    ///
-    /// # Errors
-    /// Those of `digest`.
+    /// The head before the bytes of a document. `digest` is only called if the head includes it.
+    /// `None` means that the document is too long for this codec. Errors are those of `digest`.
     pub fn head<E>(
         self,
         offer: &Offer<'_>,
@@ -193,7 +191,7 @@ impl Codec {
         })
     }
 
-    /// How the bytes of a document go in frames; `None`: as they are.
+    /// How the bytes of a document are framed; `None` means that they are sent as they are.
     pub fn frames(self) -> Option<Frames> {
         (self.dialect == Dialect::Framed).then_some(Frames(self.protocol))
     }
@@ -204,12 +202,9 @@ impl Codec {
 pub struct Frames(Protocol);
 
 impl Frames {
-    /// Sends the `length` bytes of a document, after what was written before. `pace` is told how many
-    /// bytes are in a frame before it leaves.
-    ///
-    /// # Errors
-    /// [`io::ErrorKind::UnexpectedEof`] where the file ends earlier; otherwise those of the file and
-    /// of `out`.
+    /// Sends the `length` bytes of a document, after the buffered output. `pace` is called with the
+    /// size of each frame before it is sent. Fails with [`io::ErrorKind::UnexpectedEof`] if the
+    /// file ends early.
     pub fn send(
         self,
         file: impl Read,
@@ -309,7 +304,7 @@ mod tests {
                 &di_frame,
             ),
             (frame("RFCQuery vm HTTP/1.1"), index, &di_frame),
-            // What is in neither protocol is answered in the first.
+            // A request in neither protocol is answered in the first.
             (head("GET RFC 5 P2P-XX/1.0"), None, &ci),
             (head("GET RFC-Index P2P-CI/1.0"), None, &ci),
             (head("PUT RFC 5 P2P-DI/1.0"), None, &di),
@@ -368,7 +363,7 @@ mod tests {
                 let text = format!("GET RFC 123 {version}\r\n{fields}\r\n\r\n");
                 assert_eq!(refused(&text), 400, "{text:?}");
             }
-            // The system of the asking host says nothing that we act on.
+            // The asking host's system is ignored.
             let two = format!("GET RFC 1 {version}\nhost:x\nOS: a\nOS: b\n\n");
             assert!(received(&two).wanted.is_ok());
         }
@@ -484,7 +479,7 @@ mod tests {
         }
     }
 
-    /// What is sent in frames of a document, and how many bytes each of them has.
+    /// The frames of a document as sent, and the number of bytes in each.
     fn sent(protocol: Protocol, file: &[u8], length: u64) -> io::Result<(Vec<u8>, Vec<u64>)> {
         let (mut out, mut paced) = (b"head".to_vec(), Vec::new());
         let frames = Codec::new(protocol, Dialect::Framed).frames().unwrap();
@@ -503,7 +498,7 @@ mod tests {
         let expected = (frames, vec![1024, 1024, 452]);
         assert_eq!(sent(Protocol::Ci, &file, 2500).unwrap(), expected);
         assert_eq!(sent(Protocol::Ci, b"", 0).unwrap(), (vec![], vec![]));
-        // A file that has grown is sent as it was announced.
+        // A file that has grown is sent with its announced length.
         assert_eq!(sent(Protocol::Ci, b"abc", 2).unwrap().1, [2]);
         let one = |body: &str| {
             let length = body.len();

@@ -15,7 +15,7 @@ fn bytes_that_are_not_those_announced_are_not_saved() {
         (
             digest("sha-256=xyz"),
             6,
-            "its header Digest is missing or wrong",
+            "its header Digest is missing or invalid",
         ),
         (short, 7, "it sent 5 of 9 bytes"),
     ] {

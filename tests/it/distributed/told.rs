@@ -146,7 +146,7 @@ fn an_answer_of_another_kind_is_said() {
         ),
         (
             "P2P-DI/1.0 200 OK\r\nContent-Length: x\r\n\r\n".to_owned(),
-            "its header Content-Length is missing or wrong",
+            "its header Content-Length is missing or invalid",
         ),
     ];
     at_once(cases, |(answer, said)| {
