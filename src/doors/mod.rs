@@ -1,5 +1,5 @@
-//! The ways to what a node can do: the menu, and the commands for scripts. A door asks, calls the
-//! actions of the node, and shows what comes of it.
+//! The ways to use a node: the menu, and the commands for scripts. Each one asks for input, calls
+//! the actions of the node, and shows the outcome.
 
 pub mod commands;
 pub mod menu;

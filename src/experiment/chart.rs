@@ -1,7 +1,6 @@
-//! Curves as an SVG picture, to be put into a report: cumulative time against number of RFCs.
+//! Draws curves as an SVG picture for a report: cumulative time over the number of RFCs.
 //!
-//! It knows no scenario. Curves that lie upon each other are told apart by their marks, which stand
-//! at other places on each.
+//! Overlapping curves can be told apart by their marks, which are at different places on each.
 
 use std::io;
 
@@ -11,12 +10,12 @@ use plotters::prelude::*;
 
 /// Width and height of the picture, in pixels.
 const SIZE: (u32, u32) = (960, 640);
-/// How many steps a pixel is drawn with: plotters knows whole ones only, and a straight line would
-/// be bent by them. All sizes below are in such steps.
+/// Steps per pixel. plotters uses only whole steps, and single pixels would bend straight lines.
+/// All sizes below are in steps.
 const FINE: u32 = 4;
 /// The gray of the axes and of the grid.
 const GRAY: RGBColor = RGBColor(90, 90, 90);
-/// Colors that differ also for those who can't tell red from green (Okabe and Ito).
+/// Colors that are distinct even for people who can't tell red from green (Okabe and Ito).
 const COLOURS: [RGBColor; 7] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
@@ -26,29 +25,29 @@ const COLOURS: [RGBColor; 7] = [
     RGBColor(86, 180, 233),
     RGBColor(0, 0, 0),
 ];
-/// The corners of a mark, from its middle.
+/// The corners of a mark, relative to its center.
 type Shape = &'static [(i32, i32)];
 const SQUARE: Shape = &[(-16, -16), (16, -16), (16, 16), (-16, 16)];
 const DIAMOND: Shape = &[(0, -23), (23, 0), (0, 23), (-23, 0)];
 const UP: Shape = &[(0, -22), (22, 16), (-22, 16)];
 const DOWN: Shape = &[(0, 22), (22, -16), (-22, -16)];
-/// As many as share no factor with the colors, so that the pairs repeat late.
+/// Their number shares no factor with that of the colors, so that pairs repeat late.
 const SHAPES: [Shape; 4] = [SQUARE, UP, DIAMOND, DOWN];
-/// How many marks a curve has, about.
+/// The approximate number of marks on a curve.
 const MARKS: usize = 9;
-/// The most curves whose legend fits above them; that of more stands beside them,
+/// The most curves whose legend fits above them; a longer legend is beside them,
 const LEGEND_WITHIN: usize = 7;
-/// for which there is so much room.
+/// in this much space.
 const LEGEND_BESIDE: u32 = 1080;
-/// The family of all text.
+/// The font family of all text.
 const FONT: &str = "sans-serif";
 
-/// What is drawn.
+/// A picture to draw.
 #[derive(Debug, Clone)]
 pub struct Picture {
-    /// Above all.
+    /// The title.
     pub title: String,
-    /// Below the title: under which conditions it was measured.
+    /// The conditions of the measurement, below the title.
     pub conditions: String,
     /// The curves.
     pub curves: Vec<Curve>,
@@ -57,13 +56,13 @@ pub struct Picture {
 /// A curve.
 #[derive(Debug, Clone)]
 pub struct Curve {
-    /// What it is.
+    /// Its label.
     pub label: String,
     /// The time after 0, 1, 2, … RFCs, in seconds.
     pub seconds: Vec<f64>,
 }
 
-/// A picture that can't be drawn.
+/// The picture can't be drawn.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct ChartError(#[from] DrawingAreaErrorKind<io::Error>);
@@ -76,7 +75,7 @@ pub fn draw(picture: &Picture) -> Result<String, ChartError> {
     Ok(svg.replacen(&fine, &size, 1))
 }
 
-/// How the picture says how large it wants to be shown.
+/// The SVG attributes for the size of the picture.
 fn in_svg(width: u32, height: u32) -> String {
     format!("width=\"{width}\" height=\"{height}\" viewBox=")
 }
@@ -117,7 +116,7 @@ fn draw_curves(area: &Area<'_>, curves: &[Curve]) -> Drawn {
         .x_label_area_size(220)
         .y_label_area_size(320)
         .build_cartesian_2d(0..right, 0.0..top)?;
-    // As many decimals as tell the lines of the grid apart.
+    // As many decimals as needed to distinguish the grid lines.
     let decimals = match top {
         20.0.. => 0,
         2.0.. => 1,
@@ -147,7 +146,7 @@ fn draw_curves(area: &Area<'_>, curves: &[Curve]) -> Drawn {
         let line = chart.draw_series(LineSeries::new(points(), color.stroke_width(8)))?;
         line.label(curve.label.clone())
             .legend(move |at| key(place, at));
-        // Each curve begins its marks elsewhere, and all have one at their end.
+        // Each curve has its marks at different places, and all have one at the end.
         let last = curve.seconds.len().saturating_sub(1);
         let first = 1 + place * step / curves.len().max(1);
         let is_marked = |at: usize| {
@@ -174,7 +173,7 @@ fn draw_curves(area: &Area<'_>, curves: &[Curve]) -> Drawn {
         .draw()
 }
 
-/// A legend with an area of its own.
+/// A legend with its own area.
 fn draw_legend(area: &Area<'_>, curves: &[Curve]) -> Drawn {
     for (place, (curve, y)) in curves.iter().zip((90..).step_by(90)).enumerate() {
         area.draw(&key(place, (0, y)))?;
@@ -187,14 +186,14 @@ fn draw_legend(area: &Area<'_>, curves: &[Curve]) -> Drawn {
     Ok(())
 }
 
-/// What stands before the label of a curve: a piece of its line.
+/// The sample of a curve's line before its label.
 fn key<'a>(place: usize, at: (i32, i32)) -> Key<'a> {
     let (color, shape) = (pick(&COLOURS, place, BLACK), pick(&SHAPES, place, SQUARE));
     let line = PathElement::new([(0, 0), (120, 0)], color.stroke_width(8));
     EmptyElement::at(at) + line + mark(shape, 60, color)
 }
 
-/// One of them, from the first on again where there are too few.
+/// One of them, starting over if there are too few.
 fn pick<T: Copy>(all: &[T], place: usize, default: T) -> T {
     all.get(place % all.len()).copied().unwrap_or(default)
 }
@@ -245,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn the_legend_of_many_curves_stands_beside_them() {
+    fn the_legend_of_many_curves_is_beside_them() {
         let svg = draw(&picture(20)).unwrap();
         for place in 0..20 {
             assert_eq!(svg.matches(&format!("\nP{place} &lt;")).count(), 1, "{svg}");
@@ -253,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn each_curve_has_another_mark_and_color() {
+    fn each_curve_has_a_different_mark_and_color() {
         let pairs: std::collections::HashSet<_> = (0..24)
             .map(|place| {
                 let RGBColor(red, green, blue) = pick(&COLOURS, place, BLACK);
@@ -264,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn there_is_a_picture_where_there_is_hardly_anything_to_draw() {
+    fn almost_empty_data_still_gives_a_picture() {
         for seconds in [vec![], vec![0.0], vec![0.0, 0.0], vec![0.0, 1e-6]] {
             let mut picture = picture(1);
             picture.curves[0].seconds = seconds;

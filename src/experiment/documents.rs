@@ -1,4 +1,4 @@
-//! What is fetched in an experiment: RFCs of a folder, or files that are made for it.
+//! The documents of an experiment: RFCs of a folder, or generated files.
 
 use std::fs;
 use std::io::Write;
@@ -14,19 +14,19 @@ use crate::library::scan;
 use crate::wire::RfcNumber;
 use crate::wire::di::exchange::Digest;
 
-/// The longest file that is made, in bytes.
+/// The longest generated file, in bytes.
 const MAX_SYNTHETIC: u64 = 64 * 1024 * 1024;
 
-/// A document as it is before anybody fetches it.
+/// A document before it is fetched.
 #[derive(Debug, Clone)]
 pub struct Document {
     /// Its number.
     pub number: RfcNumber,
-    /// Where it is.
+    /// Its path.
     pub path: PathBuf,
-    /// Its length.
+    /// Its length in bytes.
     pub bytes: u64,
-    /// What it hashes to.
+    /// Its SHA-256.
     pub digest: Digest,
 }
 
@@ -34,18 +34,18 @@ pub struct Document {
 #[derive(Debug)]
 pub struct Documents {
     all: Vec<Document>,
-    /// Where they were made, which goes with them.
+    /// The folder of generated files, removed on drop.
     _folder: Option<TempDir>,
 }
 
 /// Why there are no documents.
 #[derive(Debug, thiserror::Error)]
 pub enum DocumentsError {
-    /// The system refused.
+    /// A file or folder failed.
     #[error(transparent)]
     File(#[from] FileError),
-    /// There are not enough of them.
-    #[error("{} has {there} file(s) named rfcN.txt, and the experiment needs {wanted}", .folder.display())]
+    /// There are too few documents.
+    #[error("{} has {there} file(s) named rfcN.txt, but the experiment needs {wanted}", .folder.display())]
     TooFew {
         /// The folder.
         folder: PathBuf,
@@ -56,16 +56,16 @@ pub enum DocumentsError {
     },
 }
 
-/// Files to be made: how many, and of what size.
+/// Files to generate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Synthetic {
-    /// How many.
+    /// The number of files.
     pub count: usize,
     /// The size of each, in bytes.
     pub size: u64,
 }
 
-/// `60x50KiB`
+/// Such as `60x50KiB`.
 impl FromStr for Synthetic {
     type Err = String;
 
@@ -77,20 +77,20 @@ impl FromStr for Synthetic {
             })
         };
         let found = text.split_once('x').and_then(read);
-        let found = found.ok_or("it is no number and size, as 60x50KiB")?;
+        let found = found.ok_or("expected a number and a size, such as 60x50KiB")?;
         if found.size == 0 || found.size > MAX_SYNTHETIC {
             let most = MAX_SYNTHETIC / 1024 / 1024;
-            return Err(format!("a file has from 1 byte to {most} MiB"));
+            return Err(format!("a file must have from 1 byte to {most} MiB"));
         }
         Ok(found)
     }
 }
 
 impl Documents {
-    /// Makes files in a folder of their own, which goes away with the documents.
+    /// Generates files in a temporary folder, which is removed with the documents.
     pub fn synthetic(kind: Synthetic) -> Result<Self, DocumentsError> {
         let folder = TempDir::with_prefix("p2pci-experiment-")
-            .map_err(FileError::of("make a folder in", &std::env::temp_dir()))?;
+            .map_err(FileError::of("create a folder in", &std::env::temp_dir()))?;
         let numbers = (1..=u32::MAX).filter_map(RfcNumber::new).take(kind.count);
         let make = |number| {
             let path = folder.path().join(format!("rfc{number}.txt"));
@@ -103,10 +103,7 @@ impl Documents {
         })
     }
 
-    /// The first `count` RFCs of a folder, by number.
-    ///
-    /// # Errors
-    /// [`DocumentsError`], as where it has fewer.
+    /// The first `count` RFCs of a folder, by number. Fails if it has fewer.
     pub fn of_corpus(folder: &Path, count: usize) -> Result<Self, DocumentsError> {
         let files = scan::files(folder)?;
         if files.len() < count {
@@ -124,7 +121,7 @@ impl Documents {
         })
     }
 
-    /// One of them, by its place from 0.
+    /// The document at a position, counted from 0.
     pub fn get(&self, place: usize) -> Option<&Document> {
         self.all.get(place)
     }
@@ -140,7 +137,7 @@ impl Documents {
         float(total) / float(u64::try_from(self.all.len()).unwrap_or(u64::MAX).max(1))
     }
 
-    /// How long each is in units of the mean: all are 1 where they have one size.
+    /// The length of each document in units of the mean size.
     pub fn works(&self) -> Vec<f64> {
         let mean = self.mean_size();
         let work = |document: &Document| float(document.bytes) / mean;
@@ -160,12 +157,12 @@ impl Document {
     }
 }
 
-/// What bytes hash to.
+/// The SHA-256 of bytes.
 pub(super) fn digest(bytes: &[u8]) -> Digest {
     Digest::from(<[u8; 32]>::from(Sha256::digest(bytes)))
 }
 
-/// A count as a number to calculate with. Beyond 2⁵³ it is rounded, which no measurement sees.
+/// Converts a count to a float. Beyond 2⁵³ it is rounded, which no measurement notices.
 #[allow(
     clippy::as_conversions,
     clippy::cast_precision_loss,
@@ -175,7 +172,7 @@ pub(super) fn float(count: u64) -> f64 {
     count as f64
 }
 
-/// Text that no other number has.
+/// Generates text that is different for each number.
 fn text(number: RfcNumber, size: u64) -> Vec<u8> {
     let size = usize::try_from(size).unwrap_or(usize::MAX);
     let mut text = Vec::with_capacity(size.saturating_add(80));

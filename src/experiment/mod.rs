@@ -1,11 +1,11 @@
-//! The experiment of P2P-DI/1.0, section 5: what a server costs that everybody asks, and what peers
-//! gain that share the work.
+//! The experiment of P2P-DI/1.0, section 5: how a server slows down when everybody asks it, and
+//! what peers gain by sharing the work.
 //!
-//! A [`Scenario`] makes a [`Plan`] of its [`Parameters`]: who has which documents, and who fetches
-//! what from whom in which order. [`model`] says how long that takes in theory, [`run`] does it with
-//! the real registration server and real peers over loopback ([`documents`] is what they fetch, and
-//! [`stage`] what surrounds them), [`results`] compares the two, [`report`] writes the figures and
-//! [`chart`] draws them. Nothing here is a simulation but the model.
+//! A [`Scenario`] turns its [`Parameters`] into a [`Plan`]: who has which documents, and who
+//! fetches what from whom in which order. [`model`] predicts how long that takes, [`run`] does it
+//! with the real registration server and real peers over loopback ([`documents`] is what they
+//! fetch, [`stage`] their output), [`results`] compares the two, [`report`] writes the figures and
+//! [`chart`] draws them. Only the model is a simulation.
 
 pub mod chart;
 pub mod documents;
@@ -30,7 +30,7 @@ use results::{Conditions, Results};
 use run::RunError;
 use stage::Stage;
 
-/// How many peers and documents there are.
+/// The numbers of peers and documents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Parameters {
     peers: usize,
@@ -38,21 +38,19 @@ pub struct Parameters {
     fetch: usize,
 }
 
-/// Parameters with which there is no experiment.
+/// Parameters that give no experiment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ParameterError {
     /// One peer alone has nobody to fetch from.
-    #[error("an experiment needs at least 2 peers, and not {0}")]
+    #[error("an experiment needs at least 2 peers, not {0}")]
     TooFewPeers(usize),
     /// Nothing is fetched.
-    #[error("each peer has to hold and to fetch at least 1 RFC")]
+    #[error("each peer must have and fetch at least 1 RFC")]
     Nothing,
-    /// More is to be fetched than others have.
-    #[error(
-        "each peer can fetch at most {most} RFCs, which is what the others have, and not {fetch}"
-    )]
+    /// Others have fewer documents than should be fetched.
+    #[error("each peer can fetch at most the {most} RFCs that the others have, not {fetch}")]
     TooMuch {
-        /// How many were to be fetched.
+        /// How many should be fetched.
         fetch: usize,
         /// How many there are.
         most: usize,
@@ -60,8 +58,8 @@ pub enum ParameterError {
 }
 
 impl Parameters {
-    /// So many peers, each of which holds `per_peer` documents in task 2 and fetches `fetch` ones:
-    /// without a number, all that the others have.
+    /// This many peers. Each has `per_peer` documents in task 2 and fetches `fetch` documents, by
+    /// default all that the others have.
     pub fn new(
         peers: usize,
         per_peer: usize,
@@ -83,17 +81,17 @@ impl Parameters {
         }
     }
 
-    /// How many peers take part.
+    /// The number of peers.
     pub fn peers(&self) -> usize {
         self.peers
     }
 
-    /// How many documents there are in all.
+    /// The number of documents.
     pub fn documents(&self) -> usize {
         self.peers.saturating_mul(self.per_peer)
     }
 
-    /// How many documents a peer fetches that fetches any.
+    /// How many documents each fetching peer fetches.
     pub fn fetch(&self) -> usize {
         self.fetch
     }
@@ -102,17 +100,17 @@ impl Parameters {
 /// Who has what, and who asks whom first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scenario {
-    /// P0 has everything, as a server of files would, and all others fetch from it.
+    /// P0 has everything, like a file server, and all others fetch from it.
     Task1,
-    /// Each has its part, and begins with its right-hand neighbor: every server has one client at
-    /// any time.
+    /// Each has its part, and begins with its right-hand neighbor: every server has one client at a
+    /// time.
     Task2Best,
-    /// Each has its part, and all begin with P0: they stand in line while the others idle.
+    /// Each has its part, and all begin with P0: they queue there while the others idle.
     Task2Worst,
 }
 
 impl Scenario {
-    /// Its name in results, also of its files.
+    /// Its name in results and file names.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Task1 => "task1",
@@ -121,7 +119,7 @@ impl Scenario {
         }
     }
 
-    /// What it is, for a person.
+    /// Its description.
     pub const fn description(self) -> &'static str {
         match self {
             Self::Task1 => "Task 1: everything is fetched from P0",
@@ -130,7 +128,7 @@ impl Scenario {
         }
     }
 
-    /// What everybody does in it.
+    /// The plan of this scenario.
     pub fn plan(self, parameters: Parameters) -> Plan {
         let Parameters {
             peers,
@@ -177,56 +175,56 @@ impl fmt::Display for Scenario {
 /// Who has what, and who fetches what from whom. Peers and documents are numbered from 0.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
-    /// The documents that each peer has from the beginning.
+    /// The documents that each peer has at the start.
     pub holdings: Vec<Range<usize>>,
-    /// What each peer fetches, one after the other.
+    /// What each peer fetches, in order.
     pub fetches: Vec<Vec<Fetch>>,
 }
 
 /// One download.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fetch {
-    /// Which document.
+    /// The document.
     pub document: usize,
-    /// From which peer.
+    /// The peer to fetch from.
     pub holder: usize,
 }
 
 impl Plan {
-    /// How many downloads there are in all.
+    /// The number of downloads.
     pub fn downloads(&self) -> usize {
         self.fetches.iter().map(Vec::len).sum()
     }
 }
 
-/// What is to be measured, and where the results go.
+/// What to measure, and where to write the results.
 #[derive(Debug)]
 pub struct Experiment {
-    /// How many peers and documents.
+    /// The numbers of peers and documents.
     pub parameters: Parameters,
-    /// What is run, one after the other.
+    /// The scenarios, in the order of running.
     pub scenarios: Vec<Scenario>,
-    /// What is fetched: as many as the parameters say.
+    /// The documents to fetch: as many as the parameters require.
     pub documents: Documents,
-    /// How fast each peer uploads, in bytes a second; 0 is no limit.
+    /// The upload rate of each peer, in bytes per second; 0 means no limit.
     pub upload_rate: u64,
     /// How often each scenario is run.
     pub repeat: u32,
-    /// The folder for the results; made if it is missing.
+    /// The folder for the results; created if it is missing.
     pub out: PathBuf,
 }
 
-/// Why an experiment has no result.
+/// Why an experiment failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ExperimentError {
     /// A run failed.
     #[error("{scenario}, run {run}: {reason}")]
     Run {
-        /// Of what.
+        /// The scenario.
         scenario: Scenario,
-        /// Which one, from 1.
+        /// The number of the run, from 1.
         run: u32,
-        /// Why.
+        /// The reason.
         reason: RunError,
     },
     /// The results can't be written.
@@ -234,12 +232,12 @@ pub enum ExperimentError {
     Report(#[from] ReportError),
 }
 
-/// What an experiment has found.
+/// The results of an experiment.
 #[derive(Debug)]
 pub struct Findings {
-    /// The figures, as a table for a person.
+    /// The figures, as a table.
     pub table: String,
-    /// What is to be said where they are far from the prediction.
+    /// The warning, if totals are far from the prediction.
     pub warning: Option<String>,
     /// The files that were written.
     pub files: Vec<PathBuf>,
@@ -247,9 +245,6 @@ pub struct Findings {
 
 impl Findings {
     /// Prints the table and the paths to standard output, and the warning to standard error.
-    ///
-    /// # Errors
-    /// [`Failure`] where standard output can't be written.
     pub fn print(&self, stage: &Stage) -> Result<(), Failure> {
         print(&stage.transcript, |out| {
             writeln!(out, "{}", self.table)?;
@@ -264,8 +259,8 @@ impl Findings {
 }
 
 impl Experiment {
-    /// Runs every scenario as often as is wanted and writes the results of each once it is done,
-    /// so that they stay where a later one fails.
+    /// Runs every scenario as often as requested, and writes the results of each as soon as it is
+    /// done, so that they remain if a later one fails.
     pub fn perform(&self, stage: &Stage) -> Result<Findings, ExperimentError> {
         let folder = report::Folder::open(&self.out)?;
         let conditions = Conditions {
@@ -368,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_fetches_what_is_not_there() {
+    fn nobody_fetches_more_than_there_is() {
         let error = ParameterError::TooMuch { fetch: 5, most: 4 };
         assert_eq!(Parameters::new(3, 2, Some(5)), Err(error));
         assert_eq!(

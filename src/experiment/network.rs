@@ -1,6 +1,6 @@
 //! The registration server and the peers of one run, all in this process, on free loopback ports.
 //!
-//! It knows who has what, and nothing of what is fetched or measured.
+//! It knows who has what, but not what is fetched or measured.
 
 use std::collections::HashSet;
 use std::fs;
@@ -25,10 +25,10 @@ use crate::wire::{Dialect, Endpoint, Port, RfcNumber};
 
 /// How long the registration server waits for a request.
 const REQUEST_TIME: Duration = Duration::from_secs(30);
-/// Where everything listens.
+/// The address of all listeners.
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
-/// A registration server and its peers, which leave it when they are dropped.
+/// A registration server and its peers, which leave it on drop.
 #[derive(Debug)]
 pub(super) struct Network {
     pub(super) peers: Vec<Node>,
@@ -36,16 +36,16 @@ pub(super) struct Network {
     folder: TempDir,
 }
 
-/// What the peers leave behind.
+/// What remains after the peers have left.
 #[derive(Debug)]
 pub(super) struct Left {
-    /// What each has done.
+    /// The activity of each peer.
     pub(super) activities: Vec<Activity>,
     folder: TempDir,
 }
 
 impl Network {
-    /// Starts everything; every peer is registered, and no one has asked another yet.
+    /// Starts everything: every peer is registered, but none has asked another yet.
     pub(super) fn start(
         plan: &Plan,
         documents: &Documents,
@@ -53,7 +53,7 @@ impl Network {
         stage: &Stage,
     ) -> Result<Self, RunError> {
         let folder = TempDir::with_prefix("p2pci-experiment-")
-            .map_err(FileError::of("make a folder in", &std::env::temp_dir()))?;
+            .map_err(FileError::of("create a folder in", &std::env::temp_dir()))?;
         let events = Events::default().and(Inside(stage.events.clone()));
         let registration = serve_registrations(&events)?;
         let server = Endpoint {
@@ -67,7 +67,7 @@ impl Network {
         };
         for (peer, holding) in plan.holdings.iter().enumerate() {
             let home = home(&network.folder, peer);
-            fs::create_dir(&home).map_err(FileError::of("make the folder", &home))?;
+            fs::create_dir(&home).map_err(FileError::of("create the folder", &home))?;
             for document in documents.all().get(holding.clone()).unwrap_or_default() {
                 let Document { number, path, .. } = document;
                 let to = home.join(format!("rfc{number}.txt"));
@@ -86,7 +86,7 @@ impl Network {
                 upload_port: 0,
                 upload_rate,
                 max_uploads: usize::MAX,
-                // Every run is the first one.
+                // Every run starts without state.
                 state: None,
             };
             let node = Node::start(&config, &events, &stage.stop);
@@ -96,8 +96,8 @@ impl Network {
         Ok(network)
     }
 
-    /// Lets every peer ask all others for their indexes, and checks that it knows then who holds
-    /// what, and no more.
+    /// Lets every peer ask all others for their indexes, and checks that it then knows exactly who
+    /// has what.
     pub(super) fn tell_each_other(
         &self,
         plan: &Plan,
@@ -131,7 +131,7 @@ impl Network {
         Ok(())
     }
 
-    /// All peers leave, once those who send have counted what they sent.
+    /// All peers leave, after every uploader has counted its uploads.
     pub(super) fn leave(self) -> Left {
         Left {
             activities: self.peers.iter().map(Node::activity).collect(),
@@ -141,7 +141,7 @@ impl Network {
 }
 
 impl Left {
-    /// Where the file of an RFC is that a peer has.
+    /// The path of an RFC's file at a peer.
     pub(super) fn path(&self, peer: usize, number: RfcNumber) -> PathBuf {
         home(&self.folder, peer).join(format!("rfc{number}.txt"))
     }
@@ -151,8 +151,7 @@ fn home(folder: &TempDir, peer: usize) -> PathBuf {
     folder.path().join(format!("p{peer}"))
 }
 
-/// Passes on what happens inside servers and peers, and not where they are found, nor that a server
-/// ends.
+/// Passes on events from servers and peers, except their addresses and the end of a server.
 struct Inside(Events);
 
 impl Reader for Inside {
@@ -168,7 +167,7 @@ impl Reader for Inside {
     }
 }
 
-/// Starts a registration server that keeps nothing.
+/// Starts a registration server that stores nothing.
 fn serve_registrations(events: &Events) -> Result<Server, StartError> {
     let config = registration::Config {
         place: Place {
@@ -179,6 +178,6 @@ fn serve_registrations(events: &Events) -> Result<Server, StartError> {
         ttl: Duration::from_secs(di::TTL.into()),
         storage: Storage::Memory,
     };
-    // Whatever stops the peers, they leave it first.
+    // However the peers are stopped, they leave the server first.
     registration::start(config, events, &Stop::default())
 }

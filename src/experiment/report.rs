@@ -1,5 +1,5 @@
-//! The results as files: every download and the totals as CSV, the curves as SVG; and the totals as
-//! a table for a person.
+//! Writes the results: every download and the totals as CSV, the curves as SVG, and the totals as a
+//! table.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -13,7 +13,7 @@ use super::chart::{self, ChartError, Curve, Picture};
 use super::results::{Against, Conditions, Results, Total, downloads, mean, rounded};
 use super::run::Measured;
 
-/// How far a total may be from the prediction, in percent, before something is said about it.
+/// The largest deviation from the prediction, in percent, that causes no warning.
 const FAR: f64 = 10.0;
 
 /// Why results can't be written.
@@ -34,7 +34,7 @@ enum Reason {
     Chart(#[from] ChartError),
 }
 
-/// A line of the file of a scenario.
+/// A row of a scenario's file.
 #[derive(Debug, Serialize)]
 struct DownloadRow {
     run: usize,
@@ -50,7 +50,7 @@ struct DownloadRow {
     upload_rate: u64,
 }
 
-/// A line of the summary.
+/// A row of the summary.
 #[derive(Debug, Serialize)]
 struct SummaryRow {
     scenario: &'static str,
@@ -70,7 +70,7 @@ struct SummaryRow {
 pub struct Folder(PathBuf);
 
 impl Folder {
-    /// Opens the folder, and makes it where it is missing.
+    /// Opens the folder, and creates it if it is missing.
     pub fn open(path: &Path) -> Result<Self, ReportError> {
         let made = fs::create_dir_all(path);
         made.map_err(|reason| error(path.to_owned(), reason))?;
@@ -212,7 +212,7 @@ fn to_csv(rows: impl Iterator<Item = impl Serialize>) -> csv::Result<Vec<u8>> {
     Ok(text)
 }
 
-/// Puts a file in its place whole.
+/// Writes a file in one step.
 fn write(path: PathBuf, text: &[u8]) -> Result<PathBuf, ReportError> {
     let written = AtomicWriteFile::open(&path).and_then(|mut file| {
         file.write_all(text)?;
@@ -236,7 +236,7 @@ fn label(name: &str, Total { seconds, against }: Total) -> String {
     }
 }
 
-/// The totals, each the mean of all runs, beside what was predicted.
+/// The totals, as means of all runs, beside the predictions.
 pub fn table(all: &[Results], conditions: &Conditions) -> String {
     let mut table = format!(
         "{:<12}  {:<4}  {:>15}  {:>14}  {:>9}  {:>9}\n",
@@ -253,7 +253,7 @@ pub fn table(all: &[Results], conditions: &Conditions) -> String {
                 ],
                 None => ["-"; 3].map(str::to_owned),
             };
-            // Writing to a string does not fail.
+            // Writing to a string can't fail.
             let _ = writeln!(
                 table,
                 "{:<12}  {:<4}  {predicted:>15}  {measured:>14}  {deviation:>9}  {seconds:>9.3}",
@@ -265,7 +265,7 @@ pub fn table(all: &[Results], conditions: &Conditions) -> String {
     table
 }
 
-/// What is to be said where a total is far from its prediction; `None` where none is.
+/// A warning if totals are far from their predictions.
 pub fn warning(all: &[Results], conditions: &Conditions) -> Option<String> {
     let far = |results: &Results| {
         let clients = results.clients();
@@ -283,9 +283,10 @@ pub fn warning(all: &[Results], conditions: &Conditions) -> Option<String> {
     let count: usize = all.iter().map(far).sum();
     (count > 0).then(|| {
         format!(
-            "Warning: {count} of the totals are more than {FAR} % from the prediction. Another load \
-             of this machine, a slow disk below the temporary folder or tiny files may be why; and \
-             where many peers stand in line, whoever is a little ahead gains with every server"
+            "Warning: {count} of the totals differ by more than {FAR} % from the prediction. Possible \
+             causes are other load on this machine, a slow disk for the temporary folder, or tiny \
+             files; and where many peers queue, a peer that is slightly ahead gains with every \
+             server"
         )
     })
 }

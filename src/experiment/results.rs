@@ -1,44 +1,42 @@
-//! What was measured, under which conditions, and how it stands to the prediction.
-//!
-//! It knows no files.
+//! The measurements, their conditions, and how they compare with the prediction. It uses no files.
 
 use super::documents::float;
 use super::run::{Measured, Run};
 use super::{Parameters, Scenario};
 
-/// Under which conditions everything was measured.
+/// The conditions of the measurement.
 #[derive(Debug, Clone, Copy)]
 pub struct Conditions {
-    /// How many peers and documents.
+    /// The numbers of peers and documents.
     pub parameters: Parameters,
     /// The mean size s of the documents, in bytes.
     pub mean_size: f64,
-    /// The upload rate u of each peer, in bytes a second; 0 is no limit.
+    /// The upload rate u of each peer, in bytes per second; 0 means no limit.
     pub upload_rate: u64,
     /// How often each scenario was run.
     pub repeat: u32,
 }
 
-/// What one scenario has given.
+/// The results of one scenario.
 #[derive(Debug)]
 pub struct Results {
-    /// Which.
+    /// The scenario.
     pub scenario: Scenario,
-    /// What the model says of each peer, in units of s/u.
+    /// The prediction for each peer, in units of s/u.
     pub predicted: Vec<f64>,
-    /// What was measured, run by run.
+    /// The measurements of each run.
     pub runs: Vec<Run>,
 }
 
 impl Conditions {
-    /// The time s/u that a peer needs for one document of mean size, in seconds; `None` without a
-    /// limit.
+    /// The time s/u in which a peer delivers one document of mean size, in seconds; `None` without
+    /// a rate limit.
     fn unit(&self) -> Option<f64> {
         let unit = self.mean_size / float(self.upload_rate);
         (unit.is_finite() && unit > 0.0).then_some(unit)
     }
 
-    /// How long a run will take, in words that end a sentence.
+    /// The expected time of a run, as the end of a sentence.
     pub(super) fn expected_time(&self, predicted: &[f64]) -> String {
         let longest = predicted.iter().copied().fold(0.0, f64::max);
         self.unit().map_or_else(String::new, |unit| {
@@ -46,7 +44,7 @@ impl Conditions {
         })
     }
 
-    /// What has to stand below the title of every picture.
+    /// The line below the title of every picture.
     pub(super) fn in_words(&self) -> String {
         let Self {
             parameters,
@@ -63,7 +61,7 @@ impl Conditions {
                 rate_in_words(float(*upload_rate)),
                 unit * 1000.0
             ),
-            None => "no limit of uploads".to_owned(),
+            None => "no upload limit".to_owned(),
         };
         let runs = if *repeat > 1 {
             format!("; means of {repeat} runs")
@@ -74,7 +72,7 @@ impl Conditions {
     }
 }
 
-/// How a peer has done, in one run or in the mean of all.
+/// The total of a peer, in one run or as the mean of all.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Total {
     /// In seconds.
@@ -89,7 +87,7 @@ pub(super) struct Against {
     pub(super) measured: f64,
     /// In units of s/u.
     pub(super) predicted: f64,
-    /// In percent of what was predicted.
+    /// In percent of the prediction.
     pub(super) deviation: f64,
 }
 
@@ -105,7 +103,7 @@ impl Total {
 }
 
 impl Results {
-    /// The peers that fetch anything.
+    /// The peers that fetch at least one document.
     pub(super) fn clients(&self) -> impl Iterator<Item = usize> {
         let fetches = |peer: &usize| {
             self.runs
@@ -115,14 +113,14 @@ impl Results {
         (0..self.predicted.len()).filter(fetches)
     }
 
-    /// How a peer has done in one run.
+    /// A peer's total in one run.
     pub(super) fn total(&self, run: &Run, peer: usize, conditions: &Conditions) -> Total {
         let end = downloads(run, peer).last().map(|last| last.end);
         let predicted = self.predicted.get(peer).copied().unwrap_or_default();
         Total::new(end.unwrap_or_default().as_secs_f64(), predicted, conditions)
     }
 
-    /// How a peer has done in the mean of all runs.
+    /// A peer's mean total over all runs.
     pub(super) fn mean_total(&self, peer: usize, conditions: &Conditions) -> Total {
         let seconds = self
             .runs
@@ -132,8 +130,8 @@ impl Results {
         Total::new(mean(seconds), predicted, conditions)
     }
 
-    /// The mean over runs and the given peers of the time, in seconds, at which so many RFCs were
-    /// there.
+    /// The time, in seconds, at which each number of RFCs was complete: the mean over runs and the
+    /// given peers.
     pub(super) fn curve(&self, peers: &[usize]) -> Vec<f64> {
         let all = || {
             self.runs
@@ -158,12 +156,12 @@ pub(super) fn mean(values: impl Iterator<Item = f64>) -> f64 {
     if count > 0.0 { sum / count } else { 0.0 }
 }
 
-/// To thousandths, which is a microsecond where it is milliseconds.
+/// Rounds to thousandths: to a microsecond if the value is in milliseconds.
 pub(super) fn rounded(value: f64) -> f64 {
     (value * 1000.0).round() / 1000.0
 }
 
-/// A size as `50 KiB`, or in bytes where that is no round number.
+/// A size such as `50 KiB`, or in bytes if that is not a round number.
 fn size_in_words(bytes: f64) -> String {
     let in_kib = bytes / 1024.0;
     if in_kib >= 1.0 && in_kib.fract() == 0.0 {
@@ -175,7 +173,7 @@ fn size_in_words(bytes: f64) -> String {
     }
 }
 
-/// A rate, without its time, as `2 MB`.
+/// A rate, without its unit of time, such as `2 MB`.
 fn rate_in_words(bytes: f64) -> String {
     match bytes {
         1e6.. => format!("{} MB", rounded(bytes / 1e6)),

@@ -1,4 +1,4 @@
-//! One run of a plan, over real sockets, with a clock.
+//! Runs a plan over real sockets and measures it.
 
 use std::fs;
 use std::io;
@@ -19,109 +19,104 @@ use crate::terminal::progress::Several;
 use crate::transfer::{DownloadError, Fetched};
 use crate::wire::RfcNumber;
 
-/// What a run has measured: the downloads of each peer, in order.
+/// The measurements of a run: the downloads of each peer, in order.
 #[derive(Debug, Clone)]
 pub struct Run {
     /// By peer, from 0.
     pub peers: Vec<Vec<Measured>>,
 }
 
-/// One download. Times count from the moment at which all peers began.
+/// One download. Times count from the common start of all peers.
 #[derive(Debug, Clone)]
 pub struct Measured {
     /// Which RFC.
     pub number: RfcNumber,
-    /// The peer that delivered it.
+    /// The RFC's number.
     pub holder: usize,
-    /// The length of the file.
+    /// The file's length in bytes.
     pub bytes: u64,
     /// When the peer began to connect.
     pub start: Duration,
-    /// When the file was in the folder.
+    /// When the file was complete in the folder.
     pub end: Duration,
 }
 
-/// Why a run has no result.
+/// Why a run failed.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// The system refused something about a file.
+    /// A file or folder failed.
     #[error(transparent)]
     File(#[from] FileError),
-    /// There is no thread for a part of the run.
+    /// A thread can't be started.
     #[error("cannot start a thread: {0}")]
     Thread(io::Error),
     /// The registration server can't start.
     #[error(transparent)]
     Registration(#[from] StartError),
-    /// A peer does not take part.
-    #[error("P{peer} does not take part: {reason}")]
+    /// A peer can't join.
+    #[error("P{peer} could not join: {reason}")]
     Away {
-        /// Which one.
+        /// The peer.
         peer: usize,
-        /// Why.
+        /// The reason.
         reason: Failure,
     },
-    /// Not everybody told its index.
+    /// Some peers did not send their index.
     #[error("only {told} of {others} other peers sent P{asking} their indexes")]
     Untold {
-        /// Who asked.
+        /// The peer that asked.
         asking: usize,
-        /// How many others there are.
+        /// The number of other peers.
         others: usize,
-        /// How many were named by the registration server, and answered.
+        /// How many of them were listed by the registration server and answered.
         told: usize,
     },
-    /// An index is not what it should be.
-    #[error(
-        "the index of P{peer} has {known} records, and {left} of those it should have are missing"
-    )]
+    /// An index is incorrect.
+    #[error("the index of P{peer} has {known} records, and lacks {left} of those it should have")]
     Incomplete {
-        /// Whose.
+        /// The peer.
         peer: usize,
-        /// How many records it has.
+        /// Its number of records.
         known: usize,
-        /// How many are missing.
+        /// The number of missing records.
         left: usize,
     },
     /// A download failed.
     #[error("P{peer} did not get RFC {number} from P{holder}: {reason}")]
     Download {
-        /// Who.
+        /// The peer.
         peer: usize,
-        /// What.
+        /// The document.
         number: RfcNumber,
-        /// From whom.
+        /// The peer that should deliver it.
         holder: usize,
-        /// Why.
+        /// The reason.
         reason: DownloadError,
     },
-    /// A file is not the one that was fetched.
+    /// A fetched file differs from its source.
     #[error("{} does not have the SHA-256 of its source", .0.display())]
     WrongBytes(PathBuf),
-    /// There are not as many downloads as there should be.
-    #[error("there are {got} {what}, and not {planned}")]
+    /// The number of downloads is wrong.
+    #[error("there are {got} {what} instead of {planned}")]
     Count {
         /// What was counted.
         what: &'static str,
-        /// How many there are.
+        /// The actual number.
         got: u64,
-        /// How many there should be.
+        /// The planned number.
         planned: u64,
     },
-    /// The plan names something that is not there.
-    #[error("the plan names a peer or a document that is not there")]
+    /// The plan names a peer or document that does not exist.
+    #[error("the plan names a peer or a document that does not exist")]
     Plan,
-    /// Somebody else has failed, or the run was stopped.
+    /// Another peer failed, or the run was stopped.
     #[error("it was stopped")]
     Stopped,
 }
 
-/// Starts a registration server and the peers, lets them tell each other what they have, and then
-/// all fetch what the plan says, at the same time. Everything that came is compared with its
-/// source.
-///
-/// # Errors
-/// [`RunError`], of which the first one counts.
+/// Starts a registration server and the peers, lets them exchange their indexes, and then lets all
+/// fetch at the same time what the plan says. Compares every file with its source. The error is the
+/// first one that occurred.
 pub fn run(
     plan: &Plan,
     documents: &Documents,
@@ -141,7 +136,7 @@ pub fn run(
     ended
 }
 
-/// All peers fetch at the same time, each one thing after the other.
+/// All peers fetch at the same time, each one document after the other.
 fn fetch_all(
     plan: &Plan,
     documents: &Documents,
@@ -151,7 +146,7 @@ fn fetch_all(
     let progress = stage.progress.of(plan.downloads());
     let (begun, has_failed) = (RwLock::new(None), AtomicBool::new(false));
     let loops = thread::scope(|scope| {
-        // Nobody begins before all are there; where a thread is missing, nobody does.
+        // Nobody begins before all are ready; if a thread can't be started, nobody begins.
         let mut gate = begun.write().unwrap_or_else(PoisonError::into_inner);
         let mut threads = Vec::new();
         for ((peer, node), fetches) in network.peers.iter().enumerate().zip(&plan.fetches) {
@@ -188,7 +183,7 @@ fn fetch_all(
     for fetched in loops {
         match fetched {
             Ok(measured) => peers.push(measured),
-            // Whoever has failed says why; the others only stopped for it.
+            // The peer that failed gives the reason; the others only stopped because of it.
             Err(RunError::Stopped) => was_stopped = true,
             Err(error) => return Err(error),
         }
@@ -199,14 +194,14 @@ fn fetch_all(
     Ok(Run { peers })
 }
 
-/// One peer at work.
+/// One fetching peer.
 struct Fetching<'a> {
     peer: usize,
     node: &'a Node,
     documents: &'a Documents,
     network: &'a Network,
     progress: &'a Several,
-    /// There is no sense in going on.
+    /// Set when continuing is pointless.
     has_failed: &'a AtomicBool,
 }
 
@@ -241,7 +236,7 @@ impl Fetching<'_> {
     }
 }
 
-/// Every file that was fetched is the one that its holder had.
+/// Checks that every fetched file is the same as its source.
 fn check_files(run: &Run, documents: &Documents, left: &Left) -> Result<(), RunError> {
     for (peer, fetched) in run.peers.iter().enumerate() {
         for Measured { number, .. } in fetched {
@@ -259,7 +254,7 @@ fn check_files(run: &Run, documents: &Documents, left: &Left) -> Result<(), RunE
     Ok(())
 }
 
-/// There are as many downloads as were planned, and as many uploads.
+/// Checks that there are as many downloads and uploads as planned.
 fn check_counts(run: &Run, plan: &Plan, left: &Left) -> Result<(), RunError> {
     let planned = u64::try_from(plan.downloads()).unwrap_or(u64::MAX);
     let measured: usize = run.peers.iter().map(Vec::len).sum();

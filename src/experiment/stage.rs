@@ -1,4 +1,4 @@
-//! What surrounds the runs of an experiment: the printout and the progress.
+//! The output of an experiment: printout and progress.
 
 use std::fmt::Display;
 
@@ -7,23 +7,23 @@ use crate::net::Stop;
 use crate::printout::Transcript;
 use crate::terminal::progress::Progress;
 
-/// What all runs have in common.
+/// What all runs share.
 #[derive(Debug)]
 pub struct Stage {
-    /// Where the messages of all servers and peers are printed,
+    /// The printout for the messages of all servers and peers,
     pub transcript: Transcript,
-    /// and who else wants to know what happens.
+    /// and other readers of events.
     pub events: Events,
     /// Shows how many downloads are done.
     pub progress: Progress,
-    /// Whether it is said on standard error what goes on.
+    /// Whether to report progress on standard error.
     pub says: bool,
-    /// Ends a run from elsewhere.
+    /// Stops a run from another thread.
     pub stop: Stop,
 }
 
 impl Stage {
-    /// Says what goes on.
+    /// Reports progress.
     pub(super) fn say(&self, what: impl Display) {
         if self.says {
             self.events.notice(Level::Info, what);

@@ -1,5 +1,5 @@
-//! What can be done with a node, besides GET: typed input, and a typed outcome, which is the JSON
-//! document of a command.
+//! What a node can do besides GET. Each action has typed input, and a typed outcome, which is the
+//! JSON document of a command.
 
 use std::path::PathBuf;
 
@@ -10,22 +10,22 @@ use crate::event::{Event, Topic};
 use crate::index::{IndexError, Query};
 use crate::wire::{Endpoint, Record, RfcNumber, Title};
 
-/// What is looked for.
+/// A query.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Search {
-    /// Who has an RFC. The title is sent along where the protocol has a place for it.
+    /// The holders of an RFC. The title is sent if the protocol has a field for it.
     Number(RfcNumber, Title),
-    /// Records whose titles hold all of these words, or parts of words, in any letter case.
+    /// Records whose titles contain all of these words, or parts of words, in any letter case.
     Words(Vec<String>),
     /// Everything.
     All {
-        /// Whether others are asked anew where that takes more than one question; else what is known
-        /// will do.
+        /// Whether to ask every active peer, if the index works that way, or use only what is
+        /// already known.
         fresh: bool,
     },
 }
 
-/// An RFC that is shared from now on.
+/// A newly shared RFC.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Added {
     /// Its record.
@@ -38,31 +38,31 @@ pub struct Added {
 /// Whether an index has a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Registered {
-    /// It has.
+    /// The index has it.
     Yes,
-    /// It has refused it, of which an event has told.
+    /// The index refused it, which an event has reported.
     Refused,
-    /// It will, once it is back.
+    /// The index will get it after reconnecting, for this reason.
     Later(Failure),
 }
 
-/// How a node stands.
+/// The state of a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Status {
-    /// The name under which others reach it.
+    /// The name at which others reach it.
     pub me: Endpoint,
-    /// How it stands with its index.
+    /// The state of its index.
     pub index: Standing,
-    /// How many RFCs it shares,
+    /// The number of RFCs that it shares,
     pub shared: usize,
-    /// and of which folder.
+    /// and the folder they are in.
     pub folder: PathBuf,
     /// What it has uploaded and downloaded.
     pub counts: Counts,
 }
 
 impl Node {
-    /// Finds out who has what. Nobody is an empty answer and no failure.
+    /// Runs a query. An empty result is not a failure.
     pub fn find(&self, search: &Search) -> Result<Listing, Failure> {
         let query = match search {
             Search::Number(number, title) => Query::Number {
@@ -79,8 +79,8 @@ impl Node {
         Ok(found)
     }
 
-    /// Registers one RFC, under the title in its file where none is given. Others will get 404 for
-    /// one without a file, of which an event warns.
+    /// Registers one RFC, by default under the title in its file. If it has no file, an event warns
+    /// that others will get 404.
     pub fn add(&self, number: RfcNumber, title: Option<Title>) -> Result<Added, Failure> {
         let (record, taken) = self.register(number, title);
         let registered = match taken {
@@ -93,7 +93,7 @@ impl Node {
         Ok(Added { record, registered })
     }
 
-    /// Shares an RFC from now on, and says whether the index has taken it.
+    /// Shares an RFC from now on, and returns whether the index has it.
     pub(super) fn register(
         &self,
         number: RfcNumber,
@@ -109,7 +109,7 @@ impl Node {
         (rfc.held_by(&self.me), taken.map(|count| count > 0))
     }
 
-    /// How this node stands.
+    /// The state of this node.
     pub fn status(&self) -> Status {
         Status {
             me: self.me.clone(),
@@ -122,13 +122,13 @@ impl Node {
 }
 
 impl Added {
-    /// The same, where the index has the record now.
+    /// The same, or a failure if the index does not have the record now.
     pub fn now(self) -> Result<Self, Failure> {
         match self.registered {
             Registered::Yes => Ok(self),
             Registered::Refused => {
                 let number = self.record.record.number;
-                let what = format_args!("the index server has refused RFC {number}");
+                let what = format_args!("the index server refused RFC {number}");
                 Err(Failure::new(Code::Protocol, what))
             }
             Registered::Later(failure) => Err(failure),

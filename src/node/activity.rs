@@ -1,4 +1,4 @@
-//! What this peer has uploaded and downloaded since it was started: counted from events.
+//! What this peer has uploaded and downloaded since it started, counted from events.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -8,41 +8,41 @@ use std::time::SystemTime;
 use crate::event::{Event, Reader, Step, Topic, Topics};
 use crate::wire::RfcNumber;
 
-/// How many of the last uploads are remembered.
+/// How many recent uploads are kept.
 const REMEMBERED: usize = 5;
 
-/// The counts of a peer. Clones are handles to the same ones.
+/// The counts of a peer. Clones share the same state.
 #[derive(Debug, Clone, Default)]
 pub struct Activity(Arc<Mutex<Counts>>);
 
 /// How much was transferred.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Documents that others have downloaded, whole.
+    /// Documents that others have downloaded completely.
     pub uploads: u64,
     /// Their bytes.
     pub uploaded_bytes: u64,
-    /// Documents that this peer has downloaded, whole.
+    /// Documents that this peer has downloaded completely.
     pub downloads: u64,
     /// Their bytes.
     pub downloaded_bytes: u64,
-    /// The last uploads, the latest first.
+    /// The most recent uploads, newest first.
     pub last_uploads: VecDeque<LastUpload>,
 }
 
 /// One upload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LastUpload {
-    /// What.
+    /// The document.
     pub number: RfcNumber,
-    /// To whom.
+    /// The remote address.
     pub to: SocketAddr,
-    /// When it was over.
+    /// When it ended.
     pub at: SystemTime,
 }
 
 impl Activity {
-    /// The counts as they are now.
+    /// The current counts.
     pub fn counts(&self) -> Counts {
         self.lock().clone()
     }

@@ -1,4 +1,4 @@
-//! How an action fails, and which exit code that is.
+//! Failures of actions, and their exit codes.
 
 use std::fmt;
 
@@ -9,22 +9,22 @@ use crate::index::IndexError;
 use crate::library::LibraryError;
 use crate::wire::{Fault, RfcNumber};
 
-/// How a program fails, as its exit code says. 0 is success, and 2 wrong options.
+/// The exit codes for failures. 0 is success, and 2 is wrong options.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Code {
-    /// 1: whatever has no code of its own.
+    /// 1: any other failure.
     Other,
-    /// 3: what was named is not there.
+    /// 3: the named document does not exist.
     NotFound,
-    /// 4: the index server can't be reached, or is lost.
+    /// 4: the index server can't be reached, or the connection to it is lost.
     IndexUnreachable,
-    /// 5: somebody has the RFC, and nobody who has it could be reached and would deliver it.
+    /// 5: peers have the RFC, but none of them could be reached and would deliver it.
     NoHolder,
-    /// 6: the other side speaks another protocol or version, or refuses what was asked.
+    /// 6: the other side speaks another protocol or version, or refused the request.
     Protocol,
-    /// 7: what came is not the document that was announced.
+    /// 7: the received file is not the announced document.
     WrongBytes,
-    /// 128 and the number of the signal: 130 is Ctrl-C.
+    /// 128 plus the number of the signal: 130 is Ctrl-C.
     Interrupted(u8),
 }
 
@@ -42,7 +42,7 @@ impl Code {
         }
     }
 
-    /// What the worst fault of the holders of a document means.
+    /// The code for the worst fault of the holders of a document.
     pub(super) const fn of_holders(fault: Fault) -> Self {
         match fault {
             Fault::Unreachable => Self::NoHolder,
@@ -59,10 +59,10 @@ impl Serialize for Code {
     }
 }
 
-/// Why an action, or a program, has failed.
+/// Why an action or a program failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Failure {
-    /// What is said on standard error, where it was not said before.
+    /// The message for standard error, unless it was already printed.
     pub error: Option<String>,
     /// The exit code.
     #[serde(rename = "exit_code")]
@@ -70,7 +70,7 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A failure that is still to be said.
+    /// A failure that still needs to be reported.
     pub fn new(code: Code, error: impl fmt::Display) -> Self {
         Self {
             code,
@@ -78,7 +78,7 @@ impl Failure {
         }
     }
 
-    /// A failure of which the user knows already.
+    /// A failure that the user has already been told about.
     pub const fn said(code: Code) -> Self {
         Self { code, error: None }
     }
@@ -88,7 +88,7 @@ impl Failure {
         Self::new(Code::NotFound, format_args!("nobody has RFC {number}"))
     }
 
-    /// Whatever has no code of its own.
+    /// Any failure without its own code.
     pub fn other(error: impl fmt::Display) -> Self {
         Self::new(Code::Other, error)
     }

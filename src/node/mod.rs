@@ -1,7 +1,7 @@
-//! The peer: a folder that is shared, and what can be done with it.
+//! The peer: a shared folder, and the actions on it.
 //!
-//! A [`Node`] is started from a [`Config`], and leaves when it is dropped. What the doors offer are
-//! its actions ([`actions`], [`get`]), each with a typed outcome. It never imports the server's side.
+//! A [`Node`] is started from a [`Config`], and leaves when it is dropped. Its actions
+//! ([`actions`], [`get`]) have typed outcomes. It never imports the server's side.
 
 pub mod actions;
 mod activity;
@@ -32,42 +32,41 @@ use crate::net::{Dialects, Limits, Listener, Pace, Sockets, operating_system};
 use crate::transfer::{Downloader, Uploads};
 use crate::wire::{Dialect, Endpoint, Host, Port, Protocol, RfcNumber};
 
-/// How long the uploads at work have to end when the node leaves.
+/// How long current uploads have to end when the node leaves.
 const LEAVE_TIME: Duration = Duration::from_secs(5);
 
-/// What a node is made of.
+/// The configuration of a node.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// How it learns who has what.
+    /// The kind of index.
     pub kind: Kind,
-    /// The index server, or the registration server.
+    /// The index server or the registration server.
     pub server: Endpoint,
-    /// How others are spoken to: in one dialect, or in the one that each understands.
+    /// The dialect of others; `None` to use what each one understands.
     pub dialect: Option<Dialect>,
-    /// How many RFCs are registered ahead of the answers of a central index.
+    /// How many RFCs are registered before the answers of a central index arrive.
     pub pipeline: usize,
-    /// The folder; made if it is missing.
+    /// The folder; created if it is missing.
     pub folder: PathBuf,
-    /// The RFCs of the folder that are offered, where it is not all of them.
+    /// The RFCs of the folder to offer; `None` means all.
     pub only: Option<Vec<RfcNumber>>,
-    /// Whether the folder is shared. Without it only what is added or downloaded is.
+    /// Whether to share the folder. Otherwise only what is added or downloaded is shared.
     pub shares: bool,
-    /// The name under which others reach it, where it is not to be found out.
+    /// The name at which others reach it; `None` to choose one.
     pub hostname: Option<Host>,
-    /// The local address of the upload server, where it is not every one.
+    /// The local address of the upload server; `None` means every one.
     pub bind: Option<IpAddr>,
-    /// The port of the upload server; 0 is any free one.
+    /// The port of the upload server; 0 selects any free one.
     pub upload_port: u16,
-    /// The most bytes a second that all uploads together may take; 0 is no limit.
+    /// The total upload rate, in bytes per second; 0 means no limit.
     pub upload_rate: u64,
-    /// The most uploads at a time.
+    /// The most uploads at the same time.
     pub max_uploads: usize,
-    /// The folder that keeps what is needed in the next run; without one nothing is kept.
+    /// The folder for state that the next run needs; without one no state is kept.
     pub state: Option<PathBuf>,
 }
 
-/// A peer that takes part, until it is dropped: then it leaves the index, and uploads at work have 5
-/// seconds to end.
+/// A running peer. When dropped, it leaves the index, and current uploads have 5 seconds to end.
 #[derive(Debug)]
 pub struct Node {
     me: Endpoint,
@@ -81,13 +80,13 @@ pub struct Node {
     _uploading: Uploading,
 }
 
-/// The connections from others. They go after the index was left.
+/// The connections from others. They are closed after leaving the index.
 #[derive(Debug)]
 struct Uploading(Sockets);
 
 impl Node {
-    /// Starts the upload server and joins the index. `stop` ends it at any time, also while it is
-    /// connecting: all its connections are closed then, and what waits for one fails.
+    /// Starts the upload server and joins the index. `stop` ends it at any time, even while it
+    /// connects: it closes all connections, and whatever waits for one fails.
     pub fn start(config: &Config, events: &Events, stop: &Stop) -> Result<Self, Failure> {
         let activity = Activity::default();
         let events = events.after(activity.clone());
@@ -150,7 +149,7 @@ impl Node {
         })
     }
 
-    /// Registers the folder, now and whenever something comes into it, and tells how much that is.
+    /// Registers the folder, now and whenever files are added, and reports how many RFCs it has.
     pub fn share(&self) -> Result<(), Failure> {
         let (shared, folder) = (self.library.shared(), self.library.folder().display());
         match (self.index.publish(&shared), shared.len()) {
@@ -162,19 +161,19 @@ impl Node {
                 Level::Info,
                 format_args!("{count} RFC(s) of {folder} are shared"),
             ),
-            // The index will be back, and sharing goes on meanwhile.
+            // The index will be back, and sharing continues in the meantime.
             (Err(error), _) if error.is_passing() => {}
             (Err(error), _) => return Err(error.into()),
         }
         self.watch_folder()
     }
 
-    /// The name under which others reach this node.
+    /// The name at which others reach this node.
     pub fn me(&self) -> &Endpoint {
         &self.me
     }
 
-    /// What it has uploaded and downloaded, also after it has left.
+    /// What it has uploaded and downloaded, available even after it has left.
     pub fn activity(&self) -> Activity {
         self.activity.clone()
     }
@@ -203,7 +202,7 @@ impl Uploading {
 
 impl Drop for Uploading {
     fn drop(&mut self) {
-        // Whoever downloads at the moment may finish, but does not keep us.
+        // Current uploads may finish, but within a limit.
         self.0.stop_listening();
         if !self.0.wait_until_none(LEAVE_TIME) {
             self.0.close_all();
@@ -211,7 +210,7 @@ impl Drop for Uploading {
     }
 }
 
-/// Listens for uploads, and says where.
+/// Starts listening for uploads, and reports the port.
 fn listen(config: &Config, events: &Events) -> Result<(Listener, Endpoint), Failure> {
     let listener = Listener::bind(config.bind, config.upload_port);
     let listener = listener.map_err(Failure::other)?;
@@ -238,12 +237,12 @@ fn unjoined(error: IndexError) -> Failure {
     }
 }
 
-/// The file that keeps the cookie of this peer. Without one the peer is a new one to the
-/// registration server each time, which is no reason not to take part.
+/// The file for this peer's cookie. Without it the registration server sees a new peer at each
+/// start, which is no reason to fail.
 fn cookie_file(config: &Config, events: &Events) -> Option<CookieFile> {
     let state = config.state.as_deref()?;
     let folder = config.folder.as_path();
-    // Peers that share nothing are one, whatever their folder.
+    // All peers that share nothing use one file, whatever their folder.
     let shared = if config.shares { folder } else { Path::new("") };
     match CookieFile::open(state, &config.server, shared) {
         Ok(Some(file)) => return Some(file),
@@ -252,14 +251,14 @@ fn cookie_file(config: &Config, events: &Events) -> Option<CookieFile> {
             events.notice(
                 Level::Info,
                 format_args!(
-                    "Another peer shares {folder} as well, so this one registers without a cookie"
+                    "Another peer also shares {folder}, so this one registers without a cookie"
                 ),
             );
         }
         Ok(None) => {}
         Err(error) => {
             let state = state.display();
-            let what = format_args!("the cookie can't be kept in {state}: {error}");
+            let what = format_args!("cannot save the cookie in {state}: {error}");
             events.notice(Level::Warning, what);
         }
     }

@@ -1,4 +1,4 @@
-//! The name under which others reach this peer, and why it is that one.
+//! The name at which others reach this peer, and why it was chosen.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -27,9 +27,8 @@ impl Choice {
     }
 }
 
-/// Chooses the name: `given`, else this machine's host name where others can use it, else the
-/// local address toward `server`. `bound` is the address of the upload server, if it has one
-/// of its own.
+/// Chooses the name: `given`, else this machine's host name if others can use it, else the local
+/// address toward `server`. `bound` is the address of the upload server, if it has a specific one.
 pub fn choose(given: Option<Host>, bound: Option<IpAddr>, server: &Endpoint) -> Choice {
     if let Some(host) = given {
         return Choice::new(host, "given with --hostname");
@@ -65,7 +64,7 @@ fn addresses(host: &Host) -> Vec<IpAddr> {
         .collect()
 }
 
-/// The first way to the server that this machine has: the local address, and the server's.
+/// This machine's first route to the server: the local address, and the server's.
 fn way_to(server: &Endpoint) -> Option<(IpAddr, IpAddr)> {
     let addresses: Vec<SocketAddr> = resolve(server, RESOLVE_TIME).unwrap_or_default();
     addresses.into_iter().find_map(|remote| {
@@ -74,21 +73,21 @@ fn way_to(server: &Endpoint) -> Option<(IpAddr, IpAddr)> {
     })
 }
 
-/// What the choice is made from.
+/// The facts that the choice depends on.
 #[derive(Debug, Clone)]
 struct Ways {
     /// What this machine's host name resolves to.
     own: Vec<IpAddr>,
     /// The local address toward the server, and the server's.
     toward_server: Option<(IpAddr, IpAddr)>,
-    /// The address that the upload server is bound to, where it is not all of them.
+    /// The address that the upload server is bound to, if not all of them.
     bound: Option<IpAddr>,
 }
 
 impl Ways {
     fn choose(self, name: &str) -> Choice {
         if let Some(bound) = self.bound.filter(|bound| !self.own.contains(bound)) {
-            // The host name does not lead there.
+            // The host name does not resolve to it.
             return Choice::new(bound.into(), "given with --bind");
         }
         let host: Option<Host> = name.parse().ok();
@@ -98,18 +97,18 @@ impl Ways {
             let reason = format!("this machine's host name, which resolves to {address}");
             return Choice::new(host, reason);
         }
-        // Without any way to the server, connecting will say so.
+        // Without a route to the server, connecting will report it.
         let local = self
             .toward_server
             .map_or(IpAddr::from([127, 0, 0, 1]), |(local, _)| local);
-        // To loopback alone it leads nowhere but back to the machine it is used on.
+        // If it resolves only to loopback, it only works on this machine.
         let resolves = if self.own.is_empty() {
             "does not resolve"
         } else {
             "resolves to loopback only"
         };
         let toward = "the address of this machine toward the server";
-        let reason = format!("{toward}, for its host name {name:?} {resolves}");
+        let reason = format!("{toward}, because its host name {name:?} {resolves}");
         Choice::new(local.into(), reason)
     }
 
@@ -165,20 +164,20 @@ mod tests {
 
     #[test]
     fn a_host_name_on_loopback_is_not_used_toward_another_machine() {
-        let reason = TOWARD.to_owned() + "for its host name \"vm\" resolves to loopback only";
+        let reason = TOWARD.to_owned() + "because its host name \"vm\" resolves to loopback only";
         let ways = ways(&["127.0.1.1", "::1"], "10.0.0.5", "10.0.0.1");
         assert_eq!(chosen(ways), ("10.0.0.5".to_owned(), reason));
     }
 
     #[test]
     fn a_host_name_that_does_not_resolve_is_not_used() {
-        let reason = TOWARD.to_owned() + "for its host name \"vm\" does not resolve";
+        let reason = TOWARD.to_owned() + "because its host name \"vm\" does not resolve";
         let ways = ways(&[], "127.0.0.1", "127.0.0.1");
         assert_eq!(chosen(ways), ("127.0.0.1".to_owned(), reason));
     }
 
     #[test]
-    fn a_bound_address_is_used_where_the_host_name_does_not_lead_there() {
+    fn a_bound_address_is_used_if_the_host_name_does_not_resolve_to_it() {
         let mut ways = ways(&["127.0.1.1"], "127.0.0.1", "127.0.0.1");
         ways.bound = Some(ip("10.0.0.5"));
         let bound = ("10.0.0.5".to_owned(), "given with --bind".to_owned());

@@ -4,13 +4,10 @@ use std::collections::BTreeSet;
 
 use crate::wire::{RfcNumber, TermError};
 
-/// The most RFCs that ranges may name: more is a slip of the finger.
+/// The most RFCs that ranges may name: more is probably a typing error.
 const MOST: u32 = 100_000;
 
-/// Reads a number: `123`, `rfc123`, `RFC 123` or `rfc123.txt`.
-///
-/// # Errors
-/// [`TermError::Number`].
+/// Parses a number: `123`, `rfc123`, `RFC 123` or `rfc123.txt`.
 pub fn number(text: &str) -> Result<RfcNumber, TermError> {
     let lower = text.trim().to_ascii_lowercase();
     let digits = match lower.strip_prefix("rfc") {
@@ -21,34 +18,34 @@ pub fn number(text: &str) -> Result<RfcNumber, TermError> {
     digits.parse().or_else(|_| text.parse::<RfcNumber>())
 }
 
-/// Which RFCs somebody wants.
+/// The selected RFCs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Selection {
-    /// All that anybody else has.
+    /// All that other peers have.
     All,
     /// These.
     These(BTreeSet<RfcNumber>),
 }
 
-/// Why a selection is none.
+/// Why a selection is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SelectionError {
-    /// A word is no number.
+    /// A word is not a number.
     #[error(transparent)]
     Number(#[from] TermError),
     /// A range ends before it begins.
     #[error("the range {0:?} ends before it begins")]
     Backwards(String),
-    /// There is more than anybody wants.
-    #[error("the ranges name more than {MOST} RFCs; `all` gets what there is")]
+    /// The ranges are too long.
+    #[error("the ranges name more than {MOST} RFCs; use `all` to get every RFC")]
     TooMany,
     /// `all` and something else.
-    #[error("`all` stands alone")]
+    #[error("`all` cannot be combined with numbers")]
     AllAndMore,
 }
 
 impl Selection {
-    /// Reads numbers, ranges (`8600-8605`) and `all`.
+    /// Parses numbers, ranges (`8600-8605`) and `all`.
     pub fn parse(words: &[impl AsRef<str>]) -> Result<Self, SelectionError> {
         let mut words = words.iter().map(AsRef::as_ref).peekable();
         let mut selected = BTreeSet::new();
@@ -88,7 +85,7 @@ impl Selection {
         })
     }
 
-    /// The one RFC that is selected, where it is one.
+    /// The selected RFC, if there is only one.
     pub fn single(&self) -> Option<RfcNumber> {
         match self {
             Self::These(numbers) if numbers.len() == 1 => numbers.first().copied(),

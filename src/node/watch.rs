@@ -1,4 +1,4 @@
-//! Watching the folder: what comes into it while the peer runs is registered.
+//! Watches the folder, and registers files that are added while the peer runs.
 
 use std::thread;
 use std::time::Duration;
@@ -9,11 +9,11 @@ use super::{Failure, Node, in_background};
 use crate::event::{Event, Level, Topic};
 use crate::library::Changes;
 
-/// How often the folder is looked at.
+/// How often the folder is scanned.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 impl Node {
-    /// Looks at the folder in the background, until the node is about to end.
+    /// Scans the folder in the background, until the node is about to end.
     pub(super) fn watch_folder(&self) -> Result<(), Failure> {
         let (library, index) = (self.library.clone(), self.index.clone());
         let (events, asking) = (self.events.clone(), self.asking.clone());
@@ -33,7 +33,7 @@ impl Node {
                     events.notice(Level::Warning, error);
                 }
                 has_warned = error.is_some();
-                // An index that can't take back one record goes on naming us.
+                // An index that can't remove a single record keeps listing us.
                 for number in gone {
                     let folder = library.folder();
                     events.tell(Topic::Life, || Event::FileGone { number, folder });
@@ -41,8 +41,8 @@ impl Node {
                 if !settled.is_empty()
                     && let Err(error) = index.publish(&settled)
                 {
-                    // The index has said so already, and gets them when it is back.
-                    debug!(%error, "news of the folder have to wait");
+                    // The index has reported this, and gets the changes after reconnecting.
+                    debug!(%error, "changes of the folder are registered later");
                 }
             }
         })

@@ -142,7 +142,7 @@ fn everything_is_fetched_as_planned_and_written() {
         for text in [
             "number of RFCs fetched",
             "cumulative time (s)",
-            "no limit of uploads",
+            "no upload limit",
         ] {
             assert!(svg.contains(text), "{text} in {svg}");
         }
@@ -254,7 +254,7 @@ fn a_corpus_that_is_too_small_is_an_error() {
     let (status, _, errors) = run("peer", command);
     assert_eq!(status.code(), Some(1));
     assert!(
-        errors.contains("has 1 file(s) named rfcN.txt, and the experiment needs 60"),
+        errors.contains("has 1 file(s) named rfcN.txt, but the experiment needs 60"),
         "{errors}"
     );
 }

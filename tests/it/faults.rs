@@ -36,7 +36,7 @@ fn a_server_that_was_killed_and_restarted_gets_everything_again() {
     // What is added meanwhile is not lost either.
     assert!(
         peer.answer(&["1", "4", "Four"])
-            .contains("[PEER] RFC 4 is registered when the index is back: ")
+            .contains("[PEER] RFC 4 will be registered when the index is back: ")
     );
 
     let after = server_at(before.port);
@@ -287,7 +287,7 @@ fn a_download_without_an_index_to_register_it_is_kept_and_said() {
     peer.expect("[PEER] Lost connection to the index server ");
     drop(go_on);
     peer.expect("rfc7.txt (5 bytes)\n");
-    peer.expect("[PEER] RFC 7 is downloaded, and not registered: the index server ");
+    peer.expect("[PEER] RFC 7 was downloaded but not registered: the index server ");
     assert_eq!(fs::read(folder.path().join("rfc7.txt")).unwrap(), b"whole");
 }
 

@@ -20,10 +20,10 @@ use crate::experiment;
 
 /// Shares a folder of RFCs with other peers, and downloads from them.
 ///
-/// Without a command the peer registers its RFCs with the index server, serves them to others in the
-/// background, and offers a menu: ADD, LOOKUP, LIST, GET, EXIT. Every message that is sent or
-/// received is printed. The commands do the same work for scripts: standard output has the result
-/// and nothing else.
+/// Without a command the peer registers its RFCs with the index server, serves them to others in
+/// the background, and offers a menu: ADD, LOOKUP, LIST, GET, EXIT. It prints every message that it
+/// sends or receives. The commands do the same work for scripts: they print only the result to
+/// standard output.
 #[derive(Debug, Parser)]
 #[command(
     name = "peer",
@@ -33,8 +33,8 @@ use crate::experiment;
     after_help = EXAMPLES
 )]
 pub(crate) struct Arguments {
-    /// The index server, or the registration server: HOST or HOST:PORT [default port: 7734 or
-    /// 65243]
+    /// The index server or the registration server: HOST or HOST:PORT [default port: 7734; 65243
+    /// for a registration server]
     #[arg(
         global = true,
         long,
@@ -66,8 +66,8 @@ pub(crate) struct Arguments {
     /// Offer only these RFCs of the folder
     #[arg(global = true, short, long, value_name = "N", num_args = 1.., value_delimiter = ',', value_parser = numbers::number, help_heading = "Sharing")]
     pub(crate) rfcs: Option<Vec<RfcNumber>>,
-    /// The name that others are told to connect to [default: this machine's host name if others can
-    /// use it, or its address toward the server]
+    /// The name that others connect to [default: this machine's host name if others can use it,
+    /// else its address toward the server]
     #[arg(global = true, long, value_name = "NAME", help_heading = "Sharing")]
     pub(crate) hostname: Option<Host>,
     /// The port of the upload server [default: any free one]
@@ -84,20 +84,21 @@ pub(crate) struct Arguments {
     /// The local address of the upload server [default: every IPv6 and IPv4 address]
     #[arg(global = true, long, value_name = "ADDR", help_heading = "Sharing")]
     pub(crate) bind: Option<IpAddr>,
-    /// The most bytes per second for all uploads together, for example 2MB/s; 0 means no limit
-    /// [default: 0; in an experiment 2MB/s for each peer]
+    /// The total upload rate in bytes per second, for example 2MB/s; 0 means no limit [default: 0;
+    /// in an experiment 2MB/s for each peer]
     #[arg(global = true, long, value_name = "RATE", value_parser = program::rate, help_heading = "Sharing")]
     pub(crate) upload_rate: Option<u64>,
-    /// The most downloads that others may have at the same time
+    /// The maximum number of uploads at the same time
     #[arg(global = true, long, value_name = "N", default_value_t = 256, value_parser = program::connections(), help_heading = "Sharing")]
     pub(crate) max_uploads: u32,
-    /// Print connection events and answers, no messages; with a command, only errors and warnings
+    /// Print connection events and answers but no messages; with a command, only errors and
+    /// warnings
     #[arg(global = true, short, long, value_parser = FalseyValueParser::new(), help_heading = "Printing")]
     pub(crate) quiet: bool,
     /// With a command: print every message to standard output, as the menu does
     #[arg(global = true, long, value_parser = FalseyValueParser::new(), help_heading = "Printing")]
     pub(crate) print_messages: bool,
-    /// Append every message to FILE as well, whatever is printed
+    /// Also append every message to FILE, regardless of what is printed
     #[arg(global = true, long, value_name = "FILE", help_heading = "Printing")]
     pub(crate) transcript: Option<PathBuf>,
     /// Log more to standard error (-v, -vv, -vvv); the variable `RUST_LOG` takes precedence
@@ -151,23 +152,23 @@ pub(crate) enum Command {
     Share,
     /// Measure one server against many peers, over loopback
     ///
-    /// A registration server and the peers run in this one process and talk over real sockets. They
-    /// register, ask each other for their indexes, and then all fetch at the same time, each peer one
-    /// RFC after the other: in task 1 from one peer that has all of them; in task 2 from each other,
-    /// starting with their neighbors (best) or all with the same peer (worst). Every file that arrives
-    /// is compared with its source.
+    /// A registration server and the peers run in this one process and talk over real sockets. The
+    /// peers register, ask each other for their indexes, and then all fetch at the same time, one
+    /// RFC after the other: in task 1 from one peer that has all of them; in task 2 from each
+    /// other, starting with their neighbors (best) or all with the same peer (worst). Every file is
+    /// compared with its source.
     ///
     /// Standard output has a table of the total times next to those that a model predicts, in units
     /// of s/u: s is the mean size of the RFCs, u the upload rate of each peer (--upload-rate).
-    /// Without a limit there is no prediction. Every download and the totals are written into the
-    /// folder as CSV, and the curves as SVG. The peers keep their files below the temporary folder
-    /// (the variable TMPDIR) and remove them.
+    /// Without a limit there is no prediction. The folder gets every download and the totals as
+    /// CSV, and the curves as SVG. The peers keep their files in the temporary folder (the variable
+    /// TMPDIR) and remove them.
     #[command(after_help = experiment::EXAMPLES)]
     Experiment(experiment::Options),
 }
 
-/// Ends the program for options that are no sense together. What comes from the environment may
-/// stand against what the command line says only where this finds it wrong, so clap is not asked.
+/// Ends the program because options conflict. clap's own check is not used, because it would also
+/// reject options from the environment that do not matter for the command.
 pub(crate) fn usage_error(error: &str) -> ! {
     Arguments::command()
         .error(ErrorKind::ArgumentConflict, error)
@@ -204,7 +205,6 @@ pub(crate) struct Get {
 }
 
 impl Get {
-    /// What is to be done.
     fn command(&self) -> Result<commands::Get, String> {
         let selection = Selection::parse(&self.numbers).map_err(|error| error.to_string())?;
         if self.output.is_some() && selection.single().is_none() {
@@ -229,7 +229,7 @@ impl Get {
     }
 }
 
-/// In which dialect others are spoken to.
+/// The dialect for talking to others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum DialectChoice {
     /// Text first, and frames if that is not understood; remembered for each address
@@ -250,7 +250,7 @@ impl DialectChoice {
     }
 }
 
-/// A server as the user names it, perhaps without its port.
+/// A server as given by the user, perhaps without its port.
 #[derive(Debug, Clone)]
 pub(crate) struct Server {
     host: Host,
@@ -261,7 +261,7 @@ impl FromStr for Server {
     type Err = TermError;
 
     fn from_str(text: &str) -> Result<Self, TermError> {
-        // Read with two default ports, one of which the text does not name.
+        // Parsed with two default ports: they differ exactly if the text names no port.
         let [one, other] = [Port::MIN, Port::MAX].map(|port| Endpoint::parse(text, port));
         let (one, other) = (one?, other?);
         Ok(Self {
@@ -272,8 +272,8 @@ impl FromStr for Server {
 }
 
 impl Arguments {
-    /// What is to be done with a node; `None`: the menu, or to share only. Ends the program where that
-    /// is no sense.
+    /// What to do with the node; `None` means the menu, or only to share. Ends the program if
+    /// options conflict.
     pub(crate) fn work(&self) -> Option<commands::Command> {
         use commands::Command as Work;
         let work = match self.command.as_ref()? {
@@ -288,12 +288,12 @@ impl Arguments {
             _ => return None,
         };
         if self.format() == Format::Json && self.print_messages {
-            usage_error("--json has no place where the messages are printed as well");
+            usage_error("--json conflicts with --print-messages");
         }
         Some(work)
     }
 
-    /// How the result is printed. Where standard output is for the document, it is not.
+    /// How the result is printed: not at all if standard output is for the document.
     pub(crate) fn format(&self) -> Format {
         match &self.command {
             Some(
@@ -308,8 +308,8 @@ impl Arguments {
         }
     }
 
-    /// Whether the whole folder is registered, and the peer stays until it is told to end: a signal
-    /// is no failure then.
+    /// Whether the whole folder is registered, and the peer runs until a signal, which is then not
+    /// a failure.
     pub(crate) fn shares(&self) -> bool {
         match &self.command {
             None | Some(Command::Share) => true,
@@ -318,7 +318,7 @@ impl Arguments {
         }
     }
 
-    /// What standard output shows of the printout.
+    /// How much of the printout goes to standard output.
     pub(crate) fn shows(&self) -> Shows {
         match self.command {
             _ if self.print_messages => Shows::Messages,
@@ -328,8 +328,7 @@ impl Arguments {
         }
     }
 
-    /// The node that is wanted. The server is on the well-known port of its kind where no other is
-    /// named.
+    /// The configuration of the node. The server's default port depends on its kind.
     pub(crate) fn node(&self, events: &Events) -> Config {
         let Server { host, port } = self.host.clone();
         Config {

@@ -1,4 +1,4 @@
-//! The experiment, which is many peers: its options, and how it is run.
+//! The experiment with many peers: its options, and how it is run.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -18,11 +18,11 @@ use p2pci::terminal::progress::Progress;
 
 use crate::arguments::{Arguments, usage_error};
 
-/// How fast each peer of an experiment uploads, in bytes a second. Without a limit loopback would
-/// make all scenarios the same.
+/// The upload rate of each peer, in bytes per second. Without a limit, all scenarios would be
+/// equally fast over loopback.
 const UPLOAD_RATE: u64 = 2_000_000;
 
-/// The size of the files that are made, in bytes.
+/// The size of generated files, in bytes.
 const DEFAULT_SIZE: u64 = 50 * 1024;
 
 pub(crate) const EXAMPLES: &str = "\
@@ -57,8 +57,7 @@ pub(crate) struct Options {
     /// Fetch the first files rfcN.txt of this folder
     #[arg(long, value_name = "FOLDER", help_heading = "Documents")]
     corpus: Option<PathBuf>,
-    /// Fetch files that are made up: how many, and of what size [default: as many as are needed, of
-    /// 50KiB]
+    /// Fetch generated files: how many, and of what size [default: as many as needed, of 50KiB]
     #[arg(long, value_name = "COUNTxSIZE", help_heading = "Documents")]
     synthetic: Option<Synthetic>,
     /// The folder for the results; created if it is missing; files of the same names are replaced
@@ -83,7 +82,7 @@ pub(crate) enum Orders {
 }
 
 impl Options {
-    /// What is run, one after the other.
+    /// The scenarios, in the order of running.
     fn scenarios(&self) -> Vec<Scenario> {
         let scenarios = [Scenario::Task1, Scenario::Task2Best, Scenario::Task2Worst];
         let is_wanted = |scenario: &Scenario| match scenario {
@@ -94,14 +93,14 @@ impl Options {
         scenarios.into_iter().filter(is_wanted).collect()
     }
 
-    /// How many peers and documents there are to be.
+    /// The numbers of peers and documents.
     fn parameters(&self) -> Result<Parameters, String> {
         let fetch = self.fetch.map(usize::from);
         let parameters = Parameters::new(self.peers.into(), self.per_peer.into(), fetch);
         parameters.map_err(|error| error.to_string())
     }
 
-    /// The files to be made, where there is no corpus.
+    /// The files to generate, if there is no corpus.
     fn synthetic(&self, parameters: Parameters) -> Result<Synthetic, String> {
         let count = parameters.documents();
         match self.synthetic {
@@ -109,7 +108,7 @@ impl Options {
                 Err("--synthetic conflicts with --corpus".to_owned())
             }
             Some(Synthetic { count: there, .. }) if there < count => Err(format!(
-                "--synthetic makes {there} files, and {count} are needed"
+                "--synthetic generates {there} files, but {count} are needed"
             )),
             Some(Synthetic { size, .. }) => Ok(Synthetic { count, size }),
             None => Ok(Synthetic {
@@ -120,7 +119,7 @@ impl Options {
     }
 }
 
-/// Runs an experiment, with its own servers and peers, and prints what it has found.
+/// Runs an experiment with its own servers and peers, and prints the results.
 pub(crate) fn run(arguments: &Arguments, options: &Options, screen: &Screen) -> ExitCode {
     let parameters = options.parameters();
     let parameters = parameters.unwrap_or_else(|error| usage_error(&error));

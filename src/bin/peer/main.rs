@@ -1,4 +1,4 @@
-//! The peer: options, a node, and a door to it.
+//! The peer: options, a node, and the menu or a command.
 
 mod arguments;
 mod experiment;
@@ -30,7 +30,7 @@ fn main() -> ExitCode {
 
 fn take_part(arguments: &Arguments, screen: &Screen) -> ExitCode {
     let work = arguments.work();
-    // Put back at the very end, whatever the prompt was at.
+    // Restored at the very end, whatever state the prompt was in.
     let _modes = Modes::save();
     let transcript =
         program::transcript(screen, arguments.shows(), arguments.transcript.as_deref());
@@ -39,7 +39,7 @@ fn take_part(arguments: &Arguments, screen: &Screen) -> ExitCode {
         Err(failure) => return program::exit_code(screen, Err(failure)),
     };
     let progress = Progress::new(screen);
-    // A bar is gone before a line says how it ended.
+    // Bars disappear before the line that reports the end.
     let events = Events::default().and(progress.clone());
     let events = events.and(transcript.clone()).and(Log);
     let printer = Printer {
@@ -58,7 +58,7 @@ fn take_part(arguments: &Arguments, screen: &Screen) -> ExitCode {
     })
 }
 
-/// Starts a node, opens the door to it, and leaves.
+/// Starts a node, runs the menu or a command, and leaves.
 fn share(
     arguments: &Arguments,
     work: Option<&commands::Command>,
@@ -82,13 +82,13 @@ fn share(
             Ok(())
         };
         let ended = shared.and_then(|()| open_door(arguments, work, &node, &mut console, printer));
-        // The prompt goes first, so that what is printed from here on is seen.
+        // The prompt closes first, so that later output is visible.
         drop(console);
         ended
     });
     match stop.signal() {
         None => ended,
-        // To share until a signal comes is what was asked, and so is to leave the menu by one.
+        // A signal is the normal way to end sharing, and an accepted way to leave the menu.
         Some(_) if arguments.shares() => Ok(()),
         Some(signal) => Err(Failure::said(Code::Interrupted(signal))),
     }

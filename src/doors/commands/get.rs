@@ -1,4 +1,4 @@
-//! `get`: downloads into the folder, or of one RFC to somewhere else.
+//! `get`: downloads into the folder, or of one RFC into another file.
 
 use std::path::{Path, PathBuf};
 
@@ -12,22 +12,22 @@ use crate::node::{Failure, Gotten, Node, Outcome, Wanted};
 use crate::terminal::progress::Several;
 use crate::wire::{RfcNumber, Title};
 
-/// What `get` is to do.
+/// The options of `get`.
 #[derive(Debug)]
 pub struct Get {
-    /// Which RFCs.
+    /// The RFCs.
     pub selection: Selection,
-    /// The file for the one RFC that is wanted, in place of the folder; `-` is standard output.
+    /// The file for a single RFC, instead of the folder; `-` is standard output.
     pub output: Option<PathBuf>,
-    /// Whether files of the folder are replaced.
+    /// Whether to replace files of the folder.
     pub force: bool,
-    /// How many downloads run at a time.
+    /// How many downloads run at the same time.
     pub jobs: u8,
 }
 
 impl Get {
-    /// Downloads RFCs. A failure does not stop the others; all are said at the end, and the first of
-    /// them gives the exit code.
+    /// Downloads RFCs. A failure does not stop the others; all are reported at the end, and the
+    /// first one determines the exit code.
     pub(super) fn run(&self, node: &Node, printer: &Printer<'_>) -> Result<(), Failure> {
         match (self.selection.single(), &self.output) {
             (Some(number), Some(file)) => into_file(node, number, file, printer),
@@ -65,7 +65,7 @@ impl Get {
         if printer.format == Format::Json {
             printer.document(&gotten)?;
         }
-        // What a signal has cut off has not failed.
+        // Downloads that a signal interrupted have not failed.
         if node.is_stopping() {
             return Ok(());
         }
@@ -73,8 +73,8 @@ impl Get {
     }
 }
 
-/// Downloads one RFC into a file that is not of the folder. What can't be replaced in one step
-/// (standard output, a device, a pipe) gets the document once it is whole.
+/// Downloads one RFC into a file outside the folder. Standard output, a device or a pipe gets the
+/// document once it is complete.
 fn into_file(
     node: &Node,
     number: RfcNumber,
@@ -82,7 +82,7 @@ fn into_file(
     printer: &Printer<'_>,
 ) -> Result<(), Failure> {
     let is_stream = stream::is_one(file);
-    let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
+    let folder = tempfile::tempdir().context("cannot create a temporary folder")?;
     let path = if is_stream {
         folder.path().join("document")
     } else {
@@ -99,7 +99,7 @@ fn into_file(
         return Err(failure);
     }
     let Some(downloaded) = gotten.downloaded.first_mut() else {
-        // Whoever has interrupted it knows.
+        // The user interrupted it and needs no message.
         return Ok(());
     };
     if is_stream {
@@ -111,7 +111,7 @@ fn into_file(
 }
 
 impl Printer<'_> {
-    /// Says on standard error what has become of one RFC, where that is no failure.
+    /// Reports on standard error what happened to one RFC, unless it failed.
     fn say_done(&self, outcome: &Outcome) {
         let what = match outcome {
             _ if !self.says => return,
@@ -125,7 +125,7 @@ impl Printer<'_> {
             }
             Outcome::Kept(Kept { number, path }) => {
                 let path = path.display();
-                format!("RFC {number} is in {path} already; --force replaces it")
+                format!("RFC {number} is already in {path}; --force replaces it")
             }
             Outcome::Failed(_) | Outcome::Interrupted(_) => return,
         };

@@ -1,7 +1,8 @@
-//! The commands for scripts: the work of the menu, with the result alone on standard output.
+//! The commands for scripts: they do what the menu does, and print only the result to standard
+//! output.
 //!
-//! A result is record lines as they stand on the wire, or one JSON document, which is the outcome of
-//! the action; its field names stay.
+//! A result is record lines as on the wire, or one JSON document, which is the outcome of the
+//! action. Its field names are stable.
 
 mod get;
 mod stream;
@@ -20,14 +21,14 @@ use crate::terminal::escape::{escaped, escaped_json};
 use crate::terminal::progress::Progress;
 use crate::wire::{RfcNumber, Title};
 
-/// What is to be done.
+/// A command.
 #[derive(Debug)]
 pub enum Command {
     /// Show who has an RFC.
     Lookup(RfcNumber),
-    /// Show everything that anybody has.
+    /// Show all records of the index.
     List,
-    /// Show the RFCs whose titles hold all of these words.
+    /// Show the RFCs whose titles contain all of these words.
     Find(Vec<String>),
     /// Register one RFC and show its record.
     Add(RfcNumber, Option<Title>),
@@ -35,10 +36,10 @@ pub enum Command {
     Get(Get),
 }
 
-/// How results are printed.
+/// The format of results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// Record lines, as they stand on the wire.
+    /// Record lines, as on the wire.
     Lines,
     /// One JSON document.
     Json,
@@ -49,19 +50,19 @@ pub enum Format {
 /// Where results are printed, and how.
 #[derive(Debug)]
 pub struct Printer<'a> {
-    /// How.
+    /// The format.
     pub format: Format,
-    /// What was printed before them, and where failures are said.
+    /// The printout, which also shows failures.
     pub transcript: &'a Transcript,
-    /// Who is told what was done,
+    /// The readers of events,
     pub events: &'a Events,
-    /// and whether they are.
+    /// and whether there are any.
     pub says: bool,
     /// The bars that make room for results.
     pub progress: &'a Progress,
 }
 
-/// What is printed where a command could not even begin.
+/// The result of a command that could not begin.
 #[derive(Debug, Serialize)]
 struct ErrorDocument {
     error: ErrorFields,
@@ -74,7 +75,7 @@ struct ErrorFields {
 }
 
 impl Command {
-    /// Does it, and prints the result.
+    /// Runs the command, and prints the result.
     pub fn run(&self, node: &Node, printer: &Printer<'_>) -> Result<(), Failure> {
         match self {
             Self::Lookup(number) => {
@@ -87,7 +88,7 @@ impl Command {
             }
             Self::Find(words) => {
                 let nothing = || {
-                    let what = format_args!("no title holds {:?}", words.join(" "));
+                    let what = format_args!("no title contains {:?}", words.join(" "));
                     Failure::new(Code::NotFound, what)
                 };
                 printer.found(node, &Search::Words(words.clone()), nothing)
@@ -102,7 +103,7 @@ impl Command {
 }
 
 impl Printer<'_> {
-    /// Prints a failure as a document, where that is the format and nobody knows of it yet.
+    /// Prints a failure as a document, if that is the format and it was not reported yet.
     pub fn failure(&self, failure: &Failure) -> Result<(), Failure> {
         match &failure.error {
             Some(message) if self.format == Format::Json => {
@@ -114,7 +115,7 @@ impl Printer<'_> {
         }
     }
 
-    /// Prints what was found, and then says where that is nothing.
+    /// Prints what was found, and fails if that is nothing.
     fn found(
         &self,
         node: &Node,
@@ -124,7 +125,7 @@ impl Printer<'_> {
         let listing = node.find(search)?;
         self.result(&listing, &listing.records)?;
         if listing.records.is_empty() {
-            // There is no second document.
+            // There is never a second document.
             let failure = nothing();
             self.transcript.screen().error(&failure);
             return Err(Failure::said(failure.code));
@@ -132,7 +133,7 @@ impl Printer<'_> {
         Ok(())
     }
 
-    /// Prints an outcome, or the records that it has.
+    /// Prints an outcome, or its records.
     fn result(&self, outcome: &impl Serialize, records: &[Listed]) -> Result<(), Failure> {
         match self.format {
             Format::Nothing => Ok(()),

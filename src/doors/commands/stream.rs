@@ -1,5 +1,4 @@
-//! What a document can be copied to, but never be put in place of: standard output, a device, a
-//! pipe.
+//! Files that a document can be copied to but can't replace: standard output, a device, a pipe.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -11,7 +10,7 @@ use rustix::io::Errno;
 
 use crate::program::result::unless_unread;
 
-/// Whether this is such a thing; `-` is standard output.
+/// Whether this is such a file; `-` is standard output.
 pub(super) fn is_one(file: &Path) -> bool {
     file == "-" || fs::metadata(file).is_ok_and(|found| !found.is_file())
 }
@@ -23,14 +22,14 @@ pub(super) fn copy(from: &Path, to: &Path) -> io::Result<()> {
         let mut stdout = io::stdout().lock();
         io::copy(&mut document, &mut stdout).and_then(|_| stdout.flush())
     } else {
-        // A pipe that nobody reads is an error, and not a wait without an end.
+        // A pipe without a reader is an error instead of an endless wait.
         let mut stream = fs::OpenOptions::new()
             .write(true)
             .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
             .open(to)
             .map_err(|error| match error.raw_os_error() {
                 Some(code) if code == Errno::NXIO.raw_os_error() => {
-                    io::Error::other("nobody reads it")
+                    io::Error::other("it has no reader")
                 }
                 _ => error,
             })?;

@@ -1,4 +1,4 @@
-//! The person, or the script, at standard input.
+//! The person or script at standard input.
 
 use std::io::{self, BufRead, IsTerminal, Read, Write};
 use std::path::PathBuf;
@@ -16,14 +16,14 @@ use crate::terminal::{Editor, Expected, Modes, Screen, Vocabulary};
 /// The longest line that is read, in bytes.
 const MAX_LINE: u64 = 64 * 1024;
 
-/// How long a prompt waits for what is printed before it.
+/// How long a prompt waits for earlier output.
 const SETTLE_TIME: Duration = Duration::from_secs(1);
 
-/// Asks on the printout and reads answers from standard input: from a line editor where both are
-/// a terminal, and plain lines elsewhere.
+/// Prints questions on the printout and reads answers from standard input: through a line editor if
+/// both are a terminal, otherwise as plain lines.
 ///
-/// A thread of its own reads, so that a signal can end a question that nobody answers. It reads a
-/// line when there is a question for it, and not before: what is typed ahead stays where it is.
+/// Its own thread reads, so that a signal can end a question that nobody answers. It reads a line
+/// only when there is a question, so text typed ahead stays in the input.
 #[derive(Debug)]
 pub struct Console {
     screen: Screen,
@@ -40,16 +40,16 @@ pub struct Console {
 /// The thread that reads.
 #[derive(Debug)]
 struct Reader {
-    /// Tells it that a line is wanted.
+    /// Requests a line.
     wants_line: Sender<Question>,
     thread: JoinHandle<()>,
     is_interactive: bool,
-    /// Whether it has got a question that it has not answered.
+    /// Whether it has a question that it has not answered.
     is_asked: bool,
     _modes: Option<Modes>,
 }
 
-/// What the prompt shows, and what it expects.
+/// The prompt, and the kind of answer expected.
 type Question = (String, Expected);
 
 #[derive(Debug)]
@@ -57,16 +57,16 @@ enum Event {
     Line(String),
     /// The end of the input.
     End,
-    /// The end of the program, whatever the input still has.
+    /// The program ends, even if there is more input.
     Hangup,
 }
 
-/// Ends the questions of a console from elsewhere.
+/// Ends the questions of a console from another thread.
 #[derive(Debug, Clone)]
 pub struct Hangup(Sender<Event>);
 
 impl Hangup {
-    /// Answers the question at hand, and all after it, with the end of input.
+    /// Answers the current question, and all later ones, with the end of input.
     pub fn hang_up(&self) {
         // The console may be gone already.
         let _ = self.0.send(Event::Hangup);
@@ -74,7 +74,7 @@ impl Hangup {
 }
 
 impl Console {
-    /// A console that reads nothing yet. It asks nothing once it is told to `stop`.
+    /// A console that does not read yet. It asks no questions after `stop`.
     pub fn new(transcript: Transcript, stop: Stop) -> (Self, Hangup) {
         let (send, events) = mpsc::channel();
         let hangup = Hangup(send);
@@ -93,11 +93,8 @@ impl Console {
         (console, hangup)
     }
 
-    /// Reads standard input from now on. `history` is the file that keeps what is typed at a
-    /// prompt.
-    ///
-    /// # Errors
-    /// Those of the system where there is no thread for it.
+    /// Starts reading standard input. `history` is the file for lines typed at a prompt. Fails if
+    /// the thread can't be started.
     pub fn read_stdin(&mut self, history: Option<PathBuf>) -> io::Result<()> {
         let (wants_line, wanted) = mpsc::channel();
         let events = self.hangup.0.clone();
@@ -168,8 +165,8 @@ impl Answers for Console {
         }
         self.transcript.ask(question);
         if self.screen().is_some() {
-            // The prompt comes below what is printed before it. A terminal that is stopped gets it
-            // anywhere, for nobody can type there.
+            // The prompt comes below earlier output. On a stopped terminal its place does not
+            // matter, because nobody can type there.
             self.transcript.finish(SETTLE_TIME);
         }
         let prompt = question.rsplit('\n').next().unwrap_or_default();
@@ -199,8 +196,8 @@ impl Answers for Console {
     }
 }
 
-/// The editor goes with its thread, so that nothing waits to be shown above a prompt that does not
-/// come again. A thread in the middle of a line is left alone.
+/// The editor ends with its thread, so that nothing waits for a prompt that does not come again. A
+/// thread in the middle of a line is left alone.
 impl Drop for Console {
     fn drop(&mut self) {
         let Some(reader) = self.reader.take() else {
@@ -218,13 +215,13 @@ impl Drop for Console {
             let _ = thread.join();
         } else if is_interactive {
             self.screen.prompt(false);
-            // Not to the terminal itself, which may be stopped.
+            // Not directly to the terminal, which may be stopped.
             self.screen.stdout().push(&["\n"]);
         }
     }
 }
 
-/// Says that there will be no more answers, in whatever way the thread that reads ends.
+/// Reports that there will be no more answers, however the reading thread ends.
 struct LastWord(Sender<Event>);
 
 impl Drop for LastWord {
@@ -234,7 +231,7 @@ impl Drop for LastWord {
     }
 }
 
-/// The life of the thread that reads: a line for each question.
+/// The main loop of the reading thread: one line for each question.
 fn answer(
     wanted: &Receiver<Question>,
     events: &Sender<Event>,
@@ -247,8 +244,8 @@ fn answer(
     }
 }
 
-/// The next line without the white space around it; `None` at the end. What is beyond the longest
-/// line is left out, up to the end of the line.
+/// The next line without surrounding white space; `None` at the end. A line beyond the limit is
+/// truncated, and the rest of it skipped.
 fn line(stdin: &mut impl BufRead) -> Option<String> {
     let mut line = Vec::new();
     if !matches!(stdin.take(MAX_LINE).read_until(b'\n', &mut line), Ok(1..)) {

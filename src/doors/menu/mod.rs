@@ -1,7 +1,7 @@
-//! The numbered menu (section 6 of the protocol page): asks, does, and asks again.
+//! The numbered menu (section 6 of the protocol page).
 //!
-//! A choice is its number or its name, perhaps with its object: `4`, `get`, `get 3457`. What the
-//! protocol page does not know (`find`, `status`) has a name only.
+//! A choice is a number or a name, perhaps with arguments: `4`, `get`, `get 3457`. Choices that the
+//! protocol page does not have (`find`, `status`) have only a name.
 
 mod console;
 mod table;
@@ -31,26 +31,25 @@ pub const CHOICES: [&str; 8] = [
 ];
 
 const HELP: [&str; 8] = [
-    "A choice is its number or its name; an object may follow:",
+    "Type a number or a name; arguments may follow:",
     "  1  add [N [TITLE]]   register an RFC",
     "  2  lookup [N]        show who has an RFC",
-    "  3  list              show everything that anybody has",
+    "  3  list              show all records of the index",
     "  4  get [N...]        download RFCs: 123, rfc123, 8600-8605, all",
-    "  5  exit              leave the index and end",
-    "     find WORDS        show the RFCs whose titles hold all of these words",
-    "     status            show how this peer stands",
+    "  5  exit              leave and quit",
+    "     find WORDS        show the RFCs whose titles contain all of these words",
+    "     status            show the state of this peer",
 ];
 
-/// Whoever answers the questions of the menu.
+/// Answers the questions of the menu.
 pub trait Answers: Send {
-    /// Asks, and returns the answer without the white space around it; `None` at the end of
-    /// input.
+    /// Asks, and returns the answer without surrounding white space; `None` at the end of input.
     fn ask(&mut self, question: &str, expected: Expected) -> Option<String>;
 
-    /// The screen in front of a person; `None` where there is none.
+    /// The screen in front of a person, if there is one.
     fn screen(&self) -> Option<&Screen>;
 
-    /// Takes note of RFCs that are known now, with their titles, besides those known before.
+    /// Adds RFCs and their titles to those offered for completion.
     fn learn(&mut self, records: &[Listed]);
 }
 
@@ -71,7 +70,7 @@ struct Menu<'a, A> {
 }
 
 impl<A: Answers> Menu<'_, A> {
-    /// Offers the menu once and does what is chosen; `None` is the end.
+    /// Offers the menu once and runs the choice; `None` is the end.
     fn one_choice(&mut self) -> Option<()> {
         let choice = self.answers.ask(MENU, Expected::Choice)?;
         let (name, object) = choice
@@ -101,7 +100,7 @@ impl<A: Answers> Menu<'_, A> {
             }
             _ => {
                 self.say(format_args!(
-                    "{choice:?} is no choice: type a number from 1 to 5."
+                    "Unknown choice {choice:?}: type a number from 1 to 5."
                 ));
                 Some(())
             }
@@ -127,7 +126,7 @@ impl<A: Answers> Menu<'_, A> {
             }
             Ok(Registered::Yes | Registered::Refused) => {}
             Ok(Registered::Later(why)) => self.say(format_args!(
-                "RFC {number} is registered when the index is back: {why}."
+                "RFC {number} will be registered when the index is back: {why}."
             )),
             Err(error) => self.say(format_args!("RFC {number} was not registered: {error}.")),
         }
@@ -156,7 +155,7 @@ impl<A: Answers> Menu<'_, A> {
     fn list(&mut self) -> Option<()> {
         match self.listed(self.node.find(&Search::All { fresh: false })) {
             Some(found) if found.records.is_empty() && !found.in_messages => {
-                self.say("Nothing is known yet; LOOKUP and find ask the other peers.");
+                self.say("No records are known yet; LOOKUP and find ask the other peers.");
             }
             Some(found) => return self.show(&found),
             None => {}
@@ -180,10 +179,10 @@ impl<A: Answers> Menu<'_, A> {
         Some(())
     }
 
-    /// What the index has listed; where it has not, that is said.
+    /// The index's listing; reports a failure.
     fn listed<T>(&self, listed: Result<T, Failure>) -> Option<T> {
         listed
-            .map_err(|error| self.say(format_args!("The index was not listed: {error}.")))
+            .map_err(|error| self.say(format_args!("Could not list the index: {error}.")))
             .ok()
     }
 
@@ -197,7 +196,7 @@ impl<A: Answers> Menu<'_, A> {
         let Some(selection) = self.understood(Selection::parse(&words)) else {
             return Some(());
         };
-        // Of all that there is, what we have is left alone.
+        // With `all`, files that we have are kept without asking.
         let replace = match selection {
             Selection::All => Replace::Never,
             Selection::These(_) => Replace::Ask,
@@ -208,7 +207,7 @@ impl<A: Answers> Menu<'_, A> {
         }
     }
 
-    /// One after the other, for there may be questions in between.
+    /// One after the other, because there may be questions in between.
     fn get_all(&mut self, numbers: Vec<RfcNumber>, title: Title, replace: Replace) -> Option<()> {
         let wanted = Wanted {
             numbers,
@@ -280,14 +279,14 @@ impl<A: Answers> Menu<'_, A> {
         }
     }
 
-    /// What was read of an answer; where it is wrong, that is said.
+    /// A parsed answer; reports an invalid one.
     fn understood<T, E: Display>(&self, read: Result<T, E>) -> Option<T> {
         read.map_err(|error| self.say(format_args!("Not understood: {error}.")))
             .ok()
     }
 
-    /// Shows what was found: as a table on a screen. Elsewhere the messages have shown the records,
-    /// where they are printed.
+    /// Shows what was found, on a screen as a table. Otherwise the messages, if printed, have
+    /// already shown the records.
     fn show(&mut self, found: &Listing) -> Option<()> {
         let records = &found.records;
         self.answers.learn(records);
@@ -308,7 +307,7 @@ impl<A: Answers> Menu<'_, A> {
         }
     }
 
-    /// A screen at a time.
+    /// Shows one screen at a time.
     fn show_table(&mut self, records: &[Listed]) -> Option<()> {
         let Some(size) = self.answers.screen().map(Screen::size) else {
             return Some(());
@@ -318,7 +317,7 @@ impl<A: Answers> Menu<'_, A> {
         for page in pages(columns, &rows, size) {
             if shown > 0 {
                 let all = records.len();
-                let question = format!("{shown} of {all} shown. Enter for more, q for enough: ");
+                let question = format!("{shown} of {all} shown. Enter for more, q to stop: ");
                 if !self.answers.ask(&question, Expected::Text)?.is_empty() {
                     break;
                 }
@@ -339,7 +338,7 @@ fn say(what: impl Display, transcript: &Transcript) {
     transcript.line(format_args!("[PEER] {what}"));
 }
 
-/// Says how a GET has ended, where nothing else does.
+/// Reports how a GET ended, unless something else already has.
 fn say_got(outcome: &Outcome, transcript: &Transcript) {
     let what = match outcome {
         Outcome::Downloaded(_) | Outcome::Kept(_) => return,
@@ -352,7 +351,7 @@ fn say_got(outcome: &Outcome, transcript: &Transcript) {
                 Code::NotFound if failed.in_messages && transcript.shows_messages() => return,
                 Code::NotFound => format!("Nobody has RFC {number}."),
                 _ if failed.is_here => {
-                    format!("RFC {number} is downloaded, and not registered: {failure}.")
+                    format!("RFC {number} was downloaded but not registered: {failure}.")
                 }
                 _ => format!("RFC {number} was not downloaded: {failure}."),
             }
@@ -361,7 +360,7 @@ fn say_got(outcome: &Outcome, transcript: &Transcript) {
     say(what, transcript);
 }
 
-/// Parts a number from the title behind it; the number may be two words (`RFC 123`).
+/// Splits a number from the title after it; the number may be two words (`RFC 123`).
 fn number_first(object: &str) -> (&str, &str) {
     let start = match object.split_once(char::is_whitespace) {
         Some((rfc, rest)) if rfc.eq_ignore_ascii_case("rfc") => {

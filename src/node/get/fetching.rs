@@ -8,18 +8,15 @@ use crate::transfer::{DownloadError, Fetched, Spread};
 use crate::wire::{Endpoint, Fault, Record, RfcNumber};
 
 impl Node {
-    /// Fetches an RFC from one holder into the folder, where it must not be, and does not register
-    /// it.
+    /// Fetches an RFC from one holder into the folder, without registering it. The folder must not
+    /// have it yet.
     pub fn fetch(&self, number: RfcNumber, holder: &Endpoint) -> Result<Fetched, DownloadError> {
         let begin = || self.library.receive(number, false);
         self.downloader.download(number, holder, begin)
     }
 
-    /// Tries each of these holders in turn, whoever has the least to do first. Where none of them
-    /// delivers, the `worst` that happened is kept.
-    ///
-    /// # Errors
-    /// The outcome, where no other holder would help.
+    /// Tries these holders in turn, the least loaded first. If none delivers, `worst` has the worst
+    /// fault. The error is the outcome, if another holder would not help.
     pub(super) fn fetch_any(
         &self,
         number: RfcNumber,

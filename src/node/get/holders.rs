@@ -1,4 +1,4 @@
-//! Who has an RFC, besides ourselves.
+//! The other peers that have an RFC.
 
 use super::{Failed, Failure};
 use crate::event::{Event, Topic};
@@ -6,16 +6,16 @@ use crate::index::{IndexError, Listings, Query};
 use crate::node::{Code, Node};
 use crate::wire::{Endpoint, Fault, Record, RfcNumber, Title};
 
-/// The holders of an RFC, a few at a time and each once: what comes later costs more to find out.
+/// The holders of an RFC, in batches and each only once. Later batches cost more to find.
 pub(super) struct Holders<'a> {
     node: &'a Node,
     number: RfcNumber,
     found: Listings<'a>,
-    /// Those who were there so far.
+    /// The holders returned so far.
     before: Vec<Endpoint>,
-    /// Whether anybody has it, and be it ourselves.
+    /// Whether anybody has it, including this peer.
     is_known: bool,
-    /// Whether messages have shown all that was found.
+    /// Whether messages have shown everything that was found.
     in_messages: bool,
 }
 
@@ -31,10 +31,8 @@ impl<'a> Holders<'a> {
         }
     }
 
-    /// The next ones, of which there is at least one; `None` where there are no more.
-    ///
-    /// # Errors
-    /// Those of the index where there is nobody so far; else an event tells of them.
+    /// The next batch, which is never empty; `None` at the end. A failure of the index is an error
+    /// only if there was no batch yet; otherwise it is reported as an event.
     pub(super) fn next(&mut self) -> Result<Option<Vec<Record>>, IndexError> {
         for found in self.found.by_ref() {
             let found = match found {
@@ -63,18 +61,18 @@ impl<'a> Holders<'a> {
         Ok(None)
     }
 
-    /// Why there is no document, where `worst` is the worst that happened with any of them.
+    /// The failure to get the document, given the worst fault of its holders.
     pub(super) fn failed(&self, worst: Fault) -> Failed {
         let number = self.number;
         let failure = match self.before.len() {
             0 if self.is_known => Failure::new(
                 Code::NoHolder,
-                format_args!("only this peer says that it has RFC {number}"),
+                format_args!("only this peer has RFC {number}"),
             ),
             0 => Failure::not_found(number),
             tried => Failure::new(
                 Code::of_holders(worst),
-                format_args!("none of {tried} holder(s) of RFC {number} could deliver it"),
+                format_args!("none of {tried} peer(s) with RFC {number} could deliver it"),
             ),
         };
         Failed {

@@ -1,4 +1,4 @@
-//! What becomes of an RFC that is fetched.
+//! Where a fetched RFC is stored.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use crate::node::Node;
 use crate::transfer::Fetched;
 use crate::wire::{Record, RfcNumber};
 
-/// The place of one document.
+/// The place for one document.
 pub(super) struct Keeping<'a> {
     node: &'a Node,
     number: RfcNumber,
@@ -18,8 +18,7 @@ pub(super) struct Keeping<'a> {
 }
 
 impl<'a> Keeping<'a> {
-    /// # Errors
-    /// The outcome, where the document is there and stays.
+    /// The error is the outcome, if the document already exists and stays.
     pub(super) fn new(
         node: &'a Node,
         number: RfcNumber,
@@ -37,10 +36,8 @@ impl<'a> Keeping<'a> {
         Ok(keeping)
     }
 
-    /// Decides whether a file of the folder may be replaced, where there is one and that is open.
-    ///
-    /// # Errors
-    /// The outcome, where it stays.
+    /// Decides whether an existing file of the folder may be replaced, if that is still open. The
+    /// error is the outcome, if it stays.
     pub(super) fn decide(&mut self, ask: &dyn Fn(&Path) -> bool) -> Result<(), Outcome> {
         let number = self.number;
         if let Place::Folder(replace) = self.place
@@ -67,10 +64,8 @@ impl<'a> Keeping<'a> {
         }
     }
 
-    /// The document has come: what is in the folder now is registered.
-    ///
-    /// # Errors
-    /// The outcome, where the index is at fault.
+    /// Registers the received document, if it is in the folder. The error is the outcome, if the
+    /// index failed.
     pub(super) fn keep(&self, record: Record, fetched: Fetched) -> Result<Outcome, Outcome> {
         let Fetched { path, bytes } = fetched;
         if let Place::Folder(_) = self.place {

@@ -1,5 +1,5 @@
-//! GET from end to end: who has an RFC (`holders`), fetching it from one of them (`fetching`), and
-//! what becomes of it here (`keeping`).
+//! GET from start to end: finding peers that have an RFC (`holders`), fetching it from one of them
+//! (`fetching`), and storing it (`keeping`).
 
 mod fetching;
 mod holders;
@@ -19,88 +19,89 @@ use super::{Failure, Listed, Node, Search};
 use crate::transfer::Spread;
 use crate::wire::{Fault, RfcNumber, Title};
 
-/// What is to be got, and where it is to go.
+/// What to get, and where to store it.
 #[derive(Debug, Clone)]
 pub struct Wanted {
-    /// Which RFCs, in this order.
+    /// The RFCs, in this order.
     pub numbers: Vec<RfcNumber>,
-    /// What they are called, where that is known: it is sent along.
+    /// Their title, if known; it is sent along.
     pub title: Title,
-    /// Where they are to go.
+    /// Where to store them.
     pub place: Place,
-    /// How many downloads run at a time; one where it is 0.
+    /// How many downloads run at the same time; 0 means one.
     pub jobs: usize,
 }
 
-/// Where documents are to go.
+/// Where documents are stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
-    /// Into the folder, to be shared.
+    /// In the folder, to be shared.
     Folder(Replace),
-    /// One document into this file, which is replaced. It is not shared.
+    /// One document in this file, which is replaced and not shared.
     File(PathBuf),
 }
 
-/// Whether files of the folder are replaced.
+/// Whether to replace files of the folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Replace {
-    /// No: what is there is not even looked up.
+    /// Never: existing documents are not even looked up.
     Never,
-    /// Whoever wants the document is asked, once there is somebody to get it from.
+    /// Ask, once a holder is found.
     Ask,
-    /// Yes.
+    /// Always.
     Always,
 }
 
-/// Asks whether a file may be replaced; `None`: nobody answers any more, so nothing more is begun.
+/// Asks whether a file may be replaced; `None` means that nobody answers any more, so nothing else
+/// is started.
 pub type Ask<'a> = &'a mut (dyn FnMut(&Path) -> Option<bool> + Send);
 
-/// Takes note of how the GET of one RFC has ended, while others go on.
+/// Receives the outcome for one RFC, while others are still running.
 pub type Done<'a> = &'a mut (dyn FnMut(&Outcome) + Send);
 
-/// How the GET of one RFC has ended.
+/// The outcome of GET for one RFC.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// It is here.
+    /// It was downloaded.
     Downloaded(Downloaded),
-    /// What was here stays.
+    /// The existing file was kept.
     Kept(Kept),
-    /// It could not be got.
+    /// It failed.
     Failed(Failed),
     /// The node is about to end.
     Interrupted(RfcNumber),
 }
 
-/// An RFC that was downloaded.
+/// A downloaded RFC.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Downloaded {
     /// The record of the holder that delivered it.
     #[serde(flatten)]
     pub record: Listed,
-    /// Where it is.
+    /// The path.
     pub path: PathBuf,
-    /// Its length.
+    /// The length in bytes.
     pub bytes: u64,
 }
 
-/// An RFC that is in the folder already.
+/// An RFC that the folder already has.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Kept {
-    /// Which one.
+    /// Its number.
     pub number: RfcNumber,
-    /// Where it is.
+    /// The path.
     pub path: PathBuf,
 }
 
-/// An RFC that could not be got.
+/// An RFC that could not be downloaded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Failed {
-    /// Which one.
+    /// Its number.
     pub number: RfcNumber,
-    /// Why.
+    /// The reason.
     #[serde(flatten)]
     pub failure: Failure,
-    /// Whether it is here all the same, and the index does not know.
+    /// Whether it was downloaded, but the index does not know.
     #[serde(skip)]
     pub is_here: bool,
     /// Whether the messages of the index have shown that nobody has it.
@@ -108,19 +109,19 @@ pub struct Failed {
     pub in_messages: bool,
 }
 
-/// What has become of everything that was wanted and was not interrupted.
+/// The outcomes for all RFCs, except interrupted ones.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Gotten {
-    /// What was downloaded, by number.
+    /// The downloaded ones, by number.
     pub downloaded: Vec<Downloaded>,
-    /// What was there already, by number.
+    /// The kept ones, by number.
     pub kept: Vec<Kept>,
-    /// What could not be got, as it failed.
+    /// The failed ones, in order of failing.
     pub failed: Vec<Failed>,
 }
 
 impl Node {
-    /// The RFCs that are selected: all is what others have, by number.
+    /// The selected RFCs; `all` means those that other peers have, by number.
     pub fn selected(&self, selection: &Selection) -> Result<Vec<RfcNumber>, Failure> {
         match selection {
             Selection::These(numbers) => Ok(numbers.iter().copied().collect()),
@@ -134,8 +135,8 @@ impl Node {
         }
     }
 
-    /// Gets RFCs from whoever has them, and shares those that go into the folder. A failure does not
-    /// stop the others. One job runs in the thread that asks for it.
+    /// Gets RFCs from other peers, and shares those that go into the folder. A failure does not
+    /// stop the others. One of the jobs runs in the calling thread.
     pub fn get(&self, wanted: &Wanted, ask: Ask<'_>, done: Done<'_>) -> Gotten {
         let spread = Spread::default();
         let left: VecDeque<_> = wanted.numbers.iter().copied().collect();
@@ -158,7 +159,7 @@ impl Node {
         };
         thread::scope(|scope| {
             for _ in 1..wanted.jobs.min(wanted.numbers.len()) {
-                // With fewer threads it takes longer, and that is all.
+                // With fewer threads it only takes longer.
                 let thread = thread::Builder::new().name("download".to_owned());
                 let _ = thread.spawn_scoped(scope, work);
             }
@@ -171,10 +172,8 @@ impl Node {
         gotten
     }
 
-    /// Gets one RFC. Each holder but ourselves is tried in turn until one delivers.
-    ///
-    /// # Errors
-    /// The outcome, where it is another one.
+    /// Gets one RFC: tries each holder, except this peer, until one delivers. Any other outcome is
+    /// the error.
     fn get_one(
         &self,
         number: RfcNumber,
@@ -186,7 +185,7 @@ impl Node {
         let mut holders = Holders::new(self, number, wanted.title.clone());
         let mut worst = Fault::Unreachable;
         while let Some(found) = holders.next().map_err(|error| failed(number, error))? {
-            // Asked once, and not before there is somebody to get it from.
+            // Asked only once, and only after a holder is found.
             keeping.decide(ask)?;
             let begin = || keeping.begin();
             if let Some((record, fetched)) =
@@ -200,7 +199,7 @@ impl Node {
 }
 
 impl Gotten {
-    /// Takes in how the GET of one RFC has ended.
+    /// Adds the outcome for one RFC.
     fn take(&mut self, outcome: Outcome, done: Done<'_>) {
         done(&outcome);
         match outcome {

@@ -83,7 +83,7 @@ fn what_nobody_has_is_code_3() {
     failed(
         &stage.ask(&["find", "no", "such"]),
         3,
-        "error: no title holds \"no such\"\n",
+        "error: no title contains \"no such\"\n",
     );
     let said = "error: RFC 9 was not downloaded: nobody has RFC 9\n";
     failed(&stage.ask(&["get", "9"]), 3, said);
@@ -153,7 +153,7 @@ fn a_holder_that_is_gone_is_code_5() {
     let fault = format!(
         "[DOWNLOAD] Failed from 127.0.0.1:{port}: cannot connect to 127.0.0.1:{port}: Connection refused (os error 111)\n"
     );
-    let none = "none of 1 holder(s) of RFC 7 could deliver it\n";
+    let none = "none of 1 peer(s) with RFC 7 could deliver it\n";
     let errors = format!("{fault}error: RFC 7 was not downloaded: {none}");
     failed(&ask(server.port, empty.path(), &["get", "7"]), 5, &errors);
     let errors = format!("{fault}error: {none}");
@@ -224,7 +224,7 @@ fn a_refused_registration_is_code_6() {
     assert!(
         ended
             .errors
-            .ends_with("error: the index server has refused RFC 2345\n"),
+            .ends_with("error: the index server refused RFC 2345\n"),
         "{ended:?}"
     );
 }

@@ -26,7 +26,7 @@ fn get_prints_the_record_of_each_document_that_came() {
     assert_eq!((kept.code, kept.out.as_str()), (Some(0), ""));
     let path = to.join("rfc123.txt");
     let said = format!(
-        "RFC 123 is in {} already; --force replaces it\n",
+        "RFC 123 is already in {}; --force replaces it\n",
         path.display()
     );
     assert_eq!(kept.errors, said);
@@ -94,7 +94,7 @@ fn get_of_several_goes_on_after_a_failure_and_says_at_the_end_what_failed() {
     let records = format!("RFC 123 {ICP} localhost {two}\nRFC 2345 {DNS} localhost {one}\n");
     assert_eq!(ended.out, records);
     let last = "error: RFC 9 was not downloaded: nobody has RFC 9\n\
-        error: RFC 200 was not downloaded: none of 1 holder(s) of RFC 200 could deliver it\n\
+        error: RFC 200 was not downloaded: none of 1 peer(s) with RFC 200 could deliver it\n\
         error: 2 of 4 RFCs were not downloaded\n";
     assert!(ended.errors.ends_with(last), "{ended:?}");
     assert_eq!(names(stage.empty.path()), ["rfc123.txt", "rfc2345.txt"]);

@@ -188,7 +188,7 @@ fn when_the_list_is_exhausted_that_is_the_end() {
     assert_eq!(code, Some(5), "{errors}");
     assert!(
         errors.ends_with(
-            "error: RFC 7 was not downloaded: none of 2 holder(s) of RFC 7 could deliver it\n"
+            "error: RFC 7 was not downloaded: none of 2 peer(s) with RFC 7 could deliver it\n"
         ),
         "{errors}"
     );
@@ -216,8 +216,7 @@ fn nothing_is_downloaded_from_ourselves() {
     let mut peer = sharing(&rs, ours.path(), &[]);
     let printed = peer.answer(&["4", "7", ""]);
     assert!(
-        printed
-            .contains("[PEER] RFC 7 was not downloaded: only this peer says that it has RFC 7.\n"),
+        printed.contains("[PEER] RFC 7 was not downloaded: only this peer has RFC 7.\n"),
         "{printed}"
     );
 }

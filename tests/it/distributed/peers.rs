@@ -45,7 +45,7 @@ fn a_second_peer_with_the_same_folder_registers_without_a_cookie_and_says_so() {
     let first = sharing_with_state(rs.port, folder.path(), state.path());
     let second = sharing_with_state(rs.port, folder.path(), state.path());
     second.expect_error(&format!(
-        "Another peer shares {} as well, so this one registers without a cookie\n",
+        "Another peer also shares {}, so this one registers without a cookie\n",
         folder.path().display()
     ));
     assert_eq!(first.errors().matches("Another peer").count(), 0);
@@ -64,7 +64,7 @@ fn a_place_where_no_cookie_can_be_kept_is_no_reason_not_to_take_part() {
     command.env(STATE, folder.path().join("file"));
     let mut peer = started_peer("peer", command);
     peer.expect("[PEER] Registered with cookie 1 for 7200 seconds\n");
-    peer.expect_error("warning: the cookie can't be kept in ");
+    peer.expect_error("warning: cannot save the cookie in ");
 }
 
 #[test]
