@@ -10,7 +10,9 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let mut out = stdout();
     let show = |text: &str| {
-        // A reader that goes away (`make demo | head`) misses the rest and nothing else.
+        // A reader that closes the pipe (`make demo
+        //
+        // head`) only misses the rest.
         let mut out = stdout();
         let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     };

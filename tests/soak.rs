@@ -1,8 +1,8 @@
 //! `make soak`: peers join, add, list, download, leave and are killed at random, and the server is
-//! restarted, for SOAK_TIME seconds (120). At the end the index holds exactly what the living
-//! peers have, every downloaded file is identical, and memory, threads and descriptors are back
-//! where they began. SOAK_SEED repeats a run. With SOAK_INDEX=distributed the server is a
-//! registration server, and the index is what the active peers tell of themselves.
+//! restarted, for SOAK_TIME seconds (120). At the end the index has exactly what the running peers
+//! have, every downloaded file is identical, and memory, threads and descriptors are back at their
+//! initial values. SOAK_SEED repeats a run. With SOAK_INDEX=distributed the server is a
+//! registration server, and the index is what the active peers report about themselves.
 
 #![allow(
     clippy::unwrap_used,
@@ -24,22 +24,21 @@ use support::scenarios_di::DISTRIBUTED;
 use support::{Client, Program, exchange, peer, server_command, started_server};
 use tempfile::TempDir;
 
-/// The most peers at a time.
+/// The most peers at the same time.
 const PEERS: usize = 30;
-/// The documents that there are.
+/// The number of documents.
 const DOCUMENTS: u32 = 60;
-/// How long everything may take to settle: the longest pause of a peer that tries to come back,
-/// and some more.
+/// How long settling may take: the longest pause of a reconnecting peer, and a margin.
 const SETTLE_TIME: Duration = Duration::from_secs(60);
 
-/// What a document holds follows from its number.
+/// A document's contents depend only on its number.
 fn document(number: u32) -> Vec<u8> {
     format!("document {number}\n")
         .repeat(1 + (number as usize * 97) % 3000)
         .into_bytes()
 }
 
-/// Chance that can be repeated (xorshift).
+/// Repeatable random numbers (xorshift).
 struct Chance(u64);
 
 impl Chance {
@@ -50,14 +49,14 @@ impl Chance {
         usize::try_from(self.0 % limit as u64).unwrap()
     }
 
-    /// The number of a document. None is a choice of the menu: where GET asks whether to replace
-    /// a file, the next line is the answer, and the number after it stands where a choice is due.
+    /// The number of a document. None of them is a menu choice: if GET asks whether to replace a
+    /// file, the next line is the answer, and the number after it is read as a choice.
     fn number(&mut self) -> u32 {
         u32::try_from(self.below(DOCUMENTS as usize)).unwrap() + 11
     }
 }
 
-/// The index that is tried.
+/// The index under test.
 struct Kind {
     is_distributed: bool,
     state: TempDir,
@@ -77,7 +76,7 @@ impl Kind {
     fn server(&self, port: u16) -> Program {
         let port = port.to_string();
         let state = self.state.path().join("peers.json");
-        // Only a registration server has a use for the last two.
+        // Only a registration server needs the last two.
         let arguments = [
             "-q",
             "--port",
@@ -90,7 +89,7 @@ impl Kind {
         started_server(server_command(&[self.options(), &arguments].concat()))
     }
 
-    /// What the index holds, in the form of [`shared`].
+    /// The contents of the index, in the form of [`shared`].
     fn indexed(&self, server: u16) -> Vec<(u32, u16)> {
         if self.is_distributed {
             active(server).into_iter().flat_map(told).collect()
@@ -120,7 +119,7 @@ fn join(kind: &Kind, server: u16, chance: &mut Chance) -> Member {
     Member { program, folder }
 }
 
-/// What the folders of the members hold, as lines of the index without titles.
+/// The contents of the members' folders, as lines of the index without titles.
 fn shared(members: &[Member]) -> BTreeSet<(u32, u16)> {
     let files = |member: &Member| {
         let (port, names) = (member.program.port, support::names(member.folder.path()));
@@ -138,7 +137,7 @@ fn number_in(name: &str) -> u32 {
         .unwrap_or_else(|| panic!("{name} was left behind"))
 }
 
-/// What a central index holds.
+/// The contents of a central index.
 fn indexed(server: u16) -> Vec<(u32, u16)> {
     let mut client = Client::connect(server);
     client.send("LIST ALL P2P-CI/1.0\r\nHost: soak\r\n\r\n");
@@ -154,9 +153,9 @@ fn indexed(server: u16) -> Vec<(u32, u16)> {
     lines.map(record).collect()
 }
 
-/// The ports of the peers that a registration server calls active.
+/// The ports of the peers that a registration server lists as active.
 fn active(server: u16) -> Vec<u16> {
-    // The test is a peer for as long as it asks.
+    // The test is a peer while it asks.
     let ask = |words: &str, cookie: &str| {
         let peer = "Host: 127.0.0.1\r\nPort: 1\r\n";
         let request = format!("{words} P2P-DI/1.0\r\n{peer}Cookie: {cookie}\r\n\r\n");
@@ -175,7 +174,7 @@ fn active(server: u16) -> Vec<u16> {
         .collect()
 }
 
-/// What a peer tells of itself. One that is not there has something that nobody shares.
+/// The records that a peer reports about itself. A missing peer gets one that nobody shares.
 fn told(port: u16) -> Vec<(u32, u16)> {
     if std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
         return vec![(0, port)];
@@ -214,7 +213,7 @@ fn usage(program: &Program) -> (u64, usize, u64) {
     (field("Threads:"), descriptors, field("VmRSS:"))
 }
 
-/// Waits until `holds`; says whether it did.
+/// Waits until `holds`, and returns whether it did.
 fn settles(mut holds: impl FnMut() -> bool) -> bool {
     let begin = Instant::now();
     while begin.elapsed() < SETTLE_TIME {
@@ -252,7 +251,7 @@ fn main() {
 
     let mut index = kind.server(0);
     let port = index.port;
-    // Its threads are all there once it has answered, and the one that has answered is gone soon.
+    // Its threads all exist once it has answered, and the answering one ends soon.
     assert!(kind.indexed(port).is_empty());
     thread::sleep(Duration::from_secs(3));
     let at_first = usage(&index);
@@ -348,6 +347,6 @@ fn main() {
     println!("server (threads, descriptors, KiB): {at_first:?} at first, {at_last:?} at last");
 }
 
-/// What a peer has when nobody downloads from it: the menu, and one thread each for signals,
-/// printing, uploads, refusals, the index, the folder and standard input.
+/// The threads of an idle peer: the menu, and one thread each for signals, printing, uploads,
+/// refusals, the index, the folder and standard input.
 const PEER_THREADS: u64 = 8;

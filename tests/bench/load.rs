@@ -1,4 +1,4 @@
-//! What the benches share: the programs, and clients that press them.
+//! What the benches share: the programs, and clients that put load on them.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -62,7 +62,7 @@ impl Program {
         Self::start(command, "listening on port")
     }
 
-    /// Reads the printout up to a line that holds `text`.
+    /// Reads the printout up to a line that contains `text`.
     pub(crate) fn wait_for(&mut self, text: &str) {
         let mut line = String::new();
         while !line.contains(text) {
@@ -71,7 +71,7 @@ impl Program {
         }
     }
 
-    /// Reads and throws away what is printed from now on.
+    /// Reads and discards the rest of the printout.
     pub(crate) fn ignore_output(self) -> Quiet {
         let Self {
             child,
@@ -108,7 +108,7 @@ impl Quiet {
     }
 }
 
-/// A connection on which a request has a known answer.
+/// A connection for requests with known answers.
 pub(crate) struct Line {
     stream: TcpStream,
     buffer: Vec<u8>,
@@ -165,12 +165,12 @@ pub(crate) fn one_record(number: u32, port: u16) -> String {
     format!("P2P-CI/1.0 200 OK\r\n\r\n{}\r\n", record(number, port))
 }
 
-/// Asks without a port: with one, the question would take the name over from the peer that has it.
+/// A query without a port: with one, it would take over the name of the peer that has it.
 pub(crate) fn lookup(number: u32) -> String {
     format!("LOOKUP RFC {number} P2P-CI/1.0\r\nHost: bench.example.org\r\nTitle: \r\n\r\n")
 }
 
-/// How many records one filling connection adds.
+/// How many records each filling connection adds.
 pub(crate) const SHARE: u32 = 10_000;
 
 /// Fills the index with records 1 to `count`, and returns the connections that hold them and the
@@ -197,8 +197,8 @@ pub(crate) fn fill(server: u16, count: u32) -> (Vec<Line>, f64) {
     (lines, f64::from(count) / begin.elapsed().as_secs_f64())
 }
 
-/// Sends `request` over and over on four connections, with `ahead` of them in flight on each,
-/// and returns how many are answered in a second. One thread drives all four.
+/// Sends `request` repeatedly on four connections, with `ahead` requests in flight on each, and
+/// returns the answers per second. One thread drives all four.
 pub(crate) fn rate(port: u16, request: &[u8], answer: usize, ahead: usize) -> f64 {
     let mut lines: Vec<_> = (0..4).map(|_| Line::to(port)).collect();
     let batch = request.repeat(ahead);
@@ -225,8 +225,8 @@ pub(crate) fn rate(port: u16, request: &[u8], answer: usize, ahead: usize) -> f6
     run(Duration::from_secs(2))
 }
 
-/// Answers every `request` bytes with `answer` bytes, which is the least that a server can do: the
-/// limit of round trips on this machine.
+/// Answers every `request` bytes with `answer` bytes, which is the least that a server can do. It
+/// shows the limit of round trips on this machine.
 pub(crate) fn echo(request: usize, answer: usize) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -251,7 +251,7 @@ pub(crate) fn echo(request: usize, answer: usize) -> u16 {
     port
 }
 
-/// Gives everybody `bytes` zeros from memory: the limit of copying over loopback.
+/// Sends `bytes` zeros from memory to every client. It shows the limit of copying over loopback.
 pub(crate) fn source(bytes: u64) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -299,7 +299,7 @@ pub(crate) fn get(number: u32) -> String {
     format!("GET RFC {number} P2P-CI/1.0\r\nHost: x\r\nOS: y\r\n\r\n")
 }
 
-/// MiB/s of `count` downloads at the same time, the median of five.
+/// The rate in MiB/s of `count` simultaneous downloads, as the median of five.
 pub(crate) fn copies(port: u16, request: &[u8], count: usize, bytes: u64) -> f64 {
     let once = || {
         let begin = Instant::now();
@@ -323,7 +323,7 @@ pub(crate) fn copies(port: u16, request: &[u8], count: usize, bytes: u64) -> f64
     speeds[2]
 }
 
-/// Downloads per second by four clients, each with a new connection for each.
+/// Downloads per second by four clients, with a new connection for each download.
 pub(crate) fn visits(port: u16, request: &[u8]) -> f64 {
     let time = Duration::from_secs(2);
     let request = request.to_vec();

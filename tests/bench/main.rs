@@ -1,5 +1,5 @@
-//! `make bench`: the release binaries on loopback, in one table. A row has the limit that the
-//! machine itself sets beside it, measured in the same run, where there is one.
+//! `make bench`: measures the release binaries on loopback and prints one table. Where the machine
+//! itself sets a limit, the row also has that limit, measured in the same run.
 
 #![allow(
     clippy::unwrap_used,
@@ -31,7 +31,7 @@ fn row(what: &str, figure: &str, limit: &str) {
 }
 
 fn main() {
-    // Cargo passes its own options; a word among them chooses a part.
+    // Cargo passes its own options; a word among them selects a part.
     let chosen = std::env::args()
         .skip(1)
         .find(|argument| !argument.starts_with('-'));
@@ -79,7 +79,7 @@ fn questions() {
     }
 }
 
-/// LIST, what it does to others, and leaving.
+/// LIST, its effect on other requests, and leaving.
 fn lists() {
     for count in [100_000, 1_000_000] {
         let mut server = Program::server(&[]);
@@ -93,7 +93,7 @@ fn lists() {
         Line::to(limit_port).drain();
         let limit = mib(bytes, begin.elapsed());
 
-        // Somebody else asks all the time, first alone and then beside the LIST.
+        // Another client sends requests all the time, first alone and then during the LIST.
         let asking = thread::spawn(move || longest_lookup(port, Duration::from_millis(500)));
         let alone = asking.join().unwrap();
         let asking = thread::spawn(move || longest_lookup(port, Duration::from_millis(800)));
@@ -200,7 +200,7 @@ fn crowd() {
     );
 }
 
-/// A connection without a buffer of its own: ten thousand of the others would take gigabytes.
+/// A connection without its own buffer: ten thousand of the others would take gigabytes.
 struct Small(std::net::TcpStream);
 
 impl Small {

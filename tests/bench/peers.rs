@@ -1,5 +1,5 @@
-//! `make bench-peers`: the same questions to Redis and the same downloads from nginx, on the same
-//! machine at the same time. Each row is the median of three pairs, ours and theirs in turn.
+//! `make bench-peers`: compares with Redis and nginx, on the same machine at the same time. Each
+//! row is the median of three pairs of measurements, ours and theirs in turn.
 
 #![allow(
     dead_code,
@@ -94,7 +94,7 @@ fn redis() {
     }
 }
 
-/// What redis-benchmark says of GET.
+/// The rate that redis-benchmark reports for GET.
 fn redis_benchmark(port: &str, ahead: usize) -> f64 {
     let requests = (200_000 * ahead).to_string();
     let output = Command::new("redis-benchmark")
@@ -212,7 +212,7 @@ impl Started {
 
 impl Drop for Started {
     fn drop(&mut self) {
-        // Its workers end with it when it is told to end, and not when it is killed.
+        // Its workers end with it only if it is asked to end, not if it is killed.
         let pid = rustix::process::Pid::from_child(&self.0);
         let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
         let _ = self.0.wait();

@@ -1,4 +1,4 @@
-//! Attackers by name: those who hold, flood and drip. Those who send garbage are in `server`.
+//! Attackers that hold connections, flood the server, or send slowly. For garbage see `server`.
 
 use socket2::SockRef;
 use std::io::{Read, Write};
@@ -32,7 +32,7 @@ fn many_connections_are_told_that_there_is_no_room() {
     server.expect("[SERVER] Turned away a connection from 127.0.0.1: connection limit reached\n");
     drop(inside.pop());
     server.expect(" closed\n");
-    // The place is free once its thread has let go of it.
+    // The place is free once its thread has released it.
     let deadline = Instant::now() + PATIENCE;
     while exchange(server.port, LIST) != EMPTY {
         assert!(
@@ -47,7 +47,7 @@ fn silent_connections_make_room_for_those_who_speak() {
     let server = server(&["--max-peers", "3"]);
     let mut registered = established(server.port);
     let mut silent = [Client::connect(server.port), Client::connect(server.port)];
-    // A line alone is no request.
+    // A single line is not a request.
     silent[0].send("\r\n");
     let mut late = established(server.port);
     assert_eq!(silent[0].rest(), b"", "the oldest silent one is closed");
@@ -81,7 +81,7 @@ fn dripper_is_answered_400_when_its_time_is_up() {
     let mut dripper = Client::connect(server.port);
     let mut patient = established(server.port);
     let mut stream = dripper.stream().try_clone().unwrap();
-    // It sends a byte whenever it has room, far slower than a request needs, until it is cut off.
+    // It sends bytes far too slowly for a request, until it is cut off.
     let drips = std::thread::spawn(move || {
         let mut gap = [0; 1];
         stream
@@ -135,7 +135,7 @@ fn slow_reader_holds_up_nobody_but_itself() {
             "P2P-CI/1.0 200 OK\r\n\r\nRFC {number} {title} vm 9\r\n\r\n"
         ));
     }
-    // When it reads at last, every byte is there.
+    // When it finally reads, every byte is there.
     slow.receive("P2P-CI/1.0 200 OK\r\n\r\nRFC 3000 ttt");
 }
 

@@ -1,4 +1,4 @@
-//! The commands for scripts: exact output, exit codes, JSON, and what they leave alone.
+//! The commands for scripts: exact output, exit codes, JSON, and that they change nothing else.
 
 mod at_the_menu;
 mod codes;
@@ -22,7 +22,7 @@ const IPSEC: &str = "Requirements for IPsec Remote Access Scenarios";
 const DNS: &str = "Domain Names and Company Name Retrieval";
 const ICP: &str = "A Proferred Official ICP";
 
-/// What a command has left behind.
+/// The result of a command.
 #[derive(Debug)]
 struct Ended {
     code: Option<i32>,
@@ -31,7 +31,7 @@ struct Ended {
 }
 
 impl Ended {
-    /// Asserts that it has ended well, with nothing but a result.
+    /// Asserts that it succeeded, with only its result.
     #[track_caller]
     fn result(&self) -> &str {
         assert_eq!((self.code, self.errors.as_str()), (Some(0), ""), "{self:?}");

@@ -35,7 +35,7 @@ fn registration_server(arguments: &[&str]) -> Program {
     server(&[&DISTRIBUTED, arguments].concat())
 }
 
-/// A peer of a registration server that stands at its menu.
+/// A peer of a registration server, waiting at its menu.
 fn sharing(rs: &Program, folder: &Path, arguments: &[&str]) -> Program {
     peer_at_menu("peer", rs.port, folder, &[&DISTRIBUTED, arguments].concat())
 }
@@ -45,7 +45,7 @@ fn command(rs: u16, folder: &Path, arguments: &[&str]) -> Command {
     peer_of(rs, folder, &[&DISTRIBUTED, arguments].concat())
 }
 
-/// A peer at its menu that keeps its state where a later one finds it.
+/// A peer at its menu that saves its state for a later one.
 fn sharing_with_state(rs: u16, folder: &Path, state: &Path) -> Program {
     let mut command = command(rs, folder, &[]);
     command.env(STATE, state);
@@ -54,14 +54,15 @@ fn sharing_with_state(rs: u16, folder: &Path, state: &Path) -> Program {
     peer
 }
 
-/// What a peer at vm:`port` says to a registration server.
+/// A request from a peer at vm:`port` to a registration server.
 fn request(words: &str, port: u16, cookie: Option<u32>) -> String {
     let cookie = cookie.map_or_else(String::new, |cookie| format!("Cookie: {cookie}\r\n"));
     format!("{words} P2P-DI/1.0\r\nHost: vm\r\nPort: {port}\r\n{cookie}OS: Test 1\r\n\r\n")
 }
 
-/// Asks, without saying that this was all, and returns the answer up to the close. Its `Date` and
-/// `OS`, which stand on every response, are checked and left out; what is left of a TTL is whole.
+/// Sends a request, without closing its side, and returns the answer up to the close. Checks and
+/// removes its `Date` and `OS`, which every response has, and replaces the rest of a TTL by the
+/// whole one.
 #[track_caller]
 fn ask(port: u16, request: impl AsRef<[u8]>) -> String {
     let mut client = Client::connect(port);
@@ -117,20 +118,20 @@ fn register(rs: &Program, port: u16) {
     assert!(ask(rs.port, request).starts_with("P2P-DI/1.0 200 OK\r\n"));
 }
 
-/// A registered peer that the test plays: `answer` gets the request line and its port.
+/// A registered peer played by the test: `answer` gets the request line and its port.
 fn pretended(rs: &Program, answer: impl Fn(&str, u16) -> String + Send + 'static) -> u16 {
     let port = pretend(move |mut client| {
         let head = client.head();
         let port = client.stream().local_addr().unwrap().port();
         let line = head.lines().next().unwrap_or_default();
-        // Who has heard enough may go.
+        // A client may close early.
         let _ = client.stream().write_all(answer(line, port).as_bytes());
     });
     register(rs, port);
     port
 }
 
-/// A registered peer that tells of RFC `number` and answers this when it is asked for it.
+/// A registered peer that lists RFC `number` and sends this answer to requests for it.
 fn holder(rs: &Program, number: u32, document: String) -> u16 {
     pretended(rs, move |line, port| {
         if line == "GET RFC-Index P2P-DI/1.0" {
@@ -142,14 +143,14 @@ fn holder(rs: &Program, number: u32, document: String) -> u16 {
     })
 }
 
-/// What a `get` of a document has left behind: its exit code, and its errors.
+/// The result of a `get`: its exit code, and its errors.
 fn get(rs: &Program, folder: &Path, number: &str) -> (Option<i32>, String) {
     let (status, out, errors) = run("peer", command(rs.port, folder, &["get", number]));
     assert_eq!(status.success(), !out.is_empty(), "{out}{errors}");
     (status.code(), errors)
 }
 
-/// The answer that carries a document, without a digest.
+/// An answer with a document, without a digest.
 fn document(text: &str) -> String {
     ok("Content-Type: text/plain\r\n", text)
 }

@@ -1,12 +1,12 @@
-//! README and the pages of the manual: what they show is what the programs do.
+//! README and the pages of the manual: their examples are what the programs print.
 //!
-//! In a block `console` a line that begins with `$ ` is a command, and what follows is what it
-//! prints. A line `…` stands for any number of lines. What differs from run to run (ports, dates,
-//! the kernel) is not compared. What follows a question of the menu is typed. A program that goes on
-//! by itself (a server, a peer that shares) runs until the page ends, and is compared then.
+//! In a `console` block, a line that begins with `$ ` is a command, and its output follows. A line
+//! `…` stands for any number of lines. Values that differ between runs (ports, dates, the kernel)
+//! are not compared. Text after a question of the menu is typed. A program that keeps running (a
+//! server, a peer that shares) runs until the page ends, and is compared then.
 //!
-//! Two comments have a meaning: `<!-- not run: REASON -->` before a block leaves it out, and
-//! `<!-- running: COMMAND -->` starts a program that the page takes for granted.
+//! Two comments have a meaning: `<!-- not run: REASON -->` skips the next block, and `<!-- running:
+//! COMMAND -->` starts a program that the page assumes to be running.
 
 mod picture;
 
@@ -19,13 +19,13 @@ use tempfile::TempDir;
 
 use crate::support::{Program, STATE, names, peer_command, run, server_command, without_options};
 
-/// The question for a choice, and what else the menu asks. Answers stand behind them.
+/// The questions of the menu. Answers follow them.
 const CHOICE: &str = "Choice:";
 const QUESTIONS: [&str; 3] = [CHOICE, "RFC number:", "RFC title (press Enter to skip):"];
-/// Stands for lines that are not shown.
+/// Stands for omitted lines.
 const SKIPPED: &str = "…";
 
-/// A command of a page, and what is shown below it.
+/// A command of a page, and the output shown below it.
 #[derive(Debug, Default)]
 struct Example {
     command: String,
@@ -40,7 +40,7 @@ impl Example {
         }
     }
 
-    /// Whether the program goes on by itself.
+    /// Whether the program keeps running.
     fn stays(&self) -> bool {
         let is_left = |answer| ["5", "exit"].contains(&answer);
         let mut answers = self.answers().peekable();
@@ -61,13 +61,13 @@ impl Example {
             let mut questions = QUESTIONS.iter();
             let (question, answer) =
                 questions.find_map(|question| Some((*question, line.strip_prefix(question)?)))?;
-            // A choice without an answer is one that nobody has made yet.
+            // A choice without an answer has not been made yet.
             Some(answer.trim()).filter(|answer| !answer.is_empty() || question != CHOICE)
         })
     }
 
-    /// Compares what is shown with what was printed, all of it or its beginning. Lines of the two
-    /// outputs are in one order on the page, and in none that is certain.
+    /// Compares the shown output with the printed one, or with its beginning. The lines of each
+    /// output are in order, but on a page the two outputs may be mixed in any way.
     fn is_shown_by(&self, printed: &str, errors: &str, is_whole: bool) -> bool {
         fn fit(shown: &[String], printed: &[String], is_whole: bool) -> bool {
             match (shown, printed) {
@@ -94,7 +94,7 @@ impl Example {
     }
 }
 
-/// The lines of a text without what differs from run to run.
+/// The lines of a text, with the values that differ between runs masked.
 fn comparable(text: &str) -> Vec<String> {
     text.trim_end().lines().map(comparable_line).collect()
 }
@@ -106,16 +106,16 @@ fn comparable_line(line: &str) -> String {
         }
     }
     let line = with_numbers(line.trim_end(), |number| match number {
-        // A second more or less has passed.
+        // A second more or less may have passed.
         7190..=7200 => Some("TTL".to_owned()),
-        // Free ports have five digits, and nothing else on the pages has.
+        // Free ports have five digits, and nothing else on the pages does.
         10_000..=99_999 => Some("PORT".to_owned()),
         _ => None,
     });
     line.replace("[::1]", "127.0.0.1")
 }
 
-/// A line with other words in place of some numbers.
+/// A line with some numbers replaced.
 fn with_numbers(line: &str, mut other: impl FnMut(u32) -> Option<String>) -> String {
     let words = line.split_inclusive(|c: char| !c.is_ascii_digit());
     let words = words.map(|word| {
@@ -132,7 +132,7 @@ fn with_numbers(line: &str, mut other: impl FnMut(u32) -> Option<String>) -> Str
 /// A folder with the samples, and the programs that run in it.
 struct Stage {
     folder: TempDir,
-    /// The ports of the servers: of the central index and of the distributed one.
+    /// The ports of the servers, for the central and the distributed index.
     servers: [Option<u16>; 2],
     running: Vec<(Example, Program)>,
     /// The exit code of the last command.
@@ -180,7 +180,7 @@ impl Stage {
         shell
     }
 
-    /// Starts a program that goes on by itself, and waits until others can rely on it.
+    /// Starts a program that keeps running, and waits until it is ready.
     fn start(&mut self, example: Example) {
         let line = &example.command;
         let mut program = Program::start(line, self.command(&format!("exec {line}")));
@@ -211,7 +211,7 @@ impl Stage {
         assert!(is_shown, "{example:#?} prints\n{printed}{errors}");
     }
 
-    /// What was printed, with the well-known ports in place of those that the servers have.
+    /// The printed text, with the well-known ports instead of the servers' real ones.
     fn known(&self, printed: &str) -> String {
         let mut printed = printed.to_owned();
         for (port, known) in self.servers.iter().zip(["7734", "65243"]) {
@@ -222,7 +222,7 @@ impl Stage {
         printed
     }
 
-    /// Compares what the programs that still run have printed.
+    /// Compares the output of the programs that are still running.
     fn finish(&self) {
         for (example, program) in &self.running {
             let errors = self.known(&program.errors());
@@ -239,7 +239,7 @@ impl Stage {
     }
 }
 
-/// Which of the servers a command is, or asks.
+/// The kind of server that a command runs or asks.
 fn kind(line: &str) -> usize {
     usize::from(line.contains("--index distributed"))
 }
@@ -261,7 +261,7 @@ fn pages() -> impl Iterator<Item = (PathBuf, String)> {
     paths.map(|path| (path.clone(), fs::read_to_string(path).unwrap()))
 }
 
-/// The examples of a page that are run.
+/// The examples of a page to run.
 fn examples(page: &str) -> Vec<Example> {
     let mut examples = Vec::new();
     let (mut is_console, mut is_run) = (false, true);
@@ -271,7 +271,7 @@ fn examples(page: &str) -> Vec<Example> {
         } else if comment(line, "not run: ").is_some() {
             is_run = false;
         } else if line.starts_with("```") {
-            // What is left out ends with its block.
+            // A skipped part ends with its block.
             is_run |= is_console;
             is_console = line == "```console";
         } else if let Some(command) = line.strip_prefix("$ ") {
@@ -348,7 +348,7 @@ fn an_example_is_compared_line_by_line() {
     }
 }
 
-/// Where a page says where to look, there is something.
+/// The files that a page refers to exist.
 #[test]
 fn the_pages_name_files_that_exist() {
     let mut count = 0;

@@ -1,4 +1,4 @@
-//! GET through the menu, from holders of all kinds.
+//! GET from the menu, from holders of all kinds.
 
 use std::fs;
 use std::path::Path;
@@ -11,7 +11,7 @@ use crate::support::{
 
 const FILE: &str = "P2P-CI/1.0 200 OK\r\nContent-Length: 5\r\n\r\nwhole";
 
-/// What a GET of RFC 7 prints, into an empty folder.
+/// The output of a GET of RFC 7 into an empty folder.
 fn get_into(server: &Program, folder: &Path) -> String {
     let mut peer = peer_at_menu("peer", server.port, folder, &["--dialect", "text"]);
     peer.answer(&["4", "7", ""])
@@ -59,7 +59,7 @@ fn without_a_holder_that_delivers_nothing_changes() {
         server.port,
         "P2P-CI/1.0 200 OK\r\nContent-Length: 50\r\n\r\nshort",
     );
-    // Nobody listens on this one's port any more.
+    // Nobody listens on this port any more.
     let _gone = registered(server.port, 7, "Seven", dead_port());
     let folder = folder(&[("rfc7.txt", b"old")]);
     let mut peer = peer_at_menu("peer", server.port, folder.path(), &[]);
@@ -168,7 +168,7 @@ fn a_full_disk_is_a_clear_error_and_leaves_nothing() {
     let _holder = holder(server.port, FILE);
     let folder = folder(&[]);
     let mut peer = peer_at_menu("peer", server.port, folder.path(), &[]);
-    // A folder that is gone fails at the same place as a full disk, on any machine.
+    // A missing folder fails at the same point as a full disk, on any machine.
     fs::remove_dir(folder.path()).unwrap();
     let printed = peer.answer(&["4", "7", ""]);
     assert!(

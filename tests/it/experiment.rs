@@ -1,4 +1,4 @@
-//! The experiment, small and without a limit: what it writes. How long it takes is not asked.
+//! A small experiment without a rate limit: what it writes, regardless of how long it takes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -51,7 +51,7 @@ fn rows(path: &Path, header: &str) -> Vec<Vec<String>> {
         .collect()
 }
 
-/// Which RFCs each peer has fetched from whom, in order: `P1` is `1P0 2P0`.
+/// Which RFCs each peer fetched from whom, in order: `P1` is `1P0 2P0`.
 fn fetched(rows: &[Vec<String>]) -> BTreeMap<String, String> {
     let mut fetched = BTreeMap::<String, String>::new();
     for row in rows {
@@ -61,7 +61,7 @@ fn fetched(rows: &[Vec<String>]) -> BTreeMap<String, String> {
     fetched
 }
 
-/// The curves of a picture by their colors, once its tags are found to be in order.
+/// The curves of a picture by color, after checking that its tags are well formed.
 #[track_caller]
 fn curves(svg: &str) -> usize {
     let mut open = Vec::new();
@@ -77,14 +77,14 @@ fn curves(svg: &str) -> usize {
     assert!(open.is_empty(), "{open:?}");
     let curves = svg.split("<polyline fill=\"none\" opacity=\"1\" stroke=\"");
     let colors: BTreeSet<_> = curves.skip(1).map(|curve| &curve[..7]).collect();
-    // One is that of the axes.
+    // One is for the axes.
     colors.len() - 1
 }
 
 #[test]
 fn everything_is_fetched_as_planned_and_written() {
     let (temporary, results) = (folder(&[]), folder(&[]));
-    // The folder is made.
+    // The folder is created.
     let out = results.path().join("of/today");
     let unlimited = ["--upload-rate", "0", "--repeat", "2"];
     let (status, printed, errors) = run("peer", experiment(temporary.path(), &out, &unlimited));
@@ -129,7 +129,7 @@ fn everything_is_fetched_as_planned_and_written() {
     assert_eq!(summary.len(), 2 * (2 + 3 + 3));
     for row in &summary {
         assert_eq!(row[3..6], ["4", "2048.0", "0"]);
-        // Without a limit there is nothing to compare with.
+        // Without a limit there is no prediction.
         assert_eq!(row[7..], ["", "", ""]);
     }
 
@@ -218,7 +218,7 @@ fn a_limit_is_in_the_results_and_has_a_prediction() {
 }
 
 #[test]
-fn parameters_that_are_no_sense_are_code_2() {
+fn invalid_parameters_are_code_2() {
     let (temporary, out) = (folder(&[]), folder(&[]));
     for wrong in [
         &["--fetch", "5"][..],
@@ -231,7 +231,7 @@ fn parameters_that_are_no_sense_are_code_2() {
         &["--repeat", "0"],
     ] {
         let mut command = experiment(temporary.path(), out.path(), &[]);
-        // What stands last counts, or stands twice.
+        // A repeated option counts last, or is an error.
         command.args(wrong);
         let (status, printed, errors) = run("peer", command);
         assert_eq!(

@@ -1,4 +1,4 @@
-//! What goes away, breaks or changes while the programs run.
+//! Things that disappear, break or change while the programs run.
 
 use std::fs;
 
@@ -28,12 +28,12 @@ fn a_server_that_was_killed_and_restarted_gets_everything_again() {
     peer.answer(&["1", "3", "Three"]);
     before.kill();
     peer.expect(": it closed the connection. Still sharing; will reconnect.\n");
-    // Sharing goes on.
+    // Sharing continues.
     let mut client = Client::connect(peer.port);
     client.send("GET RFC 1 P2P-CI/1.0\r\nHost: x\r\n\r\n");
     client.head();
     assert_eq!(client.rest(), b"one");
-    // What is added meanwhile is not lost either.
+    // What is added in the meantime is not lost either.
     assert!(
         peer.answer(&["1", "4", "Four"])
             .contains("[PEER] RFC 4 will be registered when the index is back: ")
@@ -74,7 +74,7 @@ fn many_adds_go_ahead_with_pipeline() {
     let peer = peer_at_menu("peer", server.port, folder.path(), &["--pipeline", "10"]);
     assert_eq!(listed(&server), (1..=25).rev().collect::<Vec<_>>());
     let printed = peer.printed();
-    // Ten requests stand before the first response.
+    // Ten requests come before the first response.
     let first = printed.split("[PEER] Response:").next().unwrap();
     assert_eq!(first.matches("[PEER] Sending:").count(), 10, "{first}");
     assert_eq!(
@@ -86,7 +86,7 @@ fn many_adds_go_ahead_with_pipeline() {
 }
 
 #[test]
-fn files_that_come_are_registered_and_files_that_go_are_said() {
+fn new_files_are_registered_and_files_that_disappear_are_reported() {
     let server = server(&[]);
     let folder = folder(&[("rfc1.txt", b"one")]);
     let mut peer = peer_at_menu("peer", server.port, folder.path(), &[]);
@@ -100,13 +100,13 @@ fn files_that_come_are_registered_and_files_that_go_are_said() {
         folder.path().display()
     );
     peer.expect(&gone);
-    // It comes back as another file.
+    // It comes back under another name.
     fs::write(folder.path().join("RFC0001.txt"), "one again").unwrap();
     peer.expect("[PEER] Registering RFC 1: RFC 1\n");
     assert_eq!(peer.printed().matches("Registering RFC 2").count(), 1);
 }
 
-/// An upload of a large file that has begun and is not being read.
+/// An upload of a large file that has begun but is not being read.
 fn begun_upload(server: &Program) -> (tempfile::TempDir, Program, Client) {
     let folder = folder(&[
         ("rfc1.txt", &b"0123456789".repeat(2_000_000)),
@@ -196,7 +196,7 @@ fn a_read_only_folder_fails_one_request_and_no_more() {
     let server = server(&[]);
     let theirs = folder(&[("rfc7.txt", b"seven")]);
     let _holder = peer_at_menu("holder", server.port, theirs.path(), &[]);
-    // A folder in the place of the file can't be written, also by a user who may write anywhere.
+    // A folder in place of the file can't be written, even by root.
     let ours = folder(&[]);
     fs::create_dir(ours.path().join("rfc7.txt")).unwrap();
     let mut peer = peer_at_menu("peer", server.port, ours.path(), &[]);
@@ -235,11 +235,11 @@ fn a_server_with_standard_output_on_a_full_disk_goes_on() {
 }
 
 #[test]
-fn a_file_that_went_is_not_registered_again() {
+fn a_file_that_disappeared_is_not_registered_again() {
     let mut before = server(&[]);
     let folder = folder(&[("rfc1.txt", b"one"), ("rfc2.txt", b"two")]);
     let mut peer = peer_at_menu("peer", before.port, folder.path(), &[]);
-    // The watch has to have seen a file before it can miss it.
+    // The watcher must see a file before it can detect its loss.
     fs::write(folder.path().join("rfc3.txt"), "three").unwrap();
     peer.expect("[PEER] Registering RFC 3: RFC 3\n");
     fs::remove_file(folder.path().join("rfc2.txt")).unwrap();
@@ -267,7 +267,7 @@ fn a_title_that_comes_late_is_registered_too() {
 }
 
 #[test]
-fn a_download_without_an_index_to_register_it_is_kept_and_said() {
+fn a_download_that_can_not_be_registered_is_kept_and_reported() {
     let mut server = server(&[]);
     let (send, began) = std::sync::mpsc::channel();
     let (go_on, wait) = std::sync::mpsc::channel::<()>();
@@ -287,13 +287,15 @@ fn a_download_without_an_index_to_register_it_is_kept_and_said() {
     peer.expect("[PEER] Lost connection to the index server ");
     drop(go_on);
     peer.expect("rfc7.txt (5 bytes)\n");
-    peer.expect("[PEER] RFC 7 was downloaded but not registered: the index server ");
+    peer.expect(
+        "[PEER] RFC 7 was downloaded but not registered: the connection to the index server ",
+    );
     assert_eq!(fs::read(folder.path().join("rfc7.txt")).unwrap(), b"whole");
 }
 
 #[test]
 fn a_name_that_was_taken_for_a_while_is_registered_later() {
-    // The real pauses are too long for a test; that it is tried at once after a return is not.
+    // The real pauses are too long for a test, but the retry after reconnecting is immediate.
     let (send, requests) = std::sync::mpsc::channel();
     let refusals = std::sync::atomic::AtomicUsize::new(0);
     let index = pretend(move |mut client| {
@@ -335,8 +337,8 @@ fn a_list_that_is_cut_off_is_not_shown_as_whole() {
 }
 
 #[test]
-fn a_signal_during_a_connect_is_no_failure() {
-    // A listener whose backlog is full answers nobody.
+fn a_signal_during_a_connect_is_not_a_failure() {
+    // A listener with a full backlog answers nobody.
     let listener =
         socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
     listener

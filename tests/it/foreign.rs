@@ -1,8 +1,8 @@
-//! The peer with index servers that others have written, in all the forms that exist.
+//! The peer with foreign index servers, in every form that exists.
 
 use crate::support::{Client, at_once, folder, peer, peer_at_menu, pretend};
 
-/// A server that gives `add` to every ADD and `search` to everything else.
+/// A server that answers every ADD with `add` and everything else with `search`.
 fn index(add: &'static str, search: &'static str) -> u16 {
     pretend(move |mut client| {
         loop {
@@ -20,7 +20,7 @@ fn index(add: &'static str, search: &'static str) -> u16 {
 fn every_form_of_response_is_understood() {
     let two = "RFC 9 Nine vm 1\nRFC 8 Eight too vm 2\n";
     let cases = [
-        // Strict, and then what the wild has.
+        // The strict form, and then forms seen in the wild.
         (
             "P2P-CI/1.0 200 OK\r\n\r\nRFC 5 F vm 1\r\n\r\n",
             "P2P-CI/1.0 200 OK\r\n\r\nRFC 9 Nine vm 1\r\nRFC 8 Eight too vm 2\r\n\r\n",
@@ -61,7 +61,7 @@ fn every_form_of_response_is_understood() {
 }
 
 #[test]
-fn a_refused_add_is_said_and_the_others_go_on() {
+fn a_refused_add_is_reported_and_the_others_go_on() {
     let folder = folder(&[("rfc5.txt", b"five"), ("rfc6.txt", b"six")]);
     let index = index(
         "P2P-CI/1.0 400 Bad Request\r\n\r\n\r\n",
@@ -78,7 +78,7 @@ fn a_refused_add_is_said_and_the_others_go_on() {
 }
 
 #[test]
-fn what_is_no_index_server_is_a_clear_error() {
+fn another_kind_of_server_is_a_clear_error() {
     let folder = folder(&[("rfc5.txt", b"five")]);
     let index = index("HTTP/1.1 400 Bad Request\r\n\r\n", "");
     let mut peer = peer("peer", index, folder.path(), &[]);
@@ -95,7 +95,7 @@ fn requests_are_written_strictly_and_one_at_a_time() {
     let index = pretend(move |mut client: Client| {
         for _ in 0..2 {
             let head = client.head();
-            // Had the peer sent more than one request, the rest would stand in the buffer.
+            // Had the peer sent more than one request, the rest would be in the buffer.
             client.stream().set_nonblocking(true).unwrap();
             let ahead = client.stream().peek(&mut [0]).is_ok();
             client.stream().set_nonblocking(false).unwrap();

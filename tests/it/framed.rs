@@ -1,4 +1,4 @@
-//! The length-prefixed dialects: existing systems connect, and it works.
+//! The length-prefixed dialects: existing systems can connect and work.
 
 mod central;
 mod distributed;
@@ -9,7 +9,7 @@ use std::net::TcpStream;
 
 use crate::support::PATIENCE;
 
-/// A frame around this.
+/// A frame with this content.
 fn framed(content: impl AsRef<[u8]>) -> Vec<u8> {
     let content = content.as_ref();
     let mut frame = format!("{:<10}", content.len()).into_bytes();
@@ -17,7 +17,7 @@ fn framed(content: impl AsRef<[u8]>) -> Vec<u8> {
     frame
 }
 
-/// A program of the other systems, which speaks frames.
+/// A program of another system, which speaks frames.
 pub(crate) struct Framed(TcpStream);
 
 impl Framed {

@@ -1,11 +1,11 @@
-//! Which module of the library may know which: the imports of `src`, read as text.
+//! Checks which modules of the library import which, by reading `src` as text.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-/// The layers, bottom first. A module knows those below it and no other, so that whoever reads one
-/// has read all that it needs, and what is at the bottom is tested without the rest.
+/// The layers, bottom first. A module may only import those below it. So a reader of one has
+/// already read what it depends on, and the lower ones are tested without the rest.
 const LAYERS: [(&str, &str); 15] = [
     ("file_error", "what went wrong with which file"),
     ("wire", "messages and bytes, and nothing else"),
@@ -24,7 +24,7 @@ const LAYERS: [(&str, &str); 15] = [
     ("bin", "the programs: options, one value, and an exit code"),
 ];
 
-/// What must not be although it goes downward: who, whom, and why.
+/// Imports that are forbidden although they go downward: importer, imported, and reason.
 const NEVER: [(&str, &str, &str); 5] = [
     (
         "central registration",
@@ -53,12 +53,13 @@ const NEVER: [(&str, &str, &str); 5] = [
     ),
 ];
 
-/// Crates for programs and their users. Below [`PROGRAMS_BEGIN`] an error has a type that says what
-/// to do next, and nothing knows that there is a command line.
+/// Crates for programs and their users. Below [`PROGRAMS_BEGIN`] errors have types that say what to
+/// do next, and nothing knows about a command line.
 const FOR_PROGRAMS: [&str; 2] = ["anyhow", "clap"];
 const PROGRAMS_BEGIN: &str = "terminal";
 
-/// Who knows whom, and the places where that is seen. A door stands for itself: `doors::menu`.
+/// Importers and imported modules, with the places of the imports. Each door counts as its own
+/// module: `doors::menu`.
 type Imports = BTreeMap<(String, String), Vec<String>>;
 
 #[test]
@@ -73,7 +74,7 @@ fn no_import_goes_upward_or_where_it_must_not() {
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 
-/// Why this import must not be; `None` where it may.
+/// Why this import is forbidden; `None` if it is allowed.
 fn verdict(who: &str, whom: &str) -> Option<String> {
     let layer = |module: &str| {
         let place = LAYERS.iter().position(|(names, _)| is_in(module, names));
@@ -84,7 +85,7 @@ fn verdict(who: &str, whom: &str) -> Option<String> {
         return (layer(room) < layer(PROGRAMS_BEGIN)).then(|| "for programs only".to_owned());
     }
     if room == other {
-        // What is in a room is its own affair, but for the doors.
+        // Imports within a room are allowed, except between doors.
         let is_another = room == "doors" && who != room && whom != room && who != whom;
         return is_another.then(|| "a door does not know another one".to_owned());
     }
@@ -129,7 +130,7 @@ fn imports() -> Imports {
     imports
 }
 
-/// What a module counts as: its room, or the door that it belongs to.
+/// The module that counts: its room, or the door that it belongs to.
 fn place(module: &[&str]) -> String {
     match module {
         ["doors", door, ..] => format!("doors::{door}"),
@@ -137,7 +138,7 @@ fn place(module: &[&str]) -> String {
     }
 }
 
-/// The places and crates that the text of a module names, each with its line. Comments name none.
+/// The modules and crates that the text of a module names, each with its line, ignoring comments.
 fn named(module: &[&str], text: &str) -> BTreeSet<(usize, String)> {
     let lines = text.lines().map(|line| line.split("//").next().unwrap());
     let code = lines.collect::<Vec<_>>().join("\n");
@@ -159,18 +160,18 @@ fn named(module: &[&str], text: &str) -> BTreeSet<(usize, String)> {
     all
 }
 
-/// What a path in a module means; `before` is what its line begins with.
+/// The meaning of a path in a module; `before` is the start of its line.
 fn target(module: &[&str], before: &str, path: &[&str]) -> Option<String> {
     let ups = path.iter().take_while(|name| **name == "super").count();
     let (above, names) = match path[0] {
-        // In a module inside of the file (the tests) it leads to the file itself.
+        // In a nested module (the tests) it refers to the file itself.
         "super" if before.starts_with(' ') || ups > module.len() => return None,
         "super" => (&module[..module.len() - ups], &path[ups..]),
         "crate" if module[0] == "bin" => return None,
         "crate" | "p2pci" => (&[][..], &path[1..]),
         _ => (&[][..], &path[..1]),
     };
-    // What begins with a large letter is a type, and no module.
+    // A name with a capital letter is a type, not a module.
     let is_module = |name: &&&str| name.starts_with(|c: char| c.is_ascii_lowercase());
     let whole: Vec<_> = above
         .iter()
@@ -185,7 +186,7 @@ fn is_of_path(c: char) -> bool {
     c.is_alphanumeric() || c == '_' || c == ':'
 }
 
-/// The paths that a path with braces stands for.
+/// The paths that a path with braces expands to.
 fn expanded(path: &str) -> Vec<String> {
     let end = path.find(|c| !is_of_path(c)).unwrap_or(path.len());
     let (stem, rest) = path.split_at(end);

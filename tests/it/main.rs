@@ -1,4 +1,4 @@
-//! The programs as their users and their attackers meet them: real binaries, real sockets.
+//! The programs as users and attackers see them: real binaries, real sockets.
 
 #![allow(
     clippy::unwrap_used,

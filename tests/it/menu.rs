@@ -9,7 +9,7 @@ use crate::support::{
 };
 
 #[test]
-fn what_was_wrong_is_said_and_asked_again() {
+fn a_wrong_answer_is_reported_and_asked_again() {
     let server = server(&[]);
     let folder = folder(&[]);
     let mut peer = peer_at_menu("peer", server.port, folder.path(), &[]);
@@ -91,7 +91,7 @@ fn add_without_a_file_is_sent_with_a_warning() {
 }
 
 #[test]
-fn a_file_that_is_there_is_replaced_only_with_leave() {
+fn an_existing_file_is_replaced_only_with_permission() {
     let server = server(&[]);
     let (ours, theirs) = (
         folder(&[("rfc5.txt", b"ours")]),
@@ -168,11 +168,11 @@ fn a_server_that_is_not_there_is_a_clear_error() {
 }
 
 #[test]
-fn a_server_that_goes_away_is_said_and_the_menu_stays() {
+fn a_lost_server_is_reported_and_the_menu_stays() {
     let mut server = server(&[]);
     let folder = folder(&[]);
     let mut peer = peer_at_menu("peer", server.port, folder.path(), &[]);
-    // A connection that it has not accepted yet would be reset, and not closed.
+    // A connection that the server has not accepted yet would be reset, not closed.
     server.expect("[SERVER] New TCP connection from ");
     server.kill();
     let port = server.port;
@@ -182,18 +182,22 @@ fn a_server_that_goes_away_is_said_and_the_menu_stays() {
     ));
     let printed = peer.answer(&["3"]);
     assert!(
-        printed.contains("[PEER] Could not list the index: the index server 127.0.0.1:"),
+        printed.contains(
+            "[PEER] Could not list the index: the connection to the index server 127.0.0.1:"
+        ),
         "{printed}"
     );
     let printed = peer.answer(&["4", "5", ""]);
     assert!(
-        printed.contains("[PEER] RFC 5 was not downloaded: the index server 127.0.0.1:"),
+        printed.contains(
+            "[PEER] RFC 5 was not downloaded: the connection to the index server 127.0.0.1:"
+        ),
         "{printed}"
     );
     let printed = peer.answer(&["1", "5", "Five"]);
     assert!(
         printed.contains(
-            "[PEER] RFC 5 will be registered when the index is back: the index server 127.0.0.1:"
+            "[PEER] RFC 5 will be registered when the index is back: the connection to the index server 127.0.0.1:"
         ),
         "{printed}"
     );
@@ -273,7 +277,7 @@ fn wrong_options_end_with_2() {
 
 #[test]
 fn what_is_typed_ahead_stays_where_it_is() {
-    // The index never answers, so that the first choice is the last one that is read.
+    // The index never answers, so the first choice is the last one read.
     let index = pretend(|mut client| drop(client.rest()));
     let folder = folder(&[]);
     let mut peer = peer_at_menu("peer", index, folder.path(), &[]);

@@ -1,4 +1,4 @@
-//! What is installed besides the programs: completions, man pages and the unit of systemd.
+//! What is installed besides the programs: completions, man pages and the systemd unit.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -20,7 +20,7 @@ const PEER_COMMANDS: [&str; 8] = [
     "completions",
 ];
 
-/// What a program prints that succeeds and has nothing to say on standard error.
+/// The output of a program that succeeds without using standard error.
 fn printed_by(name: &str, command: Command) -> String {
     let (status, out, errors) = run(name, command);
     assert!(status.success(), "{name}: {errors}");
@@ -28,7 +28,7 @@ fn printed_by(name: &str, command: Command) -> String {
     out
 }
 
-/// Runs a program of the system; `None` where it is not installed.
+/// Runs a program of the system; `None` if it is not installed.
 fn output_of(command: &mut Command) -> Option<Output> {
     match command.output() {
         Ok(output) => Some(output),
@@ -42,7 +42,7 @@ fn source(path: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
 }
 
-/// The long options that a help text explains, each on a line that begins with it.
+/// The long options that a help text explains, each at the start of a line.
 fn options_in(help: &str) -> Vec<String> {
     let lines = help.lines().map(str::trim_start);
     let options = lines
@@ -85,7 +85,7 @@ fn shells_can_read_their_completions() {
     }
 }
 
-/// What bash offers to complete the last word of a command line of the peer with.
+/// What bash offers to complete the last word of a peer command line.
 fn offered(words: &[&str]) -> Option<Vec<String>> {
     let completions = printed_by("peer", peer_command(&["completions", "bash"]));
     let line = words.join(" ");
@@ -103,7 +103,7 @@ fn offered(words: &[&str]) -> Option<Vec<String>> {
 fn bash_completes_commands_and_topics() {
     for (words, expected) in [
         (&["peer", "lo"][..], &["lookup"][..]),
-        // What only `make install` needs is no offer.
+        // Commands only for `make install` are not offered.
         (&["peer", "m"], &[]),
         (&["peer", "help", "li"], &["limits", "list"]),
         (&["peer", "help", "-"], &["-h", "--help"]),
@@ -131,7 +131,7 @@ fn a_shell_that_is_unknown_is_refused() {
 #[test]
 fn man_pages_explain_every_option() {
     let folder = folder(&[]);
-    // The folder is made.
+    // The folder is created.
     let pages = folder.path().join("man");
     let path = pages.to_str().unwrap();
     assert_eq!(
@@ -142,7 +142,7 @@ fn man_pages_explain_every_option() {
     let check = |name: &str, help: &str| {
         let page = fs::read_to_string(pages.join(format!("{name}.1"))).expect(name);
         assert!(page.contains(&format!(".TH {name} 1 ")), "{page}");
-        // In the source of a page every hyphen that is typed has a backslash.
+        // In the source of a page every typed hyphen has a backslash.
         let page = page.replace('\\', "");
         let options = options_in(help);
         assert!(
@@ -150,7 +150,7 @@ fn man_pages_explain_every_option() {
             "{help}"
         );
         for option in options {
-            // The option itself, not one that begins with it.
+            // Exactly this option, not one that begins with it.
             let explained = page.contains(&format!("fB{option}fR"));
             assert!(explained, "{option} in {name}.1:\n{page}");
         }

@@ -1,4 +1,4 @@
-//! The eight scenarios, by the byte.
+//! The eight scenarios, to the byte.
 
 use expect_test::expect_file;
 

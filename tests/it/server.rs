@@ -1,4 +1,4 @@
-//! Conversations with the index server, by the byte.
+//! Conversations with the index server, to the byte.
 
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpStream};
@@ -24,7 +24,7 @@ fn lookup(number: u32) -> String {
     format!("LOOKUP RFC {number} P2P-CI/1.0\r\nHost: vm\r\nPort: 1\r\nTitle: any\r\n\r\n")
 }
 
-/// A server whose printout the test reads, or does not; and its port.
+/// A server whose printout is piped to the test, and its port.
 fn server_with_its_own_reader() -> (Child, BufReader<ChildStdout>, u16) {
     let mut child = server_command(&["--port", "0"])
         .stdout(Stdio::piped())
@@ -306,7 +306,7 @@ fn a_connection_has_one_name() {
 }
 
 #[test]
-fn a_name_that_was_only_asked_with_leaves_when_another_one_is_registered() {
+fn a_name_only_used_in_queries_leaves_when_another_one_is_registered() {
     let mut server = server(&[]);
     let mut client = Client::connect(server.port);
     client.send("LIST ALL P2P-CI/1.0\r\nHost: vm\r\nPort: 8\r\n\r\n");
@@ -361,7 +361,7 @@ fn ipv6_and_ipv4_are_served_alike() {
 }
 
 #[test]
-fn quiet_prints_the_life_cycle_only() {
+fn quiet_prints_only_connection_events() {
     let mut server = server(&["-q"]);
     let mut client = Client::connect(server.port);
     client.add(1, "t", "vm", 9);

@@ -24,7 +24,7 @@ fn peers_register_list_and_download_at_once() {
     for peer in &mut peers {
         peer.expect("Choice: ");
     }
-    // Every peer is told to get everything before any of them is waited for.
+    // Every peer starts to get everything before any of them is waited for.
     for (own, peer) in (1..).zip(&mut peers) {
         for other in (1..=PEERS).filter(|&other| other != own) {
             for line in ["3", "4", &other.to_string(), ""] {
@@ -45,7 +45,7 @@ fn peers_register_list_and_download_at_once() {
     }
 }
 
-/// The folder with real RFC texts, where there is one.
+/// The folder with real RFC texts, if there is one.
 fn corpus() -> Option<PathBuf> {
     let corpus = std::env::var_os("RFC_CORPUS").map(PathBuf::from);
     if corpus.is_none() {
@@ -54,7 +54,7 @@ fn corpus() -> Option<PathBuf> {
     corpus
 }
 
-/// Number and printed title of each document; an empty title means that it prints none.
+/// The number and printed title of each document; an empty title means that it prints none.
 fn titles(corpus: &std::path::Path) -> Vec<(u32, String)> {
     let table = fs::read_to_string(corpus.join("titles.tsv")).unwrap();
     let row = |line: &str| {

@@ -1,4 +1,4 @@
-//! The programs at a terminal, and what of it a pipe must never see.
+//! The programs at a terminal, and what must never go into a pipe.
 
 mod bars;
 mod order;
@@ -24,15 +24,15 @@ const UP: &str = "\u{1b}[A";
 const CTRL_C: &str = "\u{3}";
 const CTRL_D: &str = "\u{4}";
 
-/// A program at a terminal of its own.
+/// A program at its own terminal.
 struct Terminal {
     process: PtyProcess,
     keyboard: File,
     printed: Arc<Printed>,
     columns: usize,
-    /// How many lines there were when it last asked.
+    /// The number of lines when it last asked.
     asked: usize,
-    /// Where the program keeps its state, unless the variables name another folder.
+    /// The folder for the program's state, unless the variables set another one.
     _state: TempDir,
 }
 
@@ -69,15 +69,15 @@ impl Terminal {
         self.keyboard.write_all(keys.as_bytes()).unwrap();
     }
 
-    /// Types a part of a choice, and waits until it is there.
+    /// Types part of a choice, and waits until it is shown.
     #[track_caller]
     fn type_and_see(&mut self, keys: &str) {
         self.type_keys(keys);
         self.wait_for_line(&format!("Choice: {keys}"));
     }
 
-    /// Waits until the screen is as `is_so` wants it: given its lines, those that have scrolled
-    /// away as well.
+    /// Waits until `is_so` holds for the lines of the screen, including those that have scrolled
+    /// away.
     #[track_caller]
     fn wait_until(&self, is_so: impl Fn(&[String]) -> bool) -> Vec<String> {
         let columns = self.columns;
@@ -104,13 +104,13 @@ impl Terminal {
         self.type_keys(&format!("{answer}\r"));
     }
 
-    /// Waits until the cursor stands behind this last line.
+    /// Waits until the cursor is behind this last line.
     #[track_caller]
     fn wait_for_line(&self, line: &str) -> Vec<String> {
         self.wait_until(|lines| lines.last().is_some_and(|last| last == line))
     }
 
-    /// Waits until a line holds `text`, and returns the line.
+    /// Waits until a line contains `text`, and returns the line.
     #[track_caller]
     fn wait_for(&self, text: &str) -> String {
         let lines = self.wait_until(|lines| lines.iter().any(|line| line.contains(text)));
@@ -146,9 +146,9 @@ impl Terminal {
     }
 }
 
-/// The lines that a terminal shows which was sent `printed`, those that have scrolled away as
-/// well, without the white space at their ends that nobody sees, but for the line of the cursor:
-/// it ends where the cursor stands, if nothing is behind it.
+/// The lines that a terminal shows after receiving `printed`, including those that have scrolled
+/// away. White space at line ends is removed, except on the line of the cursor, which ends at the
+/// cursor if nothing follows.
 fn shown(printed: &str, columns: usize) -> Vec<String> {
     let mut lines: Vec<Vec<char>> = vec![Vec::new()];
     let (mut row, mut column) = (0_usize, 0_usize);
@@ -161,7 +161,7 @@ fn shown(printed: &str, columns: usize) -> Vec<String> {
             '\u{8}' => column = column.saturating_sub(1),
             '\u{1b}' => {
                 if rest.next() != Some('[') {
-                    // Cut off, or one that nothing here sends.
+                    // Cut off, or unused here.
                     break;
                 }
                 let mut count = String::new();
@@ -181,7 +181,7 @@ fn shown(printed: &str, columns: usize) -> Vec<String> {
                         lines.truncate(row + 1);
                         lines[row].truncate(column);
                     }
-                    // To the end, or (2) all of it.
+                    // To the end, or (2) everything.
                     Some('K') => lines[row].truncate(if count == 2 { 0 } else { column }),
                     Some('m' | 'h' | 'l') | None => {}
                     Some(other) => panic!("this terminal does not know {other}"),
@@ -224,7 +224,7 @@ fn peer_at(server: u16, folder: &Path) -> Terminal {
 }
 
 fn peer_of_size(server: u16, folder: &Path, size: (u16, u16)) -> Terminal {
-    // Nothing can be kept there.
+    // No state can be stored there.
     peer_with(server, folder, size, &[(STATE, "/dev/null")])
 }
 

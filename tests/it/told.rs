@@ -1,5 +1,5 @@
-//! What is told of refusals and of other events, and where: in the printout in its place, and in
-//! the log where it is asked for.
+//! How refusals and other events are reported: in their place in the printout, and in the log if
+//! requested.
 
 use crate::support::{BAD, exchange, folder, peer, server};
 
@@ -10,7 +10,7 @@ fn a_refusal_is_printed_between_the_request_and_its_answer() {
     let mut server = server(&[]);
     let (folder, arguments) = (folder(&[]), ["share", "--print-messages"]);
     let mut peer = peer("peer", server.port, folder.path(), &arguments);
-    // Its connection must not come between.
+    // Its connection must not come in between.
     server.expect("[SERVER] New TCP connection from ");
     for (program, tag) in [(&mut server, "SERVER"), (&mut peer, "UPLOAD")] {
         assert!(BAD.starts_with(&exchange(program.port, BLAH)));
@@ -18,7 +18,7 @@ fn a_refusal_is_printed_between_the_request_and_its_answer() {
             "\nBLAH RFC 1 P2P-CI/1.0\nHost: vm\n\n[{tag}] Answering 400: \"BLAH\" is no method\n\
              [{tag}] Response to "
         ));
-        // There is no whole request to be printed.
+        // There is no complete request to print.
         assert!(BAD.starts_with(&exchange(program.port, "x".repeat(9000))));
         program.expect(&format!(
             "[{tag}] Answering 400: the message head is longer than 8192 bytes\n\

@@ -1,5 +1,5 @@
-//! Standard error and standard output that nobody reads: a reader that is gone, a full disk, a
-//! terminal that is stopped. Nothing waits for them, and nothing ends with them.
+//! Standard error and standard output that nobody reads: a closed pipe, a full disk, a stopped
+//! terminal. Nothing waits for them, and nothing ends because of them.
 
 mod floods;
 mod output;
@@ -21,7 +21,7 @@ enum Errors {
     StoppedTerminal,
 }
 
-/// Makes a test for each kind of standard error of a function that takes one.
+/// Makes a test for each kind of standard error from a function that takes one.
 macro_rules! for_all_errors {
     ($($test:ident)*) => {
         mod closed_pipe {
@@ -37,10 +37,10 @@ macro_rules! for_all_errors {
 }
 use for_all_errors;
 
-/// Without a log of all that happens, and with it.
+/// With and without a log of all events.
 const VERBOSITIES: [&[&str]; 2] = [&[], &["-vvv"]];
 
-/// Starts a program whose errors go there.
+/// Starts a program with this kind of standard error.
 fn start(name: &str, command: Command, errors: Errors) -> Program {
     let (errors, terminal): (Stdio, _) = match errors {
         Errors::ClosedPipe => (std::io::pipe().unwrap().1.into(), None),
@@ -59,7 +59,7 @@ fn start(name: &str, command: Command, errors: Errors) -> Program {
     program
 }
 
-/// Tells a program to end, which it has to do in time and as if nothing were wrong.
+/// Stops a program, which must end in time and without an error.
 #[track_caller]
 fn ends(mut program: Program) {
     program.signal(Signal::TERM);

@@ -1,4 +1,4 @@
-//! What a peer's upload server answers, by the byte.
+//! The answers of a peer's upload server, to the byte.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -15,7 +15,7 @@ fn get(number: u32) -> String {
 const BAD: &str = "P2P-CI/1.0 400 Bad Request\r\n\r\n";
 const NONE: &str = "P2P-CI/1.0 404 Not Found\r\n\r\n";
 
-/// A peer that shares `folder` without a menu. The server comes along, for it has to live.
+/// A peer that shares `folder` without a menu, and its server, which must keep running.
 fn sharing(folder: &Path) -> (Program, Program) {
     let server = server(&[]);
     let peer = peer("peer", server.port, folder, &["share", "--print-messages"]);
@@ -41,7 +41,7 @@ fn options_stand_before_and_after_the_command() {
     }
 }
 
-/// GETs an RFC: the head of the answer, and the file.
+/// GETs an RFC: returns the head of the answer, and the file.
 fn download(port: u16, number: u32) -> (String, Vec<u8>) {
     let mut client = Client::connect(port);
     client.send(get(number));
@@ -158,7 +158,7 @@ fn nothing_outside_the_folder_can_be_named() {
 }
 
 #[test]
-fn what_is_no_file_is_not_found() {
+fn what_is_not_a_file_is_not_found() {
     let folder = folder(&[]);
     fs::create_dir(folder.path().join("rfc1.txt")).unwrap();
     symlink("nowhere", folder.path().join("rfc2.txt")).unwrap();
@@ -202,7 +202,7 @@ fn several_downloads_run_at_once() {
     for client in &mut clients {
         client.send(get(1));
     }
-    // Every head comes before any file is taken, so no download waits for another one's end.
+    // Every head arrives before any file is read, so no download waits for the end of another.
     for client in &mut clients {
         assert!(client.head().contains("Content-Length: 3200000\r\n"));
     }

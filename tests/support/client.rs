@@ -1,4 +1,4 @@
-//! Programs that a test plays: it speaks bytes to the real ones.
+//! Programs played by a test, which speak bytes to the real ones.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -11,9 +11,9 @@ use super::PATIENCE;
 
 /// A request to an index server that changes nothing,
 pub(crate) const LIST: &str = "LIST ALL P2P-CI/1.0\r\nHost: vm\r\n\r\n";
-/// its answer where there are no records,
+/// its answer without records,
 pub(crate) const EMPTY: &str = "P2P-CI/1.0 200 OK\r\n\r\n\r\n";
-/// and the answer to what is no request.
+/// and the answer to an invalid request.
 pub(crate) const BAD: &str = "P2P-CI/1.0 400 Bad Request\r\n\r\n\r\n";
 
 /// A connection on which a test speaks bytes.
@@ -60,7 +60,7 @@ impl Client {
         assert_eq!(String::from_utf8_lossy(&bytes[..count]), text);
     }
 
-    /// Registers a record at an index server, which has to confirm it.
+    /// Registers a record at an index server, which must confirm it.
     #[track_caller]
     pub(crate) fn add(&mut self, number: u32, title: &str, host: &str, port: u16) {
         self.send(format!(
@@ -94,7 +94,7 @@ impl Client {
         rest
     }
 
-    /// Says that nothing more will be sent.
+    /// Closes the sending side.
     pub(crate) fn half_close(&mut self) {
         self.reader.get_ref().shutdown(Shutdown::Write).unwrap();
     }
@@ -112,7 +112,7 @@ pub(crate) fn exchange(port: u16, bytes: impl AsRef<[u8]>) -> String {
     String::from_utf8_lossy(&client.rest()).into_owned()
 }
 
-/// Listens on a free port and gives each connection to `answer`, in turn, in a thread.
+/// Listens on a free port and passes each connection to `answer`, in turn, in a thread.
 pub(crate) fn pretend(answer: impl Fn(Client) + Send + 'static) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -130,7 +130,7 @@ pub(crate) fn names_in(head: &str) -> Vec<&str> {
     names.map(Option::unwrap_or_default).collect()
 }
 
-/// A port at which nobody listens. It stays bound until the tests end, so that no other test gets it.
+/// A port where nobody listens. It stays bound until the tests end, so that no other test gets it.
 pub(crate) fn dead_port() -> u16 {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
@@ -140,19 +140,19 @@ pub(crate) fn dead_port() -> u16 {
     address.port()
 }
 
-/// Says to the index that 127.0.0.1:`port` has RFC `number`, for as long as the connection lives.
+/// Registers RFC `number` for 127.0.0.1:`port`, while the returned connection lives.
 pub(crate) fn registered(server: u16, number: u32, title: &str, port: u16) -> Client {
     let mut client = Client::connect(server);
     client.add(number, title, "127.0.0.1", port);
     client
 }
 
-/// A holder of RFC 7 that gives each connection to `serve`, for as long as the returned one lives.
+/// A holder of RFC 7 that passes each connection to `serve`, while the returned one lives.
 pub(crate) fn holder_that(server: u16, serve: impl Fn(Client) + Send + 'static) -> Client {
     registered(server, 7, "Seven", pretend(serve))
 }
 
-/// A holder of RFC 7 that gives `answer` to every GET and closes.
+/// A holder of RFC 7 that sends `answer` to every GET and closes.
 pub(crate) fn holder(server: u16, answer: impl AsRef<[u8]> + Send + 'static) -> Client {
     holder_that(server, move |mut client| {
         client.head();
@@ -160,7 +160,7 @@ pub(crate) fn holder(server: u16, answer: impl AsRef<[u8]> + Send + 'static) -> 
     })
 }
 
-/// A holder of RFC 7 that begins to deliver, says so, and hangs.
+/// A holder of RFC 7 that begins to deliver, reports that, and hangs.
 pub(crate) fn hanging_holder(server: u16) -> (Client, Receiver<()>) {
     let (begun, wait) = mpsc::channel();
     let holder = holder_that(server, move |mut client| {

@@ -23,13 +23,13 @@ pub(crate) fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-/// The samples of the first peer, in a folder of their own: a run by hand may have downloaded
-/// more into the one of the project.
+/// The samples of the first peer, in their own folder: a manual run may have downloaded more into
+/// the one of the project.
 pub(crate) fn samples() -> TempDir {
     copies(&["rfc2345.txt", "rfc3457.txt"])
 }
 
-/// The samples of the second peer, in a folder of their own.
+/// The samples of the second peer, in their own folder.
 pub(crate) fn samples_of_peer_2() -> TempDir {
     copies(&["peer2/rfc123.txt", "peer2/rfc3457.txt"])
 }

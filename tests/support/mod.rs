@@ -1,4 +1,4 @@
-//! Runs the real programs as their users do, on free ports, with a deadline on every wait.
+//! Runs the real programs as users do, on free ports, with a deadline on every wait.
 
 #![allow(
     dead_code,
@@ -38,10 +38,10 @@ pub(crate) use start::{
 /// Names the folder where the programs keep their state between runs.
 pub(crate) const STATE: &str = "XDG_STATE_HOME";
 
-/// The longest wait for anything: generous, for it is used up only by a failure.
+/// The longest wait for anything. It is generous, because only failures use it up.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Tests all cases at the same time, for most of what takes time is waiting.
+/// Runs all cases at the same time, because they mostly wait.
 pub(crate) fn at_once<C: Send>(cases: impl IntoIterator<Item = C>, test: impl Fn(C) + Sync) {
     let test = &test;
     thread::scope(|scope| {

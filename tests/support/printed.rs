@@ -1,4 +1,4 @@
-//! What a program prints, gathered as it comes.
+//! The output of a program, gathered as it arrives.
 
 use std::io::Read;
 use std::sync::{Arc, Condvar, Mutex};
@@ -34,7 +34,7 @@ impl Printed {
         printed
     }
 
-    /// Nothing where a program prints elsewhere.
+    /// Empty if a program prints elsewhere.
     pub(super) fn gather_where_piped(from: Option<impl Read + Send + 'static>) -> Arc<Self> {
         match from {
             Some(from) => Self::gather(from),

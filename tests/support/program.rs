@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
 use super::{PATIENCE, Printed, STATE};
 
-/// A running program. It is killed when the test is over.
+/// A running program. It is killed when the test ends.
 pub(crate) struct Program {
     name: String,
     child: Child,
@@ -20,9 +20,9 @@ pub(crate) struct Program {
     err: Arc<Printed>,
     /// How much of the output the test has seen.
     seen: usize,
-    /// Of a server the port of the index, of a peer that of its upload server.
+    /// A server's port, or the port of a peer's upload server.
     pub(crate) port: u16,
-    /// What it needs for as long as it runs.
+    /// Values that must live as long as the program.
     needs: Vec<Box<dyn Any + Send>>,
 }
 
@@ -31,8 +31,8 @@ impl Program {
         Self::start_at(name, command, [(); 3].map(|()| Stdio::piped()))
     }
 
-    /// Starts a program with these for standard input, output and error. Where they are pipes, the
-    /// test types and reads.
+    /// Starts a program with these streams as standard input, output and error. The test uses those
+    /// that are pipes.
     pub(crate) fn start_at(name: &str, mut command: Command, streams: [Stdio; 3]) -> Self {
         let is_told = command.get_envs().any(|(name, _)| name == STATE);
         let state = (!is_told).then(|| tempfile::tempdir().unwrap());
@@ -61,8 +61,8 @@ impl Program {
         }
     }
 
-    /// Starts a program with one pipe for its output and its errors, where they come in the order
-    /// in which a terminal shows them.
+    /// Starts a program with one pipe for its output and its errors, so that they are in the order
+    /// that a terminal shows.
     pub(crate) fn start_as_shown(name: &str, command: Command) -> Self {
         let (both, writer) = std::io::pipe().unwrap();
         let out = writer.try_clone().unwrap();
@@ -72,12 +72,13 @@ impl Program {
         program
     }
 
-    /// Keeps something for as long as the program is there.
+    /// Keeps a value alive as long as the program.
     pub(crate) fn needs(&mut self, thing: impl Any + Send) {
         self.needs.push(Box::new(thing));
     }
 
-    /// Waits until `text` is printed after what was seen so far, and returns all up to its end.
+    /// Waits until `text` is printed after what was seen so far, and returns everything up to its
+    /// end.
     pub(crate) fn expect(&mut self, text: &str) -> String {
         let found = self.out.wait(self.seen, |printed| {
             let end = printed.find(text)? + text.len();
@@ -107,17 +108,17 @@ impl Program {
         for line in lines {
             self.type_line(line);
         }
-        // A choice alone may be the question of before, printed again with its answer.
+        // A choice alone may be the previous question, repeated with its answer.
         self.expect("5. EXIT\nChoice: ")
     }
 
-    /// Types `line` over and over until no more of it is taken, and says how many bytes were.
+    /// Types `line` repeatedly until the pipe is full, and returns the number of bytes.
     pub(crate) fn type_until_full(&mut self, line: &str) -> usize {
         let stdin = self.stdin.as_mut().expect("the input is open");
         rustix::fs::fcntl_setfl(&*stdin, rustix::fs::OFlags::NONBLOCK).unwrap();
         let lines = line.repeat(1000);
         let mut taken = 0;
-        // A full pipe stays full for as long as the program does not read.
+        // A full pipe stays full while the program does not read.
         while let Ok(count) = stdin.write(lines.as_bytes()) {
             taken += count;
             if taken > 64 * 1024 * 1024 {
@@ -132,7 +133,7 @@ impl Program {
         self.stdin = None;
     }
 
-    /// Waits for the end of the program and returns all that it printed after what was seen.
+    /// Waits for the end of the program and returns everything printed after what was seen.
     pub(crate) fn wait(&mut self) -> (ExitStatus, String) {
         let ended = self.out.wait(0, |_| None::<()>);
         assert!(ended.is_none());
@@ -180,13 +181,13 @@ impl Program {
         self.err.so_far()
     }
 
-    /// Everything printed on standard error, once nobody writes there any more.
+    /// Everything printed on standard error, after its writers have ended.
     pub(crate) fn all_errors(&self) -> String {
         self.err.wait(0, |_| None::<()>);
         self.errors()
     }
 
-    /// The number between `before` and `after`, which is where the program says that it listens.
+    /// Finds the number between `before` and `after`, where the program prints its port.
     pub(crate) fn find_port(&mut self, before: &str, after: &str) {
         self.expect(before);
         let port = self.expect(after);
@@ -199,7 +200,7 @@ impl Program {
         self.out.so_far()
     }
 
-    /// The bytes of it.
+    /// The same as bytes.
     pub(crate) fn printed_bytes(&self) -> Vec<u8> {
         self.out.bytes()
     }

@@ -1,4 +1,4 @@
-//! A pseudo-terminal that is read no further than a test wants.
+//! A pseudo-terminal that is read only as far as a test wants.
 
 use std::fs::File;
 use std::io::Read;
@@ -13,7 +13,7 @@ use rustix::termios::{Action, tcflow};
 
 use super::PATIENCE;
 
-/// A terminal that is there as long as this lives.
+/// A terminal that exists as long as this value.
 pub(crate) struct Pty {
     /// The side of the person,
     person: File,
@@ -25,7 +25,7 @@ pub(crate) struct Pty {
 impl Pty {
     pub(crate) fn open() -> Self {
         let person = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-        // No program that the tests start may keep it.
+        // Programs started by the tests must not inherit it.
         fcntl_setfd(&person, FdFlags::CLOEXEC).unwrap();
         grantpt(&person).unwrap();
         unlockpt(&person).unwrap();
@@ -39,17 +39,17 @@ impl Pty {
         }
     }
 
-    /// For a program that is to read or write here.
+    /// For a program that reads or writes here.
     pub(crate) fn stdio(&self) -> Stdio {
         self.programs.try_clone().unwrap().into()
     }
 
-    /// Stops the output, as Ctrl-S does: who writes waits from now on.
+    /// Stops the output, as Ctrl-S does: writers block from now on.
     pub(crate) fn stop(&self) {
         tcflow(&self.programs, Action::OOff).unwrap();
     }
 
-    /// Reads until `text` was printed, and no further. Returns all that was read so far.
+    /// Reads until `text` was printed, and no further. Returns everything read so far.
     pub(crate) fn read_until(&mut self, text: &str) -> String {
         let deadline = Instant::now() + PATIENCE;
         loop {

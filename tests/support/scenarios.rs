@@ -1,8 +1,8 @@
-//! The eight scenarios of P2P-CI/1.0 with the real programs, and what each of them printed: as a
-//! terminal shows it, with what comes on standard error.
+//! The eight scenarios of P2P-CI/1.0 with the real programs, and their printouts as a terminal
+//! shows them, including standard error.
 //!
-//! The golden transcript in `tests/it/golden/scenarios.txt` holds the expected printouts, with
-//! names in place of ports, dates and systems.
+//! The golden transcript in `tests/it/golden/scenarios.txt` has the expected printouts, with names
+//! in place of ports, dates and systems.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -15,8 +15,8 @@ use super::{
     sharing,
 };
 
-/// Runs all scenarios, shows what was printed as it comes, and returns all of it with names in
-/// place of what differs from run to run.
+/// Runs all scenarios, shows the output as it is printed, and returns all of it with names in place
+/// of values that differ between runs.
 pub(crate) fn run(mut show: impl FnMut(&str)) -> String {
     let folders = [samples(), samples_of_peer_2()];
     let [first, second] = [folders[0].path(), folders[1].path()];
@@ -121,22 +121,22 @@ pub(crate) fn run(mut show: impl FnMut(&str)) -> String {
         (first.display().to_string(), "<folder 1>"),
         (second.display().to_string(), "<folder 2>"),
     ];
-    normalised(&stage.all, &names)
+    normalized(&stage.all, &names)
 }
 
-/// A server whose errors stand in its printout.
+/// A server whose errors are part of its printout.
 pub(crate) fn server(arguments: &[&str]) -> Program {
     let command = server_command(&[&["--port", "0"], arguments].concat());
     listening(Program::start_as_shown("server", command))
 }
 
-/// A peer at its menu whose errors stand in its printout.
+/// A peer at its menu whose errors are part of its printout.
 pub(crate) fn peer(name: &str, server: u16, folder: &Path, arguments: &[&str]) -> Program {
     let command = peer_of(server, folder, arguments);
     at_menu(sharing(Program::start_as_shown(name, command)))
 }
 
-/// Shows what happens, and keeps it.
+/// Shows what happens, and records it.
 pub(super) struct Stage<'a> {
     pub(super) all: String,
     pub(super) show: &'a mut dyn FnMut(&str),
@@ -173,11 +173,11 @@ impl Program {
     }
 }
 
-/// What a server says before the addresses of its machine.
+/// The line of a server before the addresses of its machine.
 const ADDRESSES: &str = "Peers reach this server at ";
 
-/// Puts names in place of what differs from run to run.
-pub(crate) fn normalised(text: &str, names: &[(String, &str)]) -> String {
+/// Replaces values that differ between runs by names.
+pub(crate) fn normalized(text: &str, names: &[(String, &str)]) -> String {
     let mut text = text.replace("[::1]:", "127.0.0.1:");
     for (word, name) in names {
         text = text.replace(word, name);

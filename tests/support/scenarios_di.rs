@@ -1,7 +1,6 @@
-//! The testing scenario of P2P-DI/1.0 (section 4) with the real programs, and what each of them
-//! printed.
+//! The testing scenario of P2P-DI/1.0 (section 4) with the real programs, and their printouts.
 //!
-//! The golden transcript in `tests/it/golden/distributed.txt` holds the expected printouts, with
+//! The golden transcript in `tests/it/golden/distributed.txt` has the expected printouts, with
 //! names in place of ports, dates and systems.
 
 use std::fmt::Write as _;
@@ -9,10 +8,10 @@ use std::fs;
 
 use tempfile::TempDir;
 
-use super::scenarios::{Stage, normalised, peer, server};
+use super::scenarios::{Stage, normalized, peer, server};
 use super::{Program, folder};
 
-/// The options of the programs that take part in a distributed index.
+/// The options of programs that use a distributed index.
 pub(crate) const DISTRIBUTED: [&str; 2] = ["--index", "distributed"];
 
 /// The documents of peer B, with the titles that they print.
@@ -21,7 +20,7 @@ const DOCUMENTS: [(u32, &str); 2] = [
     (2324, "Hyper Text Coffee Pot Control Protocol"),
 ];
 
-/// Short texts of our own that stand in for RFCs 1149 and 2324.
+/// Our own short texts in place of RFCs 1149 and 2324.
 pub(crate) fn documents() -> TempDir {
     let files = DOCUMENTS.map(|(number, title)| {
         let text = format!(
@@ -40,7 +39,7 @@ pub(crate) fn documents() -> TempDir {
     folder(&files)
 }
 
-/// A second that has passed since a registration is seen in what is left of its TTL.
+/// Makes TTLs whole again, because a second may have passed since the registration.
 pub(crate) fn with_whole_ttls(text: &str) -> String {
     let mut all = String::new();
     for line in text.split_inclusive('\n') {
@@ -70,8 +69,8 @@ pub(crate) fn with_whole_ttls(text: &str) -> String {
     all
 }
 
-/// Runs the scenario, shows what was printed as it comes, and returns all of it with names in place
-/// of what differs from run to run.
+/// Runs the scenario, shows the output as it is printed, and returns all of it with names in place
+/// of values that differ between runs.
 pub(crate) fn run(mut show: impl FnMut(&str)) -> String {
     let folders = [folder(&[]), documents()];
     let [of_a, of_b] = [folders[0].path(), folders[1].path()];
@@ -124,7 +123,7 @@ pub(crate) fn run(mut show: impl FnMut(&str)) -> String {
         (of_a.display().to_string(), "<folder A>"),
         (of_b.display().to_string(), "<folder B>"),
     ];
-    normalised(&with_whole_ttls(&stage.all), &names)
+    normalized(&with_whole_ttls(&stage.all), &names)
 }
 
 impl Program {

@@ -1,4 +1,4 @@
-//! The programs as the tests start them: on free ports, with the options of their users alone.
+//! Starts the programs for the tests: on free ports, with only the options given.
 
 use std::path::Path;
 use std::process::{Command, ExitStatus};
@@ -17,7 +17,7 @@ pub(crate) fn peer_command(arguments: &[&str]) -> Command {
     command
 }
 
-/// Takes what whoever runs the tests has set for the programs out of a command's environment.
+/// Removes the tester's own settings for the programs from a command's environment.
 pub(crate) fn without_options(command: &mut Command) {
     let names = std::env::vars_os().map(|(name, _)| name);
     for name in names.filter(|name| name.as_encoded_bytes().starts_with(b"P2PCI_")) {
@@ -38,7 +38,7 @@ pub(crate) fn server(arguments: &[&str]) -> Program {
     started_server(server_command(&[&["--port", "0"], arguments].concat()))
 }
 
-/// A server on the port of one that was there before.
+/// A server on the port of an earlier one.
 pub(crate) fn server_at(port: u16) -> Program {
     started_server(server_command(&["--port", &port.to_string()]))
 }

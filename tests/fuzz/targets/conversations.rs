@@ -1,5 +1,5 @@
-//! What servers are asked and what clients are answered, in text and in frames: never a panic, and
-//! a message is told as it stood on the wire.
+//! Requests to servers and answers to clients, in text and in frames: never a panic, and a message
+//! is reported as it was on the wire.
 #![no_main]
 
 mod stream;
@@ -19,7 +19,7 @@ const ORIGIN: Origin<'static> = Origin {
     os: "Fuzz",
 };
 
-/// The place in the input where a message that was told stood.
+/// The position of a reported message in the input.
 fn stands_in(input: &[u8], message: &[u8]) {
     assert!(!message.is_empty() && input.windows(message.len()).any(|part| part == message));
 }

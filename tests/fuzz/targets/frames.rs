@@ -1,4 +1,4 @@
-//! Frames and what is in them: never a panic, and a frame that was read is written the same.
+//! Frames and their contents: never a panic, and a frame is written as it was read.
 #![no_main]
 
 mod stream;

@@ -1,4 +1,4 @@
-//! Heads of messages: never a panic, and the same heads however the stream is cut.
+//! Heads of messages: never a panic, and the same heads however the stream is split.
 #![no_main]
 
 mod stream;

@@ -1,4 +1,4 @@
-//! Typed messages: never a panic, and what is understood is understood again when it is written.
+//! Typed messages: never a panic, and an understood message is understood again after writing it.
 #![no_main]
 
 mod stream;
@@ -16,9 +16,7 @@ fn head(bytes: &[u8]) -> Option<Head> {
         first: None,
         whole: Duration::from_secs(1),
     };
-    Head::read(&mut Stream::new(&input), waits)
-        .ok()
-        .flatten()
+    Head::read(&mut Stream::new(&input), waits).ok().flatten()
 }
 
 fuzz_target!(|input: &[u8]| {

@@ -1,5 +1,5 @@
-//! Whole conversations with the index server: never a panic, every request is answered, and
-//! nothing is left when the connection is gone.
+//! Whole conversations with the index server: never a panic, every request is answered, and nothing
+//! remains after the connection.
 #![no_main]
 
 mod stream;

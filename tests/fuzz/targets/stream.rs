@@ -1,4 +1,4 @@
-//! A stream in memory, which comes in pieces whose length the input chooses.
+//! A stream in memory, which arrives in pieces whose length the input chooses.
 
 use std::io::{self, BufRead, Read, Write};
 use std::time::Duration;

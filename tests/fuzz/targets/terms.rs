@@ -1,4 +1,4 @@
-//! The words of the protocols: what is accepted keeps the rules, and is accepted again.
+//! The values of the protocols: what is accepted follows the rules, and is accepted again.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,4 +1,4 @@
-//! Titles of documents: any file is either given a title that keeps the rules, or none.
+//! Titles of documents: any file gives a valid title, or none.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

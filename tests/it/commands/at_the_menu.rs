@@ -4,7 +4,7 @@ use super::{DNS, stage};
 use crate::support::{names, peer_at_menu};
 
 #[test]
-fn the_menu_knows_names_and_objects() {
+fn the_menu_knows_names_and_arguments() {
     let mut stage = stage();
     let empty = stage.empty.path().to_owned();
     let mut peer = peer_at_menu("peer", stage.server.port, &empty, &[]);
@@ -73,7 +73,7 @@ fn the_menu_knows_names_and_objects() {
 }
 
 #[test]
-fn status_says_how_a_peer_stands() {
+fn status_shows_the_state_of_a_peer() {
     let mut stage = stage();
     stage.one.answer(&["get 123"]);
     let printed = stage.two.answer(&["status"]);

@@ -1,4 +1,4 @@
-//! How commands fail: one exit code for each kind of failure.
+//! Failures of commands: one exit code for each kind.
 
 use rustix::process::Signal;
 
@@ -8,7 +8,7 @@ use crate::support::{
     samples, server,
 };
 
-/// Asserts how a command has failed: its code, nothing on standard output, and the whole error.
+/// Asserts how a command failed: its code, no standard output, and the exact error.
 #[track_caller]
 fn failed(ended: &Ended, code: i32, errors: &str) {
     assert_eq!(
@@ -20,7 +20,7 @@ fn failed(ended: &Ended, code: i32, errors: &str) {
 }
 
 #[test]
-fn a_folder_that_is_none_is_code_1() {
+fn a_folder_that_is_a_file_is_code_1() {
     let server = server(&["-q"]);
     let _holder = holder(
         server.port,
@@ -145,7 +145,7 @@ fn a_server_that_goes_away_in_the_middle_is_code_4() {
 }
 
 #[test]
-fn a_holder_that_is_gone_is_code_5() {
+fn an_unreachable_holder_is_code_5() {
     let server = server(&["-q"]);
     let empty = folder(&[]);
     let port = dead_port();

@@ -21,7 +21,7 @@ fn get_prints_the_record_of_each_document_that_came() {
     assert_eq!(got.errors, said);
     assert_eq!(names(to), ["rfc123.txt"]);
 
-    // What is there is kept, and a file that is replaced is asked for.
+    // An existing file is kept, and is only replaced on request.
     let kept = stage.ask(&["get", "123"]);
     assert_eq!((kept.code, kept.out.as_str()), (Some(0), ""));
     let path = to.join("rfc123.txt");
@@ -36,7 +36,7 @@ fn get_prints_the_record_of_each_document_that_came() {
     assert_eq!(stage.ask(&["-q", "get", "--force", "123"]).result(), icp);
     assert_eq!(fs::metadata(&path).unwrap().len(), 912);
 
-    // Ranges and several numbers, one at a time so that the order is known.
+    // Ranges and several numbers, one at a time to get a known order.
     fs::remove_file(&path).unwrap();
     let got = stage.ask(&["-q", "get", "-j", "1", "2345", "122-123"]);
     assert_eq!((got.code, got.out), (Some(3), [&*icp, &*dns].concat()));
@@ -78,7 +78,7 @@ fn get_into_a_file_or_standard_output_gives_the_very_bytes() {
         assert!(peer.printed_bytes() == bytes);
         assert_eq!(peer.errors(), "");
     }
-    // Nothing of it went into the folder, and the index does not know of it.
+    // It did not go into the folder, and the index does not know about it.
     assert_eq!(names(empty.path()), ["some.bin"]);
 }
 
@@ -98,7 +98,7 @@ fn get_of_several_goes_on_after_a_failure_and_says_at_the_end_what_failed() {
         error: 2 of 4 RFCs were not downloaded\n";
     assert!(ended.errors.ends_with(last), "{ended:?}");
     assert_eq!(names(stage.empty.path()), ["rfc123.txt", "rfc2345.txt"]);
-    // The first failure gives the code, whichever it is.
+    // The first failure determines the code.
     assert_eq!(stage.ask(&["get", "-j", "1", "200", "999"]).code, Some(5));
 }
 
@@ -106,7 +106,7 @@ fn get_of_several_goes_on_after_a_failure_and_says_at_the_end_what_failed() {
 fn downloads_run_at_once_and_are_spread_over_the_holders() {
     let server = server(&["-q"]);
     let empty = folder(&[]);
-    // Neither answers before both have been asked.
+    // Neither answers before both were asked.
     let both = Arc::new(Barrier::new(2));
     let holders: Vec<_> = (0..2)
         .map(|_| {

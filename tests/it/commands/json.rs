@@ -76,7 +76,7 @@ fn failures_as_json_are_one_document_as_well() {
         );
         assert_eq!(ended.errors, format!("error: {message}\n"));
     }
-    // What nobody has is one document too, whatever asks.
+    // What nobody has gives one document too, for every command.
     let server = server(&["-q"]);
     for asked in [
         &["lookup", "9", "--json"][..],

@@ -32,7 +32,7 @@ fn a_pipe_that_nobody_reads_is_an_error() {
     let unread = stage.ask(&["get", "-o", pipe.to_str().unwrap(), "123"]);
     assert_eq!(unread.code, Some(1));
     assert!(
-        unread.errors.contains("pipe: nobody reads it\n"),
+        unread.errors.contains("pipe: it has no reader\n"),
         "{}",
         unread.errors
     );
@@ -51,7 +51,7 @@ fn messages_are_printed_where_they_are_wanted() {
     let record = format!("RFC 123 {ICP} localhost {}\n", stage.two.port);
     let response = format!("[PEER] Response:\nP2P-CI/1.0 200 OK\n\n{record}\n");
     assert!(out.contains(&response), "{out}");
-    // The one in the message, and the result.
+    // One in the message, and one as the result.
     assert_eq!(out.matches(&record).count(), 2, "{out}");
     assert!(out.ends_with("[PEER] Disconnecting...\n"), "{out}");
     for both in [
@@ -128,7 +128,7 @@ fn a_transcript_has_every_message_in_every_mode_and_grows() {
 }
 
 #[test]
-fn a_reader_that_has_seen_enough_is_no_failure() {
+fn a_reader_that_closes_early_is_not_a_failure() {
     let title = "A title of some length that fills a pipe in no time ".repeat(15);
     // More than any pipe holds.
     let records: String = (1..=3000)

@@ -1,4 +1,4 @@
-//! LOOKUP, LIST, find and ADD: what they print, and what they leave alone.
+//! LOOKUP, LIST, find and ADD: their output, and that they change nothing else.
 
 use std::sync::mpsc;
 
@@ -85,7 +85,7 @@ fn a_command_that_asks_registers_nothing_and_makes_no_folder() {
         assert!(head.starts_with("LOOKUP RFC 7 P2P-CI/1.0\r\n"), "{head}");
         let port = head.split("\r\nPort: ").nth(1).unwrap();
         let port = port.split("\r\n").next().unwrap().parse().unwrap();
-        // What it does not share, it does not serve.
+        // It does not serve what it does not share.
         let get = "GET RFC 2345 P2P-CI/1.0\r\nHost: localhost\r\nOS: Mac\r\n\r\n";
         assert_eq!(
             exchange(port, get).split("\r\n").next(),

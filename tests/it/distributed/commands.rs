@@ -12,7 +12,7 @@ use crate::support::{Program, folder, names, run};
 const AVIAN: &str = "IP over Avian Carriers";
 const COFFEE: &str = "Hyper Text Coffee Pot Control Protocol";
 
-/// Runs a command of a peer, which has to end well and say nothing but its result.
+/// Runs a command of a peer, which must succeed and print only its result.
 #[track_caller]
 fn result(rs: &Program, folder: &Path, arguments: &[&str]) -> String {
     let (status, out, errors) = run("peer", command(rs.port, folder, arguments));
@@ -23,7 +23,7 @@ fn result(rs: &Program, folder: &Path, arguments: &[&str]) -> String {
 #[track_caller]
 fn document(rs: &Program, folder: &Path, arguments: &[&str]) -> Value {
     let mut document: Value = serde_json::from_str(&result(rs, folder, arguments)).unwrap();
-    // A second may have begun since the record came.
+    // A second may have passed since the record arrived.
     if let Some(records) = document.get_mut("records").and_then(Value::as_array_mut) {
         for record in records {
             let ttl = record.get_mut("ttl").expect("it has a TTL");
@@ -49,7 +49,7 @@ fn list_at_the_menu_shows_what_is_known_with_its_ttl() {
         "3\n{own}RFC 1149 7200 localhost {port} {AVIAN}\nRFC 2324 7200 localhost {port} {COFFEE}\n{MENU}"
     );
     assert_eq!(with_whole_ttls(&peer.answer(&["3"])), expected);
-    // What it has downloaded is its own as well.
+    // What it has downloaded is its own too.
     peer.answer(&["4", "2324", ""]);
     let printed = with_whole_ttls(&peer.answer(&["3"]));
     let own = format!("RFC 2324 7200 localhost {} {COFFEE}\n", peer.port);

@@ -47,7 +47,7 @@ fn a_wrong_digest_leaves_what_was_there_and_leads_to_the_next() {
 
 #[test]
 fn a_digest_that_is_missing_or_of_another_kind_is_none() {
-    // The last one has no length either: it goes on up to the close.
+    // The last one has no length either, and ends with the connection.
     for answer in [
         document("seven"),
         ok("Digest: md5=x\r\n", "seven"),
@@ -71,7 +71,7 @@ fn a_download_speaks_of_itself_from_then_on() {
     peer.answer(&["4", "7", ""]);
     holder.type_line("5");
     assert!(holder.wait().0.success());
-    // The departed peer is still known to this one, and is tried, and fails.
+    // The departed peer is still known here; it is tried, and fails.
     assert_eq!(get(&rs, others.path(), "7").0, Some(0));
     assert_eq!(fs::read(others.path().join("rfc7.txt")).unwrap(), b"seven");
 }

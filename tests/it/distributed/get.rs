@@ -1,4 +1,4 @@
-//! GET among peers: who is asked, and who comes next where one does not deliver.
+//! GET among peers: who is asked, and who is next if one does not deliver.
 
 use std::fs;
 use std::time::Instant;
@@ -12,7 +12,7 @@ use crate::support::{Client, PATIENCE, dead_port, folder, names, pretend, run};
 fn a_third_peer_that_somebody_knows_of_is_enough() {
     let rs = registration_server(&[]);
     let (theirs, ours) = (folder(&[("rfc7.txt", b"seven")]), folder(&[]));
-    // It is asked first, for it has registered first.
+    // It is asked first, because it registered first.
     let asked = pretend(|_| {});
     register(&rs, asked);
     let third = sharing(&rs, theirs.path(), &[]);
@@ -21,7 +21,7 @@ fn a_third_peer_that_somebody_knows_of_is_enough() {
         assert_eq!(line, "GET RFC-Index P2P-DI/1.0");
         index(&[format!("RFC 7 100 localhost {third_port} Seven")])
     });
-    // The third peer is not listed as active any more, and is there all the same.
+    // The third peer is no longer listed as active, but is still running.
     let leave = super::request("LEAVE Peer", third_port, Some(2));
     let leave = leave.replace("Host: vm", "Host: localhost");
     assert_eq!(super::ask(rs.port, leave), empty("200 OK"));
@@ -71,7 +71,7 @@ fn the_search_ends_with_the_first_peer_that_delivers() {
 }
 
 #[test]
-fn whoever_does_not_have_what_it_lists_leads_to_the_next() {
+fn a_peer_that_lacks_what_it_lists_leads_to_the_next() {
     let rs = registration_server(&[]);
     holder(&rs, 7, empty("404 Not Found"));
     holder(&rs, 7, empty("503 Busy"));
@@ -100,7 +100,7 @@ fn a_holder_without_room_is_one_that_does_not_deliver() {
     let mut busy = sharing(&rs, theirs.path(), &["--max-uploads", "1"]);
     let mut peer = sharing(&rs, ours.path(), &[]);
     peer.answer(&["2", "7", ""]);
-    // The place of that question is free once its thread has let go of it.
+    // Its place is free once its thread has released it.
     let deadline = Instant::now() + PATIENCE;
     let _slow = loop {
         let mut slow = Client::connect(busy.port);
@@ -122,7 +122,7 @@ fn a_holder_without_room_is_one_that_does_not_deliver() {
 }
 
 #[test]
-fn a_file_that_went_leads_to_the_next_peer() {
+fn a_file_that_disappeared_leads_to_the_next_peer() {
     let rs = registration_server(&[]);
     let (gone, theirs, ours) = (
         folder(&[("rfc7.txt", b"seven")]),
@@ -147,7 +147,7 @@ fn a_dead_peer_in_the_list_is_skipped() {
     let rs = registration_server(&[]);
     let dead = dead_port();
     register(&rs, dead);
-    // And one that is dead only as a holder.
+    // And one that only fails as a holder.
     pretended(&rs, move |_, _| {
         index(&[format!("RFC 7 7200 127.0.0.1 {dead} Seven")])
     });

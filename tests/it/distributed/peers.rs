@@ -1,4 +1,4 @@
-//! A peer and its registration server: cookies, KEEPALIVE, coming back, leaving.
+//! A peer and its registration server: cookies, KEEPALIVE, reconnecting, leaving.
 
 use std::fs;
 
@@ -29,7 +29,7 @@ fn the_cookie_is_kept_and_used_again() {
         peer.type_line("5");
         assert!(peer.wait().0.success());
     }
-    // Another server, and another folder, are another matter.
+    // Another server or another folder gets a different cookie.
     let other = registration_server(&[]);
     let peer = sharing_with_state(other.port, folder.path(), state.path());
     assert_eq!(peer.printed().matches("\nCookie: ").count(), 1);
@@ -50,7 +50,7 @@ fn a_second_peer_with_the_same_folder_registers_without_a_cookie_and_says_so() {
     ));
     assert_eq!(first.errors().matches("Another peer").count(), 0);
     assert!(second.printed().contains("Registered with cookie 2 for "));
-    // The first one's cookie is still its own.
+    // The first one still has its cookie.
     drop((first, second));
     let again = sharing_with_state(rs.port, folder.path(), state.path());
     assert!(again.printed().contains("Registered with cookie 1 for "));
@@ -72,7 +72,7 @@ fn a_silent_peer_stays_active() {
     let mut rs = registration_server(&["--ttl", "2"]);
     let folder = folder(&[]);
     let peer = sharing(&rs, folder.path(), &[]);
-    // One every third of the TTL: these are more than one TTL together.
+    // One every third of the TTL: these take longer than one TTL.
     for _ in 0..4 {
         rs.expect("KEEPALIVE Peer P2P-DI/1.0\nHost: localhost\n");
         let said = rs.expect("] Response to ");
@@ -87,7 +87,7 @@ fn a_silent_peer_stays_active() {
 }
 
 #[test]
-fn a_peer_that_was_taken_for_gone_registers_again() {
+fn an_expired_peer_registers_again() {
     let mut rs = registration_server(&[]);
     let folder = folder(&[]);
     let mut peer = sharing(&rs, folder.path(), &[]);
@@ -115,7 +115,7 @@ fn a_peer_that_was_taken_for_gone_registers_again() {
 }
 
 #[test]
-fn a_peer_that_was_taken_for_gone_finds_out_by_its_next_keepalive() {
+fn an_expired_peer_detects_it_with_its_next_keepalive() {
     let mut rs = registration_server(&["--ttl", "2"]);
     let folder = folder(&[]);
     let peer = sharing(&rs, folder.path(), &[]);
@@ -159,7 +159,7 @@ fn peers_of_a_server_that_has_forgotten_everybody_find_each_other() {
     let port = before.port.to_string();
     let arguments = [&DISTRIBUTED[..], &["--port", &port]].concat();
     let _after = started_server(server_command(&arguments));
-    // The second one is first this time, and so gets the cookie that the first one still has.
+    // The second one is first this time, so it gets the cookie that the first one still has.
     two.answer(&["2", "77", ""]);
     one.answer(&["2", "77", ""]);
     let ports = [one.port, two.port];

@@ -1,4 +1,4 @@
-//! The registration server by the byte, and what it keeps between runs.
+//! The registration server to the byte, and the state it keeps between runs.
 
 use std::fs;
 use std::path::Path;
@@ -31,7 +31,7 @@ fn peers_register_ask_who_is_active_and_leave() {
     says(&rs, PQUERY, 50002, Some(1), NOBODY);
     says(&rs, REGISTER, 50001, None, &registered(2, 1));
     says(&rs, REGISTER, 50003, None, &registered(3, 1));
-    // The others in the order of their cookies, which nobody is told.
+    // The others, ordered by cookie; cookies are not disclosed.
     let others = "P2P-DI/1.0 200 OK\r\nPeers: 2\r\nContent-Length: 40\r\n\r\n\
                   Peer vm 50002 7200\r\nPeer vm 50003 7200\r\n";
     says(&rs, PQUERY, 50001, Some(2), others);
@@ -48,19 +48,19 @@ fn a_known_cookie_is_the_same_peer_and_registrations_are_counted() {
     let rs = registration_server(&[]);
     says(&rs, REGISTER, 50001, None, &registered(1, 1));
     says(&rs, REGISTER, 50002, None, &registered(2, 1));
-    // With its cookie, also at another port.
+    // With its cookie, even at another port.
     says(&rs, REGISTER, 50001, Some(1), &registered(1, 2));
     says(&rs, REGISTER, 50009, Some(1), &registered(1, 3));
     let moved = "P2P-DI/1.0 200 OK\r\nPeers: 1\r\nContent-Length: 20\r\n\r\nPeer vm 50009 7200\r\n";
     says(&rs, PQUERY, 50002, Some(2), moved);
-    // Without one, or with one that nobody has: by host and port, in any letter case.
+    // Without a cookie, or with an unknown one: by host and port, in any letter case.
     says(&rs, REGISTER, 50009, None, &registered(1, 4));
     says(&rs, REGISTER, 50009, Some(77), &registered(1, 5));
     let shouted = request(REGISTER, 50009, None).replace("Host: vm", "Host: VM");
     assert_eq!(ask(rs.port, shouted), registered(1, 6));
-    // And else a new one.
+    // Otherwise a new one.
     says(&rs, REGISTER, 50001, Some(77), &registered(3, 1));
-    // It comes back with its cookie after it has left.
+    // It comes back with its cookie after leaving.
     says(&rs, LEAVE, 50009, Some(1), &empty("200 OK"));
     says(&rs, REGISTER, 50009, Some(1), &registered(1, 7));
 }
@@ -83,7 +83,7 @@ fn only_registering_activates() {
 }
 
 #[test]
-fn what_is_no_request_is_answered_400() {
+fn what_is_not_a_request_is_answered_400() {
     let rs = registration_server(&[]);
     let fields = "Host: vm\r\nPort: 5\r\nCookie: 1\r\nOS: x\r\n\r\n";
     for line in [
@@ -128,7 +128,7 @@ fn what_is_no_request_is_answered_400() {
         let said = ask(rs.port, format!("{words} P2P-DI/1.0\r\n{fields}\r\n"));
         assert_eq!(said, empty("400 Bad Request"), "{words} {fields:?}");
     }
-    // Too long, and cut off in the middle.
+    // Too long, and cut off.
     let long = format!(
         "REGISTER Peer P2P-DI/1.0\r\nHost: {}\r\n\r\n",
         "x".repeat(9000)
@@ -138,7 +138,7 @@ fn what_is_no_request_is_answered_400() {
     half.send("REGISTER Peer P2P-DI/1.0\r\nHost: vm\r\nPort: 5\r\n");
     half.half_close();
     assert_eq!(answer(&mut half), empty("400 Bad Request"));
-    // Nobody was registered by any of these.
+    // None of these registered anybody.
     says(&rs, REGISTER, 50001, None, &registered(1, 1));
 }
 
@@ -183,7 +183,7 @@ fn there_is_one_response_for_each_connection() {
     let rs = registration_server(&[]);
     let two = [REGISTER, LEAVE].map(|words| request(words, 50001, Some(1)));
     assert_eq!(ask(rs.port, two.concat()), registered(1, 1));
-    // The second one was not taken.
+    // The second one was not read.
     says(&rs, KEEPALIVE, 50001, Some(1), KEPT);
 }
 
@@ -203,7 +203,7 @@ fn a_request_that_is_not_complete_in_time_is_answered_408() {
 #[test]
 fn more_connections_than_there_may_be_are_answered_503() {
     let mut rs = registration_server(&["--max-peers", "1"]);
-    // One that is answered keeps its place for a moment, so that it can read the answer.
+    // An answered connection keeps its place for a moment, so that the client can read the answer.
     let mut inside = Client::connect(rs.port);
     inside.send(request(REGISTER, 50001, None));
     inside.head();
@@ -221,7 +221,7 @@ fn silent_connections_make_room() {
 }
 
 #[test]
-fn a_peer_that_is_silent_for_its_ttl_is_not_active_any_more() {
+fn a_peer_that_is_silent_for_its_ttl_is_no_longer_active() {
     let mut rs = registration_server(&["--ttl", "1"]);
     let registered =
         |cookie, registrations| registered(cookie, registrations).replace("TTL: 7200", "TTL: 1");
@@ -231,7 +231,7 @@ fn a_peer_that_is_silent_for_its_ttl_is_not_active_any_more() {
     says(&rs, REGISTER, 50002, None, &registered(2, 1));
     says(&rs, PQUERY, 50002, Some(2), NOBODY);
     says(&rs, REGISTER, 50001, Some(1), &registered(1, 2));
-    // One that leaves is not said to have gone silent as well.
+    // A peer that left is not also reported as expired.
     says(&rs, LEAVE, 50002, Some(2), &empty("200 OK"));
     rs.expect("[SERVER] vm:50001 (cookie 1) is no longer active\n");
     let printed = rs.printed();
@@ -315,7 +315,7 @@ fn a_damaged_file_is_set_aside() {
     let state = folder(&[("peers.json", b"{\"next_cookie\":")]);
     let file = state.path().join("peers.json");
     let rs = keeping(&file);
-    rs.expect_error("and no peer is known\n");
+    rs.expect_error("starting without any peers\n");
     let names = names(state.path());
     let set_aside = names.iter().find(|name| name.contains("damaged")).unwrap();
     let set_aside = state.path().join(set_aside);

@@ -1,4 +1,4 @@
-//! What peers tell each other of what they have, and those who lie.
+//! What peers tell each other, and peers that lie.
 
 use std::fs;
 use std::io::Write;
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::support::{Client, Program, at_once, folder, pretend, run};
 
-/// The index of `peer`, as it tells it, without what it has itself.
+/// The index that `peer` sends, without its own records.
 fn told(peer: &Program) -> Vec<String> {
     let mut client = Client::connect(peer.port);
     client.send("GET RFC-Index P2P-DI/1.0\r\nHost: localhost\r\n\r\n");
@@ -83,7 +83,7 @@ fn what_its_holder_no_longer_lists_is_dropped() {
     let mut peer = sharing(&rs, ours.path(), &[]);
     peer.answer(&["2", "7", ""]);
     assert_eq!(told(&peer).len(), 2);
-    // A file must have been seen before it can be missed.
+    // A file must be seen before its loss can be detected.
     fs::write(theirs.path().join("rfc9.txt"), "nine").unwrap();
     holder.expect("[PEER] RFC 9 is in the local index: RFC 9\n");
     fs::remove_file(theirs.path().join("rfc8.txt")).unwrap();

@@ -1,4 +1,4 @@
-//! What the upload server answers in both protocols, and how fast.
+//! The upload server's answers in both protocols, and its rate.
 
 use std::thread;
 
@@ -19,7 +19,7 @@ fn parts(port: u16, request: &str) -> (String, Vec<u8>) {
     (client.head(), client.rest())
 }
 
-/// What an upload server answers, whatever index its peer uses.
+/// Checks the answers of an upload server, whatever index its peer uses.
 fn answers_both_protocols(peer: &Program) {
     let port = peer.port;
     let ask = |request: &str| {
@@ -88,7 +88,7 @@ fn answers_both_protocols(peer: &Program) {
         ("RFC 9", "P2P-CI/1.0", "404 Not Found"),
         ("RFC-Index", "P2P-CI/1.0", "400 Bad Request"),
         ("RFC 1149", "P2P-CI/2.0", "505 P2P-CI Version Not Supported"),
-        // What is in neither protocol is answered in the first.
+        // A request in neither protocol is answered in the first.
         ("RFC 1149", "P2P-XX/1.0", "400 Bad Request"),
     ] {
         let expected = format!("P2P-CI/1.0 {status}\r\n\r\n");
@@ -173,7 +173,7 @@ fn ten_thousand_records_are_read_and_told_again() {
     let mut expected = format!("RFC 20000 7200 localhost {} RFC 20000\r\n", peer.port);
     expected
         .extend((1..=COUNT).map(|n| format!("RFC {n} 7200 127.0.0.1 {known} Title of {n}\r\n")));
-    // Not shown in full where it differs.
+    // Not shown in full if it differs.
     assert!(with_whole_ttls(&body) == expected, "{}", &body[..400]);
 }
 
@@ -196,7 +196,7 @@ fn a_rate_delays_and_changes_nothing() {
 }
 
 #[test]
-fn what_is_no_rate_is_a_wrong_option() {
+fn an_invalid_rate_is_a_wrong_option() {
     for wrong in ["x", "-1", "", "5 parsecs"] {
         let arguments = [&DISTRIBUTED[..], &["--upload-rate", wrong]].concat();
         let (status, out, errors) = run("peer", peer_command(&arguments));

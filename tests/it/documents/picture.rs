@@ -1,5 +1,5 @@
-//! The picture of a session at the top of README: what a server and two peers print while one of
-//! the peers gets an RFC from the other. `make picture` writes it.
+//! The picture of a session at the top of README: the printouts of a server and two peers while one
+//! peer gets an RFC from the other. `make picture` writes it.
 
 use expect_test::expect_file;
 
@@ -8,7 +8,7 @@ use super::{CHOICE, Example, QUESTIONS, Stage, with_numbers};
 /// The size of a character and of a line, in pixels.
 const CHARACTER: usize = 8;
 const LINE: usize = 17;
-/// How many characters a terminal is wide.
+/// The width of a terminal in characters.
 const COLUMNS: usize = 56;
 /// The space around text, and between terminals.
 const MARGIN: usize = 12;
@@ -73,7 +73,7 @@ fn the_picture_is_that_of_a_session() {
     expect_file!["../../../src/manual/session.svg"].assert_eq(&picture(&columns));
 }
 
-/// Gives ports, dates, and the kernel the same values in each run.
+/// Replaces ports, dates and the kernel by fixed values.
 fn with_usual_values(mut columns: Vec<Vec<String>>) -> Vec<Vec<String>> {
     let mut ports = Vec::new();
     for text in columns.iter_mut().flatten() {
@@ -102,7 +102,7 @@ fn with_usual_values(mut columns: Vec<Vec<String>>) -> Vec<Vec<String>> {
     columns
 }
 
-/// Draws terminals in columns. The last one of a column fills it.
+/// Draws terminals in columns. The last one in a column fills it.
 fn picture(columns: &[Vec<String>]) -> String {
     let height = |text: &String| text.lines().count() * LINE + 2 * MARGIN;
     let heights = columns.iter().map(|texts| {
@@ -140,7 +140,7 @@ fn picture(columns: &[Vec<String>]) -> String {
     svg.concat() + "</svg>\n"
 }
 
-/// A line with its tag, or with what was typed, set apart.
+/// A line with its tag, or the typed text, highlighted.
 fn marked(line: &str) -> String {
     let line = line.replace('&', "&amp;").replace('<', "&lt;");
     let tag = line.strip_prefix('[').and_then(|line| line.split_once(']'));

@@ -27,7 +27,7 @@ fn every_message_of_the_central_index() {
             "P2P-CI/1.0 200 OK\nRFC 5 Some title vm 1234",
         );
     }
-    // In frames a title that is given must match too.
+    // In frames a given title must match too.
     vm.says(
         "LOOKUP RFC 5 P2P-CI/1.0\nHOST: vm\nPORT: 1234\nTITLE: Some",
         "P2P-CI/1.0 404 NOT FOUND",
@@ -145,7 +145,7 @@ fn attackers_with_frames_are_answered_and_closed() {
         );
         assert!(attacker.is_closed(), "{wrong:?}");
     }
-    // Half a message in a frame is one wrong request, and so are two messages in one.
+    // Half a message in a frame is one invalid request, and so are two messages in one.
     let mut vm = Framed::connect(server.port);
     for wrong in [
         "ADD RFC 5 P2P-CI/1.0\nHOST: vm",

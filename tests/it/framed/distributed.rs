@@ -6,7 +6,7 @@ use super::Framed;
 use crate::support::scenarios_di::DISTRIBUTED;
 use crate::support::{exchange, folder, peer_at_menu, server};
 
-/// The body of a response, after its head is checked.
+/// The body of a response, after checking its head.
 #[track_caller]
 fn body(response: &str) -> Value {
     let (head, body) = response.split_once("\r\n\r\n").unwrap();
@@ -68,7 +68,7 @@ fn every_message_of_the_registration_server() {
         vm.receive(),
         "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]"
     );
-    // Beside it a peer that speaks text, on one table.
+    // A peer that speaks text uses the same table.
     let text = "REGISTER Peer P2P-DI/1.0\r\nHost: tx\r\nPort: 9\r\nOS: T\r\n\r\n";
     assert!(exchange(server.port, text).contains("\r\nCookie: 2\r\n"));
     vm.send(cookie("PQuery", 1));
@@ -84,11 +84,11 @@ fn every_message_of_the_registration_server() {
 
     vm.says(&cookie("leave", 1), "HTTP/1.1 200 OK\r\n\r\n");
     assert!(exchange(server.port, query).starts_with("P2P-DI/1.0 404 No Active Peers\r\n"));
-    // In frames a sign of life activates again.
+    // In frames any request activates again.
     vm.send(cookie("keepalive", 1));
     assert_eq!(body(&vm.receive())["active"], true);
     assert!(exchange(server.port, query).ends_with("\r\n\r\nPeer vm 1235 7200\r\n"));
-    // A peer that registers again is known by its host and port.
+    // A peer that registers again is recognized by its host and port.
     vm.send(register("vm", 1235));
     let again = body(&vm.receive());
     assert_eq!(

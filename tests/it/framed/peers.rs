@@ -1,4 +1,4 @@
-//! Peers that are told, or find out, how others speak.
+//! Peers that are told, or detect, which dialect others speak.
 
 use std::fs;
 use std::io::Write;
@@ -10,7 +10,7 @@ use crate::support::{
     Program, folder, holder_that, peer_at_menu, peer_command, pretend, run, server, server_at,
 };
 
-/// A peer that is told how to speak.
+/// A peer with a given dialect.
 fn speaking(name: &str, server: u16, files: &Path, dialect: &str, index: &str) -> Program {
     let options = ["--dialect", dialect, "--index", index];
     peer_at_menu(name, server, files, &options)
@@ -58,8 +58,8 @@ fn a_swarm_of_both_dialects_on_both_indexes() {
     }
 }
 
-/// A program of the other systems: each connection of those who speak frames is given to `serve`.
-/// Whoever speaks text to it is closed, as one that takes ten bytes for a length does.
+/// A program of another system: each connection that speaks frames is passed to `serve`. A text
+/// connection is closed, as a program does that reads ten bytes as a length.
 fn framed_alone(serve: impl Fn(Framed) + Send + 'static) -> u16 {
     pretend(move |client| {
         let mut first = [0; 1];
@@ -70,7 +70,7 @@ fn framed_alone(serve: impl Fn(Framed) + Send + 'static) -> u16 {
     })
 }
 
-/// One that gives these frames as an answer to the first word of a request.
+/// A system that answers with these frames, depending on the first word of a request.
 fn framed_system(answer: impl Fn(&str) -> Vec<Vec<u8>> + Send + 'static) -> u16 {
     framed_alone(move |mut framed| {
         while let Some(request) = framed.receive_bytes() {
@@ -82,7 +82,7 @@ fn framed_system(answer: impl Fn(&str) -> Vec<Vec<u8>> + Send + 'static) -> u16 
     })
 }
 
-/// A central index that has these records.
+/// A central index with these records.
 fn framed_index(records: String) -> u16 {
     framed_system(move |method| {
         let records = match method {
@@ -94,7 +94,7 @@ fn framed_index(records: String) -> u16 {
 }
 
 #[test]
-fn a_system_that_knows_frames_alone_is_found_out_and_remembered() {
+fn a_system_that_only_speaks_frames_is_detected_and_remembered() {
     let holder = framed_alone(|mut framed| {
         let request = framed.receive();
         assert!(
@@ -113,7 +113,7 @@ fn a_system_that_knows_frames_alone_is_found_out_and_remembered() {
     assert!(printed.contains("rfc5.txt (1500 bytes)\n"), "{printed}");
     let file = fs::read(files.path().join("rfc5.txt")).unwrap();
     assert_eq!(file, [[b'x'; 1024].as_slice(), &[b'y'; 476]].concat());
-    // Text was tried once with each of the two.
+    // Text was tried once with each of them.
     let printed = peer.printed();
     assert_eq!(
         printed.matches("\nLOOKUP RFC 5 P2P-CI/1.0\nHost: ").count(),
@@ -173,14 +173,14 @@ fn a_framed_peer_that_is_away_and_back_is_registered_in_frames_again() {
     after.expect("ADD RFC 5 P2P-CI/1.0\nHOST: localhost\n");
 }
 
-/// A response with a body, as those systems write it.
+/// A response with a body, as written by those systems.
 fn http(body: &[u8]) -> Vec<u8> {
     let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
     [head.as_bytes(), body].concat()
 }
 
 #[test]
-fn a_distributed_system_that_knows_frames_alone_is_joined() {
+fn a_distributed_system_that_only_speaks_frames_is_joined() {
     let holder = framed_system(|method| match method {
         "rfcquery" => {
             let documents =
@@ -190,7 +190,7 @@ fn a_distributed_system_that_knows_frames_alone_is_joined() {
         "getrfc" => vec![http(b"{}"), http(b"forty-eight")],
         _ => vec![b"HTTP/1.1 403 Forbidden\r\n\r\n".to_vec()],
     });
-    // Its cookies are counted from 0.
+    // It counts cookies from 0.
     let peer = move |port: u16| {
         format!(
             "{{\"hostname\": \"127.0.0.1\", \"cookie\": 0, \"port\": {port}, \"last_active_time\": 1.0, \

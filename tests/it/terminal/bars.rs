@@ -7,7 +7,7 @@ use crate::support::{
     Client, PATIENCE, Program, exchange, folder, holder_that, names, peer_of, server,
 };
 
-/// A holder of RFC 7 that sends half of it, says so, and sends the rest when it is told to.
+/// A holder of RFC 7 that sends half of it, reports that, and sends the rest on request.
 fn slow_holder(server: u16) -> (Client, mpsc::Receiver<()>, mpsc::Sender<()>) {
     let (go_on, wait) = mpsc::channel();
     let (say, half_sent) = mpsc::channel();
@@ -100,7 +100,7 @@ fn a_pipe_gets_no_bar() {
         peer_of(servers[0].port, piped.path(), &["get", "7"]),
     );
     half_sent.recv_timeout(PATIENCE).unwrap();
-    // One at a terminal that began later has its bar, so here it would be there as well.
+    // A download at a terminal that began later has its bar, so this one would have one too.
     let host = format!("127.0.0.1:{}", servers[1].port);
     let get = [&options(&host, watched.path())[..], &["get", "7"]].concat();
     let at_terminal = Terminal::start(env!("CARGO_BIN_EXE_peer"), &get, (24, 80), &[]);

@@ -1,5 +1,5 @@
-//! What belongs to a session is printed in its place, on the one screen that a person looks at, and
-//! nothing of a log comes between.
+//! Refusals are printed in their place in the session, on the one screen that a person looks at,
+//! and no log lines come in between.
 
 use super::{Terminal, peer_of_size};
 use crate::support::scenarios_di::DISTRIBUTED;
@@ -7,7 +7,7 @@ use crate::support::{Client, folder, server};
 
 const WIDE: (u16, u16) = (24, 200);
 
-/// Requests to an index server that are refused: those of the scenarios, and others.
+/// Invalid requests to an index server: those of the scenarios, and others.
 const REFUSED: [&str; 4] = [
     "BLAH RFC 123 P2P-CI/1.0\r\nHost: localhost\r\nOS: Mac\r\n\r\n",
     "GET RFC 123 P2P-CI/2.0\r\nHost: localhost\r\nOS: Mac\r\n\r\n",
@@ -20,10 +20,10 @@ const REFUSED_BY_REGISTRATION: [&str; 4] = [
     "no request\r\nno field\r\n\r\n",
     "10        in a frame",
 ];
-/// What is refused before there is a whole request that could be printed.
+/// A refusal before there is a whole request to print.
 const OUT_OF_STEP: [&str; 2] = ["GET RFC 123 P2P-CI/1.0\r\nHo", "5x        "];
 
-/// Asks, and says what has to be printed of it.
+/// Sends a request, and returns what must be printed.
 fn refused(port: u16, tag: &str, request: &str) -> (String, Vec<String>) {
     let mut stranger = Client::connect(port);
     let from = stranger.stream().local_addr().unwrap();
@@ -42,7 +42,7 @@ fn refused(port: u16, tag: &str, request: &str) -> (String, Vec<String>) {
     (from.to_string(), printed)
 }
 
-/// Asserts that these are the lines; a reason may follow its status.
+/// Asserts that these are the lines; a reason may follow the status.
 #[track_caller]
 fn assert_shown(shown: &[String], expected: &[String]) {
     let is_as = |(shown, expected): (&String, &String)| {
@@ -70,7 +70,7 @@ fn refusals_of_both_servers() {
             if index.is_empty() {
                 expected.push(format!("[SERVER] Connection from {from} closed"));
             }
-            // The next one comes when all of this one is there.
+            // The next one starts when all of this one is there.
             server.wait_until(|lines| lines.len() > start + expected.len());
         }
         let shown = server.screen();

@@ -1,4 +1,4 @@
-//! A server at a terminal, and what never sees a terminal's sequences.
+//! A server at a terminal, and output that must never contain control sequences.
 
 use rexpect::process::Signal;
 
@@ -69,7 +69,7 @@ fn a_pipe_gets_the_printouts_by_the_byte_and_nothing_for_a_terminal() {
         (two.port.to_string(), "<port 2>"),
         (ours.path().display().to_string(), "<folder 1>"),
     ];
-    let printed = scenarios::normalised(&one.printed(), &names);
+    let printed = scenarios::normalized(&one.printed(), &names);
     assert!(printed.starts_with(&expected), "{printed}\n---\n{expected}");
     assert!(
         printed.ends_with("\nChoice: 5\n[PEER] Disconnecting...\n"),

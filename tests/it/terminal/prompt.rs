@@ -146,7 +146,7 @@ fn keys_that_no_line_can_hold_do_no_harm() {
     let variables = [(STATE, state.path().to_str().unwrap())];
     let mut peer = peer_with(server.port, samples.path(), (24, 80), &variables);
     peer.wait_for_prompt("Choice: ");
-    // A control character as it is, and what is in a history that we did not write.
+    // A raw control character, and a history that we did not write.
     peer.type_keys("find \u{16}\u{1b}[31mx\u{16}\u{7}\u{1}\u{5}\u{15}");
     peer.type_keys(UP);
     peer.type_keys("\u{15}");

@@ -42,7 +42,7 @@ fn a_table_comes_after_the_messages_and_fits_a_narrow_screen() {
         let start = peer.raw().len();
         peer.type_keys(choice);
         peer.wait_for_prompt("Choice: ");
-        // As it was printed, and not as the narrow screen has broken it.
+        // As printed, before the narrow screen wrapped it.
         let lines = shown(&peer.raw()[start..], 1000);
         let record = format!("RFC 4294967295 {title} {host} 65535");
         let message = lines.iter().position(|line| *line == record).unwrap();
@@ -116,7 +116,7 @@ fn our_tags_have_color_and_messages_have_none() {
             rest = rest.replace(&colored, "");
             assert!(!rest.contains(&format!("\n{tag}")), "{rest:?}");
         }
-        // There is no other color, so none in a message.
+        // There is no other color, so there is none in a message.
         assert!(colors(&rest).is_empty(), "{rest:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! A terminal that is there and that nobody reads: strangers fill what it holds.
+//! A terminal that nobody reads, which strangers fill up.
 
 use std::process::{Command, Stdio};
 
@@ -10,7 +10,7 @@ use crate::support::{
     server_command, sharing,
 };
 
-/// Each of them is worth a line of a log. A terminal holds some kilobytes, and a pipe 64.
+/// Each one produces a log line. A terminal holds some kilobytes, and a pipe 64.
 const MANY: usize = 2000;
 
 fn start(name: &str, command: Command) -> Program {
@@ -62,7 +62,7 @@ fn bad_requests_to_a_peer() {
     at_once(VERBOSITIES, |verbosity| {
         let share = [&["share", "--print-messages"], verbosity].concat();
         let peer = sharing(start("peer", peer_of(server.port, folder.path(), &share)));
-        // Each of them comes on a connection of its own.
+        // Each of them uses its own connection.
         for _ in 0..MANY / 4 {
             let mut stranger = Client::connect(peer.port);
             stranger.send("BLAH RFC 1 P2P-CI/1.0\r\nHost: vm\r\n\r\n");

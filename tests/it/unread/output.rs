@@ -11,18 +11,18 @@ use crate::support::{
 /// A program at a terminal.
 #[derive(Debug, Clone, Copy)]
 enum At {
-    /// With its standard output alone,
+    /// Only with its standard output,
     Output,
-    /// or with all that it has.
+    /// or with all streams.
     All,
 }
 
-/// How nobody reads the terminal.
+/// Why nobody reads the terminal.
 #[derive(Debug, Clone, Copy)]
 enum Unread {
     /// It is stopped.
     Stopped,
-    /// It has taken as much as it holds.
+    /// Its buffer is full.
     Full,
 }
 
@@ -49,7 +49,7 @@ fn start(mut command: Command, at: At, port: &str, last: &str) -> (Program, Pty)
     (program, terminal)
 }
 
-/// Nobody reads the terminal any more; `ask` is what makes the program print, and is answered.
+/// Nobody reads the terminal any more. `ask` makes the program print, and must be answered.
 fn answers_and_ends(program: Program, terminal: &Pty, unread: Unread, mut ask: impl FnMut(u16)) {
     let times = match unread {
         Unread::Stopped => {
@@ -99,7 +99,7 @@ fn of_the_registration_server() {
     });
 }
 
-/// Somebody downloads from a peer, whose printout goes to a terminal.
+/// Downloads from a peer whose printout goes to a terminal.
 fn downloads(arguments: &[&str], last: &str) {
     let server = server(&["-q"]);
     let folder = folder(&[("rfc5.txt", b"five")]);

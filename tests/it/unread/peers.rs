@@ -1,4 +1,4 @@
-//! Peers and their commands, with standard error where nobody reads it.
+//! Peers and their commands, with a standard error that nobody reads.
 
 use std::fs;
 use std::path::Path;
@@ -58,7 +58,7 @@ fn a_peer_of_a_registration_server_answers_strangers_and_others(errors: Errors) 
     });
 }
 
-/// Asks a peer rightly and wrongly, and its server whether it lists the peer.
+/// Sends valid and invalid requests to a peer, and checks that its server lists it.
 fn answers(
     errors: Errors,
     server: &mut Program,
@@ -66,7 +66,7 @@ fn answers(
     joined: &str,
     is_listed: impl Fn(u16, u16) -> bool,
 ) {
-    // Two files of one number are worth a warning.
+    // Two files for one number cause a warning.
     let folder = folder(&[("rfc5.txt", b"five"), ("RFC0005.txt", b"five")]);
     let options = [&["share", "--print-messages"], options].concat();
     let mut peer = peer(errors, server.port, folder.path(), &options);
@@ -176,7 +176,7 @@ fn commands_end_as_they_do_elsewhere(errors: Errors) {
             ),
             (dead_port(), &["list"], 4, ""),
         ];
-        // All at once, for each may wait a while for somebody who reads its errors.
+        // All at once, because each may wait a while for a reader of its errors.
         let peers = expected.map(|(port, asked, ..)| {
             let command = peer_of(port, folder.path(), &[asked, verbosity].concat());
             start("peer", command, errors)

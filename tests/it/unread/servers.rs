@@ -1,4 +1,4 @@
-//! The two servers, with standard error where nobody reads it.
+//! The two servers, with a standard error that nobody reads.
 
 use std::fs;
 use std::time::Instant;
@@ -70,7 +70,7 @@ fn a_connection_too_many_ends_nothing(errors: Errors) {
 fn a_connection_too_many_does_not_end_the_registration_server(errors: Errors) {
     at_once(VERBOSITIES, |verbosity| {
         let server = registering(errors, &[&["--max-peers", "1"], verbosity].concat());
-        // Only frames stay for more than one request.
+        // Only framed connections stay open for more than one request.
         let mut inside = Framed::connect(server.port);
         turned_away(&server, "P2P-DI/1.0 503 ", || {
             inside.send("register vm HTTP/1.1\r\nport: 5\r\nHost: vm\r\n");
@@ -82,7 +82,7 @@ fn a_connection_too_many_does_not_end_the_registration_server(errors: Errors) {
     });
 }
 
-/// While one can `stay`, there is no room for others.
+/// While one may `stay`, there is no room for others.
 fn turned_away(server: &Program, no_room: &str, mut stay: impl FnMut()) {
     for _ in 0..3 {
         stay();
@@ -92,7 +92,7 @@ fn turned_away(server: &Program, no_room: &str, mut stay: impl FnMut()) {
     stay();
 }
 
-/// A place is free once its thread has let go of it.
+/// A place is free once its thread has released it.
 fn is_served_at_last(server: &Program, request: &str, answer: &str) {
     let deadline = Instant::now() + PATIENCE;
     while !exchange(server.port, request).starts_with(answer) {
