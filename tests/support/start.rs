@@ -83,7 +83,7 @@ pub(crate) fn sharing(mut peer: Program) -> Program {
     peer
 }
 
-/// A peer that stands at its menu.
+/// A peer at its menu.
 pub(crate) fn peer_at_menu(name: &str, server: u16, folder: &Path, arguments: &[&str]) -> Program {
     at_menu(peer(name, server, folder, arguments))
 }
