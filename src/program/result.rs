@@ -21,9 +21,7 @@ pub fn print(
     Ok(unless_unread(written).context("cannot write standard output")?)
 }
 
-/// A reader that closes the pipe early (`peer list
-///
-/// head`) is not a failure.
+/// A reader that closes the pipe early (`peer list | head`) is not a failure.
 pub fn unless_unread(written: io::Result<()>) -> io::Result<()> {
     match written {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
