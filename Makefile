@@ -6,6 +6,9 @@ PREFIX ?= /usr/local
 # Cargo's build directory.
 TARGET_DIR = $(or $(CARGO_TARGET_DIR),target)
 
+# Cargo says nothing here, so that what follows stands alone.
+BUILDING = echo "Building, which takes a minute or two the first time..." >&2
+
 .PHONY: help demo demo-di picture test bench bench-peers experiment fuzz soak run-server run-peer1 run-peer2 release man \
 	completions install uninstall clean
 
@@ -15,10 +18,12 @@ help: ## list the targets
 	@echo "The peers connect to the server on HOST=$(HOST)."
 
 demo: ## show a server and two peers at work: eight scenarios with their printouts
+	@$(BUILDING)
 	@$(CARGO) build --quiet
 	@$(CARGO) test --quiet --test demo
 
 demo-di: ## show a registration server and two peers of a distributed index at work
+	@$(BUILDING)
 	@$(CARGO) build --quiet
 	@$(CARGO) test --quiet --test demo -- distributed
 
@@ -68,13 +73,16 @@ soak: ## start, stop and kill peers and a server for SOAK_TIME=120 seconds (SOAK
 	@$(CARGO) test --quiet --release --test soak
 
 run-server: ## run the index server on port 7734
-	@$(CARGO) run --quiet --release --bin server
+	@$(BUILDING)
+	@$(CARGO) run --quiet --bin server
 
 run-peer1: ## run a peer that shares rfcs/ (RFCs 2345 and 3457)
-	@$(CARGO) run --quiet --release --bin peer -- --host $(HOST) --dir rfcs
+	@$(BUILDING)
+	@$(CARGO) run --quiet --bin peer -- --host $(HOST) --dir rfcs
 
 run-peer2: ## run a peer that shares rfcs/peer2/ (RFCs 123 and 3457)
-	@$(CARGO) run --quiet --release --bin peer -- --host $(HOST) --dir rfcs/peer2
+	@$(BUILDING)
+	@$(CARGO) run --quiet --bin peer -- --host $(HOST) --dir rfcs/peer2
 
 release:
 	@$(CARGO) build --quiet --release --bins --target-dir "$(TARGET_DIR)"

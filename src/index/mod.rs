@@ -57,8 +57,8 @@ impl Kind {
     /// A short description.
     pub const fn description(self) -> &'static str {
         match self {
-            Self::Central => "From one server that knows all records: P2P-CI",
-            Self::Distributed => "From each other; a server knows which peers are active: P2P-DI",
+            Self::Central => "One server knows who has what: P2P-CI",
+            Self::Distributed => "The peers know it, and a server knows who is active: P2P-DI",
         }
     }
 
