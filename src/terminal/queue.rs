@@ -45,7 +45,7 @@ impl std::fmt::Debug for Queue {
 
 impl Queue {
     /// Starts writing to `out`. `failed` is called with the first write error, and all later text
-    /// is discarded. If no thread can be started, the queue is broken at once.
+    /// is discarded, as is all text if no thread can be started.
     pub fn start(
         out: impl Write + Send + 'static,
         failed: impl FnOnce(&io::Error) + Send + 'static,
@@ -54,7 +54,9 @@ impl Queue {
         let writing = Arc::clone(&shared);
         let thread = thread::Builder::new().name("output".to_owned());
         let started = thread.spawn(move || failed(&writing.write_to(out)));
-        shared.lock().is_broken = started.is_err();
+        if started.is_err() {
+            shared.lock().is_broken = true;
+        }
         Self { shared, bars: None }
     }
 

@@ -107,7 +107,8 @@ impl<K: Fn() -> Vec<Timed> + Send + Sync + 'static> Uploads<K> {
         number: RfcNumber,
     ) -> io::Result<bool> {
         let opened = self.open(codec, number).unwrap_or_else(|error| {
-            self.events.notice(Level::Warning, error);
+            // The library warns of it once. A stranger could ask any number of times.
+            debug!("{error}");
             None
         });
         let Some((document, head)) = opened else {

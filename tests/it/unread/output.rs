@@ -1,11 +1,13 @@
 //! Standard output on a terminal that nobody reads.
 
+use std::fs::File;
 use std::process::{Command, Stdio};
 
 use super::ends;
 use crate::support::scenarios_di::DISTRIBUTED;
 use crate::support::{
-    Client, EMPTY, LIST, Program, Pty, at_once, exchange, folder, peer_of, server, server_command,
+    Client, EMPTY, LIST, Program, Pty, at_once, dead_port, exchange, folder, peer_of, server,
+    server_command,
 };
 
 /// A program at a terminal.
@@ -121,4 +123,18 @@ fn of_a_peer_that_shares() {
 #[test]
 fn of_a_peer_at_its_menu() {
     downloads(&[], "Choice: ");
+}
+
+/// Both outputs are one place, which fails before the program has begun. Whether the failure comes
+/// first is chance, so there are several runs.
+#[test]
+fn one_full_disk_for_both_outputs_does_not_keep_a_program_from_its_work() {
+    let (port, folder) = (dead_port(), folder(&[]));
+    at_once(0..12, |_| {
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let command = peer_of(port, folder.path(), &["-vvv", "list"]);
+        let streams = [Stdio::null(), full.try_clone().unwrap().into(), full.into()];
+        let mut program = Program::start_at("peer", command, streams);
+        assert_eq!(program.wait().0.code(), Some(4));
+    });
 }
