@@ -16,9 +16,9 @@ use super::{Index, IndexError, Listed, Listing, Listings, Participation, Query, 
 use crate::event::{IndexStep, Level, Role, Topic};
 use crate::library::Rfc;
 use crate::net::{ConnectError, Connection, Sockets, connect};
-use crate::wire::di::client::Response;
+use crate::wire::di::client::{Request, Response};
 use crate::wire::di::exchange::Timed;
-use crate::wire::di::registration::{Cookie, Method, Request};
+use crate::wire::di::registration::{Cookie, Method};
 use crate::wire::di::{Origin, TTL};
 use crate::wire::p2p::client::{read_rfc_index, rfc_query};
 use crate::wire::{Answered, Dialect, Endpoint, ReadError, RfcNumber, Status};
@@ -219,8 +219,8 @@ impl Distributed {
         };
         // Nobody is asked twice, and we do not ask ourselves.
         let mut seen = HashSet::from([self.participation().known.me().clone()]);
-        let others = active.into_iter().map(|active| active.peer);
-        let others: Arc<[_]> = others.filter(|peer| seen.insert(peer.clone())).collect();
+        let others = active.into_iter().filter(|peer| seen.insert(peer.clone()));
+        let others: Arc<[_]> = others.collect();
         self.lock().peers = Arc::clone(&others);
         Ok(others)
     }

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 
+use super::terms::decimal;
 use super::{Head, ReadError};
 
 /// RFC 1123 dates in GMT, two-digit day.
@@ -24,9 +25,9 @@ pub(super) fn http_date(time: SystemTime) -> impl Display {
 /// When a document was last modified, where the head of a response says so in a way that can be
 /// read.
 pub(super) fn last_modified(head: &Head) -> Option<SystemTime> {
-    ["Last-Modified", "Last Modified"]
-        .iter()
-        .find_map(|name| head.field(name).ok().flatten().and_then(time))
+    let names = ["Last-Modified", "Last Modified"];
+    let mut values = names.iter().filter_map(|name| head.field(name).ok()?);
+    values.find_map(time)
 }
 
 fn time(value: &str) -> Option<SystemTime> {
@@ -40,20 +41,11 @@ fn time(value: &str) -> Option<SystemTime> {
 /// How long the body of a response is, where its head says so; else it goes on up to the close.
 pub(super) fn body_length(head: &Head) -> Result<Option<u64>, ReadError> {
     let name = "Content-Length";
-    let value = head.field(name)?;
-    let length = value.map(|value| content_length(value).ok_or(ReadError::Header(name)));
-    length.transpose()
-}
-
-/// The length of a body: digits alone, below 2^63.
-pub(super) fn content_length(value: &str) -> Option<u64> {
-    let is_decimal = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
-    let length = if is_decimal {
-        value.parse::<i64>().ok()?
-    } else {
-        return None;
+    let Some(value) = head.field(name)? else {
+        return Ok(None);
     };
-    u64::try_from(length).ok()
+    let length = decimal(value).filter(|length| *length < 1 << 63);
+    length.map(Some).ok_or(ReadError::Header(name))
 }
 
 #[cfg(test)]

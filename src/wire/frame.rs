@@ -1,13 +1,13 @@
 //! Frames: ten bytes of ASCII decimal length, left-justified and padded with spaces, and then that
 //! many bytes.
 //!
-//! It knows nothing of what is inside. The first byte of a connection tells frames from text: a
-//! frame begins with a digit, a request in text with a letter.
+//! Nothing here knows what is inside.
 
 use std::io::{Read, Write};
 use std::time::Duration;
 
 use super::error::Limit;
+use super::terms::decimal;
 use super::{ReadError, Source, Waits};
 
 /// How long a client waits for a frame to begin: an answer must come within one second.
@@ -98,11 +98,7 @@ pub(super) fn write_length(frame: &mut [u8]) {
 fn length(prefix: &[u8], most: usize) -> Result<usize, ReadError> {
     let wrong = || ReadError::malformed(prefix, "the length of a frame");
     let text = str::from_utf8(prefix).map_err(|_| wrong())?;
-    let digits = text.trim_end_matches(' ');
-    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(wrong());
-    }
-    let length = digits.parse::<u64>().map_err(|_| wrong())?;
+    let length = decimal(text.trim_end_matches(' ')).ok_or_else(wrong)?;
     match usize::try_from(length) {
         Ok(length) if length <= most => Ok(length),
         _ => Err(Limit::Frame { length, most }.into()),

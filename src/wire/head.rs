@@ -1,8 +1,8 @@
 //! The head of a message: a start line, header fields, an empty line.
 //!
-//! All text protocols here share this shape; it knows no method, no RFC and no version. Reading
-//! follows P2P-CI/1.0, section 5: a line may end with a bare LF and have spaces before its end,
-//! field names have any letter case, and empty lines before the start line are skipped.
+//! All text protocols share this shape. Reading follows P2P-CI/1.0, section 5: a line may end with a
+//! bare LF and have spaces before its end, field names have any letter case, and empty lines before
+//! the start line are skipped.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -45,20 +45,18 @@ impl Head {
     /// Reads the next head of a response, of at most 8 KiB, which a close may end as well as an empty
     /// line. `Ok(None)` is the end of the stream before a head began.
     pub fn read(source: &mut impl Source, waits: Waits) -> Result<Option<Self>, ReadError> {
-        Reading::new(source, waits).head(|head| Ok(Some(head)))
+        Reading::new(source, waits).head()
     }
 
     /// Reads the head of a message that is there whole, as a frame holds it: it may end without an
     /// empty line, and its last line without an end. Returns what comes after the empty line as
     /// well.
     pub fn in_frame(content: &[u8]) -> Result<(Self, &[u8]), ReadError> {
-        let waits = Waits {
-            first: None,
-            whole: Duration::MAX,
-        };
+        let waits = Waits::of(Duration::MAX);
         let mut rest = content;
-        let whole = Reading::new(&mut rest, waits).head(|_| Ok(None))?;
-        if let Some(head) = whole {
+        if let Some(head) = Self::read(&mut rest, waits)?
+            && head.is_whole
+        {
             return Ok((head, rest));
         }
         let ended = [content, b"\n"].concat();
@@ -95,7 +93,6 @@ impl Head {
         &self.text
     }
 
-    /// The same, without a copy.
     pub(super) fn into_text(self) -> Vec<u8> {
         self.text
     }
@@ -111,9 +108,6 @@ impl Head {
     }
 
     /// The value of the field `name`, without the white space around it.
-    ///
-    /// # Errors
-    /// [`FieldError`] where the field stands twice or is not UTF-8.
     pub fn field(&self, name: &'static str) -> Result<Option<&str>, FieldError> {
         let is_it = |field: &&Field| self.part(&field.name).eq_ignore_ascii_case(name.as_bytes());
         let mut found = self.fields.iter().filter(is_it);
@@ -157,12 +151,8 @@ fn field(line: &[u8], start: usize) -> Option<Field> {
 pub(super) fn trim_line_end(line: &[u8]) -> &[u8] {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     let line = line.strip_suffix(b"\r").unwrap_or(line);
-    let blanks = line
-        .iter()
-        .rev()
-        .take_while(|byte| is_blank(**byte))
-        .count();
-    line.get(..line.len() - blanks).unwrap_or_default()
+    let end = line.iter().rposition(|byte| !is_blank(*byte));
+    end.and_then(|end| line.get(..=end)).unwrap_or_default()
 }
 
 fn is_blank(byte: u8) -> bool {

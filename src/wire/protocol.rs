@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::{FieldError, Head, Host, ReadError, TermError};
+use super::terms::decimal;
+use super::{Endpoint, FieldError, Head, Host, ReadError, TermError};
 
 /// A protocol, as its version token names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,21 +59,20 @@ pub struct StatusLine(pub Protocol, pub Status);
 impl fmt::Display for StatusLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(protocol, status) = self;
-        f.write_str(protocol.version())?;
-        f.write_str(" ")?;
-        f.write_str(match (status, protocol) {
-            (Status::Ok, _) => "200 OK",
-            (Status::BadRequest, _) => "400 Bad Request",
-            (Status::UnknownCookie, _) => "403 Unknown Cookie",
-            (Status::NotRegistered, _) => "403 Not Registered",
-            (Status::NotFound, _) => "404 Not Found",
-            (Status::NoActivePeers, _) => "404 No Active Peers",
-            (Status::RequestTimeout, _) => "408 Request Timeout",
-            (Status::ServiceUnavailable, Protocol::Ci) => "503 Service Unavailable",
-            (Status::ServiceUnavailable, Protocol::Di) => "503 Busy",
-            (Status::VersionNotSupported, Protocol::Ci) => "505 P2P-CI Version Not Supported",
-            (Status::VersionNotSupported, Protocol::Di) => "505 P2P-DI Version Not Supported",
-        })
+        let phrase = match (status, protocol) {
+            (Status::Ok, _) => "OK",
+            (Status::BadRequest, _) => "Bad Request",
+            (Status::UnknownCookie, _) => "Unknown Cookie",
+            (Status::NotRegistered, _) => "Not Registered",
+            (Status::NotFound, _) => "Not Found",
+            (Status::NoActivePeers, _) => "No Active Peers",
+            (Status::RequestTimeout, _) => "Request Timeout",
+            (Status::ServiceUnavailable, Protocol::Ci) => "Service Unavailable",
+            (Status::ServiceUnavailable, Protocol::Di) => "Busy",
+            (Status::VersionNotSupported, Protocol::Ci) => "P2P-CI Version Not Supported",
+            (Status::VersionNotSupported, Protocol::Di) => "P2P-DI Version Not Supported",
+        };
+        write!(f, "{} {} {phrase}", protocol.version(), status.code())
     }
 }
 
@@ -117,75 +117,59 @@ impl Protocol {
         }
     }
 
-    /// What answers a request, in words.
-    pub(super) const fn response(self) -> &'static str {
-        match self {
-            Self::Ci => "a P2P-CI/1.0 response",
-            Self::Di => "a P2P-DI/1.0 response",
-        }
-    }
-
     /// The protocol in which a request is written, by its version token; `None` where it is none
     /// of ours.
     pub fn of_request(head: &Head) -> Option<Self> {
-        let line = str::from_utf8(head.start_line()).ok()?;
-        let (_, version) = line.rsplit_once(' ')?;
-        [Self::Ci, Self::Di]
-            .into_iter()
-            .find(|protocol| protocol.has_version(version))
+        let (_, version) = split_version(head)?;
+        let mut protocols = [Self::Ci, Self::Di].into_iter();
+        protocols.find(|protocol| protocol.has_version(version))
     }
 
     /// Whether `word` is a version of this protocol, as `P2P-CI/x.y`.
     fn has_version(self, word: &str) -> bool {
-        let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-        let name = self.version().trim_end_matches("1.0");
-        word.strip_prefix(name)
-            .and_then(|number| number.split_once('.'))
-            .is_some_and(|(major, minor)| digits(major) && digits(minor))
+        let is_number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+        let number = word.strip_prefix(self.version().trim_end_matches("1.0"));
+        let number = number.and_then(|number| number.split_once('.'));
+        number.is_some_and(|(major, minor)| is_number(major) && is_number(minor))
     }
 
     /// Reads the request line: first its shape, then its version (P2P-CI/1.0, section 3, order of
     /// checks). Returns what stands before the version: a method and what it is about, one to three
     /// words.
     pub(super) fn request_line(self, head: &Head) -> Result<&str, Reject> {
-        let malformed = || {
-            Reject::bad_request(format!(
-                "{:?} is no request line",
-                printable(head.start_line())
-            ))
-        };
-        let line = str::from_utf8(head.start_line()).map_err(|_| malformed())?;
-        let (words, version) = line.rsplit_once(' ').ok_or_else(malformed)?;
-        let mut count = 0;
-        let is_shaped = words.split(' ').all(|word| {
-            count += 1;
-            !word.is_empty() && count <= 3
-        });
+        let (words, version) = split_version(head).ok_or_else(|| no_request_line(head))?;
+        let is_shaped =
+            words.split(' ').count() <= 3 && words.split(' ').all(|word| !word.is_empty());
         if !is_shaped || !self.has_version(version) {
-            return Err(malformed());
+            return Err(no_request_line(head));
         }
-        if version == self.version() {
-            Ok(words)
-        } else {
-            let ours = self.version();
-            let reason = format!("the request is in version {version:?}, this is {ours}");
-            Err(Reject {
+        let ours = self.version();
+        if version != ours {
+            return Err(Reject {
                 status: Status::VersionNotSupported,
-                reason,
-            })
+                reason: format!("the request is in version {version:?}, this is {ours}"),
+            });
         }
+        Ok(words)
     }
 
     /// The code of an answer. Who has no room may say so before it knows in which protocol it is
-    /// asked.
+    /// asked: in P2P-CI then.
     pub(super) fn answered(self, head: &Head) -> Result<u16, ReadError> {
         let line = head.start_line();
         let is_busy = |code: &u16| *code == Status::ServiceUnavailable.code();
-        let code = self.status_code(line).or_else(|| match self {
-            Self::Ci => None,
-            Self::Di => Self::Ci.status_code(line).filter(is_busy),
-        });
-        code.ok_or_else(|| ReadError::malformed(line, self.response()))
+        let busy = || Self::Ci.status_code(line).filter(is_busy);
+        let code = self.status_code(line).or_else(busy);
+        code.ok_or_else(|| self.no_response(line))
+    }
+
+    /// What came is no response of this protocol.
+    pub(super) fn no_response(self, came: &[u8]) -> ReadError {
+        let expected = match self {
+            Self::Ci => "a P2P-CI/1.0 response",
+            Self::Di => "a P2P-DI/1.0 response",
+        };
+        ReadError::malformed(came, expected)
     }
 
     /// Reads the code of a status line. The phrase may be any, and the version any of this
@@ -194,10 +178,18 @@ impl Protocol {
         let line = str::from_utf8(line).ok()?;
         let mut words = line.split_ascii_whitespace();
         words.next().filter(|word| self.has_version(word))?;
-        let code = words.next()?;
-        let is_code = code.len() == 3 && code.bytes().all(|b| b.is_ascii_digit());
-        if is_code { code.parse().ok() } else { None }
+        decimal(words.next().filter(|code| code.len() == 3)?)
     }
+}
+
+/// The words of a request line before its version, and the version.
+pub(super) fn split_version(head: &Head) -> Option<(&str, &str)> {
+    str::from_utf8(head.start_line()).ok()?.rsplit_once(' ')
+}
+
+pub(super) fn no_request_line(head: &Head) -> Reject {
+    let line = printable(head.start_line());
+    Reject::bad_request(format!("{line:?} is no request line"))
 }
 
 /// The beginning of a line from a stranger, for an error message.
@@ -215,12 +207,24 @@ pub(super) fn unknown_method(words: &str) -> Reject {
     })
 }
 
-/// Checks the header lines as a whole and reads `Host`, which every request has.
-pub(super) fn fields(head: &Head) -> Result<Host, Reject> {
-    if !head.is_well_formed() {
-        return Err(Reject::bad_request("a header line is not `Name: value`"));
-    }
+/// Checks the header lines as a whole.
+pub(super) fn check_fields(head: &Head) -> Result<(), Reject> {
+    let reject = || Reject::bad_request("a header line is not `Name: value`");
+    head.is_well_formed().then_some(()).ok_or_else(reject)
+}
+
+/// Checks the header lines and reads `Host`, which every request in text has.
+pub(super) fn host(head: &Head) -> Result<Host, Reject> {
+    check_fields(head)?;
     Ok(required(head, "Host")?.parse()?)
+}
+
+/// Who asks, as most requests in text say.
+pub(super) fn peer(head: &Head) -> Result<Endpoint, Reject> {
+    Ok(Endpoint {
+        host: host(head)?,
+        port: required(head, "Port")?.parse()?,
+    })
 }
 
 /// A header that must be there.

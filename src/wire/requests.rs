@@ -1,4 +1,4 @@
-//! Finds the heads of messages in a stream, within limits. It knows no method, no RFC and no version.
+//! Finds the heads of messages in a stream, within limits. Nothing here knows a method or a version.
 
 use std::time::{Duration, Instant};
 
@@ -63,7 +63,7 @@ impl Requests {
             is_request: Some(&is_request),
             ..Reading::new(source, waits)
         };
-        let head = reading.head(|_| Err(ReadError::CutOff))?;
+        let head = reading.head()?;
         self.may_go_on = head.as_ref().is_some_and(|head| !head.is_whole());
         Ok(head)
     }
@@ -92,17 +92,14 @@ impl<'a, S: Source> Reading<'a, S> {
         }
     }
 
-    /// Reads a head up to its empty line. `at_close` says what one is that a close has ended.
-    pub(super) fn head(
-        mut self,
-        at_close: impl FnOnce(Head) -> Result<Option<Head>, ReadError>,
-    ) -> Result<Option<Head>, ReadError> {
+    /// Reads a head up to its empty line. A close may end one instead, unless it is a request.
+    pub(super) fn head(mut self) -> Result<Option<Head>, ReadError> {
         let mut head = Head::empty();
         let Some(skipped) = self.start_line(&mut head)? else {
             return if head.text.is_empty() {
                 Ok(None)
             } else {
-                at_close(head)
+                self.closed(head)
             };
         };
         let mut lines = 1;
@@ -118,7 +115,7 @@ impl<'a, S: Source> Reading<'a, S> {
                 if read == limit {
                     return Err(Limit::Head.into());
                 }
-                return at_close(head);
+                return self.closed(head);
             }
             if trim_line_end(line).is_empty() {
                 head.is_whole = true;
@@ -129,6 +126,13 @@ impl<'a, S: Source> Reading<'a, S> {
             }
             head.take_field(start);
             lines += 1;
+        }
+    }
+
+    fn closed(&self, head: Head) -> Result<Option<Head>, ReadError> {
+        match self.is_request {
+            Some(_) => Err(ReadError::CutOff),
+            None => Ok(Some(head)),
         }
     }
 
@@ -184,10 +188,8 @@ impl<'a, S: Source> Reading<'a, S> {
             if waiting.is_empty() {
                 return Ok(None);
             }
-            let empty = waiting
-                .iter()
-                .take_while(|b| matches!(b, b'\r' | b'\n'))
-                .count();
+            let is_end = |byte: &&u8| matches!(byte, b'\r' | b'\n');
+            let empty = waiting.iter().take_while(is_end).count();
             if empty == 0 {
                 return Ok(Some(skipped));
             }
@@ -344,12 +346,12 @@ mod tests {
             // A wait between requests is not limited, so its pauses are none.
             let pieces: Vec<_> = pieces.to_vec();
             let mut script = Script::with_pauses(&pieces[..1]);
-            script.then(&pieces[1..].concat());
+            script.then(pieces[1..].concat());
             assert_eq!(all(script), ["X 1|B: 1|", "X 2|B: 2||"], "{pieces:?}");
         }
         // A start line is never taken for a field of the head before it.
         let mut script = Script::with_pauses(&["X 1\nB: 1\n"]);
-        script.then(&"C: 1\n".repeat(100));
+        script.then("C: 1\n".repeat(100));
         assert_eq!(
             all(script),
             [

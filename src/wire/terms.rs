@@ -30,16 +30,15 @@ pub enum TermError {
     TitleControl(String),
 }
 
-/// How much of a refused word an error message quotes, in characters.
-const QUOTED: usize = 40;
-
-fn quoted(word: &str) -> String {
-    word.chars().take(QUOTED).collect()
+/// As much of a refused word as an error message quotes.
+pub(super) fn quoted(word: &str) -> String {
+    word.chars().take(40).collect()
 }
 
-/// Whether `word` is ASCII digits only: `parse` alone would also take `+5`.
-fn is_decimal(word: &str) -> bool {
-    !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit())
+/// Reads ASCII digits only: `parse` alone would also take `+5`.
+pub(super) fn decimal<T: FromStr>(word: &str) -> Option<T> {
+    let is_decimal = word.bytes().all(|byte| byte.is_ascii_digit());
+    word.parse().ok().filter(|_| is_decimal)
 }
 
 /// The number of an RFC, from 1 to 4294967295.
@@ -47,10 +46,7 @@ fn is_decimal(word: &str) -> bool {
 pub struct RfcNumber(NonZeroU32);
 
 impl RfcNumber {
-    /// The smallest number.
-    pub const MIN: Self = Self(NonZeroU32::MIN);
-
-    /// The number as a number of an RFC; `None` for 0, which is none.
+    /// `None` for 0.
     pub fn new(number: u32) -> Option<Self> {
         NonZeroU32::new(number).map(Self)
     }
@@ -65,14 +61,8 @@ impl FromStr for RfcNumber {
     type Err = TermError;
 
     fn from_str(word: &str) -> Result<Self, TermError> {
-        let number = if is_decimal(word) {
-            word.parse().ok()
-        } else {
-            None
-        };
-        number
-            .map(Self)
-            .ok_or_else(|| TermError::Number(quoted(word)))
+        let number = decimal(word).map(Self);
+        number.ok_or_else(|| TermError::Number(quoted(word)))
     }
 }
 
@@ -93,7 +83,7 @@ impl Port {
     /// The largest port.
     pub const MAX: Self = Self(NonZeroU16::MAX);
 
-    /// The port as an integer; `None` for 0, which names no port.
+    /// `None` for 0.
     pub fn new(port: u16) -> Option<Self> {
         NonZeroU16::new(port).map(Self)
     }
@@ -108,12 +98,8 @@ impl FromStr for Port {
     type Err = TermError;
 
     fn from_str(word: &str) -> Result<Self, TermError> {
-        let port = if is_decimal(word) {
-            word.parse().ok()
-        } else {
-            None
-        };
-        port.map(Self).ok_or_else(|| TermError::Port(quoted(word)))
+        let port = decimal(word).map(Self);
+        port.ok_or_else(|| TermError::Port(quoted(word)))
     }
 }
 
@@ -123,9 +109,9 @@ impl fmt::Display for Port {
     }
 }
 
-/// The title of an RFC: UTF-8, at most [`Title::MAX_BYTES`], no control characters, words parted
-/// by one space. It may be empty.
-#[derive(Clone, PartialEq, Eq, Hash, Default)]
+/// The title of an RFC: UTF-8, at most [`Title::MAX_BYTES`], no control characters, one space
+/// between words. It may be empty.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Title(Arc<str>);
 
 impl Title {
@@ -152,37 +138,23 @@ impl FromStr for Title {
     type Err = TermError;
 
     fn from_str(text: &str) -> Result<Self, TermError> {
-        if text.is_empty() {
-            return Ok(Self::default());
-        }
         // A tab is white space; any other control character is refused, also those that
         // Unicode counts as white space.
         if text.chars().any(|c| c.is_control() && c != '\t') {
             return Err(TermError::TitleControl(quoted(text)));
         }
-        let folded = if is_folded(text) {
-            Arc::from(text)
+        // Most titles have nothing to fold, and need no second copy.
+        let is_word = |word: &str| !word.is_empty() && !word.contains(char::is_whitespace);
+        let title: Arc<str> = if text.split(' ').all(is_word) {
+            text.into()
         } else {
             text.split_whitespace().collect::<Vec<_>>().join(" ").into()
         };
-        let title = Self(folded);
-        match title.as_str().len() {
+        match title.len() {
             length if length > Self::MAX_BYTES => Err(TermError::LongTitle(length)),
-            _ => Ok(title),
+            _ => Ok(Self(title)),
         }
     }
-}
-
-/// Whether `text` has nothing to fold: the common case, found without building a copy.
-fn is_folded(text: &str) -> bool {
-    let mut after_space = true;
-    for c in text.chars() {
-        if c.is_whitespace() && (c != ' ' || after_space) {
-            return false;
-        }
-        after_space = c == ' ';
-    }
-    text.is_empty() || !after_space
 }
 
 impl fmt::Display for Title {
@@ -191,15 +163,9 @@ impl fmt::Display for Title {
     }
 }
 
-impl fmt::Debug for Title {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
 /// The name under which others reach a host: a DNS name or an IP address, at most
 /// [`Host::MAX_BYTES`]. It keeps its letter case and is compared without it, as DNS does.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Host(Arc<str>);
 
 impl Host {
@@ -233,15 +199,9 @@ impl FromStr for Host {
 /// Labels of letters, digits, `-` and `_` (which hosts have, whatever the standard says), with
 /// dots between them and perhaps one at the end.
 fn is_dns_name(word: &str) -> bool {
-    word.strip_suffix('.')
-        .unwrap_or(word)
-        .split('.')
-        .all(|label| {
-            !label.is_empty()
-                && label
-                    .bytes()
-                    .all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
-        })
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    let mut labels = word.strip_suffix('.').unwrap_or(word).split('.');
+    labels.all(|label| !label.is_empty() && label.bytes().all(is_allowed))
 }
 
 impl PartialEq for Host {
@@ -268,12 +228,6 @@ impl fmt::Display for Host {
     }
 }
 
-impl fmt::Debug for Host {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
 /// Where something listens: `host:port`, with brackets around an IPv6 address.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Endpoint {
@@ -285,31 +239,24 @@ pub struct Endpoint {
 
 impl Endpoint {
     /// Reads `host`, `host:port`, an IPv6 address alone, or `[IPv6 address]:port`.
-    ///
-    /// # Errors
-    /// [`TermError`] where the host or the port is not one.
     pub fn parse(text: &str, default_port: Port) -> Result<Self, TermError> {
-        if let Some((host, rest)) = text.strip_prefix('[').and_then(|t| t.split_once(']')) {
-            let port = match rest.strip_prefix(':') {
-                Some(port) => port.parse()?,
-                None if rest.is_empty() => default_port,
-                None => return Err(TermError::Port(quoted(rest))),
-            };
-            return Ok(Self {
-                host: host.parse()?,
-                port,
-            });
-        }
-        match text.split_once(':') {
-            Some((host, port)) if !port.contains(':') => Ok(Self {
-                host: host.parse()?,
-                port: port.parse()?,
-            }),
-            _ => Ok(Self {
-                host: text.parse()?,
-                port: default_port,
-            }),
-        }
+        let bracketed = text.strip_prefix('[').and_then(|text| text.split_once(']'));
+        let (host, port) = match (bracketed, text.split_once(':')) {
+            (Some((host, "")), _) => (host, None),
+            (Some((host, rest)), _) => {
+                let port = rest.strip_prefix(':');
+                (
+                    host,
+                    Some(port.ok_or_else(|| TermError::Port(quoted(rest)))?),
+                )
+            }
+            (None, Some((host, port))) if !port.contains(':') => (host, Some(port)),
+            (None, _) => (text, None),
+        };
+        Ok(Self {
+            host: host.parse()?,
+            port: port.map_or(Ok(default_port), str::parse)?,
+        })
     }
 }
 

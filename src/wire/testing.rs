@@ -7,16 +7,15 @@ use std::time::Duration;
 use super::Source;
 
 /// Pieces of a stream. A read never crosses the border of two pieces, as with a socket.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Script {
     pieces: VecDeque<Piece>,
-    position: usize,
     consumed: usize,
 }
 
 #[derive(Debug)]
 enum Piece {
-    Bytes(Vec<u8>),
+    Bytes(VecDeque<u8>),
     /// The other side sends nothing for longer than anyone waits.
     Silence,
     /// It sends nothing for one wait.
@@ -25,29 +24,25 @@ enum Piece {
 
 impl Script {
     pub(crate) fn of(bytes: impl Into<Vec<u8>>) -> Self {
-        Self {
-            pieces: VecDeque::from([Piece::Bytes(bytes.into())]),
-            position: 0,
-            consumed: 0,
-        }
-    }
-
-    /// These pieces, with a silence between them that ends one wait.
-    pub(crate) fn with_pauses(pieces: &[&str]) -> Self {
-        let mut script = Self::of("");
-        for piece in pieces {
-            script
-                .pieces
-                .push_back(Piece::Bytes(piece.as_bytes().to_vec()));
-            script.pieces.push_back(Piece::Pause);
-        }
+        let mut script = Self::default();
+        script.then(bytes);
         script
     }
 
     /// These bytes come as well.
-    pub(crate) fn then(&mut self, bytes: &str) {
-        self.pieces
-            .push_back(Piece::Bytes(bytes.as_bytes().to_vec()));
+    pub(crate) fn then(&mut self, bytes: impl Into<Vec<u8>>) {
+        let bytes: Vec<u8> = bytes.into();
+        self.pieces.push_back(Piece::Bytes(bytes.into()));
+    }
+
+    /// These pieces, with a silence between them that ends one wait.
+    pub(crate) fn with_pauses(pieces: &[&str]) -> Self {
+        let mut script = Self::default();
+        for piece in pieces {
+            script.then(*piece);
+            script.pieces.push_back(Piece::Pause);
+        }
+        script
     }
 
     /// `bytes`, then silence instead of a close.
@@ -59,14 +54,14 @@ impl Script {
 
     /// `text` in pieces of the lengths `cuts`, over and over.
     pub(crate) fn in_pieces(text: impl AsRef<[u8]>, cuts: &[usize]) -> Self {
-        let mut script = Self::of("");
+        let mut script = Self::default();
         let mut rest = text.as_ref();
         for &cut in cuts.iter().cycle() {
             if rest.is_empty() {
                 break;
             }
             let (piece, after) = rest.split_at(cut.min(rest.len()));
-            script.pieces.push_back(Piece::Bytes(piece.to_vec()));
+            script.then(piece);
             rest = after;
         }
         script
@@ -87,27 +82,22 @@ impl Read for Script {
 
 impl BufRead for Script {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        while let Some(Piece::Bytes(bytes)) = self.pieces.front() {
-            if self.position < bytes.len() {
-                break;
-            }
-            self.pieces.pop_front();
-            self.position = 0;
-        }
-        if matches!(self.pieces.front(), Some(Piece::Pause)) {
-            self.pieces.pop_front();
-            self.position = 0;
+        let is_empty = |piece: &mut Piece| matches!(piece, Piece::Bytes(bytes) if bytes.is_empty());
+        while self.pieces.pop_front_if(is_empty).is_some() {}
+        let is_pause = |piece: &mut Piece| matches!(piece, Piece::Pause);
+        if self.pieces.pop_front_if(is_pause).is_some() {
             return Err(io::ErrorKind::TimedOut.into());
         }
         match self.pieces.front() {
-            Some(Piece::Bytes(bytes)) => Ok(&bytes[self.position..]),
-            Some(Piece::Silence | Piece::Pause) => Err(io::ErrorKind::TimedOut.into()),
-            None => Ok(&[]),
+            Some(Piece::Silence) => Err(io::ErrorKind::TimedOut.into()),
+            _ => Ok(self.buffered()),
         }
     }
 
     fn consume(&mut self, count: usize) {
-        self.position += count;
+        if let Some(Piece::Bytes(bytes)) = self.pieces.front_mut() {
+            bytes.drain(..count);
+        }
         self.consumed += count;
     }
 }
@@ -117,7 +107,7 @@ impl Source for Script {
 
     fn buffered(&self) -> &[u8] {
         match self.pieces.front() {
-            Some(Piece::Bytes(bytes)) => &bytes[self.position..],
+            Some(Piece::Bytes(bytes)) => bytes.as_slices().0,
             _ => &[],
         }
     }

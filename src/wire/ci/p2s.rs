@@ -2,10 +2,9 @@
 //! existing systems have besides, and LISTALL, their name of LIST.
 
 use std::fmt;
-use std::io::Write;
 
 use super::{PROTOCOL, VERSION, encode};
-use crate::wire::protocol::{Reject, fields, required, unknown_method};
+use crate::wire::protocol::{Reject, host, peer, required, unknown_method};
 use crate::wire::{Dialect, Endpoint, Head, Host, Port, Record, RfcNumber, Title};
 
 /// Who asks: the name under which the peer is reached, where it says so.
@@ -42,10 +41,7 @@ pub enum Request {
         sender: Sender,
     },
     /// Which RFCs does anybody have?
-    List {
-        /// Who asks.
-        sender: Sender,
-    },
+    List(Sender),
     /// This peer leaves, with all its RFCs, and the connection stays.
     Delete(Endpoint),
     /// The server may close.
@@ -53,40 +49,26 @@ pub enum Request {
 }
 
 impl Request {
-    /// Reads a request.
-    ///
-    /// # Errors
-    /// [`Reject`], by the order of checks of section 3.
+    /// Reads a request, by the order of checks of section 3.
     pub fn parse(head: &Head) -> Result<Self, Reject> {
         let words = PROTOCOL.request_line(head)?;
         if let Some(number) = words.strip_prefix("ADD RFC ") {
-            let number = number.parse()?;
-            let host = fields(head)?;
-            let port = required(head, "Port")?.parse()?;
-            let title = required(head, "Title")?.parse()?;
             Ok(Self::Add(Record {
-                number,
-                title,
-                holder: Endpoint { host, port },
+                number: number.parse()?,
+                holder: peer(head)?,
+                title: required(head, "Title")?.parse()?,
             }))
         } else if let Some(number) = words.strip_prefix("LOOKUP RFC ") {
-            let number = number.parse()?;
-            let sender = sender(head)?;
-            let title = head.field("Title")?.unwrap_or_default().parse()?;
             Ok(Self::Lookup {
-                number,
-                title,
-                sender,
+                number: number.parse()?,
+                sender: sender(head)?,
+                title: head.field("Title")?.unwrap_or_default().parse()?,
             })
         } else if words == "LIST ALL" || words == "LISTALL" {
-            Ok(Self::List {
-                sender: sender(head)?,
-            })
+            Ok(Self::List(sender(head)?))
         } else if words == "DEL" {
-            let Sender { host, port } = sender(head)?;
-            let missing = || Reject::bad_request("the header Port is missing");
-            let port = port.ok_or_else(missing)?;
-            Ok(Self::Delete(Endpoint { host, port }))
+            sender(head)?;
+            Ok(Self::Delete(peer(head)?))
         } else if words == "CLOSE" {
             Ok(Self::Close)
         } else {
@@ -98,14 +80,8 @@ impl Request {
     pub fn name(&self) -> Option<Endpoint> {
         match self {
             Self::Add(record) => Some(record.holder.clone()),
-            Self::Lookup {
-                sender: Sender { host, port },
-                ..
-            }
-            | Self::List {
-                sender: Sender { host, port },
-            } => port.map(|port| Endpoint {
-                host: host.clone(),
+            Self::Lookup { sender, .. } | Self::List(sender) => sender.port.map(|port| Endpoint {
+                host: sender.host.clone(),
                 port,
             }),
             // Who leaves need not enter first.
@@ -115,51 +91,30 @@ impl Request {
 
     /// The request as it goes over the wire.
     pub fn encode(&self, dialect: Dialect) -> Vec<u8> {
-        encode(self.to_bytes(), dialect)
-    }
-
-    /// The request in text.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        let (line, host, port, title) = match self {
-            Self::Add(Record {
-                number,
-                title,
-                holder,
-            }) => (
-                format!("ADD RFC {number}"),
-                &holder.host,
-                Some(holder.port),
-                Some(title),
-            ),
+        let (words, sender, title) = match self {
+            Self::Add(record) => {
+                let words = format!("ADD RFC {}", record.number);
+                (words, record.holder.clone().into(), Some(&record.title))
+            }
             Self::Lookup {
                 number,
                 title,
                 sender,
-            } => (
-                format!("LOOKUP RFC {number}"),
-                &sender.host,
-                sender.port,
-                Some(title),
-            ),
-            Self::List { sender } => ("LIST ALL".to_owned(), &sender.host, sender.port, None),
-            Self::Delete(peer) => ("DEL".to_owned(), &peer.host, Some(peer.port), None),
-            Self::Close => return format!("CLOSE {VERSION}\r\n\r\n").into_bytes(),
+            } => (format!("LOOKUP RFC {number}"), sender.clone(), Some(title)),
+            Self::List(sender) => ("LIST ALL".to_owned(), sender.clone(), None),
+            Self::Delete(peer) => ("DEL".to_owned(), peer.clone().into(), None),
+            Self::Close => return encode(format!("CLOSE {VERSION}\r\n\r\n").into(), dialect),
         };
-        let mut out = format!("{line} {VERSION}\r\nHost: {host}\r\n").into_bytes();
-        // Writing to memory does not fail.
-        if let Some(port) = port {
-            let _ = write!(out, "Port: {port}\r\n");
-        }
-        if let Some(title) = title {
-            let _ = write!(out, "Title: {title}\r\n");
-        }
-        out.extend_from_slice(b"\r\n");
-        out
+        let Sender { host, port } = sender;
+        let port = port.map_or_else(String::new, |port| format!("Port: {port}\r\n"));
+        let title = title.map_or_else(String::new, |title| format!("Title: {title}\r\n"));
+        let text = format!("{words} {VERSION}\r\nHost: {host}\r\n{port}{title}\r\n");
+        encode(text.into(), dialect)
     }
 }
 
 fn sender(head: &Head) -> Result<Sender, Reject> {
-    let host = fields(head)?;
+    let host = host(head)?;
     // Title says nothing in LIST, yet twice is an error there as well.
     head.field("Title")?;
     let port = head.field("Port")?.map(str::parse).transpose()?;
@@ -167,14 +122,8 @@ fn sender(head: &Head) -> Result<Sender, Reject> {
 }
 
 impl Record {
-    /// Appends the record as a line of a response.
-    pub fn write(&self, out: &mut Vec<u8>) {
-        self.write_line(out);
-        out.extend_from_slice(b"\r\n");
-    }
-
-    /// The same, without its end.
-    pub(super) fn write_line(&self, out: &mut Vec<u8>) {
+    /// Appends the record as a line of a response, without its end. A LIST may have millions.
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
         let Self {
             number,
             title,
@@ -235,7 +184,8 @@ mod tests {
     }
 
     fn written(text: &str) -> String {
-        String::from_utf8(Request::parse(&head(text)).unwrap().to_bytes()).unwrap()
+        let request = Request::parse(&head(text)).unwrap();
+        String::from_utf8(request.encode(Dialect::Text)).unwrap()
     }
 
     #[test]
@@ -386,9 +336,10 @@ mod tests {
             let mut line = Vec::new();
             record.write(&mut line);
             let line = String::from_utf8(line).unwrap();
+            prop_assert_eq!(&line, &record.to_string());
             prop_assert_eq!(Record::parse(&line), Some(record.clone()));
             let request = Request::Add(record);
-            let text = String::from_utf8(request.to_bytes()).unwrap();
+            let text = String::from_utf8(request.encode(Dialect::Text)).unwrap();
             prop_assert_eq!(Request::parse(&head(&text)), Ok(request));
         }
 

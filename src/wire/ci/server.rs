@@ -29,10 +29,7 @@ impl Conversation {
             first: None,
             whole: time,
         };
-        let is_request = |head: &Head| Request::parse(head).is_ok();
-        let message = self.0.next(source, waits, is_request)?;
-        let dialect = self.0.dialect();
-        Ok(message.map(|message| message.received(|head| parse(head, dialect))))
+        self.0.next(source, waits, parse)
     }
 
     /// A whole answer without records.
@@ -48,7 +45,7 @@ impl Conversation {
         let dialect = self.0.dialect();
         let if_none = match request {
             Request::Lookup { .. } => Status::NotFound,
-            Request::List { .. } if dialect == Dialect::Framed => Status::NotFound,
+            Request::List(_) if dialect == Dialect::Framed => Status::NotFound,
             _ => Status::Ok,
         };
         let mut answer = Answer {
@@ -61,15 +58,18 @@ impl Conversation {
             most_told,
             excerpt: None,
         };
-        if let Request::Delete(peer) = request {
+        if let Request::Delete(Endpoint { host, port }) = request
+            && dialect == Dialect::Framed
+        {
             answer.begin(Status::Ok);
-            answer.peer(peer);
+            // The peer is named first. Writing to memory does not fail.
+            let _ = write!(answer.out, "\n{host} {port}");
         }
         answer
     }
 }
 
-fn parse(head: &Head, dialect: Dialect) -> Result<Request, Reject> {
+fn parse(dialect: Dialect, head: &Head) -> Result<Request, Reject> {
     let mut request = Request::parse(head)?;
     if let Request::Lookup { title, .. } = &mut request
         && dialect == Dialect::Text
@@ -108,11 +108,14 @@ impl Answer {
             self.take_excerpt();
         }
         match self.dialect {
-            Dialect::Text => record.write(&mut self.out),
+            Dialect::Text => {
+                record.write(&mut self.out);
+                self.out.extend_from_slice(b"\r\n");
+            }
             Dialect::Framed => {
                 let before = self.out.len();
                 self.out.push(b'\n');
-                record.write_line(&mut self.out);
+                record.write(&mut self.out);
                 if self.out.len() > PREFIX + MAX_FRAME {
                     self.out.truncate(before);
                     self.is_full = true;
@@ -188,13 +191,6 @@ impl Answer {
                 write!(self.out, "{:PREFIX$}{line}", "")
             }
         };
-    }
-
-    /// In frames the answer to DEL names the peer first.
-    fn peer(&mut self, Endpoint { host, port }: &Endpoint) {
-        if self.dialect == Dialect::Framed {
-            let _ = write!(self.out, "\n{host} {port}");
-        }
     }
 
     fn take_excerpt(&mut self) {

@@ -2,29 +2,29 @@
 
 use std::io::Read;
 use std::ops::Range;
-use std::str::FromStr;
 use std::time::Duration;
 
+use super::PROTOCOL;
 use super::framed::http_code;
 use crate::wire::dates::body_length;
 use crate::wire::error::Limit;
 use crate::wire::frame::{Frame, PREFIX};
-use crate::wire::{Dialect, Head, Protocol, ReadError, Source, Waits};
+use crate::wire::{Dialect, Head, ReadError, Source, Waits};
 
 /// An answer that was received whole.
 #[derive(Debug)]
-pub(in crate::wire) struct Answer {
+pub(crate) struct Answer {
     /// The code of the status line.
-    pub(in crate::wire) code: u16,
-    pub(in crate::wire) head: Head,
+    pub(crate) code: u16,
+    pub(crate) head: Head,
     /// The message as it stood on the wire.
-    pub(in crate::wire) bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
     body: Range<usize>,
 }
 
 impl Answer {
     /// Reads an answer within `time`. In text its body has at most `most` bytes.
-    pub(in crate::wire) fn read(
+    pub(crate) fn read(
         dialect: Dialect,
         source: &mut impl Source,
         most: u64,
@@ -38,7 +38,7 @@ impl Answer {
 
     fn text(source: &mut impl Source, most: u64, time: Duration) -> Result<Self, ReadError> {
         let head = Head::read(source, Waits::of(time))?.ok_or(ReadError::Closed)?;
-        let code = Protocol::Di.answered(&head)?;
+        let code = PROTOCOL.answered(&head)?;
         let length = body_length(&head)?;
         if length.is_some_and(|length| length > most) {
             return Err(Limit::Answer(most).into());
@@ -63,7 +63,7 @@ impl Answer {
     }
 
     /// The answer in a frame.
-    pub(in crate::wire) fn framed(frame: Frame) -> Result<Self, ReadError> {
+    pub(crate) fn framed(frame: Frame) -> Result<Self, ReadError> {
         let (head, rest) = Head::in_frame(frame.content())?;
         let code = http_code(&head)?;
         let got = u64::try_from(rest.len()).unwrap_or(u64::MAX);
@@ -81,15 +81,9 @@ impl Answer {
         })
     }
 
-    pub(in crate::wire) fn body(&self) -> &[u8] {
+    pub(crate) fn body(&self) -> &[u8] {
         self.bytes.get(self.body.clone()).unwrap_or_default()
     }
-}
-
-/// The value of a header that a message needs.
-pub(super) fn needed<T: FromStr>(head: &Head, name: &'static str) -> Result<T, ReadError> {
-    let value = head.field(name)?.and_then(|value| value.parse().ok());
-    value.ok_or(ReadError::Header(name))
 }
 
 #[cfg(test)]

@@ -1,17 +1,28 @@
 //! A peer's side of its conversation with the registration server: one request and one answer, in the
 //! dialect that the peer has chosen.
 
+use std::str::FromStr;
 use std::time::Duration;
 
-use super::answer::{Answer, needed};
+use super::answer::Answer;
 use super::framed::{self, read_peer, read_peers};
-use super::registration::{ActivePeer, Cookie, Method, Request, read_peer_list};
-use super::{Origin, TTL};
-use crate::wire::protocol::Status;
-use crate::wire::{Answered, Dialect, ReadError, Source};
+use super::registration::{Cookie, Method};
+use super::{Origin, TTL, VERSION, lines};
+use crate::wire::{Answered, Dialect, Endpoint, Head, ReadError, Source, Status};
 
 /// The longest list of peers, in bytes: some 400,000 peers.
 const MAX_PEER_LIST: u64 = 16 * 1024 * 1024;
+
+/// A request of a peer to the registration server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// What is asked.
+    pub method: Method,
+    /// Where the peer's upload server is reached.
+    pub peer: Endpoint,
+    /// By what the peer is known; only REGISTER may leave it out.
+    pub cookie: Option<Cookie>,
+}
 
 /// What the registration server answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,8 +41,8 @@ pub enum Response {
         /// For how many seconds this peer is active now.
         ttl: u32,
     },
-    /// To PQUERY: the other peers that are active.
-    Peers(Vec<ActivePeer>),
+    /// To PQUERY: where the other active peers are reached.
+    Peers(Vec<Endpoint>),
     /// It does not do what it was asked.
     Refused {
         /// The code.
@@ -45,9 +56,27 @@ pub enum Response {
 impl Request {
     /// The request as it goes over the wire.
     pub fn encode(&self, dialect: Dialect, origin: Origin<'_>) -> Vec<u8> {
-        if dialect == Dialect::Text {
-            return self.to_bytes(origin.os);
+        match dialect {
+            Dialect::Text => self.text(origin.os),
+            Dialect::Framed => self.framed(origin),
         }
+    }
+
+    fn text(&self, os: &str) -> Vec<u8> {
+        let Endpoint { host, port } = &self.peer;
+        let os = format!("OS: {os}\r\n");
+        let cookie = self.cookie.map(|cookie| format!("Cookie: {cookie}\r\n"));
+        let cookie = cookie.unwrap_or_default();
+        // The order of section 2: on REGISTER the cookie comes last.
+        let [first, last] = match self.method {
+            Method::Register => [os, cookie],
+            _ => [cookie, os],
+        };
+        let words = self.method.words();
+        format!("{words} {VERSION}\r\nHost: {host}\r\nPort: {port}\r\n{first}{last}\r\n").into()
+    }
+
+    fn framed(&self, origin: Origin<'_>) -> Vec<u8> {
         // Every request but REGISTER has one.
         let cookie = self.cookie.unwrap_or(Cookie::FIRST);
         let cookie = format!("Peer-Cookie: {cookie}\r\n");
@@ -102,7 +131,7 @@ impl Request {
                 }
             }
             Method::Leave => Response::Left,
-            Method::PeerQuery if is_text => Response::Peers(read_peer_list(answer.body())?),
+            Method::PeerQuery if is_text => Response::Peers(lines(answer.body(), "a peer", peer)?),
             Method::PeerQuery => Response::Peers(read_peers(answer.body())?),
             Method::KeepAlive => {
                 let ttl = if is_text {
@@ -118,11 +147,27 @@ impl Request {
     }
 }
 
+/// The value of a header that a message needs.
+fn needed<T: FromStr>(head: &Head, name: &'static str) -> Result<T, ReadError> {
+    let value = head.field(name)?.and_then(|value| value.parse().ok());
+    value.ok_or(ReadError::Header(name))
+}
+
+/// Reads a line of the answer to PQUERY: `Peer host port ttl`.
+fn peer(line: &str) -> Option<Endpoint> {
+    let mut words = line.split_ascii_whitespace();
+    let is_peer = words.next()? == "Peer";
+    let host = words.next()?.parse().ok()?;
+    let port = words.next()?.parse().ok()?;
+    let _ttl: u32 = words.next()?.parse().ok()?;
+    (is_peer && words.next().is_none()).then_some(Endpoint { host, port })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::Port;
     use crate::wire::testing::Script;
-    use crate::wire::{Endpoint, Port};
     use std::time::SystemTime;
 
     const TIME: Duration = Duration::from_secs(1);
@@ -251,5 +296,25 @@ mod tests {
             let fault = answer.unwrap_err().fault();
             assert_eq!(fault, crate::wire::Fault::Protocol, "{text}");
         }
+    }
+
+    #[test]
+    fn the_peer_list_is_read() {
+        let read = |body: &[u8]| lines(body, "a peer", peer);
+        let peers = ["vm:5", "vm:6"].map(|peer| Endpoint::parse(peer, Port::MIN).unwrap());
+        let body = b"Peer vm 5 7200\r\nPeer vm 6 7200\r\n";
+        assert_eq!(read(body).unwrap(), peers);
+        for wrong in [
+            "Peer vm 5",
+            "Peer vm 5 x",
+            "Peer vm 0 1",
+            "peer vm 5 1",
+            "Peer a/b 5 1",
+            "Peer vm 5 1 2",
+            "\u{7}",
+        ] {
+            assert!(read(wrong.as_bytes()).is_err(), "{wrong:?}");
+        }
+        assert!(read(b"Peer \xff 5 1\r\n").is_err());
     }
 }

@@ -2,8 +2,8 @@
 
 use std::fmt::{self, Write};
 
-use super::{Origin, lines, list};
-use crate::wire::{Endpoint, Head, ReadError, Record};
+use super::{Origin, lines, response};
+use crate::wire::{Endpoint, Head, ReadError, Record, Status};
 
 /// A record of an index, and for how many seconds it lives.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,17 +28,18 @@ impl fmt::Display for Timed {
 }
 
 /// The answer to `RFCQuery`, with its body.
-pub fn index(records: &[Timed], origin: Origin<'_>) -> Vec<u8> {
+pub(crate) fn index(records: &[Timed], origin: Origin<'_>) -> Vec<u8> {
     let mut lines = String::with_capacity(records.len() * 80);
     for record in records {
         // Writing to memory does not fail.
         let _ = write!(lines, "{record}\r\n");
     }
-    list(("Records", records.len()), &lines, origin)
+    let fields = format!("Records: {}\r\n", records.len());
+    response(Status::Ok, origin, &fields, &lines)
 }
 
 /// Reads the body of the answer to `RFCQuery`.
-pub fn read_index(body: &[u8]) -> Result<Vec<Timed>, ReadError> {
+pub(crate) fn read_index(body: &[u8]) -> Result<Vec<Timed>, ReadError> {
     lines(body, "a record", timed)
 }
 
@@ -97,7 +98,7 @@ impl Digest {
 }
 
 /// The digest that the head of a response announces; `None` where it announces none that we know.
-pub fn announced_digest(head: &Head) -> Result<Option<Digest>, ReadError> {
+pub(crate) fn announced_digest(head: &Head) -> Result<Option<Digest>, ReadError> {
     let Some(value) = head.field("Digest")? else {
         return Ok(None);
     };

@@ -13,7 +13,6 @@ pub(super) mod framed;
 pub mod registration;
 pub mod server;
 
-use std::io::Write;
 use std::time::SystemTime;
 
 use super::ReadError;
@@ -40,44 +39,27 @@ pub struct Origin<'a> {
     pub os: &'a str,
 }
 
-/// Writes the head of a response: the status line, `Date`, `OS`, the fields of the message, and
-/// `Content-Length`.
-pub(super) fn write_head(
-    status: Status,
-    origin: Origin<'_>,
-    fields: &[(&str, &dyn std::fmt::Display)],
-    length: u64,
-) -> Vec<u8> {
-    let mut head = Vec::with_capacity(256);
-    // Writing to memory does not fail.
-    let _ = write!(
-        head,
-        "{}\r\nDate: {}\r\nOS: {}\r\n",
-        StatusLine(PROTOCOL, status),
-        http_date(origin.date),
-        origin.os
-    );
-    for (name, value) in fields {
-        let _ = write!(head, "{name}: {value}\r\n");
-    }
-    let _ = write!(head, "Content-Length: {length}\r\n\r\n");
-    head
+/// A response: the status line, `Date`, `OS`, the `fields` of the message, `Content-Length`, and the
+/// body.
+fn response(status: Status, origin: Origin<'_>, fields: &str, body: &str) -> Vec<u8> {
+    let length = u64::try_from(body.len()).unwrap_or(u64::MAX);
+    [&*head(status, origin, fields, length), body.as_bytes()].concat()
 }
 
-/// The answer with a list of so many lines.
-fn list((name, count): (&str, usize), lines: &str, origin: Origin<'_>) -> Vec<u8> {
-    let length = u64::try_from(lines.len()).unwrap_or(u64::MAX);
-    let mut out = write_head(Status::Ok, origin, &[(name, &count)], length);
-    out.extend_from_slice(lines.as_bytes());
-    out
+/// What comes before the body of a response.
+pub(super) fn head(status: Status, origin: Origin<'_>, fields: &str, length: u64) -> Vec<u8> {
+    let line = StatusLine(PROTOCOL, status);
+    let (date, os) = (http_date(origin.date), origin.os);
+    format!("{line}\r\nDate: {date}\r\nOS: {os}\r\n{fields}Content-Length: {length}\r\n\r\n").into()
 }
 
 /// A response without a body that says no.
-pub fn refusal(status: Status, origin: Origin<'_>) -> Vec<u8> {
-    if status == Status::NoActivePeers {
-        return write_head(status, origin, &[("Peers", &0)], 0);
-    }
-    write_head(status, origin, &[], 0)
+pub(super) fn refusal(status: Status, origin: Origin<'_>) -> Vec<u8> {
+    let fields = match status {
+        Status::NoActivePeers => "Peers: 0\r\n",
+        _ => "",
+    };
+    head(status, origin, fields, 0)
 }
 
 /// Reads the lines of a body, each of which is `expected`.
@@ -86,11 +68,12 @@ fn lines<T>(
     expected: &'static str,
     read: impl Fn(&str) -> Option<T>,
 ) -> Result<Vec<T>, ReadError> {
-    let lines = body.split(|&byte| byte == b'\n');
-    let lines = lines.map(<[u8]>::trim_ascii_end);
-    let lines = lines.filter(|line| !line.is_empty()).map(|line| {
+    let lines = body
+        .split(|&byte| byte == b'\n')
+        .map(<[u8]>::trim_ascii_end);
+    let read = |line| {
         let read = str::from_utf8(line).ok().and_then(&read);
         read.ok_or_else(|| ReadError::malformed(line, expected))
-    });
-    lines.collect()
+    };
+    lines.filter(|line| !line.is_empty()).map(read).collect()
 }

@@ -1,13 +1,11 @@
 //! Peer to registration server: REGISTER, LEAVE, PQUERY, KEEPALIVE (section 2).
 
 use std::fmt;
-use std::io::Write;
 use std::str::FromStr;
 use std::time::SystemTime;
 
-use super::{VERSION, lines};
-use crate::wire::protocol::Reject;
-use crate::wire::{Endpoint, ReadError};
+use crate::wire::terms::{decimal, quoted};
+use crate::wire::{Endpoint, Reject};
 
 /// By what a registration server knows a peer again: a small number, which ours count from 1 and
 /// others from 0. It authenticates nobody.
@@ -34,12 +32,9 @@ impl FromStr for Cookie {
     type Err = Reject;
 
     fn from_str(word: &str) -> Result<Self, Reject> {
-        let is_decimal = !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
-        let number = if is_decimal { word.parse().ok() } else { None };
-        number.map(Self).ok_or_else(|| {
-            let shown: String = word.chars().take(40).collect();
-            Reject::bad_request(format!("a cookie is a whole number, not {shown:?}"))
-        })
+        let shown = quoted(word);
+        let reject = || Reject::bad_request(format!("a cookie is a whole number, not {shown:?}"));
+        decimal(word).map(Self).ok_or_else(reject)
     }
 }
 
@@ -63,60 +58,26 @@ pub enum Method {
 }
 
 impl Method {
-    const ALL: [Self; 4] = [
-        Self::Register,
-        Self::Leave,
-        Self::PeerQuery,
-        Self::KeepAlive,
-    ];
-
-    /// The method with these words.
+    /// The method that has these words in a request line in text.
     pub(super) fn of(words: &str) -> Option<Self> {
-        let mut all = Self::ALL.into_iter();
+        let mut all = [
+            Self::Register,
+            Self::Leave,
+            Self::PeerQuery,
+            Self::KeepAlive,
+        ]
+        .into_iter();
         all.find(|method| method.words() == words)
     }
 
-    /// The method and what it is about, as they stand in the request line.
-    pub const fn words(self) -> &'static str {
+    /// The method and what it is about, as they stand in a request line in text.
+    pub(super) const fn words(self) -> &'static str {
         match self {
             Self::Register => "REGISTER Peer",
             Self::Leave => "LEAVE Peer",
             Self::PeerQuery => "PQUERY Peer-List",
             Self::KeepAlive => "KEEPALIVE Peer",
         }
-    }
-}
-
-/// A request of a peer to the registration server.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Request {
-    /// What is asked.
-    pub method: Method,
-    /// Where the peer's upload server is reached.
-    pub peer: Endpoint,
-    /// By what the peer is known; only REGISTER may leave it out.
-    pub cookie: Option<Cookie>,
-}
-
-impl Request {
-    /// The request as it goes over the wire; `os` is the system of the asking host.
-    pub fn to_bytes(&self, os: &str) -> Vec<u8> {
-        let Self {
-            method,
-            peer: Endpoint { host, port },
-            cookie,
-        } = self;
-        let words = method.words();
-        let mut out = format!("{words} {VERSION}\r\nHost: {host}\r\nPort: {port}\r\n").into_bytes();
-        // The order of section 2: on REGISTER the cookie comes last. Writing to memory does not
-        // fail.
-        let _ = match (method, cookie) {
-            (Method::Register, Some(cookie)) => write!(out, "OS: {os}\r\nCookie: {cookie}\r\n"),
-            (_, Some(cookie)) => write!(out, "Cookie: {cookie}\r\nOS: {os}\r\n"),
-            (_, None) => write!(out, "OS: {os}\r\n"),
-        };
-        out.extend_from_slice(b"\r\n");
-        out
     }
 }
 
@@ -135,55 +96,4 @@ pub struct Registration {
     pub registrations: u32,
     /// When it was last heard of.
     pub heard: SystemTime,
-}
-
-/// An active peer, as PQUERY tells it. No cookie is ever disclosed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ActivePeer {
-    /// Where its upload server is reached.
-    pub peer: Endpoint,
-    /// For how many seconds it is active, unless it says so again.
-    pub ttl: u32,
-}
-
-/// Reads the body of the answer to PQUERY.
-pub fn read_peer_list(body: &[u8]) -> Result<Vec<ActivePeer>, ReadError> {
-    lines(body, "a peer", active_peer)
-}
-
-fn active_peer(line: &str) -> Option<ActivePeer> {
-    let mut words = line.split_ascii_whitespace();
-    let is_peer = words.next()? == "Peer";
-    let host = words.next()?.parse().ok()?;
-    let port = words.next()?.parse().ok()?;
-    let ttl = words.next()?.parse().ok()?;
-    let peer = Endpoint { host, port };
-    (is_peer && words.next().is_none()).then_some(ActivePeer { peer, ttl })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::wire::Port;
-
-    #[test]
-    fn the_peer_list_is_read() {
-        let peers = [5, 6].map(|port| ActivePeer {
-            peer: Endpoint::parse(&format!("vm:{port}"), Port::MIN).unwrap(),
-            ttl: 7200,
-        });
-        let body = b"Peer vm 5 7200\r\nPeer vm 6 7200\r\n";
-        assert_eq!(read_peer_list(body).unwrap(), peers);
-        for wrong in [
-            "Peer vm 5",
-            "Peer vm 0 1",
-            "peer vm 5 1",
-            "Peer a/b 5 1",
-            "Peer vm 5 1 2",
-            "\u{7}",
-        ] {
-            assert!(read_peer_list(wrong.as_bytes()).is_err(), "{wrong:?}");
-        }
-        assert!(read_peer_list(b"Peer \xff 5 1\r\n").is_err());
-    }
 }

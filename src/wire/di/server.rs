@@ -3,15 +3,15 @@
 //!
 //! In text a connection has one request. In frames it may have many, and be silent between them.
 
-use std::fmt::{Display, Write};
+use std::fmt::Write;
 use std::time::Duration;
 
-use super::framed::{self, PeerObject};
+use super::framed;
 use super::registration::{Cookie, Method, Registration};
-use super::{Origin, PROTOCOL, list, refusal, write_head};
+use super::{Origin, PROTOCOL, refusal, response};
 use crate::wire::dialect::Incoming;
-use crate::wire::protocol::{Reject, Status, fields, required, unknown_method};
-use crate::wire::{Dialect, Endpoint, Head, ReadError, Received, Source, Waits};
+use crate::wire::protocol::{peer, required, unknown_method};
+use crate::wire::{Dialect, Endpoint, Head, ReadError, Received, Reject, Source, Status, Waits};
 
 /// What a registration server is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,14 +80,12 @@ impl Conversation {
             first: (!self.has_begun).then_some(time),
             whole: time,
         };
-        let is_request = |head: &Head| in_text(head).is_ok();
-        let message = self.incoming.next(source, waits, is_request)?;
         self.has_begun = true;
-        let parse = match self.incoming.dialect() {
-            Dialect::Text => in_text,
-            Dialect::Framed => in_frame,
-        };
-        Ok(message.map(|message| message.received(parse)))
+        self.incoming
+            .next(source, waits, |dialect, head| match dialect {
+                Dialect::Text => in_text(head),
+                Dialect::Framed => in_frame(head),
+            })
     }
 
     /// How to answer what could not be read; `None` where there is nobody to be answered.
@@ -112,8 +110,7 @@ impl Conversation {
 fn in_text(head: &Head) -> Result<Request, Reject> {
     let words = PROTOCOL.request_line(head)?;
     let method = Method::of(words).ok_or_else(|| unknown_method(words))?;
-    let (host, port) = (fields(head)?, required(head, "Port")?.parse()?);
-    let peer = Endpoint { host, port };
+    let peer = peer(head)?;
     let cookie = |word: &str| match word.parse()? {
         cookie if cookie < Cookie::FIRST => Err(Reject::bad_request("cookies are counted from 1")),
         cookie => Ok(cookie),
@@ -162,57 +159,48 @@ fn in_frame(head: &Head) -> Result<Request, Reject> {
 
 impl Answer {
     fn to_text(&self, origin: Origin<'_>) -> Vec<u8> {
-        let ok = |fields: &[(&str, &dyn Display)]| write_head(Status::Ok, origin, fields, 0);
-        match self {
-            Self::Registered(Registration {
-                cookie,
-                ttl,
-                registrations,
-                ..
-            }) => ok(&[
-                ("Cookie", cookie),
-                ("TTL", ttl),
-                ("Registrations", registrations),
-            ]),
-            Self::Left => ok(&[]),
-            Self::Alive(Registration { ttl, .. }) => ok(&[("TTL", ttl)]),
-            Self::Peers(others) if others.is_empty() => refusal(Status::NoActivePeers, origin),
+        let (fields, lines) = match self {
+            Self::Registered(peer) => {
+                let (cookie, ttl, count) = (peer.cookie, peer.ttl, peer.registrations);
+                let fields =
+                    format!("Cookie: {cookie}\r\nTTL: {ttl}\r\nRegistrations: {count}\r\n");
+                (fields, String::new())
+            }
+            Self::Left => (String::new(), String::new()),
+            Self::Alive(peer) => (format!("TTL: {}\r\n", peer.ttl), String::new()),
+            Self::Peers(others) if others.is_empty() => {
+                return refusal(Status::NoActivePeers, origin);
+            }
             Self::Peers(others) => {
                 let mut lines = String::with_capacity(others.len() * 40);
                 for Registration { peer, ttl, .. } in others {
                     // Writing to memory does not fail.
                     let _ = write!(lines, "Peer {} {} {ttl}\r\n", peer.host, peer.port);
                 }
-                list(("Peers", others.len()), &lines, origin)
+                (format!("Peers: {}\r\n", others.len()), lines)
             }
-            Self::Refused(status) => refusal(*status, origin),
-        }
+            Self::Refused(status) => return refusal(*status, origin),
+        };
+        response(Status::Ok, origin, &fields, &lines)
     }
 
     fn to_frame(&self) -> Vec<u8> {
         let body = match self {
             Self::Registered(registration) | Self::Alive(registration) => {
-                Some(PeerObject::of(registration, registration.cookie.get()).to_json())
+                framed::peer(registration)
             }
-            Self::Left => None,
-            Self::Peers(others) => {
-                // No cookie is ever disclosed to others.
-                let objects = others.iter().map(|other| PeerObject::of(other, 0));
-                Some(framed::peers(&objects.collect::<Vec<_>>()))
-            }
-            Self::Refused(status) => return framed::refusal(*status).into_bytes(),
+            Self::Peers(others) => framed::peers(others),
+            Self::Left => return framed::without_body(Status::Ok),
+            Self::Refused(status) => return framed::without_body(*status),
         };
-        let frame = framed::response(body.as_deref().map(str::as_bytes));
-        let frame = frame.unwrap_or_else(|| framed::refusal(Status::ServiceUnavailable));
-        frame.into_bytes()
+        framed::response(body.as_bytes())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::di::client::Response;
-    use crate::wire::di::registration::{self, ActivePeer};
+    use crate::wire::di::client::{self, Response};
     use crate::wire::testing::Script;
     use std::time::SystemTime;
 
@@ -243,8 +231,8 @@ mod tests {
         }
     }
 
-    fn ask(method: Method, cookie: Option<u32>) -> registration::Request {
-        registration::Request {
+    fn ask(method: Method, cookie: Option<u32>) -> client::Request {
+        client::Request {
             method,
             peer: vm(5),
             cookie: cookie.map(Cookie::from),
@@ -393,10 +381,7 @@ mod tests {
             cookie: 7.into(),
             ttl,
         };
-        let others = [8, 9].map(|port| ActivePeer {
-            peer: vm(port),
-            ttl,
-        });
+        let others = [8, 9].map(vm);
         let refused = |code, is_unknown_cookie| Response::Refused {
             code,
             is_unknown_cookie,

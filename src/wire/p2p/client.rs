@@ -227,17 +227,12 @@ pub fn read_rfc_index(
     time: Duration,
 ) -> Result<Answered<Result<Vec<Timed>, u16>>, ReadError> {
     let answer = Answer::read(dialect, source, MAX_INDEX, time)?;
+    let own_port = |host: &Host| (*host == asked.host).then_some(asked.port);
+    let port_at = |host: &Host| own_port(host).or_else(|| ports(host));
     let records = match dialect {
         _ if answer.code != Status::Ok.code() => Ok(Err(answer.code)),
         Dialect::Text => read_index(answer.body()).map(Ok),
-        Dialect::Framed => read_documents(answer.body(), |host| {
-            if *host == asked.host {
-                Some(asked.port)
-            } else {
-                ports(host)
-            }
-        })
-        .map(Ok),
+        Dialect::Framed => read_documents(answer.body(), port_at).map(Ok),
     };
     Ok(Answered {
         bytes: answer.bytes,
@@ -291,10 +286,11 @@ mod tests {
             let Record { number, holder, .. } = record();
             let request = codec.get(number, &holder, ORIGIN);
             assert_eq!(String::from_utf8(request.clone()).unwrap(), expected);
-            let received = Conversation::default().next(&mut Script::of(request), TIME);
+            let mut conversation = Conversation::default();
+            let received = conversation.next(&mut Script::of(request), TIME);
             let received = received.unwrap().unwrap();
-            assert_eq!(received.wanted, Ok(Wanted::Document(number)));
-            assert_eq!(received.codec, codec);
+            assert_eq!(received.request, Ok(Wanted::Document(number)));
+            assert_eq!(conversation.codec(), codec);
         }
         let me: Host = "me".parse().unwrap();
         for (dialect, expected) in [
@@ -344,12 +340,11 @@ mod tests {
                 let head = codec.head(&offer, ORIGIN, || Ok::<_, Infallible>(digest));
                 let head = head.unwrap().unwrap();
                 let mut stream = head.clone();
-                match codec.frames() {
-                    None => stream.extend_from_slice(file),
-                    Some(frames) => {
-                        let sent = frames.send(file, offer.length, &mut stream, |_| {});
-                        sent.unwrap();
-                    }
+                if codec.is_framed() {
+                    let sent = codec.send_frames(file, offer.length, &mut stream, |_| {});
+                    sent.unwrap();
+                } else {
+                    stream.extend_from_slice(file);
                 }
                 for cuts in [&[9999][..], &[7, 1, 30]] {
                     let mut source = Script::in_pieces(&stream, cuts);
@@ -426,7 +421,8 @@ mod tests {
             let is_text = codec.dialect == Dialect::Text;
             let response = match (codec.protocol, is_text) {
                 (Protocol::Di, false) => "an HTTP/1.1 response",
-                (protocol, _) => protocol.response(),
+                (Protocol::Ci, _) => "a P2P-CI/1.0 response",
+                (Protocol::Di, true) => "a P2P-DI/1.0 response",
             };
             let message = |text: &str| {
                 if is_text {
