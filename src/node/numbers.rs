@@ -8,9 +8,6 @@ use crate::wire::{RfcNumber, TermError};
 const MOST: u32 = 100_000;
 
 /// Reads a number: `123`, `rfc123`, `RFC 123` or `rfc123.txt`.
-///
-/// # Errors
-/// [`TermError::Number`].
 pub fn number(text: &str) -> Result<RfcNumber, TermError> {
     let lower = text.trim().to_ascii_lowercase();
     let digits = match lower.strip_prefix("rfc") {

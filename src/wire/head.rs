@@ -27,18 +27,12 @@ pub struct Head {
     pub(super) text: Vec<u8>,
     /// Where the start line stands, without its end.
     pub(super) start_line: Range<usize>,
-    fields: Vec<Field>,
+    /// Where the fields stand.
+    fields: Vec<Range<usize>>,
     /// Whether every header line is a field.
     is_well_formed: bool,
     /// Whether the empty line that ends the head was there.
     pub(super) is_whole: bool,
-}
-
-/// Where the parts of `Name: value` stand, without the white space around the value.
-#[derive(Debug, Clone)]
-struct Field {
-    name: Range<usize>,
-    value: Range<usize>,
 }
 
 impl Head {
@@ -76,9 +70,9 @@ impl Head {
 
     /// Takes in the header line that begins at `start` of the text.
     pub(super) fn take_field(&mut self, start: usize) {
-        let line = self.text.get(start..).unwrap_or_default();
-        match field(trim_line_end(line), start) {
-            Some(field) => self.fields.push(field),
+        let line = trim_line_end(self.text.get(start..).unwrap_or_default());
+        match field(line) {
+            Some(_) => self.fields.push(start..start + line.len()),
             None => self.is_well_formed = false,
         }
     }
@@ -109,16 +103,15 @@ impl Head {
 
     /// The value of the field `name`, without the white space around it.
     pub fn field(&self, name: &'static str) -> Result<Option<&str>, FieldError> {
-        let is_it = |field: &&Field| self.part(&field.name).eq_ignore_ascii_case(name.as_bytes());
-        let mut found = self.fields.iter().filter(is_it);
-        let Some(field) = found.next() else {
-            return Ok(None);
-        };
-        if found.next().is_some() {
-            return Err(FieldError(name));
+        let fields = self.fields.iter().filter_map(|line| field(self.part(line)));
+        let mut found = fields.filter(|(found, _)| found.eq_ignore_ascii_case(name.as_bytes()));
+        match (found.next(), found.next()) {
+            (None, _) => Ok(None),
+            (Some((_, value)), None) => str::from_utf8(value)
+                .map(Some)
+                .map_err(|_| FieldError(name)),
+            (Some(_), Some(_)) => Err(FieldError(name)),
         }
-        let value = str::from_utf8(self.part(&field.value));
-        value.map(Some).map_err(|_| FieldError(name))
     }
 
     fn part(&self, part: &Range<usize>) -> &[u8] {
@@ -126,24 +119,16 @@ impl Head {
     }
 }
 
-/// Whether a line is a header field.
-pub(super) fn is_field(line: &[u8]) -> bool {
-    field(line, 0).is_some()
-}
-
-/// Parts `Name: value`, a line that stands at `start` of the text. One that begins with white space
+/// Splits `Name: value`, without the white space before the value. A line that begins with white space
 /// would continue the one before it in old mail; no message here does that.
-fn field(line: &[u8], start: usize) -> Option<Field> {
-    let colon = line.iter().position(|&b| b == b':')?;
-    let (name, rest) = (line.get(..colon)?, line.get(colon + 1..)?);
-    if name.is_empty() || is_blank(*name.first()?) {
+pub(super) fn field(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    let colon = line.iter().position(|&byte| byte == b':')?;
+    let (name, value) = (line.get(..colon)?, line.get(colon + 1..)?);
+    if is_blank(*name.first()?) {
         return None;
     }
-    let blanks = rest.iter().take_while(|byte| is_blank(**byte)).count();
-    Some(Field {
-        name: start..start + colon,
-        value: start + colon + 1 + blanks..start + line.len(),
-    })
+    let blanks = value.iter().take_while(|byte| is_blank(**byte)).count();
+    Some((name, value.get(blanks..)?))
 }
 
 /// `line` without its end and the spaces and tabs before it. Other control characters stay, to be

@@ -23,8 +23,6 @@ mod protocol;
 mod requests;
 mod source;
 mod terms;
-#[cfg(test)]
-pub(crate) mod testing;
 
 pub use dialect::{Answered, Dialect, Received};
 pub use error::{Fault, Limit, ReadError};
@@ -33,3 +31,6 @@ pub use protocol::{Protocol, Reject, Status, StatusLine};
 pub use requests::{Requests, Waits};
 pub use source::{Source, read_line};
 pub use terms::{Endpoint, Host, Port, Record, RfcNumber, TermError, Title};
+
+#[cfg(test)]
+pub(crate) use source::testing;

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::error::{Limit, ReadError, is_silence};
-use super::head::{MAX_FIELDS, MAX_HEAD, is_field, trim_line_end};
+use super::head::{MAX_FIELDS, MAX_HEAD, field, trim_line_end};
 use super::{Head, Source, read_line};
 
 /// How long to wait for a message.
@@ -158,7 +158,7 @@ impl<'a, S: Source> Reading<'a, S> {
                 };
             }
             let line = trim_line_end(&head.text);
-            if self.skips_fields && is_field(line) {
+            if self.skips_fields && field(line).is_some() {
                 fields += 1;
                 if fields > MAX_FIELDS {
                     return Err(Limit::Fields.into());

@@ -12,28 +12,21 @@ use std::sync::Arc;
 
 /// A word that is not what the protocol allows in its place.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum TermError {
-    /// An RFC number that is not decimal, or not from 1 to 4294967295.
-    #[error("an RFC number is a whole number from 1 to 4294967295, not {0:?}")]
-    Number(String),
-    /// A port that is not decimal, or not from 1 to 65535.
-    #[error("a port is a whole number from 1 to 65535, not {0:?}")]
-    Port(String),
-    /// A host that is neither a DNS name nor an IP address.
-    #[error("a host is a DNS name or an IP address of at most 255 bytes, not {0:?}")]
-    Host(String),
-    /// A title that is longer than [`Title::MAX_BYTES`].
-    #[error("a title has at most {max} bytes, this one has {0}", max = Title::MAX_BYTES)]
-    LongTitle(usize),
-    /// A title with a control character in it.
-    #[error("a title holds no control characters, this one does: {0:?}")]
-    TitleControl(String),
+#[error("{0}")]
+pub struct TermError(String);
+
+impl TermError {
+    /// `expected` is what belongs in the place of `word`, of which the beginning is quoted.
+    pub(super) fn new(expected: &str, word: &str) -> Self {
+        let quoted: String = word.chars().take(40).collect();
+        Self(format!("{expected}, not {quoted:?}"))
+    }
 }
 
-/// As much of a refused word as an error message quotes.
-pub(super) fn quoted(word: &str) -> String {
-    word.chars().take(40).collect()
-}
+/// What an RFC number, a port and a host are.
+const NUMBER: &str = "an RFC number is a whole number from 1 to 4294967295";
+const PORT: &str = "a port is a whole number from 1 to 65535";
+const HOST: &str = "a host is a DNS name or an IP address of at most 255 bytes";
 
 /// Reads ASCII digits only: `parse` alone would also take `+5`.
 pub(super) fn decimal<T: FromStr>(word: &str) -> Option<T> {
@@ -62,7 +55,7 @@ impl FromStr for RfcNumber {
 
     fn from_str(word: &str) -> Result<Self, TermError> {
         let number = decimal(word).map(Self);
-        number.ok_or_else(|| TermError::Number(quoted(word)))
+        number.ok_or_else(|| TermError::new(NUMBER, word))
     }
 }
 
@@ -99,7 +92,7 @@ impl FromStr for Port {
 
     fn from_str(word: &str) -> Result<Self, TermError> {
         let port = decimal(word).map(Self);
-        port.ok_or_else(|| TermError::Port(quoted(word)))
+        port.ok_or_else(|| TermError::new(PORT, word))
     }
 }
 
@@ -141,7 +134,8 @@ impl FromStr for Title {
         // A tab is white space; any other control character is refused, also those that
         // Unicode counts as white space.
         if text.chars().any(|c| c.is_control() && c != '\t') {
-            return Err(TermError::TitleControl(quoted(text)));
+            let expected = "a title is text without control characters";
+            return Err(TermError::new(expected, text));
         }
         // Most titles have nothing to fold, and need no second copy.
         let is_word = |word: &str| !word.is_empty() && !word.contains(char::is_whitespace);
@@ -150,10 +144,12 @@ impl FromStr for Title {
         } else {
             text.split_whitespace().collect::<Vec<_>>().join(" ").into()
         };
-        match title.len() {
-            length if length > Self::MAX_BYTES => Err(TermError::LongTitle(length)),
-            _ => Ok(Self(title)),
+        let (length, most) = (title.len(), Self::MAX_BYTES);
+        if length > most {
+            let message = format!("a title has at most {most} bytes, this one has {length}");
+            return Err(TermError(message));
         }
+        Ok(Self(title))
     }
 }
 
@@ -191,7 +187,7 @@ impl FromStr for Host {
         if word.len() <= Self::MAX_BYTES && (is_dns_name(word) || word.parse::<IpAddr>().is_ok()) {
             Ok(Self(word.into()))
         } else {
-            Err(TermError::Host(quoted(word)))
+            Err(TermError::new(HOST, word))
         }
     }
 }
@@ -245,10 +241,7 @@ impl Endpoint {
             (Some((host, "")), _) => (host, None),
             (Some((host, rest)), _) => {
                 let port = rest.strip_prefix(':');
-                (
-                    host,
-                    Some(port.ok_or_else(|| TermError::Port(quoted(rest)))?),
-                )
+                (host, Some(port.ok_or_else(|| TermError::new(PORT, rest))?))
             }
             (None, Some((host, port))) if !port.contains(':') => (host, Some(port)),
             (None, _) => (text, None),

@@ -123,20 +123,11 @@ pub(super) fn peers(others: &[Registration]) -> String {
     json(&encoded.collect::<Vec<_>>())
 }
 
-/// A peer in the answer to pquery.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Told {
-    Encoded(String),
-    Plain(PeerObject),
-    Other(serde::de::IgnoredAny),
-}
-
-fn active_peer(told: Told) -> Option<Endpoint> {
-    let object = match told {
-        Told::Plain(object) => object,
-        Told::Encoded(text) => serde_json::from_str(&text).ok()?,
-        Told::Other(_) => return None,
+/// Reads a peer in the answer to pquery. An object that is not encoded again is one as well.
+fn active_peer(told: serde_json::Value) -> Option<Endpoint> {
+    let object: PeerObject = match told {
+        serde_json::Value::String(text) => serde_json::from_str(&text).ok()?,
+        told => serde_json::from_value(told).ok()?,
     };
     Some(Endpoint {
         host: object.hostname.parse().ok()?,
@@ -190,10 +181,9 @@ pub(super) fn read_peer(body: &[u8]) -> Result<PeerObject, ReadError> {
     serde_json::from_slice(body).map_err(|_| ReadError::malformed(body, "a peer"))
 }
 
-/// The peers of an answer to pquery. Objects that are not encoded again are read as well, and
-/// what is no peer is left out.
+/// The peers of an answer to pquery. What is no peer is left out.
 pub(super) fn read_peers(body: &[u8]) -> Result<Vec<Endpoint>, ReadError> {
-    let told: Result<Vec<Told>, _> = serde_json::from_slice(body);
+    let told: Result<Vec<serde_json::Value>, _> = serde_json::from_slice(body);
     let told = told.map_err(|_| ReadError::malformed(body, "a list of peers"))?;
     Ok(told.into_iter().filter_map(active_peer).collect())
 }

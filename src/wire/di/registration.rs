@@ -4,8 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::SystemTime;
 
-use crate::wire::terms::{decimal, quoted};
-use crate::wire::{Endpoint, Reject};
+use crate::wire::terms::decimal;
+use crate::wire::{Endpoint, TermError};
 
 /// By what a registration server knows a peer again: a small number, which ours count from 1 and
 /// others from 0. It authenticates nobody.
@@ -29,12 +29,11 @@ impl From<u32> for Cookie {
 }
 
 impl FromStr for Cookie {
-    type Err = Reject;
+    type Err = TermError;
 
-    fn from_str(word: &str) -> Result<Self, Reject> {
-        let shown = quoted(word);
-        let reject = || Reject::bad_request(format!("a cookie is a whole number, not {shown:?}"));
-        decimal(word).map(Self).ok_or_else(reject)
+    fn from_str(word: &str) -> Result<Self, TermError> {
+        let number = decimal(word).map(Self);
+        number.ok_or_else(|| TermError::new("a cookie is a whole number", word))
     }
 }
 

@@ -28,20 +28,10 @@ pub struct Delivery {
     pub last_modified: Option<SystemTime>,
     /// What its bytes hash to.
     pub digest: Option<Digest>,
-    body: Body,
+    /// What is left of the last frame, where frames bring its bytes.
+    frames: Option<io::Cursor<Vec<u8>>>,
     /// How many bytes have come.
     got: u64,
-}
-
-/// Where the bytes of a document come from.
-#[derive(Debug)]
-enum Body {
-    /// The rest of the connection.
-    Stream,
-    /// The frames that come on the connection; what is left of the last one.
-    Frames(io::Cursor<Vec<u8>>),
-    /// They came with the answer.
-    Bytes(io::Cursor<Vec<u8>>),
 }
 
 impl Codec {
@@ -72,7 +62,7 @@ impl Codec {
     ) -> Result<Answered<Result<Delivery, u16>>, ReadError> {
         if self.dialect == Dialect::Text {
             let head = Head::read(source, Waits::of(time))?.ok_or(ReadError::Closed)?;
-            let answer = match self.announced(&head, Body::Stream) {
+            let answer = match self.announced(&head) {
                 Ok(Ok(_)) if !head.is_whole() => Err(ReadError::CutOff),
                 answer => answer,
             };
@@ -82,15 +72,16 @@ impl Codec {
         let frame = Frame::read_answer(source, time)?;
         let bytes = frame.bytes().to_vec();
         let answer = match self.protocol {
-            Protocol::Ci => Head::in_frame(frame.content())
-                .and_then(|(head, _)| self.announced(&head, Body::Frames(io::Cursor::default()))),
+            Protocol::Ci => {
+                Head::in_frame(frame.content()).and_then(|(head, _)| self.announced(&head))
+            }
             Protocol::Di => in_one_frame(frame, source, time),
         };
         Ok(Answered { bytes, answer })
     }
 
     /// What the head of an answer announces.
-    fn announced(self, head: &Head, body: Body) -> Result<Result<Delivery, u16>, ReadError> {
+    fn announced(self, head: &Head) -> Result<Result<Delivery, u16>, ReadError> {
         let code = self.protocol.answered(head)?;
         let length = body_length(head)?;
         let digest = match self.protocol {
@@ -104,7 +95,7 @@ impl Codec {
             length,
             last_modified: last_modified(head),
             digest,
-            body,
+            frames: (self.dialect == Dialect::Framed).then(io::Cursor::default),
             got: 0,
         }))
     }
@@ -129,7 +120,7 @@ fn in_one_frame(
         length: u64::try_from(bytes.len()).ok(),
         last_modified: None,
         digest: None,
-        body: Body::Bytes(io::Cursor::new(bytes)),
+        frames: Some(io::Cursor::new(bytes)),
         got: 0,
     }))
 }
@@ -150,13 +141,11 @@ impl Delivery {
         if into.is_empty() {
             return Ok(0);
         }
-        let read = match &mut self.body {
-            Body::Stream => {
-                source.allow(Some(patience));
-                source.read(into)
-            }
-            Body::Frames(frames) => read_frames(frames, source, into, patience),
-            Body::Bytes(bytes) => bytes.read(into),
+        let read = if let Some(frames) = &mut self.frames {
+            read_frames(frames, source, into, patience)
+        } else {
+            source.allow(Some(patience));
+            source.read(into)
         };
         let read = read.map_err(|reason| ReadError::Lost { got, reason })?;
         match self.length {
