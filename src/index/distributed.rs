@@ -16,9 +16,9 @@ use super::{Index, IndexError, Listed, Listing, Listings, Participation, Query, 
 use crate::event::{IndexStep, Level, Role, Topic};
 use crate::library::Rfc;
 use crate::net::{ConnectError, Connection, Sockets, connect};
-use crate::wire::di::client::{Request, Response};
+use crate::wire::di::client::Response;
 use crate::wire::di::exchange::Timed;
-use crate::wire::di::registration::{Cookie, Method};
+use crate::wire::di::registration::{Claim, Cookie, Request};
 use crate::wire::di::{Origin, TTL};
 use crate::wire::p2p::client::{read_rfc_index, rfc_query};
 use crate::wire::{Answered, Dialect, Endpoint, ReadError, RfcNumber, Status};
@@ -121,28 +121,30 @@ impl Distributed {
         Ok(answered??)
     }
 
-    /// Asks the registration server; only REGISTER needs no cookie.
+    /// How this peer says that it is registered.
+    fn claim(&self) -> Result<Claim, IndexError> {
+        let Participation { server, known, .. } = self.participation();
+        let cookie = self.lock().cookie;
+        Ok(Claim {
+            cookie: cookie.ok_or_else(|| IndexError::Away(server.clone()))?,
+            peer: Some(known.me().clone()),
+            activates: false,
+        })
+    }
+
+    /// Asks the registration server.
     fn ask_server(
         &self,
         sockets: &Sockets,
-        method: Method,
+        request: &Request,
         time: Duration,
     ) -> Result<Response, IndexError> {
         let Participation { server, known, .. } = self.participation();
-        let cookie = self.lock().cookie;
-        if cookie.is_none() && method != Method::Register {
-            return Err(IndexError::Away(server.clone()));
-        }
-        let request = Request {
-            method,
-            peer: known.me().clone(),
-            cookie,
-        };
         let asked = self.ask(
             sockets,
             server,
             time.min(CONNECT_TIME),
-            |dialect, origin| request.encode(dialect, origin),
+            |dialect, origin| request.encode(dialect, known.me(), origin),
             |dialect, connection| request.read_answer(dialect, connection, time),
         );
         asked.map_err(|error| match error {
@@ -157,9 +159,9 @@ impl Distributed {
 
     /// Asks something that only a registered peer may, and registers again where the server does not
     /// know this one any more.
-    fn ask_registered(&self, method: Method) -> Result<Response, IndexError> {
+    fn ask_registered(&self, request: fn(Claim) -> Request) -> Result<Response, IndexError> {
         let sockets = &self.participation().sockets;
-        let response = self.ask_server(sockets, method, ANSWER_TIME)?;
+        let response = self.ask_server(sockets, &request(self.claim()?), ANSWER_TIME)?;
         match response {
             Response::Refused {
                 code,
@@ -170,7 +172,7 @@ impl Distributed {
                     self.lock().cookie = None;
                 }
                 self.register()?;
-                self.ask_server(sockets, method, ANSWER_TIME)
+                self.ask_server(sockets, &request(self.claim()?), ANSWER_TIME)
             }
             response => Ok(response),
         }
@@ -190,7 +192,11 @@ impl Distributed {
     fn register(&self) -> Result<(), IndexError> {
         let participation = self.participation();
         let before = self.lock().cookie;
-        let response = self.ask_server(&participation.sockets, Method::Register, ANSWER_TIME)?;
+        let request = Request::Register {
+            peer: participation.known.me().clone(),
+            cookie: before,
+        };
+        let response = self.ask_server(&participation.sockets, &request, ANSWER_TIME)?;
         let Response::Registered { cookie, ttl } = response else {
             return Err(self.refused(&response));
         };
@@ -213,7 +219,7 @@ impl Distributed {
 
     /// The other peers that are active, as the registration server says.
     fn peers(&self) -> Result<Arc<[Endpoint]>, IndexError> {
-        let response = self.ask_registered(Method::PeerQuery)?;
+        let response = self.ask_registered(Request::PeerQuery)?;
         let Response::Peers(active) = response else {
             return Err(self.refused(&response));
         };
@@ -354,12 +360,12 @@ impl Index for Distributed {
 
     fn leave(&self) {
         self.keeper.leave();
-        if self.lock().cookie.is_none() {
+        let Ok(claim) = self.claim() else {
             return;
-        }
+        };
         // The peer's own sockets may be closed already, by the signal that ends it.
         let sockets = Sockets::default();
-        if let Err(error) = self.ask_server(&sockets, Method::Leave, LEAVE_TIME) {
+        if let Err(error) = self.ask_server(&sockets, &Request::Leave(claim), LEAVE_TIME) {
             let events = &self.participation().events;
             let what = format_args!("cannot tell the index server that this peer leaves: {error}");
             events.notice(Level::Warning, what);
@@ -379,7 +385,7 @@ impl Kept for Distributed {
         if self.keeper.is_over() {
             return Ok(());
         }
-        let lost = match self.ask_registered(Method::KeepAlive) {
+        let lost = match self.ask_registered(Request::KeepAlive) {
             Ok(Response::Alive { ttl }) => {
                 self.lock().ttl = Duration::from_secs(ttl.into());
                 return Ok(());

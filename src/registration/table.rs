@@ -9,8 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-use crate::wire::di::registration::{Cookie, Registration};
-use crate::wire::di::server::Claim;
+use crate::wire::di::registration::{Claim, Cookie, Registration};
 use crate::wire::{Endpoint, Status};
 
 /// The most peers that are remembered. The one that was inactive for longest makes room.

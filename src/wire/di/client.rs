@@ -6,23 +6,12 @@ use std::time::Duration;
 
 use super::answer::Answer;
 use super::framed::{self, read_peer, read_peers};
-use super::registration::{Cookie, Method};
+use super::registration::{Cookie, Request};
 use super::{Origin, TTL, VERSION, lines};
 use crate::wire::{Answered, Dialect, Endpoint, Head, ReadError, Source, Status};
 
 /// The longest list of peers, in bytes: some 400,000 peers.
 const MAX_PEER_LIST: u64 = 16 * 1024 * 1024;
-
-/// A request of a peer to the registration server.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Request {
-    /// What is asked.
-    pub method: Method,
-    /// Where the peer's upload server is reached.
-    pub peer: Endpoint,
-    /// By what the peer is known; only REGISTER may leave it out.
-    pub cookie: Option<Cookie>,
-}
 
 /// What the registration server answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,39 +43,31 @@ pub enum Response {
 }
 
 impl Request {
-    /// The request as it goes over the wire.
-    pub fn encode(&self, dialect: Dialect, origin: Origin<'_>) -> Vec<u8> {
-        match dialect {
-            Dialect::Text => self.text(origin.os),
-            Dialect::Framed => self.framed(origin),
-        }
-    }
-
-    fn text(&self, os: &str) -> Vec<u8> {
-        let Endpoint { host, port } = &self.peer;
-        let os = format!("OS: {os}\r\n");
-        let cookie = self.cookie.map(|cookie| format!("Cookie: {cookie}\r\n"));
+    /// The request of the peer at `me` as it goes over the wire.
+    pub fn encode(&self, dialect: Dialect, me: &Endpoint, origin: Origin<'_>) -> Vec<u8> {
+        let Endpoint { host, port } = me;
+        let (words, method, cookie) = match self {
+            Self::Register { cookie, .. } => ("REGISTER Peer", "register", *cookie),
+            Self::Leave(claim) => ("LEAVE Peer", "leave", Some(claim.cookie)),
+            Self::PeerQuery(claim) => ("PQUERY Peer-List", "pquery", Some(claim.cookie)),
+            Self::KeepAlive(claim) => ("KEEPALIVE Peer", "keepalive", Some(claim.cookie)),
+        };
+        let cookie = cookie.map(|cookie| format!("Cookie: {cookie}\r\n"));
         let cookie = cookie.unwrap_or_default();
+        if dialect == Dialect::Framed {
+            let fields = match self {
+                Self::Register { .. } => format!("port: {port}\r\n"),
+                _ => format!("Peer-{cookie}"),
+            };
+            return framed::request(method, &fields, host, origin);
+        }
+        let os = format!("OS: {}\r\n", origin.os);
         // The order of section 2: on REGISTER the cookie comes last.
-        let [first, last] = match self.method {
-            Method::Register => [os, cookie],
+        let [first, last] = match self {
+            Self::Register { .. } => [os, cookie],
             _ => [cookie, os],
         };
-        let words = self.method.words();
         format!("{words} {VERSION}\r\nHost: {host}\r\nPort: {port}\r\n{first}{last}\r\n").into()
-    }
-
-    fn framed(&self, origin: Origin<'_>) -> Vec<u8> {
-        // Every request but REGISTER has one.
-        let cookie = self.cookie.unwrap_or(Cookie::FIRST);
-        let cookie = format!("Peer-Cookie: {cookie}\r\n");
-        let (method, fields) = match self.method {
-            Method::Register => ("register", format!("port: {}\r\n", self.peer.port)),
-            Method::Leave => ("leave", cookie),
-            Method::PeerQuery => ("pquery", cookie),
-            Method::KeepAlive => ("keepalive", cookie),
-        };
-        framed::request(method, &fields, &self.peer.host, origin)
     }
 
     /// Reads the answer to this request, within `time` for its head and as long for its body.
@@ -106,7 +87,7 @@ impl Request {
     fn understand(&self, dialect: Dialect, answer: &Answer) -> Result<Response, ReadError> {
         let Answer { code, head, .. } = answer;
         let is_text = dialect == Dialect::Text;
-        if self.method == Method::PeerQuery && *code == Status::NoActivePeers.code() {
+        if matches!(self, Self::PeerQuery(_)) && *code == Status::NoActivePeers.code() {
             return Ok(Response::Peers(Vec::new()));
         }
         if *code != Status::Ok.code() {
@@ -115,25 +96,25 @@ impl Request {
                 is_unknown_cookie: is_text && head.start_line().ends_with(b"Unknown Cookie"),
             });
         }
-        Ok(match self.method {
-            Method::Register if is_text => Response::Registered {
+        Ok(match self {
+            Self::Register { .. } if is_text => Response::Registered {
                 cookie: match needed::<u32>(head, "Cookie")?.into() {
                     cookie if cookie < Cookie::FIRST => return Err(ReadError::Header("Cookie")),
                     cookie => cookie,
                 },
                 ttl: needed(head, "TTL")?,
             },
-            Method::Register => {
+            Self::Register { .. } => {
                 let peer = read_peer(answer.body())?;
                 Response::Registered {
                     cookie: peer.cookie.into(),
                     ttl: peer.ttl,
                 }
             }
-            Method::Leave => Response::Left,
-            Method::PeerQuery if is_text => Response::Peers(lines(answer.body(), "a peer", peer)?),
-            Method::PeerQuery => Response::Peers(read_peers(answer.body())?),
-            Method::KeepAlive => {
+            Self::Leave(_) => Response::Left,
+            Self::PeerQuery(_) if is_text => Response::Peers(lines(answer.body(), "a peer", peer)?),
+            Self::PeerQuery(_) => Response::Peers(read_peers(answer.body())?),
+            Self::KeepAlive(_) => {
                 let ttl = if is_text {
                     needed(head, "TTL")
                 } else {
@@ -167,25 +148,19 @@ fn peer(line: &str) -> Option<Endpoint> {
 mod tests {
     use super::*;
     use crate::wire::Port;
+    use crate::wire::di::registration;
+    use crate::wire::di::registration::tests::{Ask, KEEP_ALIVE, LEAVE, PEER_QUERY, REGISTER};
     use crate::wire::testing::Script;
     use std::time::SystemTime;
 
     const TIME: Duration = Duration::from_secs(1);
 
-    fn request(method: Method) -> Request {
-        Request {
-            method,
-            peer: Endpoint::parse("vm:5", Port::MIN).unwrap(),
-            cookie: None,
-        }
-    }
-
-    fn answer(method: Method, dialect: Dialect, text: &str) -> Answered<Response> {
+    fn answer(ask: Ask, dialect: Dialect, text: &str) -> Answered<Response> {
         let text = match dialect {
             Dialect::Text => text.to_owned(),
             Dialect::Framed => format!("{:<10}{text}", text.len()),
         };
-        let answered = request(method).read_answer(dialect, &mut Script::of(text.as_str()), TIME);
+        let answered = ask(7).read_answer(dialect, &mut Script::of(text.as_str()), TIME);
         let answered = answered.unwrap();
         assert_eq!(answered.bytes, text.as_bytes());
         answered
@@ -197,43 +172,40 @@ mod tests {
             date: SystemTime::UNIX_EPOCH,
             os: "Test 1",
         };
-        for (method, cookie, text, framed) in [
+        for (request, text, framed) in [
             (
-                Method::Register,
-                None,
+                Request::Register {
+                    peer: registration::tests::peer(),
+                    cookie: None,
+                },
                 "REGISTER Peer P2P-DI/1.0\r\nHost: vm\r\nPort: 5\r\nOS: Test 1\r\n",
                 "register vm HTTP/1.1\r\nport: 5\r\n",
             ),
             (
-                Method::Register,
-                Some(7),
+                REGISTER(7),
                 "REGISTER Peer P2P-DI/1.0\r\nHost: vm\r\nPort: 5\r\nOS: Test 1\r\nCookie: 7\r\n",
                 "register vm HTTP/1.1\r\nport: 5\r\n",
             ),
             (
-                Method::Leave,
-                Some(7),
+                LEAVE(7),
                 "LEAVE Peer P2P-DI/1.0\r\nHost: vm\r\nPort: 5\r\nCookie: 7\r\nOS: Test 1\r\n",
                 "leave vm HTTP/1.1\r\nPeer-Cookie: 7\r\n",
             ),
             (
-                Method::PeerQuery,
-                Some(7),
+                PEER_QUERY(7),
                 "PQUERY Peer-List P2P-DI/1.0\r\nHost: vm\r\nPort: 5\r\nCookie: 7\r\nOS: Test 1\r\n",
                 "pquery vm HTTP/1.1\r\nPeer-Cookie: 7\r\n",
             ),
             (
-                Method::KeepAlive,
-                Some(0),
+                KEEP_ALIVE(0),
                 "KEEPALIVE Peer P2P-DI/1.0\r\nHost: vm\r\nPort: 5\r\nCookie: 0\r\nOS: Test 1\r\n",
                 "keepalive vm HTTP/1.1\r\nPeer-Cookie: 0\r\n",
             ),
         ] {
-            let request = Request {
-                cookie: cookie.map(Cookie::from),
-                ..request(method)
+            let written = |dialect| {
+                let bytes = request.encode(dialect, &registration::tests::peer(), origin);
+                String::from_utf8(bytes).unwrap()
             };
-            let written = |dialect| String::from_utf8(request.encode(dialect, origin)).unwrap();
             assert_eq!(written(Dialect::Text), format!("{text}\r\n"));
             let date = "Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n";
             let framed = format!("{framed}Host: vm\r\nOS: Test 1\r\n{date}");
@@ -245,11 +217,11 @@ mod tests {
     #[test]
     fn cookies_are_counted_from_1_in_text_and_from_0_in_frames() {
         let wrong = "P2P-DI/1.0 200 OK\r\nCookie: 0\r\nTTL: 5\r\n\r\n";
-        let registered = answer(Method::Register, Dialect::Text, wrong).answer;
+        let registered = answer(REGISTER, Dialect::Text, wrong).answer;
         assert!(matches!(registered, Err(ReadError::Header("Cookie"))));
         let framed = "HTTP/1.1 200 OK\r\n\r\n{\"hostname\":\"vm\",\"cookie\":0,\"port\":5,\
              \"last_active_time\":1,\"registration_count\":1,\"active\":true,\"ttl\":5}";
-        let registered = answer(Method::Register, Dialect::Framed, framed).answer;
+        let registered = answer(REGISTER, Dialect::Framed, framed).answer;
         let expected = Response::Registered {
             cookie: 0.into(),
             ttl: 5,
@@ -263,7 +235,7 @@ mod tests {
             (Dialect::Text, "P2P-DI/1.0 200 OK\r\nTTL: x\r\n\r\n"),
             (Dialect::Framed, "HTTP/1.1 200 OK\r\n\r\n"),
         ] {
-            let alive = answer(Method::KeepAlive, dialect, text).answer.unwrap();
+            let alive = answer(KEEP_ALIVE, dialect, text).answer.unwrap();
             assert_eq!(alive, Response::Alive { ttl: TTL });
         }
     }
@@ -272,25 +244,17 @@ mod tests {
     fn what_can_not_be_understood_is_told_all_the_same() {
         for (method, dialect, text) in [
             (
-                Method::PeerQuery,
+                PEER_QUERY,
                 Dialect::Text,
                 "P2P-DI/1.0 200 OK\r\n\r\nPeer a/b 5 1\r\n",
             ),
+            (PEER_QUERY, Dialect::Framed, "HTTP/1.1 200 OK\r\n\r\n{}"),
             (
-                Method::PeerQuery,
-                Dialect::Framed,
-                "HTTP/1.1 200 OK\r\n\r\n{}",
-            ),
-            (
-                Method::Register,
+                REGISTER,
                 Dialect::Text,
                 "P2P-DI/1.0 200 OK\r\nCookie: 1\r\n\r\n",
             ),
-            (
-                Method::Register,
-                Dialect::Framed,
-                "HTTP/1.1 200 OK\r\n\r\n[]",
-            ),
+            (REGISTER, Dialect::Framed, "HTTP/1.1 200 OK\r\n\r\n[]"),
         ] {
             let answer = answer(method, dialect, text).answer;
             let fault = answer.unwrap_err().fault();

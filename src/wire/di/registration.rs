@@ -44,40 +44,33 @@ impl fmt::Display for Cookie {
 }
 
 /// What a peer asks of the registration server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Method {
-    /// It is active from now on.
-    Register,
-    /// It is active no longer.
-    Leave,
-    /// Who else is active?
-    PeerQuery,
-    /// It is still active.
-    KeepAlive,
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Request {
+    /// A peer is active from now on.
+    Register {
+        /// Where its upload server is reached.
+        peer: Endpoint,
+        /// By what it was known before. Frames do not say it.
+        cookie: Option<Cookie>,
+    },
+    /// A peer is active no longer.
+    Leave(Claim),
+    /// A peer asks who else is active.
+    PeerQuery(Claim),
+    /// A peer is still active.
+    KeepAlive(Claim),
 }
 
-impl Method {
-    /// The method that has these words in a request line in text.
-    pub(super) fn of(words: &str) -> Option<Self> {
-        let mut all = [
-            Self::Register,
-            Self::Leave,
-            Self::PeerQuery,
-            Self::KeepAlive,
-        ]
-        .into_iter();
-        all.find(|method| method.words() == words)
-    }
-
-    /// The method and what it is about, as they stand in a request line in text.
-    pub(super) const fn words(self) -> &'static str {
-        match self {
-            Self::Register => "REGISTER Peer",
-            Self::Leave => "LEAVE Peer",
-            Self::PeerQuery => "PQUERY Peer-List",
-            Self::KeepAlive => "KEEPALIVE Peer",
-        }
-    }
+/// How a peer says that it is registered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// By what it is known.
+    pub cookie: Cookie,
+    /// Whose cookie it must be, where that is said: in frames it is not.
+    pub peer: Option<Endpoint>,
+    /// Whether it makes the peer active again: in text only REGISTER activates, in frames every sign
+    /// of life does.
+    pub activates: bool,
 }
 
 /// A peer as the registration server knows it at some time.
@@ -95,4 +88,31 @@ pub struct Registration {
     pub registrations: u32,
     /// When it was last heard of.
     pub heard: SystemTime,
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// A request of the peer `vm:5` with this cookie.
+    pub(in crate::wire::di) type Ask = fn(u32) -> Request;
+    pub(in crate::wire::di) const REGISTER: Ask = |cookie| Request::Register {
+        peer: peer(),
+        cookie: Some(cookie.into()),
+    };
+    pub(in crate::wire::di) const LEAVE: Ask = |cookie| Request::Leave(claim(cookie));
+    pub(in crate::wire::di) const PEER_QUERY: Ask = |cookie| Request::PeerQuery(claim(cookie));
+    pub(in crate::wire::di) const KEEP_ALIVE: Ask = |cookie| Request::KeepAlive(claim(cookie));
+
+    pub(in crate::wire::di) fn peer() -> Endpoint {
+        Endpoint::parse("vm:5", crate::wire::Port::MIN).unwrap()
+    }
+
+    fn claim(cookie: u32) -> Claim {
+        Claim {
+            cookie: cookie.into(),
+            peer: Some(peer()),
+            activates: false,
+        }
+    }
 }

@@ -7,41 +7,11 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use super::framed;
-use super::registration::{Cookie, Method, Registration};
+use super::registration::{Claim, Cookie, Registration, Request};
 use super::{Origin, PROTOCOL, refusal, response};
 use crate::wire::dialect::Incoming;
 use crate::wire::protocol::{peer, required, unknown_method};
 use crate::wire::{Dialect, Endpoint, Head, ReadError, Received, Reject, Source, Status, Waits};
-
-/// What a registration server is asked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Request {
-    /// A peer is active from now on.
-    Register {
-        /// Where its upload server is reached.
-        peer: Endpoint,
-        /// By what it was known before.
-        cookie: Option<Cookie>,
-    },
-    /// A peer is active no longer.
-    Leave(Claim),
-    /// A peer asks who else is active.
-    PeerQuery(Claim),
-    /// A peer is still active.
-    KeepAlive(Claim),
-}
-
-/// How a peer says that it is registered.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Claim {
-    /// By what it is known.
-    pub cookie: Cookie,
-    /// Whose cookie it must be. In frames a peer does not say where it is reached.
-    pub peer: Option<Endpoint>,
-    /// Whether it makes the peer active again: in text only REGISTER activates, in frames every sign
-    /// of life does.
-    pub activates: bool,
-}
 
 /// What a registration server answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,28 +78,26 @@ impl Conversation {
 
 /// Reads a request in text, by the order of checks of P2P-CI/1.0, section 3.
 fn in_text(head: &Head) -> Result<Request, Reject> {
-    let words = PROTOCOL.request_line(head)?;
-    let method = Method::of(words).ok_or_else(|| unknown_method(words))?;
-    let peer = peer(head)?;
     let cookie = |word: &str| match word.parse()? {
         cookie if cookie < Cookie::FIRST => Err(Reject::bad_request("cookies are counted from 1")),
         cookie => Ok(cookie),
     };
-    let claim = |peer| {
+    let claim = || {
         Ok(Claim {
+            peer: Some(peer(head)?),
             cookie: cookie(required(head, "Cookie")?)?,
-            peer: Some(peer),
             activates: false,
         })
     };
-    match method {
-        Method::Register => Ok(Request::Register {
-            peer,
+    match PROTOCOL.request_line(head)? {
+        "REGISTER Peer" => Ok(Request::Register {
+            peer: peer(head)?,
             cookie: head.field("Cookie")?.map(cookie).transpose()?,
         }),
-        Method::Leave => claim(peer).map(Request::Leave),
-        Method::PeerQuery => claim(peer).map(Request::PeerQuery),
-        Method::KeepAlive => claim(peer).map(Request::KeepAlive),
+        "LEAVE Peer" => claim().map(Request::Leave),
+        "PQUERY Peer-List" => claim().map(Request::PeerQuery),
+        "KEEPALIVE Peer" => claim().map(Request::KeepAlive),
+        words => Err(unknown_method(words)),
     }
 }
 
@@ -200,7 +168,10 @@ impl Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::di::client::{self, Response};
+    use crate::wire::di::client::Response;
+    use crate::wire::di::registration::tests::{
+        self, Ask, KEEP_ALIVE, LEAVE, PEER_QUERY, REGISTER,
+    };
     use crate::wire::testing::Script;
     use std::time::SystemTime;
 
@@ -209,13 +180,6 @@ mod tests {
         date: SystemTime::UNIX_EPOCH,
         os: "Test 1",
     };
-    const METHODS: [Method; 4] = [
-        Method::Register,
-        Method::Leave,
-        Method::PeerQuery,
-        Method::KeepAlive,
-    ];
-
     fn vm(port: u16) -> Endpoint {
         Endpoint::parse(&format!("vm:{port}"), crate::wire::Port::MIN).unwrap()
     }
@@ -231,12 +195,8 @@ mod tests {
         }
     }
 
-    fn ask(method: Method, cookie: Option<u32>) -> client::Request {
-        client::Request {
-            method,
-            peer: vm(5),
-            cookie: cookie.map(Cookie::from),
-        }
+    fn encode(request: &Request, dialect: Dialect) -> Vec<u8> {
+        request.encode(dialect, &tests::peer(), ORIGIN)
     }
 
     #[test]
@@ -260,8 +220,9 @@ mod tests {
                 Request::PeerQuery(claim.clone()),
                 Request::KeepAlive(claim),
             ];
-            for (method, expected) in METHODS.into_iter().zip(expected) {
-                let bytes = ask(method, Some(7)).encode(dialect, ORIGIN);
+            let asks = [REGISTER, LEAVE, PEER_QUERY, KEEP_ALIVE];
+            for (ask, expected) in asks.into_iter().zip(expected) {
+                let bytes = encode(&ask(7), dialect);
                 let mut conversation = Conversation::default();
                 let received = conversation.next(&mut Script::of(bytes.as_slice()), TIME);
                 let received = received.unwrap().unwrap();
@@ -311,8 +272,8 @@ mod tests {
 
     #[test]
     fn text_has_one_request_and_frames_have_many() {
-        let keepalive = ask(Method::KeepAlive, Some(7));
-        let text = keepalive.encode(Dialect::Text, ORIGIN).repeat(2);
+        let keepalive = KEEP_ALIVE(7);
+        let text = encode(&keepalive, Dialect::Text).repeat(2);
         let (mut source, mut conversation) = (Script::of(text), Conversation::default());
         assert!(conversation.next(&mut source, TIME).unwrap().is_some());
         assert!(conversation.next(&mut source, TIME).unwrap().is_none());
@@ -332,7 +293,7 @@ mod tests {
             "",
         ];
         let wrong = wrong.map(|content| format!("{:<10}{content}", content.len()).into_bytes());
-        let framed = keepalive.encode(Dialect::Framed, ORIGIN);
+        let framed = encode(&keepalive, Dialect::Framed);
         let stream = [wrong.concat(), framed].concat();
         let (mut source, mut conversation) = (Script::of(stream), Conversation::default());
         for bytes in wrong {
@@ -361,9 +322,9 @@ mod tests {
     }
 
     /// An answer as it stands on the wire, and what the peer makes of it that has asked.
-    fn told(dialect: Dialect, method: Method, answer: &Answer) -> (String, Response) {
-        let request = ask(method, Some(7));
-        let bytes = request.encode(dialect, ORIGIN);
+    fn told(dialect: Dialect, ask: Ask, answer: &Answer) -> (String, Response) {
+        let request = ask(7);
+        let bytes = encode(&request, dialect);
         let mut conversation = Conversation::default();
         let asked = conversation.next(&mut Script::of(bytes), TIME);
         assert!(asked.unwrap().is_some());
@@ -390,38 +351,38 @@ mod tests {
             let is_text = dialect == Dialect::Text;
             for (method, answer, expected) in [
                 (
-                    Method::Register,
+                    REGISTER,
                     Answer::Registered(registration(7, 5)),
                     registered.clone(),
                 ),
-                (Method::Leave, Answer::Left, Response::Left),
+                (LEAVE, Answer::Left, Response::Left),
                 (
-                    Method::KeepAlive,
+                    KEEP_ALIVE,
                     Answer::Alive(registration(7, 5)),
                     Response::Alive { ttl },
                 ),
                 (
-                    Method::PeerQuery,
+                    PEER_QUERY,
                     Answer::Peers(vec![registration(8, 8), registration(9, 9)]),
                     Response::Peers(others.to_vec()),
                 ),
                 (
-                    Method::PeerQuery,
+                    PEER_QUERY,
                     Answer::Peers(Vec::new()),
                     Response::Peers(Vec::new()),
                 ),
                 (
-                    Method::KeepAlive,
+                    KEEP_ALIVE,
                     Answer::Refused(Status::UnknownCookie),
                     refused(403, is_text),
                 ),
                 (
-                    Method::KeepAlive,
+                    KEEP_ALIVE,
                     Answer::Refused(Status::NotRegistered),
                     refused(403, false),
                 ),
                 (
-                    Method::Register,
+                    REGISTER,
                     Answer::Refused(Status::ServiceUnavailable),
                     refused(503, false),
                 ),
@@ -443,18 +404,18 @@ mod tests {
         let fields = "Cookie: 7\r\nTTL: 7199\r\nRegistrations: 2\r\n";
         let registered = Answer::Registered(registration(7, 5));
         let expected = head("200 OK", fields, 0);
-        assert_eq!(text(Method::Register, &registered), expected);
+        assert_eq!(text(REGISTER, &registered), expected);
         let alive = Answer::Alive(registration(7, 5));
         let expected = head("200 OK", "TTL: 7199\r\n", 0);
-        assert_eq!(text(Method::KeepAlive, &alive), expected);
-        assert_eq!(text(Method::Leave, &Answer::Left), head("200 OK", "", 0));
+        assert_eq!(text(KEEP_ALIVE, &alive), expected);
+        assert_eq!(text(LEAVE, &Answer::Left), head("200 OK", "", 0));
         let nobody = Answer::Peers(Vec::new());
         let expected = head("404 No Active Peers", "Peers: 0\r\n", 0);
-        assert_eq!(text(Method::PeerQuery, &nobody), expected);
+        assert_eq!(text(PEER_QUERY, &nobody), expected);
         let two = Answer::Peers(vec![registration(8, 5), registration(9, 6)]);
         let expected = head("200 OK", "Peers: 2\r\n", 32);
         let lines = "Peer vm 5 7199\r\nPeer vm 6 7199\r\n";
-        assert_eq!(text(Method::PeerQuery, &two), format!("{expected}{lines}"));
+        assert_eq!(text(PEER_QUERY, &two), format!("{expected}{lines}"));
     }
 
     #[test]
@@ -473,12 +434,12 @@ mod tests {
             format!("{:<10}{content}", content.len())
         };
         let registered = Answer::Registered(registration(7, 5));
-        assert_eq!(framed(Method::Register, &registered), http(&object(7)));
+        assert_eq!(framed(REGISTER, &registered), http(&object(7)));
         let encoded = serde_json::to_string(&[object(0)]).unwrap();
         let peers = Answer::Peers(vec![registration(7, 5)]);
-        assert_eq!(framed(Method::PeerQuery, &peers), http(&encoded));
+        assert_eq!(framed(PEER_QUERY, &peers), http(&encoded));
         assert_eq!(
-            framed(Method::Leave, &Answer::Left),
+            framed(LEAVE, &Answer::Left),
             "19        HTTP/1.1 200 OK\r\n\r\n"
         );
     }
