@@ -162,7 +162,7 @@ impl Document {
 
 /// What bytes hash to.
 pub(super) fn digest(bytes: &[u8]) -> Digest {
-    Digest::from(<[u8; 32]>::from(Sha256::digest(bytes)))
+    Digest(Sha256::digest(bytes).into())
 }
 
 /// A count as a number to calculate with. Beyond 2⁵³ it is rounded, which no measurement sees.

@@ -50,7 +50,7 @@ impl Registrar {
         Self {
             ttl,
             most: MOST_RECORDS,
-            next: Cookie::FIRST.get(),
+            next: Cookie::FIRST.0,
             entries: BTreeMap::new(),
             by_peer: HashMap::new(),
             by_expiry: BTreeSet::new(),
@@ -218,7 +218,7 @@ impl Registrar {
             }
             self.forget(oldest);
         }
-        let cookie = Cookie::from(self.next);
+        let cookie = Cookie(self.next);
         self.next = self.next.checked_add(1).ok_or(Status::ServiceUnavailable)?;
         Ok(cookie)
     }
@@ -280,7 +280,7 @@ struct SavedPeer {
 impl Registrar {
     pub(super) fn to_saved(&self) -> Saved {
         let saved = |(cookie, entry): (&Cookie, &Entry)| SavedPeer {
-            cookie: cookie.get(),
+            cookie: cookie.0,
             host: entry.peer.host.to_string(),
             port: entry.peer.port.get(),
             expires: milliseconds(entry.expires),
@@ -297,11 +297,11 @@ impl Registrar {
     pub(super) fn from_saved(saved: Saved, ttl: Duration) -> Option<Self> {
         let mut table = Self::new(ttl);
         table.next = saved.next_cookie;
-        if table.next < Cookie::FIRST.get() {
+        if table.next < Cookie::FIRST.0 {
             return None;
         }
         for peer in saved.peers {
-            let cookie = Cookie::from(peer.cookie);
+            let cookie = Cookie(peer.cookie);
             let endpoint = Endpoint {
                 host: peer.host.parse().ok()?,
                 port: crate::wire::Port::new(peer.port)?,
@@ -317,7 +317,7 @@ impl Registrar {
             };
             // A cookie that is given out again would be two peers in one.
             if table.entries.insert(cookie, entry).is_some()
-                || !(Cookie::FIRST.get()..table.next).contains(&peer.cookie)
+                || !(Cookie::FIRST.0..table.next).contains(&peer.cookie)
             {
                 return None;
             }
@@ -362,7 +362,7 @@ mod tests {
     }
 
     fn cookie(number: u32) -> Cookie {
-        Cookie::from(number)
+        Cookie(number)
     }
 
     /// A claim as peers make it that speak in text, but for their place.

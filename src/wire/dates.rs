@@ -41,11 +41,12 @@ fn time(value: &str) -> Option<SystemTime> {
 /// How long the body of a response is, where its head says so; else it goes on up to the close.
 pub(super) fn body_length(head: &Head) -> Result<Option<u64>, ReadError> {
     let name = "Content-Length";
-    let Some(value) = head.field(name)? else {
-        return Ok(None);
-    };
-    let length = decimal(value).filter(|length| *length < 1 << 63);
-    length.map(Some).ok_or(ReadError::Header(name))
+    let wrong = || ReadError::Header(name);
+    let length = |value: &str| decimal(value).filter(|length| *length < 1 << 63);
+    let value = head.field(name).map_err(|_| wrong())?;
+    value
+        .map(|value| length(value).ok_or_else(wrong))
+        .transpose()
 }
 
 #[cfg(test)]

@@ -64,7 +64,7 @@ impl Incoming {
                 let head = self.requests.read(source, waits, is_request)?;
                 Ok(head.map(|head| Received {
                     request: parse(&head),
-                    bytes: head.into_text(),
+                    bytes: head.text,
                 }))
             }
             Some(Dialect::Framed) => {

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use super::head::{FieldError, MAX_FIELDS, MAX_HEAD};
+use super::head::{MAX_FIELDS, MAX_HEAD};
 use super::protocol::{Reject, printable};
 
 /// Why no message could be read. The stream is out of step after any of these. A refusal is none:
@@ -43,9 +43,23 @@ pub enum ReadError {
         /// Whether a part of it came.
         began: bool,
     },
-    /// The message passes a limit.
-    #[error(transparent)]
-    TooLong(#[from] Limit),
+    /// The head of a message passes its limit.
+    #[error("the message head is longer than {MAX_HEAD} bytes")]
+    LongHead,
+    /// The head of a message has too many header fields.
+    #[error("the message head has more than {MAX_FIELDS} header fields")]
+    ManyFields,
+    /// A frame passes its limit.
+    #[error("the frame has {length} bytes, which exceeds {most} bytes")]
+    LongFrame {
+        /// How long it is, in bytes.
+        length: u64,
+        /// The limit, in bytes.
+        most: usize,
+    },
+    /// An answer passes this limit, in bytes.
+    #[error("its answer is longer than {} MiB", .0 / 1024 / 1024)]
+    LongAnswer(u64),
     /// What came is not what belongs there.
     #[error("it answered {came:?}, which is not {expected}")]
     Malformed {
@@ -60,28 +74,6 @@ pub enum ReadError {
     /// The connection failed.
     #[error("the connection failed: {0}")]
     Io(#[from] io::Error),
-}
-
-/// A limit on what is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Limit {
-    /// Of the head of a message.
-    #[error("the message head is longer than {MAX_HEAD} bytes")]
-    Head,
-    /// Of the header fields in a head.
-    #[error("the message head has more than {MAX_FIELDS} header fields")]
-    Fields,
-    /// Of a frame.
-    #[error("the frame has {length} bytes, which exceeds {most} bytes")]
-    Frame {
-        /// How long it is, in bytes.
-        length: u64,
-        /// The limit, in bytes.
-        most: usize,
-    },
-    /// Of an answer; in bytes.
-    #[error("its answer is longer than {} MiB", .0 / 1024 / 1024)]
-    Answer(u64),
 }
 
 /// Whose fault it is that something was not got from the other side, from the mildest to the worst.
@@ -115,8 +107,8 @@ impl ReadError {
     pub fn fault(&self) -> Fault {
         match self {
             Self::Closed | Self::CutOff | Self::TimedOut { .. } | Self::Io(_) => Fault::Unreachable,
-            Self::TooLong(_) | Self::Malformed { .. } | Self::Header(_) => Fault::Protocol,
             Self::Short { .. } | Self::Lost { .. } => Fault::WrongBytes,
+            _ => Fault::Protocol,
         }
     }
 
@@ -124,8 +116,11 @@ impl ReadError {
     /// nonsense.
     pub fn may_speak_otherwise(&self) -> bool {
         match self {
-            Self::Closed | Self::Malformed { .. } => true,
-            Self::TooLong(limit) => !matches!(limit, Limit::Answer(_)),
+            Self::Closed
+            | Self::Malformed { .. }
+            | Self::LongHead
+            | Self::ManyFields
+            | Self::LongFrame { .. } => true,
             Self::Io(error) => error.kind() == io::ErrorKind::ConnectionReset,
             _ => false,
         }
@@ -145,12 +140,6 @@ impl ReadError {
             _ => self.to_string(),
         };
         Some(Reject::bad_request(reason))
-    }
-}
-
-impl From<FieldError> for ReadError {
-    fn from(error: FieldError) -> Self {
-        Self::Header(error.0)
     }
 }
 
@@ -191,8 +180,8 @@ mod tests {
                 true,
             ),
             (ReadError::Header("Digest"), Fault::Protocol, false),
-            (Limit::Head.into(), Fault::Protocol, true),
-            (Limit::Answer(1).into(), Fault::Protocol, false),
+            (ReadError::LongHead, Fault::Protocol, true),
+            (ReadError::LongAnswer(1), Fault::Protocol, false),
             (
                 ReadError::Short { got: 5, length },
                 Fault::WrongBytes,

@@ -6,7 +6,6 @@
 use std::io::{Read, Write};
 use std::time::Duration;
 
-use super::error::Limit;
 use super::terms::decimal;
 use super::{ReadError, Source, Waits};
 
@@ -63,9 +62,7 @@ impl Frame {
     /// A frame around `content`, which has at most [`MAX_FRAME`] bytes; what is beyond is left out.
     pub fn around(content: &[u8]) -> Self {
         let content = content.get(..MAX_FRAME).unwrap_or(content);
-        let mut bytes = Vec::with_capacity(PREFIX + content.len());
-        bytes.resize(PREFIX, b' ');
-        bytes.extend_from_slice(content);
+        let mut bytes = [&[b' '; PREFIX], content].concat();
         write_length(&mut bytes);
         Self(bytes)
     }
@@ -101,7 +98,7 @@ fn length(prefix: &[u8], most: usize) -> Result<usize, ReadError> {
     let length = decimal(text.trim_end_matches(' ')).ok_or_else(wrong)?;
     match usize::try_from(length) {
         Ok(length) if length <= most => Ok(length),
-        _ => Err(Limit::Frame { length, most }.into()),
+        _ => Err(ReadError::LongFrame { length, most }),
     }
 }
 
@@ -150,7 +147,7 @@ mod tests {
         }
         for huge in ["1048577   ", "9999999999"] {
             assert!(
-                matches!(read_one(huge), Err(ReadError::TooLong(Limit::Frame { .. }))),
+                matches!(read_one(huge), Err(ReadError::LongFrame { .. })),
                 "{huge:?}"
             );
         }

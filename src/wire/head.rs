@@ -4,34 +4,22 @@
 //! bare LF and have spaces before its end, field names have any letter case, and empty lines before
 //! the start line are skipped.
 
-use std::ops::Range;
 use std::time::Duration;
 
-use super::Source;
-use super::error::ReadError;
 use super::requests::{Reading, Waits};
+use super::{ReadError, Source, TermError};
 
 /// The longest head, in bytes, with the empty lines before it.
 pub(crate) const MAX_HEAD: usize = 8 * 1024;
 /// The most header fields in a head.
 pub(crate) const MAX_FIELDS: usize = 64;
 
-/// The name of a header field that can't be used.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the header {0} is repeated or is not UTF-8")]
-pub struct FieldError(pub &'static str);
-
 /// One message head, as it was received.
 #[derive(Debug, Clone, Default)]
 pub struct Head {
     pub(super) text: Vec<u8>,
-    /// Where the start line stands, without its end.
-    pub(super) start_line: Range<usize>,
-    /// Where the fields stand.
-    fields: Vec<Range<usize>>,
-    /// Whether every header line is a field.
-    is_well_formed: bool,
-    /// Whether the empty line that ends the head was there.
+    /// Whether the empty line that ends the head was there: a close may have cut off that of a
+    /// response.
     pub(super) is_whole: bool,
 }
 
@@ -59,63 +47,40 @@ impl Head {
         Ok((head, &[]))
     }
 
-    /// A head that nothing was read of yet.
-    pub(super) fn empty() -> Self {
-        Self {
-            text: Vec::with_capacity(256),
-            is_well_formed: true,
-            ..Self::default()
-        }
-    }
-
-    /// Takes in the header line that begins at `start` of the text.
-    pub(super) fn take_field(&mut self, start: usize) {
-        let line = trim_line_end(self.text.get(start..).unwrap_or_default());
-        match field(line) {
-            Some(_) => self.fields.push(start..start + line.len()),
-            None => self.is_well_formed = false,
-        }
-    }
-
-    /// Whether the head is there to its end: a close may have cut off that of a response.
-    pub fn is_whole(&self) -> bool {
-        self.is_whole
-    }
-
     /// The head as it stood on the wire, from its start line to the empty line that ends it.
     pub fn text(&self) -> &[u8] {
         &self.text
     }
 
-    pub(super) fn into_text(self) -> Vec<u8> {
-        self.text
-    }
-
     /// The start line without its end.
     pub fn start_line(&self) -> &[u8] {
-        self.part(&self.start_line)
+        self.lines().next().unwrap_or_default()
     }
 
     /// Whether every header line is a field, `Name: value`.
     pub fn is_well_formed(&self) -> bool {
-        self.is_well_formed
+        let mut lines = self.lines().skip(1).filter(|line| !line.is_empty());
+        lines.all(|line| field(line).is_some())
     }
 
-    /// The value of the field `name`, without the white space around it.
-    pub fn field(&self, name: &'static str) -> Result<Option<&str>, FieldError> {
-        let fields = self.fields.iter().filter_map(|line| field(self.part(line)));
+    /// The value of the field `name`, without the white space around it. It may not stand twice.
+    pub fn field(&self, name: &str) -> Result<Option<&str>, TermError> {
+        let wrong = || TermError(format!("the header {name} is repeated or is not UTF-8"));
+        let fields = self.lines().skip(1).filter_map(field);
         let mut found = fields.filter(|(found, _)| found.eq_ignore_ascii_case(name.as_bytes()));
         match (found.next(), found.next()) {
             (None, _) => Ok(None),
-            (Some((_, value)), None) => str::from_utf8(value)
-                .map(Some)
-                .map_err(|_| FieldError(name)),
-            (Some(_), Some(_)) => Err(FieldError(name)),
+            (Some((_, value)), None) => str::from_utf8(value).map(Some).map_err(|_| wrong()),
+            (Some(_), Some(_)) => Err(wrong()),
         }
     }
 
-    fn part(&self, part: &Range<usize>) -> &[u8] {
-        self.text.get(part.clone()).unwrap_or_default()
+    /// The lines without their ends, but for one that a close has cut off.
+    fn lines(&self) -> impl Iterator<Item = &[u8]> {
+        let lines = self.text.split_inclusive(|&byte| byte == b'\n');
+        lines
+            .filter(|line| line.ends_with(b"\n"))
+            .map(trim_line_end)
     }
 }
 
@@ -174,18 +139,18 @@ mod tests {
     fn a_close_ends_the_head_of_a_response() {
         let head = read("P2P-CI/1.0 404 Not Found\r\n");
         assert_eq!(head.start_line(), b"P2P-CI/1.0 404 Not Found");
-        assert!(!head.is_whole());
+        assert!(!head.is_whole);
     }
 
     #[test]
     fn repeated_and_broken_fields_are_found() {
         let head = read("A\nHost: a\nhost: b\nno colon\n\n");
-        assert_eq!(head.field("Host"), Err(FieldError("Host")));
+        assert!(head.field("Host").is_err());
         assert!(!head.is_well_formed());
         assert!(!read("A\n: value\n\n").is_well_formed());
         assert!(!read("A\nHost: a\n b: c\n\n").is_well_formed());
         let head = read(b"A\nTitle: \xff\n\n");
-        assert_eq!(head.field("Title"), Err(FieldError("Title")));
+        assert!(head.field("Title").is_err());
     }
 
     #[test]

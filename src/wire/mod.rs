@@ -25,8 +25,8 @@ mod source;
 mod terms;
 
 pub use dialect::{Answered, Dialect, Received};
-pub use error::{Fault, Limit, ReadError};
-pub use head::{FieldError, Head};
+pub use error::{Fault, ReadError};
+pub use head::Head;
 pub use protocol::{Protocol, Reject, Status, StatusLine};
 pub use requests::{Requests, Waits};
 pub use source::{Source, read_line};

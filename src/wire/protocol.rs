@@ -3,12 +3,13 @@
 use std::fmt;
 
 use super::terms::decimal;
-use super::{Endpoint, FieldError, Head, Host, ReadError, TermError};
+use super::{Endpoint, Head, Host, ReadError, TermError};
 
 /// A protocol, as its version token names it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Protocol {
     /// P2P-CI/1.0, the central index.
+    #[default]
     Ci,
     /// P2P-DI/1.0, the distributed index.
     Di,
@@ -102,12 +103,6 @@ impl From<TermError> for Reject {
     }
 }
 
-impl From<FieldError> for Reject {
-    fn from(error: FieldError) -> Self {
-        Self::bad_request(error.to_string())
-    }
-}
-
 impl Protocol {
     /// The version that we speak, as it stands in every start line.
     pub const fn version(self) -> &'static str {
@@ -155,8 +150,7 @@ impl Protocol {
 
     /// The code of an answer. Who has no room may say so before it knows in which protocol it is
     /// asked: in P2P-CI then.
-    pub(super) fn answered(self, head: &Head) -> Result<u16, ReadError> {
-        let line = head.start_line();
+    pub(super) fn answered(self, line: &[u8]) -> Result<u16, ReadError> {
         let is_busy = |code: &u16| *code == Status::ServiceUnavailable.code();
         let busy = || Self::Ci.status_code(line).filter(is_busy);
         let code = self.status_code(line).or_else(busy);
@@ -174,7 +168,7 @@ impl Protocol {
 
     /// Reads the code of a status line. The phrase may be any, and the version any of this
     /// protocol: the code decides (P2P-CI/1.0, section 5).
-    pub(super) fn status_code(self, line: &[u8]) -> Option<u16> {
+    fn status_code(self, line: &[u8]) -> Option<u16> {
         let line = str::from_utf8(line).ok()?;
         let mut words = line.split_ascii_whitespace();
         words.next().filter(|word| self.has_version(word))?;

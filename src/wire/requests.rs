@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::error::{Limit, ReadError, is_silence};
+use super::error::{ReadError, is_silence};
 use super::head::{MAX_FIELDS, MAX_HEAD, field, trim_line_end};
 use super::{Head, Source, read_line};
 
@@ -64,7 +64,7 @@ impl Requests {
             ..Reading::new(source, waits)
         };
         let head = reading.head()?;
-        self.may_go_on = head.as_ref().is_some_and(|head| !head.is_whole());
+        self.may_go_on = head.as_ref().is_some_and(|head| !head.is_whole);
         Ok(head)
     }
 }
@@ -94,88 +94,77 @@ impl<'a, S: Source> Reading<'a, S> {
 
     /// Reads a head up to its empty line. A close may end one instead, unless it is a request.
     pub(super) fn head(mut self) -> Result<Option<Head>, ReadError> {
-        let mut head = Head::empty();
-        let Some(skipped) = self.start_line(&mut head)? else {
-            return if head.text.is_empty() {
-                Ok(None)
-            } else {
-                self.closed(head)
-            };
-        };
-        let mut lines = 1;
-        loop {
-            let start = head.text.len();
+        let mut head = Head::default();
+        let mut limit = MAX_HEAD;
+        if !self.start_line(&mut head, &mut limit)? {
+            return self.closed(head);
+        }
+        for fields in 0.. {
             if self.is_over(&head)? {
-                return Ok(Some(head));
+                break;
             }
-            let limit = MAX_HEAD.saturating_sub(skipped + start);
-            let read = self.line(limit, &mut head)?;
-            let line = head.text.get(start..).unwrap_or_default();
-            if !line.ends_with(b"\n") {
-                if read == limit {
-                    return Err(Limit::Head.into());
-                }
+            let start = head.text.len();
+            if !self.line(&mut head, limit - start)? {
                 return self.closed(head);
             }
-            if trim_line_end(line).is_empty() {
+            if trim_line_end(head.text.get(start..).unwrap_or_default()).is_empty() {
                 head.is_whole = true;
-                return Ok(Some(head));
+                break;
             }
-            if lines > MAX_FIELDS {
-                return Err(Limit::Fields.into());
+            if fields == MAX_FIELDS {
+                return Err(ReadError::ManyFields);
             }
-            head.take_field(start);
-            lines += 1;
         }
+        Ok(Some(head))
     }
 
+    /// What a head is that a close has ended.
     fn closed(&self, head: Head) -> Result<Option<Head>, ReadError> {
         match self.is_request {
+            _ if head.text.is_empty() => Ok(None),
             Some(_) => Err(ReadError::CutOff),
             None => Ok(Some(head)),
         }
     }
 
-    /// Reads the start line, after what may come before it, and returns how many bytes that had.
-    /// `None` is the end of the stream.
-    fn start_line(&mut self, head: &mut Head) -> Result<Option<usize>, ReadError> {
-        let (mut skipped, mut fields) = (0, 0);
+    /// Reads the start line, after what may come before it, which is taken off the `limit` of the
+    /// head. `false` is the end of the stream.
+    fn start_line(&mut self, head: &mut Head, limit: &mut usize) -> Result<bool, ReadError> {
+        let mut fields = 0;
         loop {
+            head.text.clear();
             self.source.allow(self.waits.first);
             let Some(empty) = self.skip_empty_lines()? else {
-                return Ok(None);
+                return Ok(false);
             };
-            skipped += empty;
+            *limit = limit.saturating_sub(empty);
             self.source.allow(Some(self.waits.whole));
-            head.text.clear();
-            let limit = MAX_HEAD.saturating_sub(skipped);
-            let read = self.line(limit, head)?;
-            if !head.text.ends_with(b"\n") {
-                return if read == limit {
-                    Err(Limit::Head.into())
-                } else {
-                    Ok(None)
-                };
+            if !self.line(head, *limit)? {
+                return Ok(false);
             }
-            let line = trim_line_end(&head.text);
+            let line = head.start_line();
             if self.skips_fields && field(line).is_some() {
                 fields += 1;
                 if fields > MAX_FIELDS {
-                    return Err(Limit::Fields.into());
+                    return Err(ReadError::ManyFields);
                 }
             } else if line.is_empty() {
                 // White space alone before the start line is an empty line too.
-                skipped += head.text.len();
+                *limit -= head.text.len();
             } else {
-                head.start_line = 0..line.len();
-                return Ok(Some(skipped));
+                return Ok(true);
             }
         }
     }
 
-    fn line(&mut self, limit: usize, head: &mut Head) -> Result<usize, ReadError> {
+    /// Reads a line of at most `limit` bytes. `false`: a close came before its end.
+    fn line(&mut self, head: &mut Head, limit: usize) -> Result<bool, ReadError> {
         let read = read_line(self.source, limit, &mut head.text);
-        read.map_err(|error| self.waits.rest_failed(error))
+        let read = read.map_err(|error| self.waits.rest_failed(error))?;
+        match read > 0 && head.text.ends_with(b"\n") {
+            false if read == limit => Err(ReadError::LongHead),
+            is_whole => Ok(is_whole),
+        }
     }
 
     /// Skips empty lines and returns how many bytes they had, or `None` at the end of the stream.
@@ -196,7 +185,7 @@ impl<'a, S: Source> Reading<'a, S> {
             self.source.consume(empty);
             skipped += empty;
         }
-        Err(Limit::Head.into())
+        Err(ReadError::LongHead)
     }
 
     /// Whether the head is a request that its sender has ended without an empty line. Waits where
@@ -260,20 +249,14 @@ mod tests {
     #[test]
     fn endless_line_is_given_up_at_the_limit() {
         let mut source = Script::of("x".repeat(20_000));
-        assert!(matches!(
-            read_next(&mut source),
-            Err(ReadError::TooLong(Limit::Head))
-        ));
+        assert!(matches!(read_next(&mut source), Err(ReadError::LongHead)));
         assert_eq!(source.read_so_far(), MAX_HEAD);
     }
 
     #[test]
     fn endless_empty_lines_are_given_up_near_the_limit() {
         let mut source = Script::of("\r\n".repeat(20_000));
-        assert!(matches!(
-            read_next(&mut source),
-            Err(ReadError::TooLong(Limit::Head))
-        ));
+        assert!(matches!(read_next(&mut source), Err(ReadError::LongHead)));
     }
 
     #[test]
@@ -282,7 +265,7 @@ mod tests {
         assert!(read(&head(MAX_FIELDS)).is_ok());
         assert!(matches!(
             read(&head(MAX_FIELDS + 1)),
-            Err(ReadError::TooLong(Limit::Fields))
+            Err(ReadError::ManyFields)
         ));
     }
 
@@ -293,7 +276,7 @@ mod tests {
         assert!(read(&text).unwrap().is_some());
         assert!(matches!(
             read(&format!("A{text}")),
-            Err(ReadError::TooLong(Limit::Head))
+            Err(ReadError::LongHead)
         ));
     }
 

@@ -10,10 +10,10 @@ use std::num::{NonZeroU16, NonZeroU32};
 use std::str::FromStr;
 use std::sync::Arc;
 
-/// A word that is not what the protocol allows in its place.
+/// A word or header that is not what the protocol allows in its place.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct TermError(String);
+pub struct TermError(pub(super) String);
 
 impl TermError {
     /// `expected` is what belongs in the place of `word`, of which the beginning is quoted.

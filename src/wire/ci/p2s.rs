@@ -162,12 +162,9 @@ impl Record {
 /// The record as a line of a response, without its end.
 impl fmt::Display for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            number,
-            title,
-            holder: Endpoint { host, port },
-        } = self;
-        write!(f, "RFC {number} {title} {host} {port}")
+        let mut line = Vec::new();
+        self.write(&mut line);
+        f.write_str(&String::from_utf8_lossy(&line))
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::PROTOCOL;
 use super::p2s::Request;
-use crate::wire::error::{Limit, is_silence};
+use crate::wire::error::is_silence;
 use crate::wire::frame::Frame;
 use crate::wire::{Dialect, Endpoint, ReadError, Record, Source, read_line};
 
@@ -154,7 +154,7 @@ impl Responses {
 
     fn status_line(&mut self, source: &mut impl Source) -> Result<(u16, Vec<u8>), ReadError> {
         if let Some(line) = self.ahead.take() {
-            return Ok((code(&line)?, line));
+            return Ok((PROTOCOL.answered(&line)?, line));
         }
         let mut skipped = 0;
         loop {
@@ -164,7 +164,7 @@ impl Responses {
                 Line::Empty(line) => skipped += line.len(),
                 // A record of the response before, which silence had ended too early.
                 Line::Text(line) if is_record(&line) => skipped += line.len(),
-                Line::Text(line) | Line::Cut(line) => return Ok((code(&line)?, line)),
+                Line::Text(line) | Line::Cut(line) => return Ok((PROTOCOL.answered(&line)?, line)),
             }
             if skipped > MAX_RESPONSE {
                 return Err(too_long());
@@ -205,13 +205,8 @@ fn record(line: &[u8]) -> Option<Record> {
     Record::parse(str::from_utf8(line).ok()?)
 }
 
-fn code(line: &[u8]) -> Result<u16, ReadError> {
-    let code = PROTOCOL.status_code(line);
-    code.ok_or_else(|| PROTOCOL.no_response(line))
-}
-
 fn too_long() -> ReadError {
-    Limit::Answer(u64::try_from(MAX_RESPONSE).unwrap_or(u64::MAX)).into()
+    ReadError::LongAnswer(u64::try_from(MAX_RESPONSE).unwrap_or(u64::MAX))
 }
 
 fn timed_out(began: bool) -> ReadError {
@@ -223,7 +218,7 @@ fn timed_out(began: bool) -> ReadError {
 fn framed(source: &mut impl Source) -> Result<Response, ReadError> {
     let frame = Frame::read_answer(source, ANSWER_TIME)?;
     let mut lines = frame.content().split(|&byte| byte == b'\n');
-    let code = code(lines.next().unwrap_or_default())?;
+    let code = PROTOCOL.answered(lines.next().unwrap_or_default())?;
     // Besides records there may be the name of a peer.
     let records = lines.filter(|line| is_record(line)).filter_map(record);
     Ok(Response {

@@ -7,7 +7,6 @@ use std::time::Duration;
 use super::PROTOCOL;
 use super::framed::http_code;
 use crate::wire::dates::body_length;
-use crate::wire::error::Limit;
 use crate::wire::frame::{Frame, PREFIX};
 use crate::wire::{Dialect, Head, ReadError, Source, Waits};
 
@@ -38,10 +37,10 @@ impl Answer {
 
     fn text(source: &mut impl Source, most: u64, time: Duration) -> Result<Self, ReadError> {
         let head = Head::read(source, Waits::of(time))?.ok_or(ReadError::Closed)?;
-        let code = PROTOCOL.answered(&head)?;
+        let code = PROTOCOL.answered(head.start_line())?;
         let length = body_length(&head)?;
         if length.is_some_and(|length| length > most) {
-            return Err(Limit::Answer(most).into());
+            return Err(ReadError::LongAnswer(most));
         }
         source.allow(Some(time));
         let mut bytes = head.text().to_vec();
@@ -51,7 +50,7 @@ impl Answer {
         let got = u64::try_from(got).unwrap_or(u64::MAX);
         match length {
             Some(length) if got < length => return Err(ReadError::Short { got, length }),
-            None if got > most => return Err(Limit::Answer(most).into()),
+            None if got > most => return Err(ReadError::LongAnswer(most)),
             _ => {}
         }
         Ok(Self {

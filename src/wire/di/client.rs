@@ -98,7 +98,7 @@ impl Request {
         }
         Ok(match self {
             Self::Register { .. } if is_text => Response::Registered {
-                cookie: match needed::<u32>(head, "Cookie")?.into() {
+                cookie: match needed(head, "Cookie")? {
                     cookie if cookie < Cookie::FIRST => return Err(ReadError::Header("Cookie")),
                     cookie => cookie,
                 },
@@ -107,7 +107,7 @@ impl Request {
             Self::Register { .. } => {
                 let peer = read_peer(answer.body())?;
                 Response::Registered {
-                    cookie: peer.cookie.into(),
+                    cookie: Cookie(peer.cookie),
                     ttl: peer.ttl,
                 }
             }
@@ -130,7 +130,8 @@ impl Request {
 
 /// The value of a header that a message needs.
 fn needed<T: FromStr>(head: &Head, name: &'static str) -> Result<T, ReadError> {
-    let value = head.field(name)?.and_then(|value| value.parse().ok());
+    let value = head.field(name).ok().flatten();
+    let value = value.and_then(|value| value.parse().ok());
     value.ok_or(ReadError::Header(name))
 }
 
@@ -223,7 +224,7 @@ mod tests {
              \"last_active_time\":1,\"registration_count\":1,\"active\":true,\"ttl\":5}";
         let registered = answer(REGISTER, Dialect::Framed, framed).answer;
         let expected = Response::Registered {
-            cookie: 0.into(),
+            cookie: Cookie(0),
             ttl: 5,
         };
         assert_eq!(registered.unwrap(), expected);

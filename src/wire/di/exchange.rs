@@ -63,13 +63,7 @@ fn timed(line: &str) -> Option<Timed> {
 
 /// The SHA-256 of a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Digest([u8; 32]);
-
-impl From<[u8; 32]> for Digest {
-    fn from(bytes: [u8; 32]) -> Self {
-        Self(bytes)
-    }
-}
+pub struct Digest(pub [u8; 32]);
 
 /// In hexadecimal, as `sha256sum` prints it.
 impl fmt::Display for Digest {
@@ -93,17 +87,15 @@ impl Digest {
 
 /// The digest that the head of a response announces; `None` where it announces none that we know.
 pub(crate) fn announced_digest(head: &Head) -> Result<Option<Digest>, ReadError> {
-    let Some(value) = head.field("Digest")? else {
+    let wrong = || ReadError::Header("Digest");
+    let Some(value) = head.field("Digest").map_err(|_| wrong())? else {
         return Ok(None);
     };
-    let wrong = ReadError::Header("Digest");
-    match value.split_once('=') {
-        Some((name, hex)) if name.eq_ignore_ascii_case("sha-256") => {
-            Digest::parse(hex).map(Some).ok_or(wrong)
-        }
-        Some(_) => Ok(None),
-        None => Err(wrong),
+    let (name, hex) = value.split_once('=').ok_or_else(wrong)?;
+    if !name.eq_ignore_ascii_case("sha-256") {
+        return Ok(None);
     }
+    Digest::parse(hex).map(Some).ok_or_else(wrong)
 }
 
 #[cfg(test)]

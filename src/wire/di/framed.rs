@@ -5,6 +5,7 @@
 
 use std::time::SystemTime;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::Origin;
@@ -113,7 +114,7 @@ fn json(value: &impl Serialize) -> String {
 
 /// The body of the answer to register or keepalive: the peer that asks.
 pub(super) fn peer(registration: &Registration) -> String {
-    json(&PeerObject::of(registration, registration.cookie.get()))
+    json(&PeerObject::of(registration, registration.cookie.0))
 }
 
 /// The body of the answer to pquery: an array of strings, each of which is an object in JSON. No
@@ -176,15 +177,19 @@ pub(super) fn http_code(head: &Head) -> Result<u16, ReadError> {
     code.ok_or_else(|| ReadError::malformed(line, "an HTTP/1.1 response"))
 }
 
+/// Reads a body in JSON, which is `expected`.
+fn read<T: DeserializeOwned>(body: &[u8], expected: &'static str) -> Result<T, ReadError> {
+    serde_json::from_slice(body).map_err(|_| ReadError::malformed(body, expected))
+}
+
 /// The peer of an answer to register or keepalive.
 pub(super) fn read_peer(body: &[u8]) -> Result<PeerObject, ReadError> {
-    serde_json::from_slice(body).map_err(|_| ReadError::malformed(body, "a peer"))
+    read(body, "a peer")
 }
 
 /// The peers of an answer to pquery. What is no peer is left out.
 pub(super) fn read_peers(body: &[u8]) -> Result<Vec<Endpoint>, ReadError> {
-    let told: Result<Vec<serde_json::Value>, _> = serde_json::from_slice(body);
-    let told = told.map_err(|_| ReadError::malformed(body, "a list of peers"))?;
+    let told: Vec<_> = read(body, "a list of peers")?;
     Ok(told.into_iter().filter_map(active_peer).collect())
 }
 
@@ -195,8 +200,7 @@ pub(crate) fn read_documents(
     body: &[u8],
     ports: impl Fn(&Host) -> Option<Port>,
 ) -> Result<Vec<Timed>, ReadError> {
-    let told: Result<Vec<DocumentObject>, _> = serde_json::from_slice(body);
-    let told = told.map_err(|_| ReadError::malformed(body, "a list of documents"))?;
+    let told: Vec<_> = read(body, "a list of documents")?;
     let record = |object: DocumentObject| {
         let host: Host = object.hostname.parse().ok()?;
         let port = ports(&host)?;
@@ -206,16 +210,15 @@ pub(crate) fn read_documents(
             holder: Endpoint { host, port },
         })
     };
-    let timed = |record| Timed {
-        record,
-        ttl: super::TTL,
-    };
+    let ttl = super::TTL;
+    let timed = |record| Timed { record, ttl };
     Ok(told.into_iter().filter_map(record).map(timed).collect())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::di::registration::Cookie;
     use crate::wire::protocol::tests::head;
     use std::time::Duration;
 
@@ -245,7 +248,7 @@ mod tests {
     fn objects_have_exactly_the_keys_that_are_agreed() {
         let expected = Endpoint::parse("vm:1235", Port::MIN).unwrap();
         let registration = Registration {
-            cookie: 3.into(),
+            cookie: Cookie(3),
             peer: expected.clone(),
             is_active: true,
             ttl: 7200,

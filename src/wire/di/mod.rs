@@ -53,15 +53,6 @@ pub(super) fn head(status: Status, origin: Origin<'_>, fields: &str, length: u64
     format!("{line}\r\nDate: {date}\r\nOS: {os}\r\n{fields}Content-Length: {length}\r\n\r\n").into()
 }
 
-/// A response without a body that says no.
-pub(super) fn refusal(status: Status, origin: Origin<'_>) -> Vec<u8> {
-    let fields = match status {
-        Status::NoActivePeers => "Peers: 0\r\n",
-        _ => "",
-    };
-    head(status, origin, fields, 0)
-}
-
 /// Reads the lines of a body, each of which is `expected`.
 fn lines<T>(
     body: &[u8],

@@ -10,22 +10,11 @@ use crate::wire::{Endpoint, TermError};
 /// By what a registration server knows a peer again: a small number, which ours count from 1 and
 /// others from 0. It authenticates nobody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Cookie(u32);
+pub struct Cookie(pub u32);
 
 impl Cookie {
     /// The first cookie that our server gives out.
     pub const FIRST: Self = Self(1);
-
-    /// The cookie as an integer.
-    pub const fn get(self) -> u32 {
-        self.0
-    }
-}
-
-impl From<u32> for Cookie {
-    fn from(number: u32) -> Self {
-        Self(number)
-    }
 }
 
 impl FromStr for Cookie {
@@ -98,7 +87,7 @@ pub(super) mod tests {
     pub(in crate::wire::di) type Ask = fn(u32) -> Request;
     pub(in crate::wire::di) const REGISTER: Ask = |cookie| Request::Register {
         peer: peer(),
-        cookie: Some(cookie.into()),
+        cookie: Some(Cookie(cookie)),
     };
     pub(in crate::wire::di) const LEAVE: Ask = |cookie| Request::Leave(claim(cookie));
     pub(in crate::wire::di) const PEER_QUERY: Ask = |cookie| Request::PeerQuery(claim(cookie));
@@ -110,7 +99,7 @@ pub(super) mod tests {
 
     fn claim(cookie: u32) -> Claim {
         Claim {
-            cookie: cookie.into(),
+            cookie: Cookie(cookie),
             peer: Some(peer()),
             activates: false,
         }

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use super::framed;
 use super::registration::{Claim, Cookie, Registration, Request};
-use super::{Origin, PROTOCOL, refusal, response};
+use super::{Origin, PROTOCOL, response};
+use crate::wire::di;
 use crate::wire::dialect::Incoming;
 use crate::wire::protocol::{peer, required, unknown_method};
 use crate::wire::{Dialect, Endpoint, Head, ReadError, Received, Reject, Source, Status, Waits};
@@ -137,7 +138,7 @@ impl Answer {
             Self::Left => (String::new(), String::new()),
             Self::Alive(peer) => (format!("TTL: {}\r\n", peer.ttl), String::new()),
             Self::Peers(others) if others.is_empty() => {
-                return refusal(Status::NoActivePeers, origin);
+                return di::head(Status::NoActivePeers, origin, "Peers: 0\r\n", 0);
             }
             Self::Peers(others) => {
                 let mut lines = String::with_capacity(others.len() * 40);
@@ -147,7 +148,7 @@ impl Answer {
                 }
                 (format!("Peers: {}\r\n", others.len()), lines)
             }
-            Self::Refused(status) => return refusal(*status, origin),
+            Self::Refused(status) => return di::head(*status, origin, "", 0),
         };
         response(Status::Ok, origin, &fields, &lines)
     }
@@ -186,7 +187,7 @@ mod tests {
 
     fn registration(cookie: u32, port: u16) -> Registration {
         Registration {
-            cookie: cookie.into(),
+            cookie: Cookie(cookie),
             peer: vm(port),
             is_active: true,
             ttl: 7199,
@@ -206,11 +207,11 @@ mod tests {
             (Dialect::Framed, None, true),
         ] {
             let claim = Claim {
-                cookie: 7.into(),
+                cookie: Cookie(7),
                 peer,
                 activates,
             };
-            let known = (dialect == Dialect::Text).then(|| 7.into());
+            let known = (dialect == Dialect::Text).then_some(Cookie(7));
             let expected = [
                 Request::Register {
                     peer: vm(5),
@@ -339,7 +340,7 @@ mod tests {
     fn every_answer_is_understood_in_both_dialects() {
         let ttl = 7199;
         let registered = Response::Registered {
-            cookie: 7.into(),
+            cookie: Cookie(7),
             ttl,
         };
         let others = [8, 9].map(vm);

@@ -20,7 +20,7 @@ use crate::wire::{
 const MAX_INDEX: u64 = 64 * 1024 * 1024;
 
 /// A document that is announced, and whose bytes follow.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Delivery {
     /// Its length in bytes. Without it the document goes on up to the close.
     pub length: Option<u64>,
@@ -63,11 +63,13 @@ impl Codec {
         if self.dialect == Dialect::Text {
             let head = Head::read(source, Waits::of(time))?.ok_or(ReadError::Closed)?;
             let answer = match self.announced(&head) {
-                Ok(Ok(_)) if !head.is_whole() => Err(ReadError::CutOff),
+                Ok(Ok(_)) if !head.is_whole => Err(ReadError::CutOff),
                 answer => answer,
             };
-            let bytes = head.into_text();
-            return Ok(Answered { bytes, answer });
+            return Ok(Answered {
+                bytes: head.text,
+                answer,
+            });
         }
         let frame = Frame::read_answer(source, time)?;
         let bytes = frame.bytes().to_vec();
@@ -82,7 +84,7 @@ impl Codec {
 
     /// What the head of an answer announces.
     fn announced(self, head: &Head) -> Result<Result<Delivery, u16>, ReadError> {
-        let code = self.protocol.answered(head)?;
+        let code = self.protocol.answered(head.start_line())?;
         let length = body_length(head)?;
         let digest = match self.protocol {
             Protocol::Ci => None,
@@ -118,10 +120,8 @@ fn in_one_frame(
     let bytes = content.body().to_vec();
     Ok(Ok(Delivery {
         length: u64::try_from(bytes.len()).ok(),
-        last_modified: None,
-        digest: None,
         frames: Some(io::Cursor::new(bytes)),
-        got: 0,
+        ..Delivery::default()
     }))
 }
 
@@ -325,7 +325,7 @@ mod tests {
                     last_modified: SystemTime::UNIX_EPOCH,
                     length: u64::try_from(length).unwrap(),
                 };
-                let digest = Digest::from([0xab; 32]);
+                let digest = Digest([0xab; 32]);
                 let head = codec.head(&offer, ORIGIN, || Ok::<_, Infallible>(digest));
                 let head = head.unwrap().unwrap();
                 let mut stream = head.clone();

@@ -21,20 +21,11 @@ use crate::wire::{
 const PIECE: u64 = 1024;
 
 /// The conversation with one peer that asks.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Conversation {
     incoming: Incoming,
     /// That of the last request.
     protocol: Protocol,
-}
-
-impl Default for Conversation {
-    fn default() -> Self {
-        Self {
-            incoming: Incoming::default(),
-            protocol: Protocol::Ci,
-        }
-    }
 }
 
 impl Conversation {
@@ -128,7 +119,7 @@ impl Codec {
                 let line = StatusLine(Protocol::Ci, status);
                 ci::encode(format!("{line}\r\n\r\n").into_bytes(), dialect)
             }
-            (Dialect::Text, Protocol::Di) => di::refusal(status, origin),
+            (Dialect::Text, Protocol::Di) => di::head(status, origin, "", 0),
             (Dialect::Framed, Protocol::Di) => framed::without_body(status),
         }
     }
@@ -409,7 +400,7 @@ mod tests {
         };
         let digest = || {
             assert_eq!((protocol, dialect), (Protocol::Di, Dialect::Text));
-            Ok::<_, Infallible>(Digest::from([0xab; 32]))
+            Ok::<_, Infallible>(Digest([0xab; 32]))
         };
         let head = Codec::new(protocol, dialect).head(&offer, ORIGIN, digest);
         head.unwrap().map(text)

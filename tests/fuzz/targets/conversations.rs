@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use libfuzzer_sys::fuzz_target;
 use p2pci::wire::di::Origin;
-use p2pci::wire::di::registration::{Claim, Request};
+use p2pci::wire::di::registration::{Claim, Cookie, Request};
 use p2pci::wire::p2p::{self, Codec, client};
 use p2pci::wire::{Dialect, Endpoint, Port, Protocol, Status, ci, di};
 use stream::Stream;
@@ -56,7 +56,7 @@ fn servers(input: &[u8]) {
 fn clients(input: &[u8], dialect: Dialect) {
     let peer = Endpoint::parse("vm:5", Port::MIN).expect("an endpoint");
     let claim = Claim {
-        cookie: 7.into(),
+        cookie: Cookie(7),
         peer: None,
         activates: false,
     };
