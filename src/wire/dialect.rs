@@ -60,8 +60,9 @@ impl Incoming {
             None => Ok(None),
             Some(Dialect::Text) => {
                 let parse = |head: &Head| parse(Dialect::Text, head);
-                let is_request = |head: &Head| parse(head).is_ok();
-                let head = self.requests.read(source, waits, is_request)?;
+                let head = self
+                    .requests
+                    .read(source, waits, |head| parse(head).is_ok())?;
                 Ok(head.map(|head| Received {
                     request: parse(&head),
                     bytes: head.text,
@@ -87,7 +88,7 @@ impl Incoming {
 fn detect(source: &mut impl Source, waits: Waits) -> Result<Option<Dialect>, ReadError> {
     source.allow(waits.first);
     let first = source.fill_buf();
-    let first = first.map_err(|error| waits.first_failed(error))?.first();
+    let first = first.map_err(|error| waits.failed(error, false))?.first();
     Ok(first.map(|first| match first {
         b'0'..=b'9' => Dialect::Framed,
         _ => Dialect::Text,

@@ -1,6 +1,6 @@
 //! Why no message could be read, and whose fault that is.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::time::Duration;
 
 use super::head::{MAX_FIELDS, MAX_HEAD};
@@ -121,7 +121,7 @@ impl ReadError {
             | Self::LongHead
             | Self::ManyFields
             | Self::LongFrame { .. } => true,
-            Self::Io(error) => error.kind() == io::ErrorKind::ConnectionReset,
+            Self::Io(error) => error.kind() == ErrorKind::ConnectionReset,
             _ => false,
         }
     }
@@ -145,10 +145,7 @@ impl ReadError {
 
 /// Whether a read failed because its time was up.
 pub(super) fn is_silence(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock
-    )
+    matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock)
 }
 
 #[cfg(test)]

@@ -31,7 +31,10 @@ impl Frame {
     ) -> Result<Option<Self>, ReadError> {
         source.allow(waits.first);
         let first = source.fill_buf();
-        if first.map_err(|error| waits.first_failed(error))?.is_empty() {
+        if first
+            .map_err(|error| waits.failed(error, false))?
+            .is_empty()
+        {
             return Ok(None);
         }
         source.allow(Some(waits.whole));
@@ -42,7 +45,7 @@ impl Frame {
             match rest.read_to_end(bytes) {
                 Ok(read) if read < count => Err(ReadError::CutOff),
                 Ok(_) => Ok(()),
-                Err(error) => Err(waits.rest_failed(error)),
+                Err(error) => Err(waits.failed(error, true)),
             }
         };
         take(PREFIX, &mut bytes)?;
@@ -73,11 +76,6 @@ impl Frame {
     }
 
     /// The frame as it stands on the wire.
-    pub fn bytes(&self) -> &[u8] {
-        &self.0
-    }
-
-    /// The same, without a copy.
     pub(super) fn into_bytes(self) -> Vec<u8> {
         self.0
     }
@@ -119,7 +117,7 @@ mod tests {
 
     #[test]
     fn a_frame_is_its_length_and_that_many_bytes() {
-        assert_eq!(Frame::around(b"hello").bytes(), b"5         hello");
+        assert_eq!(Frame::around(b"hello").into_bytes(), b"5         hello");
         let frame = read_one("5         hello more").unwrap().unwrap();
         assert_eq!(frame.content(), b"hello");
         assert_eq!(read_one("0         ").unwrap().unwrap().content(), b"");

@@ -55,7 +55,7 @@ impl Status {
 
 /// A status line without its end.
 #[derive(Debug, Clone, Copy)]
-pub struct StatusLine(pub Protocol, pub Status);
+pub(super) struct StatusLine(pub(super) Protocol, pub(super) Status);
 
 impl fmt::Display for StatusLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -105,7 +105,7 @@ impl From<TermError> for Reject {
 
 impl Protocol {
     /// The version that we speak, as it stands in every start line.
-    pub const fn version(self) -> &'static str {
+    pub(super) const fn version(self) -> &'static str {
         match self {
             Self::Ci => "P2P-CI/1.0",
             Self::Di => "P2P-DI/1.0",
@@ -114,7 +114,7 @@ impl Protocol {
 
     /// The protocol in which a request is written, by its version token; `None` where it is none
     /// of ours.
-    pub fn of_request(head: &Head) -> Option<Self> {
+    pub(super) fn of_request(head: &Head) -> Option<Self> {
         let (_, version) = split_version(head)?;
         let mut protocols = [Self::Ci, Self::Di].into_iter();
         protocols.find(|protocol| protocol.has_version(version))

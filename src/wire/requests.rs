@@ -24,14 +24,10 @@ impl Waits {
         }
     }
 
-    /// What it means that a read has failed while the first byte was waited for.
-    pub(super) fn first_failed(self, error: std::io::Error) -> ReadError {
-        ReadError::of_wait(error, self.first.unwrap_or(self.whole), false)
-    }
-
-    /// What it means that a read has failed after the first byte.
-    pub(super) fn rest_failed(self, error: std::io::Error) -> ReadError {
-        ReadError::of_wait(error, self.whole, true)
+    /// What it means that a read has failed, before or after the message `began`.
+    pub(super) fn failed(self, error: std::io::Error, began: bool) -> ReadError {
+        let first = self.first.filter(|_| !began);
+        ReadError::of_wait(error, first.unwrap_or(self.whole), began)
     }
 }
 
@@ -58,11 +54,9 @@ impl Requests {
         waits: Waits,
         is_request: impl Fn(&Head) -> bool,
     ) -> Result<Option<Head>, ReadError> {
-        let reading = Reading {
-            skips_fields: self.may_go_on,
-            is_request: Some(&is_request),
-            ..Reading::new(source, waits)
-        };
+        let mut reading = Reading::new(source, waits);
+        reading.skips_fields = self.may_go_on;
+        reading.is_request = Some(&is_request);
         let head = reading.head()?;
         self.may_go_on = head.as_ref().is_some_and(|head| !head.is_whole);
         Ok(head)
@@ -134,10 +128,9 @@ impl<'a, S: Source> Reading<'a, S> {
         loop {
             head.text.clear();
             self.source.allow(self.waits.first);
-            let Some(empty) = self.skip_empty_lines()? else {
+            if !self.skip_empty_lines(limit)? {
                 return Ok(false);
-            };
-            *limit = limit.saturating_sub(empty);
+            }
             self.source.allow(Some(self.waits.whole));
             if !self.line(head, *limit)? {
                 return Ok(false);
@@ -160,30 +153,26 @@ impl<'a, S: Source> Reading<'a, S> {
     /// Reads a line of at most `limit` bytes. `false`: a close came before its end.
     fn line(&mut self, head: &mut Head, limit: usize) -> Result<bool, ReadError> {
         let read = read_line(self.source, limit, &mut head.text);
-        let read = read.map_err(|error| self.waits.rest_failed(error))?;
+        let read = read.map_err(|error| self.waits.failed(error, true))?;
         match read > 0 && head.text.ends_with(b"\n") {
             false if read == limit => Err(ReadError::LongHead),
             is_whole => Ok(is_whole),
         }
     }
 
-    /// Skips empty lines and returns how many bytes they had, or `None` at the end of the stream.
+    /// Skips empty lines, which are taken off the `limit` of the head. `false` is the end of the stream.
     /// An empty line does not begin a message: some peers send one too many after each.
-    fn skip_empty_lines(&mut self) -> Result<Option<usize>, ReadError> {
-        let mut skipped = 0;
-        while skipped < MAX_HEAD {
+    fn skip_empty_lines(&mut self, limit: &mut usize) -> Result<bool, ReadError> {
+        while *limit > 0 {
             let waiting = self.source.fill_buf();
-            let waiting = waiting.map_err(|error| self.waits.first_failed(error))?;
-            if waiting.is_empty() {
-                return Ok(None);
-            }
+            let waiting = waiting.map_err(|error| self.waits.failed(error, false))?;
             let is_end = |byte: &&u8| matches!(byte, b'\r' | b'\n');
             let empty = waiting.iter().take_while(is_end).count();
             if empty == 0 {
-                return Ok(Some(skipped));
+                return Ok(!waiting.is_empty());
             }
             self.source.consume(empty);
-            skipped += empty;
+            *limit = limit.saturating_sub(empty);
         }
         Err(ReadError::LongHead)
     }

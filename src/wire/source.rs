@@ -22,12 +22,14 @@ impl Source for &[u8] {
     }
 }
 
-/// Appends one line with its `\n` to `text`, reading at most `limit` bytes, and returns how many
-/// it read. A line without `\n` at its end was cut by the limit or by the end of the stream.
-///
-/// # Errors
-/// Those of the stream. What was read before the error is in `text`.
-pub fn read_line(source: &mut impl BufRead, limit: usize, text: &mut Vec<u8>) -> io::Result<usize> {
+/// Appends one line with its `\n` to `text`, reading at most `limit` bytes, and returns how many it
+/// read. A line without `\n` was cut by the limit or the end of the stream. What was read before an
+/// error is in `text` as well.
+pub(super) fn read_line(
+    source: &mut impl BufRead,
+    limit: usize,
+    text: &mut Vec<u8>,
+) -> io::Result<usize> {
     let limit = u64::try_from(limit).unwrap_or(u64::MAX);
     source.take(limit).read_until(b'\n', text)
 }

@@ -20,8 +20,6 @@ pub const SERVER_PORT: u16 = 7734;
 
 /// The protocol of these messages.
 const PROTOCOL: Protocol = Protocol::Ci;
-/// The version that we speak, as it stands in every start line.
-const VERSION: &str = PROTOCOL.version();
 
 /// A message that is made in text, as it goes over the wire.
 pub(super) fn encode(text: Vec<u8>, dialect: Dialect) -> Vec<u8> {

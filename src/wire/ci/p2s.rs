@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::{PROTOCOL, VERSION, encode};
+use super::{PROTOCOL, encode};
 use crate::wire::protocol::{Reject, host, peer, required, unknown_method};
 use crate::wire::{Dialect, Endpoint, Head, Host, Port, Record, RfcNumber, Title};
 
@@ -91,6 +91,7 @@ impl Request {
 
     /// The request as it goes over the wire.
     pub fn encode(&self, dialect: Dialect) -> Vec<u8> {
+        let version = PROTOCOL.version();
         let (words, sender, title) = match self {
             Self::Add(record) => {
                 let words = format!("ADD RFC {}", record.number);
@@ -103,12 +104,12 @@ impl Request {
             } => (format!("LOOKUP RFC {number}"), sender.clone(), Some(title)),
             Self::List(sender) => ("LIST ALL".to_owned(), sender.clone(), None),
             Self::Delete(peer) => ("DEL".to_owned(), peer.clone().into(), None),
-            Self::Close => return encode(format!("CLOSE {VERSION}\r\n\r\n").into(), dialect),
+            Self::Close => return encode(format!("CLOSE {version}\r\n\r\n").into(), dialect),
         };
         let Sender { host, port } = sender;
         let port = port.map_or_else(String::new, |port| format!("Port: {port}\r\n"));
         let title = title.map_or_else(String::new, |title| format!("Title: {title}\r\n"));
-        let text = format!("{words} {VERSION}\r\nHost: {host}\r\n{port}{title}\r\n");
+        let text = format!("{words} {version}\r\nHost: {host}\r\n{port}{title}\r\n");
         encode(text.into(), dialect)
     }
 }

@@ -367,7 +367,7 @@ mod tests {
         let bytes = answer.send(&mut io::sink()).unwrap();
         let frame = Frame::read_answer(&mut Script::of(bytes.as_slice()), TIME);
         let frame = frame.unwrap();
-        assert_eq!(frame.bytes(), bytes);
+        assert_eq!(frame.clone().into_bytes(), bytes);
         assert!(frame.content().len() > MAX_FRAME - 40);
         assert!(frame.content().ends_with(line.as_bytes()));
     }

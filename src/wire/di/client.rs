@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::answer::Answer;
 use super::framed::{self, read_peer, read_peers};
 use super::registration::{Cookie, Request};
-use super::{Origin, TTL, VERSION, lines};
+use super::{Origin, PROTOCOL, TTL, lines};
 use crate::wire::{Answered, Dialect, Endpoint, Head, ReadError, Source, Status};
 
 /// The longest list of peers, in bytes: some 400,000 peers.
@@ -61,13 +61,14 @@ impl Request {
             };
             return framed::request(method, &fields, host, origin);
         }
+        let version = PROTOCOL.version();
         let os = format!("OS: {}\r\n", origin.os);
         // The order of section 2: on REGISTER the cookie comes last.
         let [first, last] = match self {
             Self::Register { .. } => [os, cookie],
             _ => [cookie, os],
         };
-        format!("{words} {VERSION}\r\nHost: {host}\r\nPort: {port}\r\n{first}{last}\r\n").into()
+        format!("{words} {version}\r\nHost: {host}\r\nPort: {port}\r\n{first}{last}\r\n").into()
     }
 
     /// Reads the answer to this request, within `time` for its head and as long for its body.

@@ -1,7 +1,6 @@
 //! P2P-DI in frames, as existing systems speak it: messages like those of HTTP/1.1, with JSON.
 //!
-//! It says the same as the text in other words, so there are only words here; the rules stand with
-//! the table of peers and with the index. A JSON object has exactly the keys that are named here.
+//! A JSON object has exactly the keys that are named here.
 
 use std::time::SystemTime;
 
@@ -91,20 +90,18 @@ pub(super) struct PeerObject {
     pub(super) ttl: u32,
 }
 
-impl PeerObject {
-    /// A peer as it is told, by this cookie.
-    fn of(registration: &Registration, cookie: u32) -> Self {
-        let heard = registration.heard.duration_since(SystemTime::UNIX_EPOCH);
-        Self {
-            hostname: registration.peer.host.to_string(),
-            cookie,
-            port: registration.peer.port.get(),
-            last_active_time: heard.unwrap_or_default().as_secs_f64(),
-            registration_count: registration.registrations,
-            active: registration.is_active,
-            ttl: registration.ttl,
-        }
-    }
+/// A peer as it is told in JSON, by this cookie.
+fn told(registration: &Registration, cookie: u32) -> String {
+    let heard = registration.heard.duration_since(SystemTime::UNIX_EPOCH);
+    json(&PeerObject {
+        hostname: registration.peer.host.to_string(),
+        cookie,
+        port: registration.peer.port.get(),
+        last_active_time: heard.unwrap_or_default().as_secs_f64(),
+        registration_count: registration.registrations,
+        active: registration.is_active,
+        ttl: registration.ttl,
+    })
 }
 
 fn json(value: &impl Serialize) -> String {
@@ -114,13 +111,13 @@ fn json(value: &impl Serialize) -> String {
 
 /// The body of the answer to register or keepalive: the peer that asks.
 pub(super) fn peer(registration: &Registration) -> String {
-    json(&PeerObject::of(registration, registration.cookie.0))
+    told(registration, registration.cookie.0)
 }
 
 /// The body of the answer to pquery: an array of strings, each of which is an object in JSON. No
 /// cookie is ever disclosed to others.
 pub(super) fn peers(others: &[Registration]) -> String {
-    let encoded = others.iter().map(|other| json(&PeerObject::of(other, 0)));
+    let encoded = others.iter().map(|other| told(other, 0));
     json(&encoded.collect::<Vec<_>>())
 }
 
@@ -145,33 +142,30 @@ struct DocumentObject {
     path: String,
 }
 
-impl From<&Record> for DocumentObject {
-    fn from(record: &Record) -> Self {
-        Self {
-            number: record.number.get(),
-            title: record.title.to_string(),
-            hostname: record.holder.host.to_string(),
-            path: format!("rfc{}.txt", record.number),
-        }
+fn object(record: &Record) -> DocumentObject {
+    DocumentObject {
+        number: record.number.get(),
+        title: record.title.to_string(),
+        hostname: record.holder.host.to_string(),
+        path: format!("rfc{}.txt", record.number),
     }
 }
 
 /// A document that is about to come.
 pub(crate) fn document(record: &Record) -> String {
-    json(&DocumentObject::from(record))
+    json(&object(record))
 }
 
 /// The body of the answer to rfcquery.
 pub(crate) fn documents<'a>(records: impl Iterator<Item = &'a Record>) -> String {
-    json(&records.map(DocumentObject::from).collect::<Vec<_>>())
+    json(&records.map(object).collect::<Vec<_>>())
 }
 
 /// The code of an answer.
 pub(super) fn http_code(head: &Head) -> Result<u16, ReadError> {
     let line = head.start_line();
-    let mut words = str::from_utf8(line)
-        .unwrap_or_default()
-        .split_ascii_whitespace();
+    let text = str::from_utf8(line).unwrap_or_default();
+    let mut words = text.split_ascii_whitespace();
     let version = words.next().filter(|word| word.starts_with("HTTP/1."));
     let code = version.and(words.next()).and_then(|code| code.parse().ok());
     code.ok_or_else(|| ReadError::malformed(line, "an HTTP/1.1 response"))

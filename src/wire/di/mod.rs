@@ -1,10 +1,9 @@
 //! P2P-DI/1.0: a registration server that knows who is active, and peers that exchange what they
 //! know.
 //!
-//! [`registration`] has the words of what a peer and the registration server say to each other;
-//! [`server`] and [`client`] are the two sides. [`exchange`] has those of what peers tell each other, and
-//! `framed` both as they stand in frames. Where a comment here names a section, it is one of the
-//! agreement of P2P-DI/1.0.
+//! [`registration`] has what a peer and the registration server tell each other, and [`server`] and
+//! [`client`] the two sides. [`exchange`] has what peers tell each other, and `framed` the form of both
+//! in frames. Sections are those of the agreement of P2P-DI/1.0.
 
 pub(super) mod answer;
 pub mod client;
@@ -27,8 +26,6 @@ pub const TTL: u32 = 7200;
 
 /// The protocol of these messages.
 const PROTOCOL: Protocol = Protocol::Di;
-/// The version that we speak, as it stands in every start line.
-const VERSION: &str = PROTOCOL.version();
 
 /// What every response says of the host that answers, besides its work.
 #[derive(Debug, Clone, Copy)]

@@ -8,8 +8,7 @@ use std::time::Duration;
 
 use super::framed;
 use super::registration::{Claim, Cookie, Registration, Request};
-use super::{Origin, PROTOCOL, response};
-use crate::wire::di;
+use super::{Origin, PROTOCOL, head, response};
 use crate::wire::dialect::Incoming;
 use crate::wire::protocol::{peer, required, unknown_method};
 use crate::wire::{Dialect, Endpoint, Head, ReadError, Received, Reject, Source, Status, Waits};
@@ -128,27 +127,25 @@ fn in_frame(head: &Head) -> Result<Request, Reject> {
 
 impl Answer {
     fn to_text(&self, origin: Origin<'_>) -> Vec<u8> {
-        let (fields, lines) = match self {
+        let mut lines = String::new();
+        let fields = match self {
             Self::Registered(peer) => {
                 let (cookie, ttl, count) = (peer.cookie, peer.ttl, peer.registrations);
-                let fields =
-                    format!("Cookie: {cookie}\r\nTTL: {ttl}\r\nRegistrations: {count}\r\n");
-                (fields, String::new())
+                format!("Cookie: {cookie}\r\nTTL: {ttl}\r\nRegistrations: {count}\r\n")
             }
-            Self::Left => (String::new(), String::new()),
-            Self::Alive(peer) => (format!("TTL: {}\r\n", peer.ttl), String::new()),
+            Self::Left => String::new(),
+            Self::Alive(peer) => format!("TTL: {}\r\n", peer.ttl),
             Self::Peers(others) if others.is_empty() => {
-                return di::head(Status::NoActivePeers, origin, "Peers: 0\r\n", 0);
+                return head(Status::NoActivePeers, origin, "Peers: 0\r\n", 0);
             }
             Self::Peers(others) => {
-                let mut lines = String::with_capacity(others.len() * 40);
                 for Registration { peer, ttl, .. } in others {
                     // Writing to memory does not fail.
                     let _ = write!(lines, "Peer {} {} {ttl}\r\n", peer.host, peer.port);
                 }
-                (format!("Peers: {}\r\n", others.len()), lines)
+                format!("Peers: {}\r\n", others.len())
             }
-            Self::Refused(status) => return di::head(*status, origin, "", 0),
+            Self::Refused(status) => return head(*status, origin, "", 0),
         };
         response(Status::Ok, origin, &fields, &lines)
     }

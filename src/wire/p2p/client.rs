@@ -39,11 +39,12 @@ impl Codec {
     pub fn get(self, number: RfcNumber, holder: &Endpoint, origin: Origin<'_>) -> Vec<u8> {
         let Endpoint { host, port } = holder;
         let what = format!("RFC {number}");
+        let os = format!("OS: {}\r\n", origin.os);
         match (self.dialect, self.protocol) {
-            (Dialect::Text, protocol) => text_get(protocol, &what, host, "", origin),
+            (Dialect::Text, protocol) => text_get(protocol, &what, host, &os),
             (Dialect::Framed, Protocol::Ci) => {
-                let port = format!("Port: {port}\r\n");
-                let text = text_get(Protocol::Ci, &what, host, &port, origin);
+                let fields = format!("Port: {port}\r\n{os}");
+                let text = text_get(Protocol::Ci, &what, host, &fields);
                 ci::encode(text, Dialect::Framed)
             }
             (Dialect::Framed, Protocol::Di) => {
@@ -72,7 +73,7 @@ impl Codec {
             });
         }
         let frame = Frame::read_answer(source, time)?;
-        let bytes = frame.bytes().to_vec();
+        let bytes = frame.clone().into_bytes();
         let answer = match self.protocol {
             Protocol::Ci => {
                 Head::in_frame(frame.content()).and_then(|(head, _)| self.announced(&head))
@@ -186,21 +187,18 @@ fn read_frames(
 /// asks, and so is `origin`.
 pub fn rfc_query(dialect: Dialect, asked: &Endpoint, me: &Host, origin: Origin<'_>) -> Vec<u8> {
     match dialect {
-        Dialect::Text => text_get(Protocol::Di, "RFC-Index", &asked.host, "", origin),
+        Dialect::Text => {
+            let os = format!("OS: {}\r\n", origin.os);
+            text_get(Protocol::Di, "RFC-Index", &asked.host, &os)
+        }
         Dialect::Framed => framed::request("rfcquery", "", me, origin),
     }
 }
 
-/// A request in text for what the peer at `host` has. `port` is a header line of its own.
-fn text_get(
-    protocol: Protocol,
-    what: &str,
-    host: &Host,
-    port: &str,
-    origin: Origin<'_>,
-) -> Vec<u8> {
-    let (version, os) = (protocol.version(), origin.os);
-    format!("GET {what} {version}\r\nHost: {host}\r\n{port}OS: {os}\r\n\r\n").into_bytes()
+/// A request in text for what the peer at `host` has.
+fn text_get(protocol: Protocol, what: &str, host: &Host, fields: &str) -> Vec<u8> {
+    let version = protocol.version();
+    format!("GET {what} {version}\r\nHost: {host}\r\n{fields}\r\n").into()
 }
 
 /// Reads the answer to `RFCQuery`, within `time` for its head and as long for its body. The inner

@@ -1,8 +1,6 @@
 //! What two peers say to each other: GET of P2P-CI; `GetRFC` and `RFCQuery` of P2P-DI; each in text
-//! and in frames.
-//!
-//! One port serves all of it. [`server`] is the side of the peer that is asked, [`client`] that of
-//! the peer that asks.
+//! and in frames, and all on one port. [`server`] is the side of the peer that is asked, [`client`]
+//! that of the peer that asks.
 
 pub mod client;
 pub mod server;

@@ -63,20 +63,6 @@ fn protocol(head: &Head, dialect: Dialect) -> Protocol {
     }
 }
 
-/// Reads a request in text, of either protocol, by the order of checks of P2P-CI/1.0, section 3.
-fn in_text(head: &Head) -> Result<Wanted, Reject> {
-    let protocol = protocol(head, Dialect::Text);
-    let words = protocol.request_line(head)?;
-    let wanted = match words.strip_prefix("GET RFC ") {
-        Some(number) => Wanted::Document(number.parse()?),
-        None if words == "GET RFC-Index" && protocol == Protocol::Di => Wanted::Index,
-        None => return Err(unknown_method(words)),
-    };
-    // What else a head says is nothing that we act on.
-    host(head)?;
-    Ok(wanted)
-}
-
 /// A document that is offered to another peer.
 #[derive(Debug, Clone, Copy)]
 pub struct Offer<'a> {
@@ -90,21 +76,24 @@ pub struct Offer<'a> {
 
 impl Codec {
     fn wanted(self, head: &Head) -> Result<Wanted, Reject> {
-        match (self.dialect, self.protocol) {
-            (Dialect::Text, _) => in_text(head),
-            (Dialect::Framed, Protocol::Ci) => match in_text(head)? {
-                Wanted::Index => Err(unknown_method("GET RFC-Index")),
-                document @ Wanted::Document(_) => Ok(document),
-            },
-            (Dialect::Framed, Protocol::Di) => {
-                let (method, _) = framed::request_line(head)?;
-                match method.as_str() {
-                    "rfcquery" => Ok(Wanted::Index),
-                    "getrfc" => Ok(Wanted::Document(required(head, "RFC-Number")?.parse()?)),
-                    _ => Err(unknown_method(&method)),
-                }
-            }
+        if self == Self::new(Protocol::Di, Dialect::Framed) {
+            let (method, _) = framed::request_line(head)?;
+            return match method.as_str() {
+                "rfcquery" => Ok(Wanted::Index),
+                "getrfc" => Ok(Wanted::Document(required(head, "RFC-Number")?.parse()?)),
+                _ => Err(unknown_method(&method)),
+            };
         }
+        // The order of checks of P2P-CI/1.0, section 3. A frame may have a version of either protocol.
+        let words = protocol(head, Dialect::Text).request_line(head)?;
+        let wanted = match words.strip_prefix("GET RFC ") {
+            Some(number) => Wanted::Document(number.parse()?),
+            None if words == "GET RFC-Index" && self.protocol == Protocol::Di => Wanted::Index,
+            None => return Err(unknown_method(words)),
+        };
+        // What else a head says is nothing that we act on.
+        host(head)?;
+        Ok(wanted)
     }
 
     /// Whether another request may follow on the connection.
@@ -197,7 +186,8 @@ impl Codec {
         let mut left = length;
         while left > 0 {
             let count = left.min(PIECE);
-            send(Frame::around(&exactly(count, &mut file)?).bytes(), count)?;
+            let piece = exactly(count, &mut file)?;
+            send(&Frame::around(&piece).into_bytes(), count)?;
             left -= count;
         }
         Ok(())
