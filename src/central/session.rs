@@ -129,7 +129,7 @@ impl Session<'_> {
             Request::Lookup { number, title, .. } => {
                 self.respond_with_all(stream, request, Scope::Of(*number), title)?;
             }
-            Request::List { .. } => {
+            Request::List(_) => {
                 self.respond_with_all(stream, request, Scope::All, &Title::default())?;
             }
             Request::Delete(name) => match self.presence.withdraw(name)? {

@@ -159,7 +159,7 @@ impl Document {
 
 /// The SHA-256 of bytes.
 pub(super) fn digest(bytes: &[u8]) -> Digest {
-    Digest::from(<[u8; 32]>::from(Sha256::digest(bytes)))
+    Digest(Sha256::digest(bytes).into())
 }
 
 /// Converts a count to a float. Beyond 2⁵³ it is rounded, which no measurement notices.

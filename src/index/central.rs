@@ -191,7 +191,7 @@ impl Central {
             sent.map_err(|error| no_answer(error.into()))?;
         }
         let answer = |request: &Request| {
-            let response = responses.next(connection, request.into());
+            let response = responses.next(connection, request);
             let response = response.map_err(no_answer)?;
             events.received(event_link, &response.bytes);
             if response.code == Status::ServiceUnavailable.code() {
@@ -281,7 +281,7 @@ impl Index for Central {
                 title,
                 sender,
             },
-            Query::All { .. } => Request::List { sender },
+            Query::All { .. } => Request::List(sender),
         };
         Box::new(iter::once_with(move || self.ask(request)))
     }

@@ -30,7 +30,7 @@ impl CookieFile {
         hash.update(server.to_string().to_ascii_lowercase());
         hash.update([0]);
         hash.update(shared.as_os_str().as_encoded_bytes());
-        let hash = Digest::from(<[u8; 32]>::from(hash.finalize())).to_string();
+        let hash = Digest(hash.finalize().into()).to_string();
         let name = hash.get(..16).unwrap_or_default();
         fs::create_dir_all(folder)?;
         let path = folder.join(format!("cookie-{name}"));
@@ -82,7 +82,7 @@ mod tests {
         let (state, shared) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let server = Endpoint::parse("RS:5", crate::wire::Port::MIN).unwrap();
         let open = |shared: &Path| CookieFile::open(state.path(), &server, shared).unwrap();
-        let cookies = [7, 65536, 8].map(Cookie::from);
+        let cookies = [7, 65536, 8].map(Cookie);
         {
             let file = open(shared.path()).unwrap();
             assert_eq!(file.read(), None);

@@ -18,7 +18,7 @@ use crate::library::Rfc;
 use crate::net::{ConnectError, Connection, Sockets, connect};
 use crate::wire::di::client::Response;
 use crate::wire::di::exchange::Timed;
-use crate::wire::di::registration::{Cookie, Method, Request};
+use crate::wire::di::registration::{Claim, Cookie, Request};
 use crate::wire::di::{Origin, TTL};
 use crate::wire::p2p::client::{read_rfc_index, rfc_query};
 use crate::wire::{Answered, Dialect, Endpoint, ReadError, RfcNumber, Status};
@@ -121,28 +121,30 @@ impl Distributed {
         Ok(answered??)
     }
 
-    /// Sends a request to the registration server. Only REGISTER needs no cookie.
+    /// How this peer says that it is registered.
+    fn claim(&self) -> Result<Claim, IndexError> {
+        let Participation { server, known, .. } = self.participation();
+        let cookie = self.lock().cookie;
+        Ok(Claim {
+            cookie: cookie.ok_or_else(|| IndexError::Away(server.clone()))?,
+            peer: Some(known.me().clone()),
+            activates: false,
+        })
+    }
+
+    /// Sends a request to the registration server.
     fn ask_server(
         &self,
         sockets: &Sockets,
-        method: Method,
+        request: &Request,
         time: Duration,
     ) -> Result<Response, IndexError> {
         let Participation { server, known, .. } = self.participation();
-        let cookie = self.lock().cookie;
-        if cookie.is_none() && method != Method::Register {
-            return Err(IndexError::Away(server.clone()));
-        }
-        let request = Request {
-            method,
-            peer: known.me().clone(),
-            cookie,
-        };
         let asked = self.ask(
             sockets,
             server,
             time.min(CONNECT_TIME),
-            |dialect, origin| request.encode(dialect, origin),
+            |dialect, origin| request.encode(dialect, known.me(), origin),
             |dialect, connection| request.read_answer(dialect, connection, time),
         );
         asked.map_err(|error| match error {
@@ -157,9 +159,9 @@ impl Distributed {
 
     /// Sends a request that needs a registration, and registers again if the server no longer knows
     /// this peer.
-    fn ask_registered(&self, method: Method) -> Result<Response, IndexError> {
+    fn ask_registered(&self, request: fn(Claim) -> Request) -> Result<Response, IndexError> {
         let sockets = &self.participation().sockets;
-        let response = self.ask_server(sockets, method, ANSWER_TIME)?;
+        let response = self.ask_server(sockets, &request(self.claim()?), ANSWER_TIME)?;
         match response {
             Response::Refused {
                 code,
@@ -170,7 +172,7 @@ impl Distributed {
                     self.lock().cookie = None;
                 }
                 self.register()?;
-                self.ask_server(sockets, method, ANSWER_TIME)
+                self.ask_server(sockets, &request(self.claim()?), ANSWER_TIME)
             }
             response => Ok(response),
         }
@@ -190,7 +192,11 @@ impl Distributed {
     fn register(&self) -> Result<(), IndexError> {
         let participation = self.participation();
         let before = self.lock().cookie;
-        let response = self.ask_server(&participation.sockets, Method::Register, ANSWER_TIME)?;
+        let request = Request::Register {
+            peer: participation.known.me().clone(),
+            cookie: before,
+        };
+        let response = self.ask_server(&participation.sockets, &request, ANSWER_TIME)?;
         let Response::Registered { cookie, ttl } = response else {
             return Err(self.refused(&response));
         };
@@ -213,14 +219,14 @@ impl Distributed {
 
     /// The other active peers, from the registration server.
     fn peers(&self) -> Result<Arc<[Endpoint]>, IndexError> {
-        let response = self.ask_registered(Method::PeerQuery)?;
+        let response = self.ask_registered(Request::PeerQuery)?;
         let Response::Peers(active) = response else {
             return Err(self.refused(&response));
         };
         // Duplicates and this peer itself are skipped.
         let mut seen = HashSet::from([self.participation().known.me().clone()]);
-        let others = active.into_iter().map(|active| active.peer);
-        let others: Arc<[_]> = others.filter(|peer| seen.insert(peer.clone())).collect();
+        let others = active.into_iter().filter(|peer| seen.insert(peer.clone()));
+        let others: Arc<[_]> = others.collect();
         self.lock().peers = Arc::clone(&others);
         Ok(others)
     }
@@ -354,12 +360,12 @@ impl Index for Distributed {
 
     fn leave(&self) {
         self.keeper.leave();
-        if self.lock().cookie.is_none() {
+        let Ok(claim) = self.claim() else {
             return;
-        }
+        };
         // The signal that ends the peer may have closed its sockets already.
         let sockets = Sockets::default();
-        if let Err(error) = self.ask_server(&sockets, Method::Leave, LEAVE_TIME) {
+        if let Err(error) = self.ask_server(&sockets, &Request::Leave(claim), LEAVE_TIME) {
             let events = &self.participation().events;
             let what =
                 format_args!("cannot tell the index server that this peer is leaving: {error}");
@@ -380,7 +386,7 @@ impl Kept for Distributed {
         if self.keeper.is_over() {
             return Ok(());
         }
-        let lost = match self.ask_registered(Method::KeepAlive) {
+        let lost = match self.ask_registered(Request::KeepAlive) {
             Ok(Response::Alive { ttl }) => {
                 self.lock().ttl = Duration::from_secs(ttl.into());
                 return Ok(());

@@ -65,7 +65,7 @@ impl Document {
             let piece = reader.fill_buf()?;
             if piece.is_empty() {
                 file.rewind()?;
-                return Ok(Digest::from(<[u8; 32]>::from(hash.finalize())));
+                return Ok(Digest(hash.finalize().into()));
             }
             hash.update(piece);
             let count = piece.len();

@@ -118,7 +118,7 @@ mod tests {
         for step in [done(), failed(), Step::GivenUp] {
             events.tell(Topic::Life, || Event::Download {
                 id: 1,
-                number: RfcNumber::MIN,
+                number: RfcNumber::new(1).unwrap(),
                 holder: &holder,
                 step,
             });

@@ -265,7 +265,7 @@ mod tests {
             cookie,
         };
         let closed = |had_name| Event::Closed { link, had_name };
-        let cookie = Some(7.into());
+        let cookie = Some(crate::wire::di::registration::Cookie(7));
         for (event, line) in [
             (
                 Event::Listening {

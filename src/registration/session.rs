@@ -11,8 +11,8 @@ use super::store::Register;
 use crate::event::{Event, Events, Link, Topic};
 use crate::net::Sockets;
 use crate::wire::di::Origin;
-use crate::wire::di::registration::Registration;
-use crate::wire::di::server::{Answer, Conversation, Request};
+use crate::wire::di::registration::{Registration, Request};
+use crate::wire::di::server::{Answer, Conversation};
 use crate::wire::{Reject, Source, Status};
 
 /// What all sessions of a registration server share.

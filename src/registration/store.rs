@@ -339,7 +339,7 @@ mod tests {
             .change(|table| table.register(&peer(port), None, now))
             .unwrap()
             .cookie
-            .get()
+            .0
     }
 
     #[test]

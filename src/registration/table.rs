@@ -9,8 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-use crate::wire::di::registration::{Cookie, Registration};
-use crate::wire::di::server::Claim;
+use crate::wire::di::registration::{Claim, Cookie, Registration};
 use crate::wire::{Endpoint, Status};
 
 /// The most peers that are kept. The one that was inactive for longest makes room.
@@ -51,7 +50,7 @@ impl Registrar {
         Self {
             ttl,
             most: MOST_RECORDS,
-            next: Cookie::FIRST.get(),
+            next: Cookie::FIRST.0,
             entries: BTreeMap::new(),
             by_peer: HashMap::new(),
             by_expiry: BTreeSet::new(),
@@ -208,7 +207,7 @@ impl Registrar {
             }
             self.forget(oldest);
         }
-        let cookie = Cookie::from(self.next);
+        let cookie = Cookie(self.next);
         self.next = self.next.checked_add(1).ok_or(Status::ServiceUnavailable)?;
         Ok(cookie)
     }
@@ -270,7 +269,7 @@ struct SavedPeer {
 impl Registrar {
     pub(super) fn to_saved(&self) -> Saved {
         let saved = |(cookie, entry): (&Cookie, &Entry)| SavedPeer {
-            cookie: cookie.get(),
+            cookie: cookie.0,
             host: entry.peer.host.to_string(),
             port: entry.peer.port.get(),
             expires: milliseconds(entry.expires),
@@ -287,11 +286,11 @@ impl Registrar {
     pub(super) fn from_saved(saved: Saved, ttl: Duration) -> Option<Self> {
         let mut table = Self::new(ttl);
         table.next = saved.next_cookie;
-        if table.next < Cookie::FIRST.get() {
+        if table.next < Cookie::FIRST.0 {
             return None;
         }
         for peer in saved.peers {
-            let cookie = Cookie::from(peer.cookie);
+            let cookie = Cookie(peer.cookie);
             let endpoint = Endpoint {
                 host: peer.host.parse().ok()?,
                 port: crate::wire::Port::new(peer.port)?,
@@ -307,7 +306,7 @@ impl Registrar {
             };
             // A cookie given out twice would merge two peers.
             if table.entries.insert(cookie, entry).is_some()
-                || !(Cookie::FIRST.get()..table.next).contains(&peer.cookie)
+                || !(Cookie::FIRST.0..table.next).contains(&peer.cookie)
             {
                 return None;
             }
@@ -352,7 +351,7 @@ mod tests {
     }
 
     fn cookie(number: u32) -> Cookie {
-        Cookie::from(number)
+        Cookie(number)
     }
 
     /// A claim from a peer that speaks text, without its endpoint.

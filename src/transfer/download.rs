@@ -264,7 +264,7 @@ fn receive(
         }
     }
     if let Some((announced, hash)) = hash {
-        let got = Digest::from(<[u8; 32]>::from(hash.finalize()));
+        let got = Digest(hash.finalize().into());
         if got != announced {
             let why = format_args!("SHA-256 mismatch: got {got}, expected {announced}");
             return Err(DownloadError::holder(Fault::WrongBytes, why));

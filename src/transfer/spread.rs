@@ -62,7 +62,7 @@ mod tests {
 
     fn record(port: u16) -> Record {
         Record {
-            number: RfcNumber::MIN,
+            number: RfcNumber::new(1).unwrap(),
             title: Title::default(),
             holder: Endpoint::parse(&format!("vm:{port}"), Port::MIN).unwrap(),
         }

@@ -12,7 +12,7 @@ use crate::library::{Document, Library, Rfc};
 use crate::net::{Connection, Listener, Pace, Sockets};
 use crate::wire::di::Origin;
 use crate::wire::di::exchange::Timed;
-use crate::wire::p2p::server::{Conversation, Offer, Received};
+use crate::wire::p2p::server::{Conversation, Offer};
 use crate::wire::p2p::{Codec, Wanted};
 use crate::wire::{Endpoint, Reject, RfcNumber, Status};
 
@@ -69,13 +69,9 @@ impl<K: Fn() -> Vec<Timed> + Send + Sync + 'static> Uploads<K> {
                 }
             };
             self.sockets.heard(connection.id());
-            let Received {
-                bytes,
-                wanted,
-                codec,
-            } = received;
-            self.events.received(link, &bytes);
-            let has_document = match wanted {
+            self.events.received(link, &received.bytes);
+            let codec = conversation.codec();
+            let has_document = match received.request {
                 Ok(Wanted::Document(number)) => self.deliver(&mut connection, codec, number),
                 Ok(Wanted::Index) => {
                     let index = codec.index(&(self.known)(), &self.me, self.origin());
@@ -165,14 +161,14 @@ impl<K: Fn() -> Vec<Timed> + Send + Sync + 'static> Uploads<K> {
     ) -> io::Result<()> {
         let Document { file, length, .. } = document;
         let pace = self.pace.as_ref();
-        match codec.frames() {
-            None => connection.send_file(file, *length, pace),
-            Some(frames) => frames.send(file, *length, connection, |bytes| {
-                if let Some(pace) = pace {
-                    pace.wait_for(bytes);
-                }
-            }),
+        if !codec.is_framed() {
+            return connection.send_file(file, *length, pace);
         }
+        codec.send_frames(file, *length, connection, |bytes| {
+            if let Some(pace) = pace {
+                pace.wait_for(bytes);
+            }
+        })
     }
 
     /// Refuses a request, and reports the reason, which the answer has no field for.

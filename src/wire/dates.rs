@@ -5,13 +5,14 @@ use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 
+use super::terms::decimal;
 use super::{Head, ReadError};
 
 /// RFC 1123 dates in GMT, two-digit day.
 const DATE: &str = "%a, %d %b %Y %H:%M:%S GMT";
 
-/// A time as header fields give it. A time beyond the calendar (from a damaged file system) is
-/// written as 1970.
+/// A time as header fields give it. One that the calendar can't show (a damaged file system has
+/// some) is shown as 1970.
 pub(super) fn http_date(time: SystemTime) -> impl Display {
     let seconds = match time.duration_since(SystemTime::UNIX_EPOCH) {
         Ok(after) => i64::try_from(after.as_secs()).unwrap_or_default(),
@@ -21,39 +22,31 @@ pub(super) fn http_date(time: SystemTime) -> impl Display {
     shown.format(DATE)
 }
 
-/// The modification time in the head of a response, if it is readable.
+/// When a document was last modified, where the head of a response says so in a way that can be
+/// read.
 pub(super) fn last_modified(head: &Head) -> Option<SystemTime> {
-    ["Last-Modified", "Last Modified"]
-        .iter()
-        .find_map(|name| head.field(name).ok().flatten().and_then(time))
+    let names = ["Last-Modified", "Last Modified"];
+    let mut values = names.iter().filter_map(|name| head.field(name).ok()?);
+    values.find_map(time)
 }
 
 fn time(value: &str) -> Option<SystemTime> {
-    // The weekday is ignored: it is redundant, and some programs get it wrong.
+    // The weekday is left out: it says nothing new, and some programs get it wrong.
     let (_, date) = value.split_once(", ")?;
     let time = NaiveDateTime::parse_from_str(date, "%d %b %Y %H:%M:%S GMT").ok()?;
     let seconds = u64::try_from(time.and_utc().timestamp()).ok()?;
     SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
 }
 
-/// The length of a response's body, if its head gives it; otherwise the body ends with the
-/// connection.
+/// How long the body of a response is, where its head says so; else it goes on up to the close.
 pub(super) fn body_length(head: &Head) -> Result<Option<u64>, ReadError> {
     let name = "Content-Length";
-    let value = head.field(name)?;
-    let length = value.map(|value| content_length(value).ok_or(ReadError::Header(name)));
-    length.transpose()
-}
-
-/// Parses the length of a body: only digits, below 2^63.
-pub(super) fn content_length(value: &str) -> Option<u64> {
-    let is_decimal = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
-    let length = if is_decimal {
-        value.parse::<i64>().ok()?
-    } else {
-        return None;
-    };
-    u64::try_from(length).ok()
+    let wrong = || ReadError::Header(name);
+    let length = |value: &str| decimal(value).filter(|length| *length < 1 << 63);
+    let value = head.field(name).map_err(|_| wrong())?;
+    value
+        .map(|value| length(value).ok_or_else(wrong))
+        .transpose()
 }
 
 #[cfg(test)]

@@ -1,129 +1,97 @@
-//! Text or frames: the first byte from a client shows which one it speaks.
+//! Text or frames: the first byte that a client sends says which it speaks.
 
 use super::head::MAX_HEAD;
-use super::protocol::Reject;
-use super::{Head, ReadError, Requests, Source, Waits, frame::Frame};
+use super::{Head, ReadError, Reject, Requests, Source, Waits, frame::Frame};
 
-/// How messages are written on a connection. A client chooses one and passes it to the codec of its
-/// protocol; nothing else depends on it.
+/// How messages go over a connection. A client chooses one and hands it to the codec of its protocol;
+/// nothing else needs to know which it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Dialect {
-    /// Text: lines, with an empty line at the end of a head.
+    /// As text: lines, and an empty line at the end of a head.
     #[default]
     Text,
     /// In frames of a given length.
     Framed,
 }
 
-/// A request as received by a server.
+/// A request as a server has received it.
 #[derive(Debug)]
 pub struct Received<T> {
-    /// The message as on the wire.
+    /// The message as it stood on the wire.
     pub bytes: Vec<u8>,
-    /// The request, or the reason to refuse it.
+    /// What it asks, or how it is refused.
     pub request: Result<T, Reject>,
 }
 
-/// An answer as received by a client.
+/// An answer as a client has received it.
 #[derive(Debug)]
 pub struct Answered<T> {
-    /// The message as on the wire, but without the bytes of a document.
+    /// The message as it stood on the wire; of a document, what came before its bytes.
     pub bytes: Vec<u8>,
-    /// Its meaning, if it is understood.
+    /// What it says, where that can be understood.
     pub answer: Result<T, ReadError>,
 }
 
-/// Reads the messages of one client, in the dialect of its first byte: a frame begins with a digit,
-/// a text request with a letter.
+/// Reads the requests of one client, in the dialect of its first byte: a frame begins with a digit,
+/// and a request in text with a letter.
 #[derive(Debug, Default)]
 pub(super) struct Incoming {
     dialect: Option<Dialect>,
     requests: Requests,
 }
 
-/// One message of a client.
-#[derive(Debug)]
-pub(super) struct Message {
-    /// Its frame, in the framed dialect.
-    frame: Option<Frame>,
-    /// Its head, if it has one.
-    head: Result<Head, Reject>,
-}
-
 impl Incoming {
-    /// The client's dialect: text until it has sent something.
+    /// How the client speaks. As long as it has said nothing, it is answered in text.
     pub(super) fn dialect(&self) -> Dialect {
         self.dialect.unwrap_or_default()
     }
 
-    /// Reads the next message. `Ok(None)` is the end of the stream between messages. `is_request`
-    /// decides whether a head in text has everything that its method needs.
-    pub(super) fn next(
+    /// Reads the next request. `Ok(None)` is the end of the stream before one began.
+    pub(super) fn next<T>(
         &mut self,
         source: &mut impl Source,
         waits: Waits,
-        is_request: impl Fn(&Head) -> bool,
-    ) -> Result<Option<Message>, ReadError> {
-        let dialect = match self.dialect {
-            Some(dialect) => dialect,
-            None => match detect(source, waits)? {
-                Some(dialect) => *self.dialect.insert(dialect),
-                None => return Ok(None),
-            },
-        };
-        Ok(match dialect {
-            Dialect::Text => {
-                let head = self.requests.read(source, waits, is_request)?;
-                head.map(|head| Message {
-                    frame: None,
-                    head: Ok(head),
-                })
+        parse: impl Fn(Dialect, &Head) -> Result<T, Reject>,
+    ) -> Result<Option<Received<T>>, ReadError> {
+        if self.dialect.is_none() {
+            self.dialect = detect(source, waits)?;
+        }
+        match self.dialect {
+            None => Ok(None),
+            Some(Dialect::Text) => {
+                let parse = |head: &Head| parse(Dialect::Text, head);
+                let head = self
+                    .requests
+                    .read(source, waits, |head| parse(head).is_ok())?;
+                Ok(head.map(|head| Received {
+                    request: parse(&head),
+                    bytes: head.text,
+                }))
             }
-            Dialect::Framed => Frame::read(source, waits, MAX_HEAD)?.map(|frame| {
-                let wrong = |error: ReadError| {
-                    let reject = error.reject();
-                    reject.unwrap_or_else(|| Reject::bad_request(error.to_string()))
-                };
-                let head = Head::in_frame(frame.content());
-                Message {
-                    head: head.map(|(head, _)| head).map_err(wrong),
-                    frame: Some(frame),
-                }
-            }),
-        })
-    }
-}
-
-impl Message {
-    /// Parses the head as a request.
-    pub(super) fn received<T>(self, parse: impl FnOnce(&Head) -> Result<T, Reject>) -> Received<T> {
-        match self.head {
-            Ok(head) => Received {
-                request: parse(&head),
-                bytes: self
-                    .frame
-                    .map_or_else(|| head.into_text(), Frame::into_bytes),
-            },
-            Err(reject) => Received {
-                request: Err(reject),
-                bytes: self.frame.map(Frame::into_bytes).unwrap_or_default(),
-            },
+            Some(Dialect::Framed) => {
+                let frame = Frame::read(source, waits, MAX_HEAD)?;
+                Ok(frame.map(|frame| Received {
+                    request: match Head::in_frame(frame.content()) {
+                        Ok((head, _)) => parse(Dialect::Framed, &head),
+                        Err(error) => Err(error
+                            .reject()
+                            .unwrap_or_else(|| Reject::bad_request(error.to_string()))),
+                    },
+                    bytes: frame.into_bytes(),
+                }))
+            }
         }
     }
 }
 
-/// Detects a client's dialect. `None` is the end of the stream.
+/// How a client speaks. `None` is the end of the stream.
 fn detect(source: &mut impl Source, waits: Waits) -> Result<Option<Dialect>, ReadError> {
     source.allow(waits.first);
-    let first = source
-        .fill_buf()
-        .map_err(|error| waits.first_failed(error))?;
-    Ok(first.first().map(|first| {
-        if first.is_ascii_digit() {
-            Dialect::Framed
-        } else {
-            Dialect::Text
-        }
+    let first = source.fill_buf();
+    let first = first.map_err(|error| waits.failed(error, false))?.first();
+    Ok(first.map(|first| match first {
+        b'0'..=b'9' => Dialect::Framed,
+        _ => Dialect::Text,
     }))
 }
 
@@ -154,11 +122,9 @@ mod tests {
         ] {
             let mut incoming = Incoming::default();
             let waits = Waits::of(Duration::from_secs(1));
-            let message = incoming.next(&mut Script::of(text), waits, |_| true);
-            let received = message
-                .unwrap()
-                .unwrap()
-                .received(|head| Ok(head.start_line().to_vec()));
+            let parse = |_, head: &Head| Ok(head.start_line().to_vec());
+            let received = incoming.next(&mut Script::of(text), waits, parse);
+            let received = received.unwrap().unwrap();
             assert_eq!(String::from_utf8(received.bytes).unwrap(), expected);
             let request = received.request.ok();
             assert_eq!(request.as_deref(), is_right.then_some(b"A 1".as_slice()));

@@ -1,16 +1,16 @@
-//! Read errors, and whose fault they are.
+//! Why no message could be read, and whose fault that is.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::time::Duration;
 
-use super::head::{FieldError, MAX_FIELDS, MAX_HEAD};
+use super::head::{MAX_FIELDS, MAX_HEAD};
 use super::protocol::{Reject, printable};
 
-/// Why no message could be read. After any of these the stream is out of step. A refusal is not an
-/// error: it is a message like any other.
+/// Why no message could be read. The stream is out of step after any of these. A refusal is none:
+/// it is a message like any other.
 ///
-/// The texts are for a client, about the other side; [`ReadError::reject`] has the texts for a
-/// server.
+/// The texts are about the other side of a connection, as a client sees it; [`ReadError::reject`]
+/// has the words of a server.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// The other side closed the connection before a message began.
@@ -22,7 +22,7 @@ pub enum ReadError {
     /// It closed the connection before the end of a body.
     #[error("it sent {got} of {length} bytes")]
     Short {
-        /// How many bytes were received.
+        /// How many bytes came.
         got: u64,
         /// How many were announced.
         length: u64,
@@ -30,31 +30,45 @@ pub enum ReadError {
     /// The connection failed in the middle of a document.
     #[error("the connection failed after {got} bytes: {reason}")]
     Lost {
-        /// How many bytes were received.
+        /// How many bytes came.
         got: u64,
-        /// The error.
+        /// How it failed.
         reason: io::Error,
     },
-    /// The message was not complete in time.
+    /// The time for a message was up.
     #[error("no {}answer within {} s", if *.began { "complete " } else { "" }, .time.as_secs_f32())]
     TimedOut {
-        /// The time limit.
+        /// How long it was waited for.
         time: Duration,
-        /// Whether a part of it was received.
+        /// Whether a part of it came.
         began: bool,
     },
-    /// The message exceeds a limit.
-    #[error(transparent)]
-    TooLong(#[from] Limit),
-    /// Something else was received.
+    /// The head of a message passes its limit.
+    #[error("the message head is longer than {MAX_HEAD} bytes")]
+    LongHead,
+    /// The head of a message has too many header fields.
+    #[error("the message head has more than {MAX_FIELDS} header fields")]
+    ManyFields,
+    /// A frame passes its limit.
+    #[error("the frame has {length} bytes, which exceeds {most} bytes")]
+    LongFrame {
+        /// How long it is, in bytes.
+        length: u64,
+        /// The limit, in bytes.
+        most: usize,
+    },
+    /// An answer passes this limit, in bytes.
+    #[error("its answer is longer than {} MiB", .0 / 1024 / 1024)]
+    LongAnswer(u64),
+    /// What came is not what belongs there.
     #[error("it answered {came:?}, which is not {expected}")]
     Malformed {
-        /// The beginning of what was received.
+        /// The beginning of what came.
         came: String,
-        /// What was expected, with its article.
+        /// What belongs there, with its article.
         expected: &'static str,
     },
-    /// A required header is missing, duplicate or invalid.
+    /// A header that the message needs is missing, repeated, or not what it should be.
     #[error("its header {0} is missing or invalid")]
     Header(&'static str),
     /// The connection failed.
@@ -62,42 +76,20 @@ pub enum ReadError {
     Io(#[from] io::Error),
 }
 
-/// A limit on what is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Limit {
-    /// Of the head of a message.
-    #[error("the message head is longer than {MAX_HEAD} bytes")]
-    Head,
-    /// Of the header fields in a head.
-    #[error("the message head has more than {MAX_FIELDS} header fields")]
-    Fields,
-    /// Of a frame.
-    #[error("the frame has {length} bytes, which exceeds {most} bytes")]
-    Frame {
-        /// The announced length, in bytes.
-        length: u64,
-        /// The limit, in bytes.
-        most: usize,
-    },
-    /// Of an answer, in bytes.
-    #[error("its answer is longer than {} MiB", .0 / 1024 / 1024)]
-    Answer(u64),
-}
-
-/// Whose fault a failure is, from the mildest to the worst.
+/// Whose fault it is that something was not got from the other side, from the mildest to the worst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {
-    /// The other side is unreachable or does not deliver. It may recover.
+    /// It is not there, or does not deliver. It may be there again later.
     Unreachable,
-    /// The other side speaks another protocol or version.
+    /// It speaks another protocol or version.
     Protocol,
-    /// The other side sent something other than it announced.
+    /// What it sent is not what it announced.
     WrongBytes,
 }
 
 impl ReadError {
-    /// Classifies a read error, after a wait with the limit `time`; `began` says whether part of a
-    /// message had been received.
+    /// What failed reading means, where it was waited for `time` and a part of the message `began`
+    /// to come.
     pub(super) fn of_wait(error: io::Error, time: Duration, began: bool) -> Self {
         if is_silence(&error) {
             Self::TimedOut { time, began }
@@ -115,23 +107,27 @@ impl ReadError {
     pub fn fault(&self) -> Fault {
         match self {
             Self::Closed | Self::CutOff | Self::TimedOut { .. } | Self::Io(_) => Fault::Unreachable,
-            Self::TooLong(_) | Self::Malformed { .. } | Self::Header(_) => Fault::Protocol,
             Self::Short { .. } | Self::Lost { .. } => Fault::WrongBytes,
+            _ => Fault::Protocol,
         }
     }
 
-    /// Whether the other side may speak another dialect: it closed at once, or answered nonsense.
+    /// Whether the other side may speak in another dialect: it closed at once, or answered
+    /// nonsense.
     pub fn may_speak_otherwise(&self) -> bool {
         match self {
-            Self::Closed | Self::Malformed { .. } => true,
-            Self::TooLong(limit) => !matches!(limit, Limit::Answer(_)),
-            Self::Io(error) => error.kind() == io::ErrorKind::ConnectionReset,
+            Self::Closed
+            | Self::Malformed { .. }
+            | Self::LongHead
+            | Self::ManyFields
+            | Self::LongFrame { .. } => true,
+            Self::Io(error) => error.kind() == ErrorKind::ConnectionReset,
             _ => false,
         }
     }
 
-    /// How a server answers an unreadable request before it closes. `None` means that nobody is
-    /// left to answer.
+    /// How a server answers what it could not read before it closes. `None`: there is nobody left to
+    /// be answered.
     pub fn reject(&self) -> Option<Reject> {
         let reason = match self {
             Self::Closed | Self::Lost { .. } | Self::Io(_) => return None,
@@ -147,19 +143,9 @@ impl ReadError {
     }
 }
 
-impl From<FieldError> for ReadError {
-    fn from(error: FieldError) -> Self {
-        let (FieldError::Duplicate(name) | FieldError::NotUtf8(name)) = error;
-        Self::Header(name)
-    }
-}
-
-/// Whether a read failed because of its deadline.
+/// Whether a read failed because its time was up.
 pub(super) fn is_silence(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock
-    )
+    matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock)
 }
 
 #[cfg(test)]
@@ -191,8 +177,8 @@ mod tests {
                 true,
             ),
             (ReadError::Header("Digest"), Fault::Protocol, false),
-            (Limit::Head.into(), Fault::Protocol, true),
-            (Limit::Answer(1).into(), Fault::Protocol, false),
+            (ReadError::LongHead, Fault::Protocol, true),
+            (ReadError::LongAnswer(1), Fault::Protocol, false),
             (
                 ReadError::Short { got: 5, length },
                 Fault::WrongBytes,

@@ -1,30 +1,29 @@
-//! Frames: ten bytes with the decimal length in ASCII, left-aligned and padded with spaces, then
-//! that many bytes.
+//! Frames: ten bytes of ASCII decimal length, left-justified and padded with spaces, and then that
+//! many bytes.
 //!
-//! This module ignores the contents. The first byte of a connection distinguishes frames from text:
-//! a frame begins with a digit, a text request with a letter.
+//! Nothing here knows what is inside.
 
 use std::io::{Read, Write};
 use std::time::Duration;
 
-use super::error::Limit;
+use super::terms::decimal;
 use super::{ReadError, Source, Waits};
 
-/// How long a client waits for a frame to begin: an answer must begin within one second.
+/// How long a client waits for a frame to begin: an answer must come within one second.
 pub const ANSWER_TIME: Duration = Duration::from_secs(3);
 
-/// The size of the length field, in bytes.
+/// The length of the length.
 pub(super) const PREFIX: usize = 10;
-/// The longest contents, in bytes.
+/// The longest frame, in bytes, without its length.
 pub const MAX_FRAME: usize = 1024 * 1024;
 
-/// A frame, including its length field.
+/// A frame, with its length before it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Frame(Vec<u8>);
 
 impl Frame {
-    /// Reads the next frame, with at most `most` bytes and never more than [`MAX_FRAME`].
-    /// `Ok(None)` is the end of the stream between frames.
+    /// Reads the next frame, of at most `most` bytes ([`MAX_FRAME`] at the most). `Ok(None)` is the
+    /// end of the stream before a frame began.
     pub fn read(
         source: &mut impl Source,
         waits: Waits,
@@ -32,18 +31,21 @@ impl Frame {
     ) -> Result<Option<Self>, ReadError> {
         source.allow(waits.first);
         let first = source.fill_buf();
-        if first.map_err(|error| waits.first_failed(error))?.is_empty() {
+        if first
+            .map_err(|error| waits.failed(error, false))?
+            .is_empty()
+        {
             return Ok(None);
         }
         source.allow(Some(waits.whole));
         let mut bytes = Vec::with_capacity(PREFIX);
         let mut take = |count: usize, bytes: &mut Vec<u8>| {
-            // Memory grows with the received bytes, not with the announced length.
+            // Memory grows with what comes, not with what was announced.
             let mut rest = (&mut *source).take(u64::try_from(count).unwrap_or_default());
             match rest.read_to_end(bytes) {
                 Ok(read) if read < count => Err(ReadError::CutOff),
                 Ok(_) => Ok(()),
-                Err(error) => Err(waits.rest_failed(error)),
+                Err(error) => Err(waits.failed(error, true)),
             }
         };
         take(PREFIX, &mut bytes)?;
@@ -51,7 +53,7 @@ impl Frame {
         Ok(Some(Self(bytes)))
     }
 
-    /// Reads the frame of an answer, which must begin soon and be complete within `time`.
+    /// Reads the frame of an answer: it begins soon, and is whole within `time`.
     pub(super) fn read_answer(source: &mut impl Source, time: Duration) -> Result<Self, ReadError> {
         let waits = Waits {
             first: Some(time.min(ANSWER_TIME)),
@@ -60,52 +62,41 @@ impl Frame {
         Self::read(source, waits, MAX_FRAME)?.ok_or(ReadError::Closed)
     }
 
-    /// A frame around `content`, which is cut off at [`MAX_FRAME`] bytes.
+    /// A frame around `content`, which has at most [`MAX_FRAME`] bytes; what is beyond is left out.
     pub fn around(content: &[u8]) -> Self {
         let content = content.get(..MAX_FRAME).unwrap_or(content);
-        let mut bytes = Vec::with_capacity(PREFIX + content.len());
-        bytes.resize(PREFIX, b' ');
-        bytes.extend_from_slice(content);
+        let mut bytes = [&[b' '; PREFIX], content].concat();
         write_length(&mut bytes);
         Self(bytes)
     }
 
-    /// The contents.
+    /// What is inside.
     pub fn content(&self) -> &[u8] {
         self.0.get(PREFIX..).unwrap_or_default()
     }
 
-    /// The frame as on the wire.
-    pub fn bytes(&self) -> &[u8] {
-        &self.0
-    }
-
-    /// The same, without a copy.
+    /// The frame as it stands on the wire.
     pub(super) fn into_bytes(self) -> Vec<u8> {
         self.0
     }
 }
 
-/// Writes the length into the field reserved for it.
+/// Writes the length of a frame into the place that is left for it.
 pub(super) fn write_length(frame: &mut [u8]) {
     let length = frame.len().saturating_sub(PREFIX);
     let mut place = frame.get_mut(..PREFIX).unwrap_or_default();
-    // Ten digits are enough for any length.
+    // Ten digits have room for more than there can be.
     let _ = write!(place, "{length:<PREFIX$}");
 }
 
-/// Parses the length field.
+/// How long the content of a frame is, as its first bytes say.
 fn length(prefix: &[u8], most: usize) -> Result<usize, ReadError> {
     let wrong = || ReadError::malformed(prefix, "the length of a frame");
     let text = str::from_utf8(prefix).map_err(|_| wrong())?;
-    let digits = text.trim_end_matches(' ');
-    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(wrong());
-    }
-    let length = digits.parse::<u64>().map_err(|_| wrong())?;
+    let length = decimal(text.trim_end_matches(' ')).ok_or_else(wrong)?;
     match usize::try_from(length) {
         Ok(length) if length <= most => Ok(length),
-        _ => Err(Limit::Frame { length, most }.into()),
+        _ => Err(ReadError::LongFrame { length, most }),
     }
 }
 
@@ -126,7 +117,7 @@ mod tests {
 
     #[test]
     fn a_frame_is_its_length_and_that_many_bytes() {
-        assert_eq!(Frame::around(b"hello").bytes(), b"5         hello");
+        assert_eq!(Frame::around(b"hello").into_bytes(), b"5         hello");
         let frame = read_one("5         hello more").unwrap().unwrap();
         assert_eq!(frame.content(), b"hello");
         assert_eq!(read_one("0         ").unwrap().unwrap().content(), b"");
@@ -154,7 +145,7 @@ mod tests {
         }
         for huge in ["1048577   ", "9999999999"] {
             assert!(
-                matches!(read_one(huge), Err(ReadError::TooLong(Limit::Frame { .. }))),
+                matches!(read_one(huge), Err(ReadError::LongFrame { .. })),
                 "{huge:?}"
             );
         }

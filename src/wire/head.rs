@@ -1,69 +1,44 @@
 //! The head of a message: a start line, header fields, an empty line.
 //!
-//! All text protocols here share this shape; this module knows no methods, RFCs or versions. It
-//! reads as in P2P-CI/1.0, section 5: a line may end with a bare LF and have trailing spaces, field
-//! names have any letter case, and empty lines before the start line are skipped.
+//! All text protocols share this shape. Reading follows P2P-CI/1.0, section 5: a line may end with a
+//! bare LF and have spaces before its end, field names have any letter case, and empty lines before
+//! the start line are skipped.
 
-use std::ops::Range;
 use std::time::Duration;
 
-use super::Source;
-use super::error::ReadError;
 use super::requests::{Reading, Waits};
+use super::{ReadError, Source, TermError};
 
-/// The longest head, in bytes, including the empty lines before it.
+/// The longest head, in bytes, with the empty lines before it.
 pub(crate) const MAX_HEAD: usize = 8 * 1024;
 /// The most header fields in a head.
 pub(crate) const MAX_FIELDS: usize = 64;
-
-/// Why a header field can't be used, with its name.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum FieldError {
-    /// The head has it twice.
-    #[error("duplicate header {0}")]
-    Duplicate(&'static str),
-    /// Its value is not UTF-8.
-    #[error("the header {0} is not UTF-8")]
-    NotUtf8(&'static str),
-}
 
 /// One message head, as it was received.
 #[derive(Debug, Clone, Default)]
 pub struct Head {
     pub(super) text: Vec<u8>,
-    /// The range of the start line, without the line end.
-    pub(super) start_line: Range<usize>,
-    fields: Vec<Field>,
-    /// Whether every header line is a field.
-    is_well_formed: bool,
-    /// Whether the empty line that ends the head was there.
+    /// Whether the empty line that ends the head was there: a close may have cut off that of a
+    /// response.
     pub(super) is_whole: bool,
 }
 
-/// The ranges of `Name: value`, without white space around the value.
-#[derive(Debug, Clone)]
-struct Field {
-    name: Range<usize>,
-    value: Range<usize>,
-}
-
 impl Head {
-    /// Reads the next head of a response, of at most 8 KiB, which may end with the connection
-    /// instead of an empty line. `Ok(None)` is the end of the stream between messages.
+    /// Reads the next head of a response, of at most 8 KiB, which a close may end as well as an empty
+    /// line. `Ok(None)` is the end of the stream before a head began.
     pub fn read(source: &mut impl Source, waits: Waits) -> Result<Option<Self>, ReadError> {
-        Reading::new(source, waits).head(|head| Ok(Some(head)))
+        Reading::new(source, waits).head()
     }
 
-    /// Reads the head of a complete message in a frame: the empty line after it, and the end of its
-    /// last line, may be missing. Also returns what follows the empty line.
+    /// Reads the head of a message that is there whole, as a frame holds it: it may end without an
+    /// empty line, and its last line without an end. Returns what comes after the empty line as
+    /// well.
     pub fn in_frame(content: &[u8]) -> Result<(Self, &[u8]), ReadError> {
-        let waits = Waits {
-            first: None,
-            whole: Duration::MAX,
-        };
+        let waits = Waits::of(Duration::MAX);
         let mut rest = content;
-        let whole = Reading::new(&mut rest, waits).head(|_| Ok(None))?;
-        if let Some(head) = whole {
+        if let Some(head) = Self::read(&mut rest, waits)?
+            && head.is_whole
+        {
             return Ok((head, rest));
         }
         let ended = [content, b"\n"].concat();
@@ -72,99 +47,62 @@ impl Head {
         Ok((head, &[]))
     }
 
-    /// A head without any contents yet.
-    pub(super) fn empty() -> Self {
-        Self {
-            text: Vec::with_capacity(256),
-            is_well_formed: true,
-            ..Self::default()
-        }
-    }
-
-    /// Adds the header line that begins at `start` of the text.
-    pub(super) fn take_field(&mut self, start: usize) {
-        let line = self.text.get(start..).unwrap_or_default();
-        match field(trim_line_end(line), start) {
-            Some(field) => self.fields.push(field),
-            None => self.is_well_formed = false,
-        }
-    }
-
-    /// Whether the head is complete: a response's may have been cut off.
-    pub fn is_whole(&self) -> bool {
-        self.is_whole
-    }
-
-    /// The head as on the wire, from its start line to its final empty line.
+    /// The head as it stood on the wire, from its start line to the empty line that ends it.
     pub fn text(&self) -> &[u8] {
         &self.text
     }
 
-    /// The same, without a copy.
-    pub(super) fn into_text(self) -> Vec<u8> {
-        self.text
-    }
-
     /// The start line without its end.
     pub fn start_line(&self) -> &[u8] {
-        self.part(&self.start_line)
+        self.lines().next().unwrap_or_default()
     }
 
     /// Whether every header line is a field, `Name: value`.
     pub fn is_well_formed(&self) -> bool {
-        self.is_well_formed
+        let mut lines = self.lines().skip(1).filter(|line| !line.is_empty());
+        lines.all(|line| field(line).is_some())
     }
 
-    /// The value of the field `name`, without white space around it.
-    pub fn field(&self, name: &'static str) -> Result<Option<&str>, FieldError> {
-        let is_it = |field: &&Field| self.part(&field.name).eq_ignore_ascii_case(name.as_bytes());
-        let mut found = self.fields.iter().filter(is_it);
-        let Some(field) = found.next() else {
-            return Ok(None);
-        };
-        if found.next().is_some() {
-            return Err(FieldError::Duplicate(name));
+    /// The value of the field `name`, without the white space around it. It may not stand twice.
+    pub fn field(&self, name: &str) -> Result<Option<&str>, TermError> {
+        let not_utf8 = |_| TermError(format!("the header {name} is not UTF-8"));
+        let fields = self.lines().skip(1).filter_map(field);
+        let mut found = fields.filter(|(found, _)| found.eq_ignore_ascii_case(name.as_bytes()));
+        match (found.next(), found.next()) {
+            (None, _) => Ok(None),
+            (Some((_, value)), None) => str::from_utf8(value).map(Some).map_err(not_utf8),
+            (Some(_), Some(_)) => Err(TermError(format!("duplicate header {name}"))),
         }
-        let value = str::from_utf8(self.part(&field.value));
-        value.map(Some).map_err(|_| FieldError::NotUtf8(name))
     }
 
-    fn part(&self, part: &Range<usize>) -> &[u8] {
-        self.text.get(part.clone()).unwrap_or_default()
+    /// The lines without their ends, but for one that a close has cut off.
+    fn lines(&self) -> impl Iterator<Item = &[u8]> {
+        let lines = self.text.split_inclusive(|&byte| byte == b'\n');
+        lines
+            .filter(|line| line.ends_with(b"\n"))
+            .map(trim_line_end)
     }
 }
 
-/// Whether a line is a header field.
-pub(super) fn is_field(line: &[u8]) -> bool {
-    field(line, 0).is_some()
-}
-
-/// Splits `Name: value`, a line that begins at `start` of the text. A line that begins with white
-/// space would continue the previous one in old mail; no message here does that.
-fn field(line: &[u8], start: usize) -> Option<Field> {
-    let colon = line.iter().position(|&b| b == b':')?;
-    let (name, rest) = (line.get(..colon)?, line.get(colon + 1..)?);
-    if name.is_empty() || is_blank(*name.first()?) {
+/// Splits `Name: value`, without the white space before the value. A line that begins with white space
+/// would continue the one before it in old mail; no message here does that.
+pub(super) fn field(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    let colon = line.iter().position(|&byte| byte == b':')?;
+    let (name, value) = (line.get(..colon)?, line.get(colon + 1..)?);
+    if is_blank(*name.first()?) {
         return None;
     }
-    let blanks = rest.iter().take_while(|byte| is_blank(**byte)).count();
-    Some(Field {
-        name: start..start + colon,
-        value: start + colon + 1 + blanks..start + line.len(),
-    })
+    let blanks = value.iter().take_while(|byte| is_blank(**byte)).count();
+    Some((name, value.get(blanks..)?))
 }
 
-/// `line` without its end, and without spaces and tabs before that. Other control characters are
-/// kept, so that they are refused.
+/// `line` without its end and the spaces and tabs before it. Other control characters stay, to be
+/// refused.
 pub(super) fn trim_line_end(line: &[u8]) -> &[u8] {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     let line = line.strip_suffix(b"\r").unwrap_or(line);
-    let blanks = line
-        .iter()
-        .rev()
-        .take_while(|byte| is_blank(**byte))
-        .count();
-    line.get(..line.len() - blanks).unwrap_or_default()
+    let end = line.iter().rposition(|byte| !is_blank(*byte));
+    end.and_then(|end| line.get(..=end)).unwrap_or_default()
 }
 
 fn is_blank(byte: u8) -> bool {
@@ -201,18 +139,18 @@ mod tests {
     fn a_close_ends_the_head_of_a_response() {
         let head = read("P2P-CI/1.0 404 Not Found\r\n");
         assert_eq!(head.start_line(), b"P2P-CI/1.0 404 Not Found");
-        assert!(!head.is_whole());
+        assert!(!head.is_whole);
     }
 
     #[test]
     fn repeated_and_broken_fields_are_found() {
         let head = read("A\nHost: a\nhost: b\nno colon\n\n");
-        assert_eq!(head.field("Host"), Err(FieldError::Duplicate("Host")));
+        assert!(head.field("Host").is_err());
         assert!(!head.is_well_formed());
         assert!(!read("A\n: value\n\n").is_well_formed());
         assert!(!read("A\nHost: a\n b: c\n\n").is_well_formed());
         let head = read(b"A\nTitle: \xff\n\n");
-        assert_eq!(head.field("Title"), Err(FieldError::NotUtf8("Title")));
+        assert!(head.field("Title").is_err());
     }
 
     #[test]

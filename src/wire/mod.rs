@@ -24,13 +24,15 @@ mod protocol;
 mod requests;
 mod source;
 mod terms;
-#[cfg(test)]
-pub(crate) mod testing;
 
 pub use dialect::{Answered, Dialect, Received};
-pub use error::{Fault, Limit, ReadError};
-pub use head::{FieldError, Head};
-pub use protocol::{Protocol, Reject, Status, StatusLine};
+pub use error::{Fault, ReadError};
+pub use head::Head;
+pub use protocol::{Protocol, Reject, Status};
 pub use requests::{Requests, Waits};
-pub use source::{Source, read_line};
+pub use source::Source;
+use source::read_line;
 pub use terms::{Endpoint, Host, Port, Record, RfcNumber, TermError, Title};
+
+#[cfg(test)]
+pub(crate) use source::testing;

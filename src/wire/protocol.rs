@@ -1,13 +1,15 @@
-//! What the text protocols share: version tokens, status lines, the order of checks.
+//! What the text protocols have in common: version tokens, status lines, the order of checks.
 
 use std::fmt;
 
-use super::{FieldError, Head, Host, ReadError, TermError};
+use super::terms::decimal;
+use super::{Endpoint, Head, Host, ReadError, TermError};
 
-/// A protocol, identified by its version token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A protocol, as its version token names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Protocol {
     /// P2P-CI/1.0, the central index.
+    #[default]
     Ci,
     /// P2P-DI/1.0, the distributed index.
     Di,
@@ -24,20 +26,20 @@ pub enum Status {
     UnknownCookie,
     /// 403: the peer with this cookie is not active.
     NotRegistered,
-    /// 404: no active peer has that RFC, or this peer does not.
+    /// 404: nobody active has that RFC, or this peer does not.
     NotFound,
-    /// 404: no other peer is active.
+    /// 404: nobody but the asker is active.
     NoActivePeers,
     /// 408: the request was not complete in time.
     RequestTimeout,
-    /// 503: the limit of connections or peers is reached.
+    /// 503: there is no room for one more connection, or one more peer.
     ServiceUnavailable,
-    /// 505: the request is well formed, but in another version of the protocol.
+    /// 505: the request is well formed, in another version of the protocol.
     VersionNotSupported,
 }
 
 impl Status {
-    /// The numeric code, which programs act on; the phrase is for people.
+    /// The number: programs act on this, and people read the phrase.
     pub const fn code(self) -> u16 {
         match self {
             Self::Ok => 200,
@@ -51,38 +53,37 @@ impl Status {
     }
 }
 
-/// A status line without the line end.
+/// A status line without its end.
 #[derive(Debug, Clone, Copy)]
-pub struct StatusLine(pub Protocol, pub Status);
+pub(super) struct StatusLine(pub(super) Protocol, pub(super) Status);
 
 impl fmt::Display for StatusLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(protocol, status) = self;
-        f.write_str(protocol.version())?;
-        f.write_str(" ")?;
-        f.write_str(match (status, protocol) {
-            (Status::Ok, _) => "200 OK",
-            (Status::BadRequest, _) => "400 Bad Request",
-            (Status::UnknownCookie, _) => "403 Unknown Cookie",
-            (Status::NotRegistered, _) => "403 Not Registered",
-            (Status::NotFound, _) => "404 Not Found",
-            (Status::NoActivePeers, _) => "404 No Active Peers",
-            (Status::RequestTimeout, _) => "408 Request Timeout",
-            (Status::ServiceUnavailable, Protocol::Ci) => "503 Service Unavailable",
-            (Status::ServiceUnavailable, Protocol::Di) => "503 Busy",
-            (Status::VersionNotSupported, Protocol::Ci) => "505 P2P-CI Version Not Supported",
-            (Status::VersionNotSupported, Protocol::Di) => "505 P2P-DI Version Not Supported",
-        })
+        let phrase = match (status, protocol) {
+            (Status::Ok, _) => "OK",
+            (Status::BadRequest, _) => "Bad Request",
+            (Status::UnknownCookie, _) => "Unknown Cookie",
+            (Status::NotRegistered, _) => "Not Registered",
+            (Status::NotFound, _) => "Not Found",
+            (Status::NoActivePeers, _) => "No Active Peers",
+            (Status::RequestTimeout, _) => "Request Timeout",
+            (Status::ServiceUnavailable, Protocol::Ci) => "Service Unavailable",
+            (Status::ServiceUnavailable, Protocol::Di) => "Busy",
+            (Status::VersionNotSupported, Protocol::Ci) => "P2P-CI Version Not Supported",
+            (Status::VersionNotSupported, Protocol::Di) => "P2P-DI Version Not Supported",
+        };
+        write!(f, "{} {} {phrase}", protocol.version(), status.code())
     }
 }
 
-/// Why a complete request is refused. The connection can continue after the answer.
+/// A request that was received whole and is refused. The connection can go on after the answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
 pub struct Reject {
-    /// The status of the answer.
+    /// What to answer.
     pub status: Status,
-    /// The reason, for events: the answer has no field for it.
+    /// Why, for the log: the protocol has no place for it in the answer.
     pub reason: String,
 }
 
@@ -102,99 +103,87 @@ impl From<TermError> for Reject {
     }
 }
 
-impl From<FieldError> for Reject {
-    fn from(error: FieldError) -> Self {
-        Self::bad_request(error.to_string())
-    }
-}
-
 impl Protocol {
-    /// Our version, as written in every start line.
-    pub const fn version(self) -> &'static str {
+    /// The version that we speak, as it stands in every start line.
+    pub(super) const fn version(self) -> &'static str {
         match self {
             Self::Ci => "P2P-CI/1.0",
             Self::Di => "P2P-DI/1.0",
         }
     }
 
-    /// What a response is called in error messages.
-    pub(super) const fn response(self) -> &'static str {
-        match self {
+    /// The protocol in which a request is written, by its version token; `None` where it is none
+    /// of ours.
+    pub(super) fn of_request(head: &Head) -> Option<Self> {
+        let (_, version) = split_version(head)?;
+        let mut protocols = [Self::Ci, Self::Di].into_iter();
+        protocols.find(|protocol| protocol.has_version(version))
+    }
+
+    /// Whether `word` is a version of this protocol, as `P2P-CI/x.y`.
+    fn has_version(self, word: &str) -> bool {
+        let is_number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+        let number = word.strip_prefix(self.version().trim_end_matches("1.0"));
+        let number = number.and_then(|number| number.split_once('.'));
+        number.is_some_and(|(major, minor)| is_number(major) && is_number(minor))
+    }
+
+    /// Reads the request line: first its shape, then its version (P2P-CI/1.0, section 3, order of
+    /// checks). Returns what stands before the version: a method and what it is about, one to three
+    /// words.
+    pub(super) fn request_line(self, head: &Head) -> Result<&str, Reject> {
+        let (words, version) = split_version(head).ok_or_else(|| no_request_line(head))?;
+        let is_shaped =
+            words.split(' ').count() <= 3 && words.split(' ').all(|word| !word.is_empty());
+        if !is_shaped || !self.has_version(version) {
+            return Err(no_request_line(head));
+        }
+        let ours = self.version();
+        if version != ours {
+            return Err(Reject {
+                status: Status::VersionNotSupported,
+                reason: format!("unsupported version {version:?}, expected {ours}"),
+            });
+        }
+        Ok(words)
+    }
+
+    /// The code of an answer. Who has no room may say so before it knows in which protocol it is
+    /// asked: in P2P-CI then.
+    pub(super) fn answered(self, line: &[u8]) -> Result<u16, ReadError> {
+        let is_busy = |code: &u16| *code == Status::ServiceUnavailable.code();
+        let busy = || Self::Ci.status_code(line).filter(is_busy);
+        let code = self.status_code(line).or_else(busy);
+        code.ok_or_else(|| self.no_response(line))
+    }
+
+    /// What came is no response of this protocol.
+    pub(super) fn no_response(self, came: &[u8]) -> ReadError {
+        let expected = match self {
             Self::Ci => "a P2P-CI/1.0 response",
             Self::Di => "a P2P-DI/1.0 response",
-        }
-    }
-
-    /// The protocol of a request, by its version token, if it is one of ours.
-    pub fn of_request(head: &Head) -> Option<Self> {
-        let line = str::from_utf8(head.start_line()).ok()?;
-        let (_, version) = line.rsplit_once(' ')?;
-        [Self::Ci, Self::Di]
-            .into_iter()
-            .find(|protocol| protocol.has_version(version))
-    }
-
-    /// Whether `word` is a version of this protocol, such as `P2P-CI/x.y`.
-    fn has_version(self, word: &str) -> bool {
-        let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-        let name = self.version().trim_end_matches("1.0");
-        word.strip_prefix(name)
-            .and_then(|number| number.split_once('.'))
-            .is_some_and(|(major, minor)| digits(major) && digits(minor))
-    }
-
-    /// Parses the request line: first its shape, then its version (P2P-CI/1.0, section 3, order of
-    /// checks). Returns the part before the version: a method and its object, one to three words.
-    pub(super) fn request_line(self, head: &Head) -> Result<&str, Reject> {
-        let malformed = || {
-            Reject::bad_request(format!(
-                "{:?} is not a request line",
-                printable(head.start_line())
-            ))
         };
-        let line = str::from_utf8(head.start_line()).map_err(|_| malformed())?;
-        let (words, version) = line.rsplit_once(' ').ok_or_else(malformed)?;
-        let mut count = 0;
-        let is_shaped = words.split(' ').all(|word| {
-            count += 1;
-            !word.is_empty() && count <= 3
-        });
-        if !is_shaped || !self.has_version(version) {
-            return Err(malformed());
-        }
-        if version == self.version() {
-            Ok(words)
-        } else {
-            let ours = self.version();
-            let reason = format!("unsupported version {version:?}, expected {ours}");
-            Err(Reject {
-                status: Status::VersionNotSupported,
-                reason,
-            })
-        }
+        ReadError::malformed(came, expected)
     }
 
-    /// The code of an answer. A full server may answer before it knows the protocol of the request.
-    pub(super) fn answered(self, head: &Head) -> Result<u16, ReadError> {
-        let line = head.start_line();
-        let is_busy = |code: &u16| *code == Status::ServiceUnavailable.code();
-        let code = self.status_code(line).or_else(|| match self {
-            Self::Ci => None,
-            Self::Di => Self::Ci.status_code(line).filter(is_busy),
-        });
-        code.ok_or_else(|| ReadError::malformed(line, self.response()))
-    }
-
-    /// Parses the code of a status line. It accepts any phrase and any version of this protocol:
-    /// the code decides (P2P-CI/1.0, section 5).
-    pub(super) fn status_code(self, line: &[u8]) -> Option<u16> {
+    /// Reads the code of a status line. The phrase may be any, and the version any of this
+    /// protocol: the code decides (P2P-CI/1.0, section 5).
+    fn status_code(self, line: &[u8]) -> Option<u16> {
         let line = str::from_utf8(line).ok()?;
         let mut words = line.split_ascii_whitespace();
         words.next().filter(|word| self.has_version(word))?;
-        let code = words.next()?;
-        let is_code = code.len() == 3 && code.bytes().all(|b| b.is_ascii_digit());
-        if is_code { code.parse().ok() } else { None }
+        decimal(words.next().filter(|code| code.len() == 3)?)
     }
+}
+
+/// The words of a request line before its version, and the version.
+pub(super) fn split_version(head: &Head) -> Option<(&str, &str)> {
+    str::from_utf8(head.start_line()).ok()?.rsplit_once(' ')
+}
+
+pub(super) fn no_request_line(head: &Head) -> Reject {
+    let line = printable(head.start_line());
+    Reject::bad_request(format!("{line:?} is not a request line"))
 }
 
 /// The beginning of a line from a stranger, for an error message.
@@ -202,7 +191,7 @@ pub(super) fn printable(line: &[u8]) -> String {
     String::from_utf8_lossy(line).chars().take(80).collect()
 }
 
-/// The refusal of an unknown or unsupported method.
+/// A request that is none of those that are answered here.
 pub(super) fn unknown_method(words: &str) -> Reject {
     let method = words.split(' ').next().unwrap_or_default();
     Reject::bad_request(match method {
@@ -212,15 +201,27 @@ pub(super) fn unknown_method(words: &str) -> Reject {
     })
 }
 
-/// Checks the header lines as a whole and parses `Host`, which every request has.
-pub(super) fn fields(head: &Head) -> Result<Host, Reject> {
-    if !head.is_well_formed() {
-        return Err(Reject::bad_request("a header line is not `Name: value`"));
-    }
+/// Checks the header lines as a whole.
+pub(super) fn check_fields(head: &Head) -> Result<(), Reject> {
+    let reject = || Reject::bad_request("a header line is not `Name: value`");
+    head.is_well_formed().then_some(()).ok_or_else(reject)
+}
+
+/// Checks the header lines and reads `Host`, which every request in text has.
+pub(super) fn host(head: &Head) -> Result<Host, Reject> {
+    check_fields(head)?;
     Ok(required(head, "Host")?.parse()?)
 }
 
-/// A required header.
+/// Who asks, as most requests in text say.
+pub(super) fn peer(head: &Head) -> Result<Endpoint, Reject> {
+    Ok(Endpoint {
+        host: host(head)?,
+        port: required(head, "Port")?.parse()?,
+    })
+}
+
+/// A header that must be there.
 pub(super) fn required<'a>(head: &'a Head, name: &'static str) -> Result<&'a str, Reject> {
     head.field(name)?
         .ok_or_else(|| Reject::bad_request(format!("missing header {name}")))

@@ -1,17 +1,17 @@
-//! Finds the heads of messages in a stream, within limits. It knows no methods, RFCs or versions.
+//! Finds the heads of messages in a stream, within limits. Nothing here knows a method or a version.
 
 use std::time::{Duration, Instant};
 
-use super::error::{Limit, ReadError, is_silence};
-use super::head::{MAX_FIELDS, MAX_HEAD, is_field, trim_line_end};
+use super::error::{ReadError, is_silence};
+use super::head::{MAX_FIELDS, MAX_HEAD, field, trim_line_end};
 use super::{Head, Source, read_line};
 
 /// How long to wait for a message.
 #[derive(Debug, Clone, Copy)]
 pub struct Waits {
-    /// For its first byte; `None` means forever (people read menus).
+    /// For its first byte; `None` is for ever (people read menus).
     pub first: Option<Duration>,
-    /// For the whole message, from its first byte on, however slowly it arrives.
+    /// For the whole of it, from its first byte on, however it drips in.
     pub whole: Duration,
 }
 
@@ -24,47 +24,41 @@ impl Waits {
         }
     }
 
-    /// The error for a failed read before the first byte.
-    pub(super) fn first_failed(self, error: std::io::Error) -> ReadError {
-        ReadError::of_wait(error, self.first.unwrap_or(self.whole), false)
-    }
-
-    /// The error for a failed read after the first byte.
-    pub(super) fn rest_failed(self, error: std::io::Error) -> ReadError {
-        ReadError::of_wait(error, self.whole, true)
+    /// What it means that a read has failed, before or after the message `began`.
+    pub(super) fn failed(self, error: std::io::Error, began: bool) -> ReadError {
+        let first = self.first.filter(|_| !began);
+        ReadError::of_wait(error, first.unwrap_or(self.whole), began)
     }
 }
 
 /// Reads the heads of requests from one connection.
 ///
-/// Some programs omit the empty line after the last header and wait for the answer. So a head that
-/// is already a complete request is accepted as one if nothing follows for a short while. A client
-/// that was merely slow loses nothing: the rest of that head is skipped.
+/// Some programs end their lines, leave out the empty line after the last one, and wait for the
+/// answer. So a head that is a whole request by its own rules is taken as one when nothing more
+/// comes for a short while. Whoever was only slow loses nothing: the rest of that head is skipped.
 #[derive(Debug, Default)]
 pub struct Requests {
-    /// Whether the last head may continue after it was answered.
+    /// Whether the last head may go on after it was answered.
     may_go_on: bool,
 }
 
-/// How long a complete request without its empty line waits for more.
+/// How long a whole request without its empty line waits for more.
 const SHORT_WHILE: Duration = Duration::from_millis(250);
 
 impl Requests {
-    /// Reads the next head, of at most 8 KiB. `Ok(None)` is the end of the stream between heads.
-    /// `is_request` decides whether a head has everything that its method needs.
+    /// Reads the next head, of at most 8 KiB. `Ok(None)` is the end of the stream before a head
+    /// began. `is_request` says whether a head has all that its method needs.
     pub fn read(
         &mut self,
         source: &mut impl Source,
         waits: Waits,
         is_request: impl Fn(&Head) -> bool,
     ) -> Result<Option<Head>, ReadError> {
-        let reading = Reading {
-            skips_fields: self.may_go_on,
-            is_request: Some(&is_request),
-            ..Reading::new(source, waits)
-        };
-        let head = reading.head(|_| Err(ReadError::CutOff))?;
-        self.may_go_on = head.as_ref().is_some_and(|head| !head.is_whole());
+        let mut reading = Reading::new(source, waits);
+        reading.skips_fields = self.may_go_on;
+        reading.is_request = Some(&is_request);
+        let head = reading.head()?;
+        self.may_go_on = head.as_ref().is_some_and(|head| !head.is_whole);
         Ok(head)
     }
 }
@@ -73,11 +67,11 @@ impl Requests {
 pub(super) struct Reading<'a, S> {
     source: &'a mut S,
     waits: Waits,
-    /// Whether header fields before the start line belong to the previous head.
+    /// Whether header fields before the start line belong to the head before this one.
     skips_fields: bool,
-    /// Decides whether a head is complete without its empty line.
+    /// Says whether a head can do without its empty line.
     is_request: Option<&'a dyn Fn(&Head) -> bool>,
-    /// When the wait for more of a complete request began.
+    /// When it was first waited for more of a whole request.
     waited: Option<Instant>,
 }
 
@@ -92,114 +86,99 @@ impl<'a, S: Source> Reading<'a, S> {
         }
     }
 
-    /// Reads a head up to its empty line. `at_close` decides what a head is that ends with the
-    /// connection.
-    pub(super) fn head(
-        mut self,
-        at_close: impl FnOnce(Head) -> Result<Option<Head>, ReadError>,
-    ) -> Result<Option<Head>, ReadError> {
-        let mut head = Head::empty();
-        let Some(skipped) = self.start_line(&mut head)? else {
-            return if head.text.is_empty() {
-                Ok(None)
-            } else {
-                at_close(head)
-            };
-        };
-        let mut lines = 1;
-        loop {
-            let start = head.text.len();
+    /// Reads a head up to its empty line. A close may end one instead, unless it is a request.
+    pub(super) fn head(mut self) -> Result<Option<Head>, ReadError> {
+        let mut head = Head::default();
+        let mut limit = MAX_HEAD;
+        if !self.start_line(&mut head, &mut limit)? {
+            return self.closed(head);
+        }
+        for fields in 0.. {
             if self.is_over(&head)? {
-                return Ok(Some(head));
+                break;
             }
-            let limit = MAX_HEAD.saturating_sub(skipped + start);
-            let read = self.line(limit, &mut head)?;
-            let line = head.text.get(start..).unwrap_or_default();
-            if !line.ends_with(b"\n") {
-                if read == limit {
-                    return Err(Limit::Head.into());
-                }
-                return at_close(head);
+            let start = head.text.len();
+            if !self.line(&mut head, limit - start)? {
+                return self.closed(head);
             }
-            if trim_line_end(line).is_empty() {
+            if trim_line_end(head.text.get(start..).unwrap_or_default()).is_empty() {
                 head.is_whole = true;
-                return Ok(Some(head));
+                break;
             }
-            if lines > MAX_FIELDS {
-                return Err(Limit::Fields.into());
+            if fields == MAX_FIELDS {
+                return Err(ReadError::ManyFields);
             }
-            head.take_field(start);
-            lines += 1;
+        }
+        Ok(Some(head))
+    }
+
+    /// What a head is that a close has ended.
+    fn closed(&self, head: Head) -> Result<Option<Head>, ReadError> {
+        match self.is_request {
+            _ if head.text.is_empty() => Ok(None),
+            Some(_) => Err(ReadError::CutOff),
+            None => Ok(Some(head)),
         }
     }
 
-    /// Reads the start line, after anything that may precede it, and returns how many bytes that
-    /// had. `None` is the end of the stream.
-    fn start_line(&mut self, head: &mut Head) -> Result<Option<usize>, ReadError> {
-        let (mut skipped, mut fields) = (0, 0);
+    /// Reads the start line, after what may come before it, which is taken off the `limit` of the
+    /// head. `false` is the end of the stream.
+    fn start_line(&mut self, head: &mut Head, limit: &mut usize) -> Result<bool, ReadError> {
+        let mut fields = 0;
         loop {
-            self.source.allow(self.waits.first);
-            let Some(empty) = self.skip_empty_lines()? else {
-                return Ok(None);
-            };
-            skipped += empty;
-            self.source.allow(Some(self.waits.whole));
             head.text.clear();
-            let limit = MAX_HEAD.saturating_sub(skipped);
-            let read = self.line(limit, head)?;
-            if !head.text.ends_with(b"\n") {
-                return if read == limit {
-                    Err(Limit::Head.into())
-                } else {
-                    Ok(None)
-                };
+            self.source.allow(self.waits.first);
+            if !self.skip_empty_lines(limit)? {
+                return Ok(false);
             }
-            let line = trim_line_end(&head.text);
-            if self.skips_fields && is_field(line) {
+            self.source.allow(Some(self.waits.whole));
+            if !self.line(head, *limit)? {
+                return Ok(false);
+            }
+            let line = head.start_line();
+            if self.skips_fields && field(line).is_some() {
                 fields += 1;
                 if fields > MAX_FIELDS {
-                    return Err(Limit::Fields.into());
+                    return Err(ReadError::ManyFields);
                 }
             } else if line.is_empty() {
-                // A line of only white space before the start line counts as empty.
-                skipped += head.text.len();
+                // White space alone before the start line is an empty line too.
+                *limit -= head.text.len();
             } else {
-                head.start_line = 0..line.len();
-                return Ok(Some(skipped));
+                return Ok(true);
             }
         }
     }
 
-    fn line(&mut self, limit: usize, head: &mut Head) -> Result<usize, ReadError> {
+    /// Reads a line of at most `limit` bytes. `false`: a close came before its end.
+    fn line(&mut self, head: &mut Head, limit: usize) -> Result<bool, ReadError> {
         let read = read_line(self.source, limit, &mut head.text);
-        read.map_err(|error| self.waits.rest_failed(error))
+        let read = read.map_err(|error| self.waits.failed(error, true))?;
+        match read > 0 && head.text.ends_with(b"\n") {
+            false if read == limit => Err(ReadError::LongHead),
+            is_whole => Ok(is_whole),
+        }
     }
 
-    /// Skips empty lines and returns how many bytes they had, or `None` at the end of the stream.
+    /// Skips empty lines, which are taken off the `limit` of the head. `false` is the end of the stream.
     /// An empty line does not begin a message: some peers send one too many after each.
-    fn skip_empty_lines(&mut self) -> Result<Option<usize>, ReadError> {
-        let mut skipped = 0;
-        while skipped < MAX_HEAD {
+    fn skip_empty_lines(&mut self, limit: &mut usize) -> Result<bool, ReadError> {
+        while *limit > 0 {
             let waiting = self.source.fill_buf();
-            let waiting = waiting.map_err(|error| self.waits.first_failed(error))?;
-            if waiting.is_empty() {
-                return Ok(None);
-            }
-            let empty = waiting
-                .iter()
-                .take_while(|b| matches!(b, b'\r' | b'\n'))
-                .count();
+            let waiting = waiting.map_err(|error| self.waits.failed(error, false))?;
+            let is_end = |byte: &&u8| matches!(byte, b'\r' | b'\n');
+            let empty = waiting.iter().take_while(is_end).count();
             if empty == 0 {
-                return Ok(Some(skipped));
+                return Ok(!waiting.is_empty());
             }
             self.source.consume(empty);
-            skipped += empty;
+            *limit = limit.saturating_sub(empty);
         }
-        Err(Limit::Head.into())
+        Err(ReadError::LongHead)
     }
 
-    /// Whether the sender has ended a request without an empty line. Waits if the next line is
-    /// incomplete.
+    /// Whether the head is a request that its sender has ended without an empty line. Waits where
+    /// the next line is not there yet.
     fn is_over(&mut self, head: &Head) -> Result<bool, ReadError> {
         let Some(is_request) = self.is_request else {
             return Ok(false);
@@ -207,7 +186,7 @@ impl<'a, S: Source> Reading<'a, S> {
         if !self.source.buffered().is_empty() || !is_request(head) {
             return Ok(false);
         }
-        // Continuing restarts the head's time limit once, not with each line.
+        // Reading on begins the time of the head anew, once and not with each line.
         let waited = self.waited.get_or_insert_with(Instant::now).elapsed();
         let left = self.waits.whole.saturating_sub(waited);
         self.source.allow(Some(SHORT_WHILE.min(left)));
@@ -216,7 +195,7 @@ impl<'a, S: Source> Reading<'a, S> {
         match more {
             Err(error) if is_silence(&error) => Ok(true),
             Err(error) => Err(error.into()),
-            // A close does not end a head.
+            // A close is no end of a head.
             Ok(_) => Ok(false),
         }
     }
@@ -259,20 +238,14 @@ mod tests {
     #[test]
     fn endless_line_is_given_up_at_the_limit() {
         let mut source = Script::of("x".repeat(20_000));
-        assert!(matches!(
-            read_next(&mut source),
-            Err(ReadError::TooLong(Limit::Head))
-        ));
+        assert!(matches!(read_next(&mut source), Err(ReadError::LongHead)));
         assert_eq!(source.read_so_far(), MAX_HEAD);
     }
 
     #[test]
     fn endless_empty_lines_are_given_up_near_the_limit() {
         let mut source = Script::of("\r\n".repeat(20_000));
-        assert!(matches!(
-            read_next(&mut source),
-            Err(ReadError::TooLong(Limit::Head))
-        ));
+        assert!(matches!(read_next(&mut source), Err(ReadError::LongHead)));
     }
 
     #[test]
@@ -281,7 +254,7 @@ mod tests {
         assert!(read(&head(MAX_FIELDS)).is_ok());
         assert!(matches!(
             read(&head(MAX_FIELDS + 1)),
-            Err(ReadError::TooLong(Limit::Fields))
+            Err(ReadError::ManyFields)
         ));
     }
 
@@ -292,11 +265,11 @@ mod tests {
         assert!(read(&text).unwrap().is_some());
         assert!(matches!(
             read(&format!("A{text}")),
-            Err(ReadError::TooLong(Limit::Head))
+            Err(ReadError::LongHead)
         ));
     }
 
-    /// The start lines and fields of each head; a head with a `B` is complete without its end.
+    /// The start lines and fields of what is read; a head with a `B` is whole without its end.
     fn all(mut source: Script) -> Vec<String> {
         let mut requests = Requests::default();
         let is_request = |head: &Head| head.field("B").is_ok_and(|field| field.is_some());
@@ -320,13 +293,13 @@ mod tests {
     fn a_whole_request_without_its_empty_line_is_read_after_a_short_while() {
         let read = all(Script::with_pauses(&["X 1\nA: 1\nB: 2\n", "X 2\nB: 3\n"]));
         assert_eq!(read, ["X 1|A: 1|B: 2|", "X 2|B: 3|"]);
-        // An incomplete one waits for the rest.
+        // What is not complete waits for the rest.
         let read = all(Script::then_silence("X 1\nA: 1\n"));
         assert_eq!(read, ["no complete request within 1 s"]);
-        // Nor does half a line more end the head.
+        // Nor is half a line more the end of a head.
         let read = all(Script::then_silence("X 1\nB: 1\nTit"));
         assert_eq!(read, ["no complete request within 1 s"]);
-        // A close does not end a request.
+        // A close is no end of a request.
         assert_eq!(
             all(Script::of("X 1\nB: 1\n")),
             ["the connection was closed in the middle of a request"]
@@ -342,15 +315,15 @@ mod tests {
             &["X 1\r\nB: 1\r\n", "\r\n", "X 2\r\nB: 2\r\n\r\n"],
             &["X 1\r\nB: 1\r\n", "X 2\r\nB: 2\r\n\r\n"],
         ] {
-            // Waits between requests are unlimited, so pauses there are omitted.
+            // A wait between requests is not limited, so its pauses are none.
             let pieces: Vec<_> = pieces.to_vec();
             let mut script = Script::with_pauses(&pieces[..1]);
-            script.then(&pieces[1..].concat());
+            script.then(pieces[1..].concat());
             assert_eq!(all(script), ["X 1|B: 1|", "X 2|B: 2||"], "{pieces:?}");
         }
-        // A start line is never mistaken for a field of the previous head.
+        // A start line is never taken for a field of the head before it.
         let mut script = Script::with_pauses(&["X 1\nB: 1\n"]);
-        script.then(&"C: 1\n".repeat(100));
+        script.then("C: 1\n".repeat(100));
         assert_eq!(
             all(script),
             [

@@ -1,19 +1,19 @@
-//! What reading a message requires of a stream: bounded waits and bounded lines.
+//! What reading a message needs of a stream: bounded waits and bounded lines.
 
 use std::io::{self, BufRead, Read};
 use std::time::Duration;
 
 /// A stream of bytes from a stranger, whose waits can be bounded.
 pub trait Source: BufRead {
-    /// Bounds all reads from now until the next call: once `time` has passed, reads that would
-    /// block fail with [`io::ErrorKind::TimedOut`]. `None` waits forever.
+    /// Bounds all the reading from now until the next call: once `time` has passed, reads that
+    /// would have to wait fail with [`io::ErrorKind::TimedOut`]. `None` waits for ever.
     fn allow(&mut self, time: Option<Duration>);
 
-    /// The bytes that can be read without blocking.
+    /// The bytes that can be read without any wait.
     fn buffered(&self) -> &[u8];
 }
 
-/// Bytes in memory.
+/// Bytes that are all there.
 impl Source for &[u8] {
     fn allow(&mut self, _: Option<Duration>) {}
 
@@ -23,9 +23,129 @@ impl Source for &[u8] {
 }
 
 /// Appends one line with its `\n` to `text`, reading at most `limit` bytes, and returns how many it
-/// read. A line without `\n` was cut off by the limit or by the end of the stream. After an error,
-/// `text` has what was read before it.
-pub fn read_line(source: &mut impl BufRead, limit: usize, text: &mut Vec<u8>) -> io::Result<usize> {
+/// read. A line without `\n` was cut by the limit or the end of the stream. What was read before an
+/// error is in `text` as well.
+pub(super) fn read_line(
+    source: &mut impl BufRead,
+    limit: usize,
+    text: &mut Vec<u8>,
+) -> io::Result<usize> {
     let limit = u64::try_from(limit).unwrap_or(u64::MAX);
     source.take(limit).read_until(b'\n', text)
+}
+
+/// A stream for tests, which arrives in the pieces that the test says.
+#[cfg(test)]
+pub(crate) mod testing {
+    use std::collections::VecDeque;
+
+    use super::*;
+
+    /// Pieces of a stream. A read never crosses the border of two pieces, as with a socket.
+    #[derive(Debug, Default)]
+    pub(crate) struct Script {
+        pieces: VecDeque<Piece>,
+        consumed: usize,
+    }
+
+    #[derive(Debug)]
+    enum Piece {
+        Bytes(VecDeque<u8>),
+        /// The other side sends nothing for longer than anyone waits.
+        Silence,
+        /// It sends nothing for one wait.
+        Pause,
+    }
+
+    impl Script {
+        pub(crate) fn of(bytes: impl Into<Vec<u8>>) -> Self {
+            let mut script = Self::default();
+            script.then(bytes);
+            script
+        }
+
+        /// These bytes come as well.
+        pub(crate) fn then(&mut self, bytes: impl Into<Vec<u8>>) {
+            let bytes: Vec<u8> = bytes.into();
+            self.pieces.push_back(Piece::Bytes(bytes.into()));
+        }
+
+        /// These pieces, with a silence between them that ends one wait.
+        pub(crate) fn with_pauses(pieces: &[&str]) -> Self {
+            let mut script = Self::default();
+            for piece in pieces {
+                script.then(*piece);
+                script.pieces.push_back(Piece::Pause);
+            }
+            script
+        }
+
+        /// `bytes`, then silence instead of a close.
+        pub(crate) fn then_silence(bytes: impl Into<Vec<u8>>) -> Self {
+            let mut script = Self::of(bytes);
+            script.pieces.push_back(Piece::Silence);
+            script
+        }
+
+        /// `text` in pieces of the lengths `cuts`, over and over.
+        pub(crate) fn in_pieces(text: impl AsRef<[u8]>, cuts: &[usize]) -> Self {
+            let mut script = Self::default();
+            let mut rest = text.as_ref();
+            for &cut in cuts.iter().cycle() {
+                if rest.is_empty() {
+                    break;
+                }
+                let (piece, after) = rest.split_at(cut.min(rest.len()));
+                script.then(piece);
+                rest = after;
+            }
+            script
+        }
+
+        pub(crate) fn read_so_far(&self) -> usize {
+            self.consumed
+        }
+    }
+
+    impl Read for Script {
+        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            let count = self.fill_buf()?.read(into)?;
+            self.consume(count);
+            Ok(count)
+        }
+    }
+
+    impl BufRead for Script {
+        fn fill_buf(&mut self) -> io::Result<&[u8]> {
+            let is_empty =
+                |piece: &mut Piece| matches!(piece, Piece::Bytes(bytes) if bytes.is_empty());
+            while self.pieces.pop_front_if(is_empty).is_some() {}
+            let is_pause = |piece: &mut Piece| matches!(piece, Piece::Pause);
+            if self.pieces.pop_front_if(is_pause).is_some() {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            match self.pieces.front() {
+                Some(Piece::Silence) => Err(io::ErrorKind::TimedOut.into()),
+                _ => Ok(self.buffered()),
+            }
+        }
+
+        fn consume(&mut self, count: usize) {
+            if let Some(Piece::Bytes(bytes)) = self.pieces.front_mut() {
+                bytes.drain(..count);
+            }
+            self.consumed += count;
+        }
+    }
+
+    impl Source for Script {
+        fn allow(&mut self, _: Option<Duration>) {}
+
+        fn buffered(&self) -> &[u8] {
+            match self.pieces.front() {
+                Some(Piece::Bytes(bytes)) => bytes.as_slices().0,
+                _ => &[],
+            }
+        }
+    }
 }

@@ -1,7 +1,7 @@
-//! The values of the protocols. Each is validated once, when it is parsed.
+//! The words of the protocols: each is checked once, where it enters, and trusted from then on.
 //!
-//! Each type has one fallible constructor (`FromStr`) and prints itself as on the wire. P2P-CI/1.0,
-//! section 2, has the rules.
+//! Every type here has one fallible constructor (`FromStr`) and prints itself as it stands on the
+//! wire. P2P-CI/1.0, section 2, gives the rules.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -12,36 +12,28 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-/// A word that the protocol does not allow in its place.
+/// A word or header that is not what the protocol allows in its place.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum TermError {
-    /// An RFC number that is not decimal, or not from 1 to 4294967295.
-    #[error("an RFC number is a whole number from 1 to 4294967295, not {0:?}")]
-    Number(String),
-    /// A port that is not decimal, or not from 1 to 65535.
-    #[error("a port is a whole number from 1 to 65535, not {0:?}")]
-    Port(String),
-    /// A host that is neither a DNS name nor an IP address.
-    #[error("a host is a DNS name or an IP address of at most 255 bytes, not {0:?}")]
-    Host(String),
-    /// A title that is longer than [`Title::MAX_BYTES`].
-    #[error("a title has at most {max} bytes, not {0}", max = Title::MAX_BYTES)]
-    LongTitle(usize),
-    /// A title that contains a control character.
-    #[error("a title can't contain control characters: {0:?}")]
-    TitleControl(String),
+#[error("{0}")]
+pub struct TermError(pub(super) String);
+
+impl TermError {
+    /// `expected` is what belongs in the place of `word`, of which the beginning is quoted.
+    pub(super) fn new(expected: &str, word: &str) -> Self {
+        let quoted: String = word.chars().take(40).collect();
+        Self(format!("{expected}, not {quoted:?}"))
+    }
 }
 
-/// The longest quotation of a refused word, in characters.
-const QUOTED: usize = 40;
+/// What an RFC number, a port and a host are.
+const NUMBER: &str = "an RFC number is a whole number from 1 to 4294967295";
+const PORT: &str = "a port is a whole number from 1 to 65535";
+const HOST: &str = "a host is a DNS name or an IP address of at most 255 bytes";
 
-fn quoted(word: &str) -> String {
-    word.chars().take(QUOTED).collect()
-}
-
-/// Whether `word` is only ASCII digits: `parse` alone would accept `+5`.
-fn is_decimal(word: &str) -> bool {
-    !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit())
+/// Reads ASCII digits only: `parse` alone would also take `+5`.
+pub(super) fn decimal<T: FromStr>(word: &str) -> Option<T> {
+    let is_decimal = word.bytes().all(|byte| byte.is_ascii_digit());
+    word.parse().ok().filter(|_| is_decimal)
 }
 
 /// The number of an RFC, from 1 to 4294967295.
@@ -49,10 +41,7 @@ fn is_decimal(word: &str) -> bool {
 pub struct RfcNumber(NonZeroU32);
 
 impl RfcNumber {
-    /// The smallest number.
-    pub const MIN: Self = Self(NonZeroU32::MIN);
-
-    /// The number of an RFC; `None` for 0.
+    /// `None` for 0.
     pub fn new(number: u32) -> Option<Self> {
         NonZeroU32::new(number).map(Self)
     }
@@ -67,14 +56,8 @@ impl FromStr for RfcNumber {
     type Err = TermError;
 
     fn from_str(word: &str) -> Result<Self, TermError> {
-        let number = if is_decimal(word) {
-            word.parse().ok()
-        } else {
-            None
-        };
-        number
-            .map(Self)
-            .ok_or_else(|| TermError::Number(quoted(word)))
+        let number = decimal(word).map(Self);
+        number.ok_or_else(|| TermError::new(NUMBER, word))
     }
 }
 
@@ -84,7 +67,7 @@ impl fmt::Display for RfcNumber {
     }
 }
 
-/// A TCP port to connect to, from 1 to 65535.
+/// A TCP port that can be connected to, from 1 to 65535.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Port(NonZeroU16);
 
@@ -95,7 +78,7 @@ impl Port {
     /// The largest port.
     pub const MAX: Self = Self(NonZeroU16::MAX);
 
-    /// A port; `None` for 0.
+    /// `None` for 0.
     pub fn new(port: u16) -> Option<Self> {
         NonZeroU16::new(port).map(Self)
     }
@@ -110,12 +93,8 @@ impl FromStr for Port {
     type Err = TermError;
 
     fn from_str(word: &str) -> Result<Self, TermError> {
-        let port = if is_decimal(word) {
-            word.parse().ok()
-        } else {
-            None
-        };
-        port.map(Self).ok_or_else(|| TermError::Port(quoted(word)))
+        let port = decimal(word).map(Self);
+        port.ok_or_else(|| TermError::new(PORT, word))
     }
 }
 
@@ -125,13 +104,13 @@ impl fmt::Display for Port {
     }
 }
 
-/// The title of an RFC: UTF-8, at most [`Title::MAX_BYTES`], no control characters, single spaces
+/// The title of an RFC: UTF-8, at most [`Title::MAX_BYTES`], no control characters, one space
 /// between words. It may be empty.
-#[derive(Clone, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Title(Arc<str>);
 
 impl Title {
-    /// The longest title, in bytes, after folding white space.
+    /// The longest title, in bytes, after its white space is folded.
     pub const MAX_BYTES: usize = 1024;
 
     /// The title as text.
@@ -144,7 +123,7 @@ impl Title {
         self.0.is_empty()
     }
 
-    /// The title of a document that prints none: `RFC N`.
+    /// The title that stands for a document that prints none: `RFC N`.
     pub fn fallback(number: RfcNumber) -> Self {
         Self(format!("RFC {number}").into())
     }
@@ -154,37 +133,26 @@ impl FromStr for Title {
     type Err = TermError;
 
     fn from_str(text: &str) -> Result<Self, TermError> {
-        if text.is_empty() {
-            return Ok(Self::default());
-        }
-        // A tab is white space; any other control character is refused, even if Unicode counts it
-        // as white space.
+        // A tab is white space; any other control character is refused, also those that
+        // Unicode counts as white space.
         if text.chars().any(|c| c.is_control() && c != '\t') {
-            return Err(TermError::TitleControl(quoted(text)));
+            let expected = "a title is text without control characters";
+            return Err(TermError::new(expected, text));
         }
-        let folded = if is_folded(text) {
-            Arc::from(text)
+        // Most titles have nothing to fold, and need no second copy.
+        let is_word = |word: &str| !word.is_empty() && !word.contains(char::is_whitespace);
+        let title: Arc<str> = if text.split(' ').all(is_word) {
+            text.into()
         } else {
             text.split_whitespace().collect::<Vec<_>>().join(" ").into()
         };
-        let title = Self(folded);
-        match title.as_str().len() {
-            length if length > Self::MAX_BYTES => Err(TermError::LongTitle(length)),
-            _ => Ok(title),
+        let (length, most) = (title.len(), Self::MAX_BYTES);
+        if length > most {
+            let message = format!("a title has at most {most} bytes, not {length}");
+            return Err(TermError(message));
         }
+        Ok(Self(title))
     }
-}
-
-/// Whether `text` has nothing to fold: the common case, found without a copy.
-fn is_folded(text: &str) -> bool {
-    let mut after_space = true;
-    for c in text.chars() {
-        if c.is_whitespace() && (c != ' ' || after_space) {
-            return false;
-        }
-        after_space = c == ' ';
-    }
-    text.is_empty() || !after_space
 }
 
 impl fmt::Display for Title {
@@ -193,22 +161,16 @@ impl fmt::Display for Title {
     }
 }
 
-impl fmt::Debug for Title {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-/// The name at which others reach a host: a DNS name or an IP address of at most
-/// [`Host::MAX_BYTES`]. It keeps its letter case but is compared without it, as in DNS.
-#[derive(Clone)]
+/// The name under which others reach a host: a DNS name or an IP address, at most
+/// [`Host::MAX_BYTES`]. It keeps its letter case and is compared without it, as DNS does.
+#[derive(Debug, Clone)]
 pub struct Host(Arc<str>);
 
 impl Host {
     /// The longest name, in bytes.
     pub const MAX_BYTES: usize = 255;
 
-    /// The name as text; an IPv6 address has no brackets.
+    /// The name as text; an IPv6 address has no brackets here.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -227,23 +189,17 @@ impl FromStr for Host {
         if word.len() <= Self::MAX_BYTES && (is_dns_name(word) || word.parse::<IpAddr>().is_ok()) {
             Ok(Self(word.into()))
         } else {
-            Err(TermError::Host(quoted(word)))
+            Err(TermError::new(HOST, word))
         }
     }
 }
 
-/// Labels of letters, digits, `-` and `_` (which exist despite the standard), with dots between
-/// them and optionally one at the end.
+/// Labels of letters, digits, `-` and `_` (which hosts have, whatever the standard says), with
+/// dots between them and perhaps one at the end.
 fn is_dns_name(word: &str) -> bool {
-    word.strip_suffix('.')
-        .unwrap_or(word)
-        .split('.')
-        .all(|label| {
-            !label.is_empty()
-                && label
-                    .bytes()
-                    .all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
-        })
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    let mut labels = word.strip_suffix('.').unwrap_or(word).split('.');
+    labels.all(|label| !label.is_empty() && label.bytes().all(is_allowed))
 }
 
 impl PartialEq for Host {
@@ -259,7 +215,7 @@ impl Hash for Host {
         for byte in self.0.bytes() {
             state.write_u8(byte.to_ascii_lowercase());
         }
-        // Ends the name, so that consecutive names can't run together.
+        // The end of the name, so that names in a row can't run together.
         state.write_u8(0xff);
     }
 }
@@ -270,13 +226,7 @@ impl fmt::Display for Host {
     }
 }
 
-impl fmt::Debug for Host {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-/// The address of a listener: `host:port`, with brackets around an IPv6 address.
+/// Where something listens: `host:port`, with brackets around an IPv6 address.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Endpoint {
     /// The host.
@@ -286,29 +236,22 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// Parses `host`, `host:port`, a bare IPv6 address, or `[IPv6 address]:port`.
+    /// Reads `host`, `host:port`, an IPv6 address alone, or `[IPv6 address]:port`.
     pub fn parse(text: &str, default_port: Port) -> Result<Self, TermError> {
-        if let Some((host, rest)) = text.strip_prefix('[').and_then(|t| t.split_once(']')) {
-            let port = match rest.strip_prefix(':') {
-                Some(port) => port.parse()?,
-                None if rest.is_empty() => default_port,
-                None => return Err(TermError::Port(quoted(rest))),
-            };
-            return Ok(Self {
-                host: host.parse()?,
-                port,
-            });
-        }
-        match text.split_once(':') {
-            Some((host, port)) if !port.contains(':') => Ok(Self {
-                host: host.parse()?,
-                port: port.parse()?,
-            }),
-            _ => Ok(Self {
-                host: text.parse()?,
-                port: default_port,
-            }),
-        }
+        let bracketed = text.strip_prefix('[').and_then(|text| text.split_once(']'));
+        let (host, port) = match (bracketed, text.split_once(':')) {
+            (Some((host, "")), _) => (host, None),
+            (Some((host, rest)), _) => {
+                let port = rest.strip_prefix(':');
+                (host, Some(port.ok_or_else(|| TermError::new(PORT, rest))?))
+            }
+            (None, Some((host, port))) if !port.contains(':') => (host, Some(port)),
+            (None, _) => (text, None),
+        };
+        Ok(Self {
+            host: host.parse()?,
+            port: port.map_or(Ok(default_port), str::parse)?,
+        })
     }
 }
 
@@ -323,14 +266,14 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// An entry of the index: one peer has one RFC.
+/// One peer has one RFC.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
-    /// The RFC's number.
+    /// Which RFC.
     pub number: RfcNumber,
     /// Its title, as the holder gave it; possibly empty.
     pub title: Title,
-    /// The endpoint of the holder's upload server.
+    /// Where the holder's upload server listens.
     pub holder: Endpoint,
 }
 

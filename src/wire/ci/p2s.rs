@@ -1,19 +1,18 @@
-//! Peer to server: ADD, LOOKUP, LIST and their responses (sections 2 and 3). Existing systems also
-//! use DEL, CLOSE, and LISTALL for LIST.
+//! Peer to server: ADD, LOOKUP, LIST and their responses (sections 2 and 3); DEL and CLOSE, which
+//! existing systems have besides, and LISTALL, their name of LIST.
 
 use std::fmt;
-use std::io::Write;
 
-use super::{PROTOCOL, VERSION, encode};
-use crate::wire::protocol::{Reject, fields, required, unknown_method};
+use super::{PROTOCOL, encode};
+use crate::wire::protocol::{Reject, host, peer, required, unknown_method};
 use crate::wire::{Dialect, Endpoint, Head, Host, Port, Record, RfcNumber, Title};
 
-/// The sender of a request: its name, as far as it gives it.
+/// Who asks: the name under which the peer is reached, where it says so.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sender {
     /// The host that others reach the peer at.
     pub host: Host,
-    /// The peer's upload port; some peers omit it in queries.
+    /// The peer's upload port; some peers leave it out when they only ask.
     pub port: Option<Port>,
 }
 
@@ -26,64 +25,50 @@ impl From<Endpoint> for Sender {
     }
 }
 
-/// A request to the index server.
+/// What a peer asks of the index server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
     /// This peer has an RFC.
     Add(Record),
     /// Who has an RFC?
     Lookup {
-        /// The RFC's number.
+        /// Which one.
         number: RfcNumber,
-        /// In frames only records with this title match, unless it is empty. In text it has no
-        /// effect: a server reads it as empty.
+        /// In frames a record must have this title to be found, where it is not empty. In text it
+        /// takes no part in the search: a server reads it as empty.
         title: Title,
-        /// The sender.
+        /// Who asks.
         sender: Sender,
     },
     /// Which RFCs does anybody have?
-    List {
-        /// The sender.
-        sender: Sender,
-    },
-    /// This peer leaves, with all its RFCs, but keeps the connection.
+    List(Sender),
+    /// This peer leaves, with all its RFCs, and the connection stays.
     Delete(Endpoint),
     /// The server may close.
     Close,
 }
 
 impl Request {
-    /// Parses a request, with the order of checks of section 3.
+    /// Reads a request, by the order of checks of section 3.
     pub fn parse(head: &Head) -> Result<Self, Reject> {
         let words = PROTOCOL.request_line(head)?;
         if let Some(number) = words.strip_prefix("ADD RFC ") {
-            let number = number.parse()?;
-            let host = fields(head)?;
-            let port = required(head, "Port")?.parse()?;
-            let title = required(head, "Title")?.parse()?;
             Ok(Self::Add(Record {
-                number,
-                title,
-                holder: Endpoint { host, port },
+                number: number.parse()?,
+                holder: peer(head)?,
+                title: required(head, "Title")?.parse()?,
             }))
         } else if let Some(number) = words.strip_prefix("LOOKUP RFC ") {
-            let number = number.parse()?;
-            let sender = sender(head)?;
-            let title = head.field("Title")?.unwrap_or_default().parse()?;
             Ok(Self::Lookup {
-                number,
-                title,
-                sender,
+                number: number.parse()?,
+                sender: sender(head)?,
+                title: head.field("Title")?.unwrap_or_default().parse()?,
             })
         } else if words == "LIST ALL" || words == "LISTALL" {
-            Ok(Self::List {
-                sender: sender(head)?,
-            })
+            Ok(Self::List(sender(head)?))
         } else if words == "DEL" {
-            let Sender { host, port } = sender(head)?;
-            let missing = || Reject::bad_request("missing header Port");
-            let port = port.ok_or_else(missing)?;
-            Ok(Self::Delete(Endpoint { host, port }))
+            sender(head)?;
+            Ok(Self::Delete(peer(head)?))
         } else if words == "CLOSE" {
             Ok(Self::Close)
         } else {
@@ -91,87 +76,55 @@ impl Request {
         }
     }
 
-    /// The sender's name, if the request gives all of it.
+    /// The name of the peer that asks, where the request gives the whole of it.
     pub fn name(&self) -> Option<Endpoint> {
         match self {
             Self::Add(record) => Some(record.holder.clone()),
-            Self::Lookup {
-                sender: Sender { host, port },
-                ..
-            }
-            | Self::List {
-                sender: Sender { host, port },
-            } => port.map(|port| Endpoint {
-                host: host.clone(),
+            Self::Lookup { sender, .. } | Self::List(sender) => sender.port.map(|port| Endpoint {
+                host: sender.host.clone(),
                 port,
             }),
-            // A peer that leaves need not enter first.
+            // Who leaves need not enter first.
             Self::Delete(_) | Self::Close => None,
         }
     }
 
-    /// The request in the given dialect.
+    /// The request as it goes over the wire.
     pub fn encode(&self, dialect: Dialect) -> Vec<u8> {
-        encode(self.to_bytes(), dialect)
-    }
-
-    /// The request in text.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        let (line, host, port, title) = match self {
-            Self::Add(Record {
-                number,
-                title,
-                holder,
-            }) => (
-                format!("ADD RFC {number}"),
-                &holder.host,
-                Some(holder.port),
-                Some(title),
-            ),
+        let version = PROTOCOL.version();
+        let (words, sender, title) = match self {
+            Self::Add(record) => {
+                let words = format!("ADD RFC {}", record.number);
+                (words, record.holder.clone().into(), Some(&record.title))
+            }
             Self::Lookup {
                 number,
                 title,
                 sender,
-            } => (
-                format!("LOOKUP RFC {number}"),
-                &sender.host,
-                sender.port,
-                Some(title),
-            ),
-            Self::List { sender } => ("LIST ALL".to_owned(), &sender.host, sender.port, None),
-            Self::Delete(peer) => ("DEL".to_owned(), &peer.host, Some(peer.port), None),
-            Self::Close => return format!("CLOSE {VERSION}\r\n\r\n").into_bytes(),
+            } => (format!("LOOKUP RFC {number}"), sender.clone(), Some(title)),
+            Self::List(sender) => ("LIST ALL".to_owned(), sender.clone(), None),
+            Self::Delete(peer) => ("DEL".to_owned(), peer.clone().into(), None),
+            Self::Close => return encode(format!("CLOSE {version}\r\n\r\n").into(), dialect),
         };
-        let mut out = format!("{line} {VERSION}\r\nHost: {host}\r\n").into_bytes();
-        // Writing to memory can't fail.
-        if let Some(port) = port {
-            let _ = write!(out, "Port: {port}\r\n");
-        }
-        if let Some(title) = title {
-            let _ = write!(out, "Title: {title}\r\n");
-        }
-        out.extend_from_slice(b"\r\n");
-        out
+        let Sender { host, port } = sender;
+        let port = port.map_or_else(String::new, |port| format!("Port: {port}\r\n"));
+        let title = title.map_or_else(String::new, |title| format!("Title: {title}\r\n"));
+        let text = format!("{words} {version}\r\nHost: {host}\r\n{port}{title}\r\n");
+        encode(text.into(), dialect)
     }
 }
 
 fn sender(head: &Head) -> Result<Sender, Reject> {
-    let host = fields(head)?;
-    // Title has no meaning in LIST, but a duplicate is an error there too.
+    let host = host(head)?;
+    // Title says nothing in LIST, yet twice is an error there as well.
     head.field("Title")?;
     let port = head.field("Port")?.map(str::parse).transpose()?;
     Ok(Sender { host, port })
 }
 
 impl Record {
-    /// Appends the record as a line of a response.
-    pub fn write(&self, out: &mut Vec<u8>) {
-        self.write_line(out);
-        out.extend_from_slice(b"\r\n");
-    }
-
-    /// The same, without the line end.
-    pub(super) fn write_line(&self, out: &mut Vec<u8>) {
+    /// Appends the record as a line of a response, without its end. A LIST may have millions.
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
         let Self {
             number,
             title,
@@ -186,7 +139,7 @@ impl Record {
         }
     }
 
-    /// Parses a line of a response from both ends: the title may contain spaces, or be empty.
+    /// Reads a line of a response, from both ends: the title may hold spaces, or be empty.
     pub fn parse(line: &str) -> Option<Self> {
         let (number, rest) = line
             .trim_ascii()
@@ -207,15 +160,12 @@ impl Record {
     }
 }
 
-/// The record as a line of a response, without the line end.
+/// The record as a line of a response, without its end.
 impl fmt::Display for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            number,
-            title,
-            holder: Endpoint { host, port },
-        } = self;
-        write!(f, "RFC {number} {title} {host} {port}")
+        let mut line = Vec::new();
+        self.write(&mut line);
+        f.write_str(&String::from_utf8_lossy(&line))
     }
 }
 
@@ -232,7 +182,8 @@ mod tests {
     }
 
     fn written(text: &str) -> String {
-        String::from_utf8(Request::parse(&head(text)).unwrap().to_bytes()).unwrap()
+        let request = Request::parse(&head(text)).unwrap();
+        String::from_utf8(request.encode(Dialect::Text)).unwrap()
     }
 
     #[test]
@@ -383,9 +334,10 @@ mod tests {
             let mut line = Vec::new();
             record.write(&mut line);
             let line = String::from_utf8(line).unwrap();
+            prop_assert_eq!(&line, &record.to_string());
             prop_assert_eq!(Record::parse(&line), Some(record.clone()));
             let request = Request::Add(record);
-            let text = String::from_utf8(request.to_bytes()).unwrap();
+            let text = String::from_utf8(request.encode(Dialect::Text)).unwrap();
             prop_assert_eq!(Request::parse(&head(&text)), Ok(request));
         }
 

@@ -1,45 +1,27 @@
 //! The responses of an index server, as a peer reads them.
 //!
-//! Servers disagree about the empty lines of a response, and it has no length. So reading is
-//! liberal (section 5), and silence ends a response if nothing else does.
+//! Servers in the wild disagree about the empty lines of a response, and it carries no length. So
+//! reading is liberal (section 5), and silence ends what nothing else does.
 
 use std::time::Duration;
 
 use super::PROTOCOL;
 use super::p2s::Request;
-use crate::wire::error::{Limit, is_silence};
+use crate::wire::error::is_silence;
 use crate::wire::frame::Frame;
 use crate::wire::{Dialect, Endpoint, ReadError, Record, Source, read_line};
 
-/// The longest wait for a line.
+/// The longest wait for a line of a response.
 pub const ANSWER_TIME: Duration = Duration::from_secs(30);
-/// The silence that ends a response that may be complete without an end.
+/// The silence that ends a response which may be complete, though its end was not sent.
 const SHORT_WHILE: Duration = Duration::from_millis(250);
-/// The same among records, or within a line, of a server that has not shown yet whether it ends its
-/// records: it may, over a slow line.
+/// The same among records, or in the middle of a line, of a server whose ways are not known yet:
+/// it may be one that ends its records, behind a slow line.
 const LONGER_WHILE: Duration = Duration::from_secs(2);
 /// The longest line, in bytes.
 const MAX_LINE: usize = 8 * 1024;
 /// The longest response, in bytes: a LIST of three million records.
 const MAX_RESPONSE: usize = 256 * 1024 * 1024;
-
-/// The kind of request, which decides where its response ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Asked {
-    /// ADD: one record is the end.
-    Add,
-    /// LOOKUP or LIST: any number of records.
-    Search,
-}
-
-impl From<&Request> for Asked {
-    fn from(request: &Request) -> Self {
-        match request {
-            Request::Add(_) => Self::Add,
-            _ => Self::Search,
-        }
-    }
-}
 
 /// A response of the index server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +30,7 @@ pub struct Response {
     pub code: u16,
     /// The records, in the order of the server.
     pub records: Vec<Record>,
-    /// The response as on the wire.
+    /// The response as it stood on the wire.
     pub bytes: Vec<u8>,
 }
 
@@ -56,25 +38,25 @@ pub struct Response {
 #[derive(Debug, Default)]
 pub struct Responses {
     dialect: Dialect,
-    /// The status line of the next response, found where a record could have been.
+    /// The status line of the next response, met where a record could have been.
     ahead: Option<Vec<u8>>,
-    /// Whether this server has shown that it ends its records with an empty line. Then a pause
-    /// within them means a slow line, not their end.
+    /// Whether this server ends its records with an empty line, once it has shown that. Where it
+    /// does, a pause in them is a slow line and not their end.
     ends_records: Option<bool>,
 }
 
-/// The result of reading a line.
+/// What comes where a line is read.
 enum Line {
     Text(Vec<u8>),
     Empty(Vec<u8>),
-    /// The connection was closed before the end of the line.
+    /// The close came before the end of the line.
     Cut(Vec<u8>),
     Silence,
     Close,
 }
 
 impl Responses {
-    /// A reader for a connection in this dialect.
+    /// Reads those of a connection that is spoken on in this dialect.
     pub fn new(dialect: Dialect) -> Self {
         Self {
             dialect,
@@ -87,26 +69,32 @@ impl Responses {
         self.dialect
     }
 
-    /// The request that a peer sends before it closes the connection, if the dialect has one.
+    /// What a peer says before it closes the connection, where its dialect has words for it.
     pub fn goodbye(&self, me: &Endpoint) -> Option<Request> {
         (self.dialect == Dialect::Framed).then(|| Request::Delete(me.clone()))
     }
 
-    /// Reads the next response, and waits at most [`ANSWER_TIME`] for each line, or for a frame.
-    pub fn next(&mut self, source: &mut impl Source, asked: Asked) -> Result<Response, ReadError> {
+    /// Reads the response to `request`, after waiting at most [`ANSWER_TIME`] for each line, or for a
+    /// frame.
+    pub fn next(
+        &mut self,
+        source: &mut impl Source,
+        request: &Request,
+    ) -> Result<Response, ReadError> {
         match self.dialect {
-            Dialect::Text => self.text(source, asked),
+            // One record is the end of a response to ADD.
+            Dialect::Text => self.text(source, matches!(request, Request::Add(_))),
             Dialect::Framed => framed(source),
         }
     }
 
-    /// Reads a response that the server sent unasked before closing. It is in text, because the
-    /// server may not know the dialect yet.
+    /// Reads what a server says unasked before it closes the connection. It is in text, for the
+    /// server may not have heard yet how it is spoken to.
     pub fn last_word(&mut self, source: &mut impl Source) -> Result<Response, ReadError> {
-        self.text(source, Asked::Search)
+        self.text(source, false)
     }
 
-    fn text(&mut self, source: &mut impl Source, asked: Asked) -> Result<Response, ReadError> {
+    fn text(&mut self, source: &mut impl Source, is_add: bool) -> Result<Response, ReadError> {
         let (code, bytes) = self.status_line(source)?;
         let mut response = Response {
             code,
@@ -116,14 +104,13 @@ impl Responses {
         let mut empty_lines = 0;
         let mut has_records = false;
         loop {
-            if has_records && asked == Asked::Add && !source.buffered().contains(&b'\n') {
+            if has_records && is_add && !source.buffered().contains(&b'\n') {
                 break;
             }
             let patience = match self.ends_records {
-                _ if !has_records => SHORT_WHILE,
-                Some(true) => ANSWER_TIME,
-                Some(false) => SHORT_WHILE,
-                None => LONGER_WHILE,
+                Some(true) if has_records => ANSWER_TIME,
+                None if has_records => LONGER_WHILE,
+                _ => SHORT_WHILE,
             };
             match next_line(source, patience)? {
                 Line::Silence if patience == ANSWER_TIME => return Err(timed_out(true)),
@@ -133,16 +120,9 @@ impl Responses {
                     }
                     break;
                 }
-                // A server known to omit the end may close instead.
-                Line::Close
-                    if has_records
-                        && asked == Asked::Search
-                        && self.ends_records != Some(false) =>
-                {
-                    return Err(ReadError::CutOff);
-                }
-                Line::Cut(_) => return Err(ReadError::CutOff),
-                Line::Close => break,
+                // A server that is known to leave out the end may close instead of it.
+                Line::Close if !has_records || is_add || self.ends_records == Some(false) => break,
+                Line::Close | Line::Cut(_) => return Err(ReadError::CutOff),
                 Line::Empty(line) => {
                     response.bytes.extend(line);
                     empty_lines += 1;
@@ -159,14 +139,14 @@ impl Responses {
                 }
                 Line::Text(line) if is_record(&line) => {
                     has_records = true;
-                    // Invalid records are printed like the others, but not used.
+                    // One that breaks the rules is printed like the others, and of no other use.
                     response.records.extend(record(&line));
                     response.bytes.extend(line);
                     if response.bytes.len() > MAX_RESPONSE {
                         return Err(too_long());
                     }
                 }
-                Line::Text(line) => return Err(malformed(&line)),
+                Line::Text(line) => return Err(PROTOCOL.no_response(&line)),
             }
         }
         Ok(response)
@@ -174,7 +154,7 @@ impl Responses {
 
     fn status_line(&mut self, source: &mut impl Source) -> Result<(u16, Vec<u8>), ReadError> {
         if let Some(line) = self.ahead.take() {
-            return Ok((code(&line)?, line));
+            return Ok((PROTOCOL.answered(&line)?, line));
         }
         let mut skipped = 0;
         loop {
@@ -182,11 +162,9 @@ impl Responses {
                 Line::Silence => return Err(timed_out(false)),
                 Line::Close => return Err(ReadError::Closed),
                 Line::Empty(line) => skipped += line.len(),
-                // A late record of the previous response, which silence had ended too early.
+                // A record of the response before, which silence had ended too early.
                 Line::Text(line) if is_record(&line) => skipped += line.len(),
-                Line::Text(line) | Line::Cut(line) => {
-                    return Ok((code(&line)?, line));
-                }
+                Line::Text(line) | Line::Cut(line) => return Ok((PROTOCOL.answered(&line)?, line)),
             }
             if skipped > MAX_RESPONSE {
                 return Err(too_long());
@@ -195,7 +173,7 @@ impl Responses {
     }
 }
 
-/// Reads a line, and waits at most `patience` for its first byte.
+/// Reads a line, after waiting at most `patience` for its first byte.
 fn next_line(source: &mut impl Source, patience: Duration) -> Result<Line, ReadError> {
     source.allow(Some(patience));
     match source.fill_buf() {
@@ -208,16 +186,14 @@ fn next_line(source: &mut impl Source, patience: Duration) -> Result<Line, ReadE
     let mut line = Vec::new();
     match read_line(source, MAX_LINE, &mut line) {
         Ok(_) if line.ends_with(b"\n") => {}
-        Ok(_) if line.len() == MAX_LINE => return Err(malformed(&line)),
+        Ok(_) if line.len() == MAX_LINE => return Err(PROTOCOL.no_response(&line)),
         Ok(_) => return Ok(Line::Cut(line)),
         Err(error) if is_silence(&error) && patience < ANSWER_TIME => {}
         Err(error) => return Err(ReadError::of_wait(error, patience, true)),
     }
-    let is_empty = line.trim_ascii_end().is_empty();
-    Ok(if is_empty {
-        Line::Empty(line)
-    } else {
-        Line::Text(line)
+    Ok(match line.trim_ascii_end() {
+        [] => Line::Empty(line),
+        _ => Line::Text(line),
     })
 }
 
@@ -229,17 +205,8 @@ fn record(line: &[u8]) -> Option<Record> {
     Record::parse(str::from_utf8(line).ok()?)
 }
 
-fn code(line: &[u8]) -> Result<u16, ReadError> {
-    PROTOCOL.status_code(line).ok_or_else(|| malformed(line))
-}
-
-fn malformed(line: &[u8]) -> ReadError {
-    ReadError::malformed(line, PROTOCOL.response())
-}
-
 fn too_long() -> ReadError {
-    let most = u64::try_from(MAX_RESPONSE).unwrap_or(u64::MAX);
-    Limit::Answer(most).into()
+    ReadError::LongAnswer(u64::try_from(MAX_RESPONSE).unwrap_or(u64::MAX))
 }
 
 fn timed_out(began: bool) -> ReadError {
@@ -251,8 +218,8 @@ fn timed_out(began: bool) -> ReadError {
 fn framed(source: &mut impl Source) -> Result<Response, ReadError> {
     let frame = Frame::read_answer(source, ANSWER_TIME)?;
     let mut lines = frame.content().split(|&byte| byte == b'\n');
-    let code = code(lines.next().unwrap_or_default())?;
-    // Besides records there may be a peer's name.
+    let code = PROTOCOL.answered(lines.next().unwrap_or_default())?;
+    // Besides records there may be the name of a peer.
     let records = lines.filter(|line| is_record(line)).filter_map(record);
     Ok(Response {
         code,
@@ -264,10 +231,11 @@ fn framed(source: &mut impl Source) -> Result<Response, ReadError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::Port;
     use crate::wire::testing::Script;
     use proptest::prelude::*;
 
-    /// The contents of a response: its code, and the number and title of each record.
+    /// What one response gives: its code, and number and title of its records.
     fn told(response: &Response) -> (u16, Vec<String>) {
         let records = response
             .records
@@ -276,7 +244,15 @@ mod tests {
         (response.code, records.collect())
     }
 
-    fn read(asked: Asked, text: &str) -> (u16, Vec<String>) {
+    fn add() -> Request {
+        Request::Add(Record::parse("RFC 1 A vm 5").unwrap())
+    }
+
+    fn list() -> Request {
+        Request::List(Endpoint::parse("vm:5", Port::MIN).unwrap().into())
+    }
+
+    fn read(asked: &Request, text: &str) -> (u16, Vec<String>) {
         let response = Responses::default()
             .next(&mut Script::then_silence(text), asked)
             .unwrap();
@@ -295,9 +271,7 @@ mod tests {
             "P2P-CI/1.0 404 Not Found\r\n\r\n\r\n",
         ] {
             let mut source = Script::then_silence(text);
-            let response = Responses::default()
-                .next(&mut source, Asked::Search)
-                .unwrap();
+            let response = Responses::default().next(&mut source, &list()).unwrap();
             assert_eq!(response.bytes, text.as_bytes());
             assert_eq!(source.read_so_far(), text.len());
         }
@@ -305,38 +279,32 @@ mod tests {
 
     #[test]
     fn every_form_seen_in_the_wild_is_read() {
-        use Asked::{Add, Search};
+        let (add, list) = (&add(), &list());
         let two = records(&["1 A", "2 B c"]);
         assert_eq!(
             read(
-                Search,
+                list,
                 "P2P-CI/1.0 200 OK\r\n\r\nRFC 1 A vm 5\r\nRFC 2 B c vm 6\r\n\r\n"
             ),
             two
         );
         assert_eq!(
-            read(
-                Search,
-                "P2P-CI/1.0 200 OK\nRFC 1 A vm 5\nRFC 2 B c vm 6\n\n"
-            ),
+            read(list, "P2P-CI/1.0 200 OK\nRFC 1 A vm 5\nRFC 2 B c vm 6\n\n"),
+            two
+        );
+        assert_eq!(
+            read(list, "P2P-CI/1.0 200 OK\n\nRFC 1 A vm 5\nRFC 2 B c vm 6\n"),
             two
         );
         assert_eq!(
             read(
-                Search,
-                "P2P-CI/1.0 200 OK\n\nRFC 1 A vm 5\nRFC 2 B c vm 6\n"
-            ),
-            two
-        );
-        assert_eq!(
-            read(
-                Search,
+                list,
                 "\r\n\r\nP2P-CI/1.0 200 ok\r\nRFC 1 A vm 5\r\nRFC 2 B c vm 6"
             ),
             two
         );
         assert_eq!(
-            read(Add, "P2P-CI/1.0 200 OK\r\nRFC 1 A vm 5\r\n"),
+            read(add, "P2P-CI/1.0 200 OK\r\nRFC 1 A vm 5\r\n"),
             records(&["1 A"])
         );
         for text in [
@@ -344,21 +312,21 @@ mod tests {
             "P2P-CI/1.0 200 OK\r\n\r\n",
             "P2P-CI/1.0 200 OK\n\n\n",
         ] {
-            assert_eq!(read(Search, text), records(&[]));
-            assert_eq!(read(Add, text), records(&[]));
+            assert_eq!(read(list, text), records(&[]));
+            assert_eq!(read(add, text), records(&[]));
         }
         for text in [
             "P2P-CI/1.0 404 NOT FOUND\n",
             "P2P-CI/1.0 404 x\n\n",
             "P2P-CI/1.0 404 x\n\n\n\n",
         ] {
-            assert_eq!(read(Search, text), (404, vec![]));
+            assert_eq!(read(list, text), (404, vec![]));
         }
     }
 
     #[test]
     fn a_close_ends_a_response_without_records_and_cuts_off_one_with_records() {
-        let read = |text: &str| Responses::default().next(&mut Script::of(text), Asked::Search);
+        let read = |text: &str| Responses::default().next(&mut Script::of(text), &list());
         assert_eq!(told(&read("P2P-CI/1.0 200 OK\r\n").unwrap()), records(&[]));
         assert_eq!(told(&read("P2P-CI/1.0 404 x").unwrap()), (404, vec![]));
         assert!(matches!(read(""), Err(ReadError::Closed)));
@@ -367,7 +335,7 @@ mod tests {
             assert!(matches!(read, Err(ReadError::CutOff)), "{cut:?}");
         }
         let mut source = Script::of("P2P-CI/1.0 200 OK\n\nRFC 1 A vm 5\n");
-        let added = Responses::default().next(&mut source, Asked::Add).unwrap();
+        let added = Responses::default().next(&mut source, &add()).unwrap();
         assert_eq!(told(&added), records(&["1 A"]));
     }
 
@@ -378,7 +346,7 @@ mod tests {
              RFC 2 B vm 5\n\nRFC 3 late vm 5\nP2P-CI/1.0 200 OK\n\n\n",
         );
         let mut responses = Responses::default();
-        let mut next = || told(&responses.next(&mut source, Asked::Search).unwrap());
+        let mut next = || told(&responses.next(&mut source, &list()).unwrap());
         assert_eq!(next(), records(&["1 A"]));
         assert_eq!(next(), (404, vec![]));
         assert_eq!(next(), records(&["2 B"]));
@@ -386,40 +354,40 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_in_the_records_of_a_server_that_ends_them_is_not_the_end() {
+    fn a_pause_in_the_records_of_a_server_that_ends_them_is_no_end() {
         let text = "P2P-CI/1.0 200 OK\n\nRFC 1 A vm 5\n\nP2P-CI/1.0 200 OK\n\nRFC 1 A vm 5\n";
         let mut source = Script::then_silence(text);
         let mut responses = Responses::default();
-        assert!(responses.next(&mut source, Asked::Search).is_ok());
-        let paused = responses.next(&mut source, Asked::Search);
+        assert!(responses.next(&mut source, &list()).is_ok());
+        let paused = responses.next(&mut source, &list());
         assert!(matches!(paused, Err(ReadError::TimedOut { .. })));
     }
 
     #[test]
     fn a_record_that_breaks_the_rules_costs_no_other_one() {
         let text = "P2P-CI/1.0 200 OK\n\nRFC 1 A vm 5\nRFC 2 B bad/host 5\nRFC 3 \u{7} vm 5\nRFC\u{20}\nRFC 4 D vm 5\n\n";
-        assert_eq!(read(Asked::Search, text), records(&["1 A", "4 D"]));
+        assert_eq!(read(&list(), text), records(&["1 A", "4 D"]));
         let latin = b"P2P-CI/1.0 200 OK\n\nRFC 1 \xe9 vm 5\nRFC 2 B vm 5\n\n".as_slice();
         let response = Responses::default()
-            .next(&mut Script::of(latin), Asked::Search)
+            .next(&mut Script::of(latin), &list())
             .unwrap();
         assert_eq!(told(&response), records(&["2 B"]));
         assert_eq!(response.bytes, latin);
     }
 
     #[test]
-    fn what_is_not_a_response_is_refused() {
+    fn what_is_no_response_is_refused() {
         for text in [
             "HTTP/1.1 200 OK\r\n\r\n",
             "P2P-CI/1.0 OK\n",
             "P2P-CI/1.0 200 OK\n\nnonsense\n",
             "RFC\n",
         ] {
-            let read = Responses::default().next(&mut Script::of(text), Asked::Search);
+            let read = Responses::default().next(&mut Script::of(text), &list());
             assert!(matches!(read, Err(ReadError::Malformed { .. })), "{text:?}");
         }
         let endless = "x".repeat(20_000);
-        let read = Responses::default().next(&mut Script::of(endless), Asked::Search);
+        let read = Responses::default().next(&mut Script::of(endless), &list());
         assert!(matches!(read, Err(ReadError::Malformed { .. })));
     }
 
@@ -435,11 +403,11 @@ mod tests {
         let mut responses = Responses::new(Dialect::Framed);
         let expected = [records(&["1 A"]), (404, vec![]), records(&["3 C"])];
         for (frame, expected) in frames.into_iter().zip(expected) {
-            let response = responses.next(&mut source, Asked::Search).unwrap();
+            let response = responses.next(&mut source, &list()).unwrap();
             assert_eq!(told(&response), expected);
             assert_eq!(response.bytes, frame);
         }
-        let closed = responses.next(&mut source, Asked::Search);
+        let closed = responses.next(&mut source, &list());
         assert!(matches!(closed, Err(ReadError::Closed)));
         for (wrong, is_nonsense) in [
             ("15        HTTP/1.1 200 OK", true),
@@ -448,7 +416,7 @@ mod tests {
             ("1048577   ", true),
             ("25        HTTP/1.1 200 OK", false),
         ] {
-            let read = responses.next(&mut Script::of(wrong), Asked::Search);
+            let read = responses.next(&mut Script::of(wrong), &list());
             let error = read.unwrap_err();
             assert_eq!(error.may_speak_otherwise(), is_nonsense, "{error}");
         }
@@ -476,7 +444,7 @@ mod tests {
                         P2P-CI/1.0 404 Not Found\r\n\r\n\r\nP2P-CI/1.0 200 OK\r\n\r\n\r\n";
             let all = |mut source: Script| {
                 let mut responses = Responses::default();
-                let mut next = || responses.next(&mut source, Asked::Search).unwrap();
+                let mut next = || responses.next(&mut source, &list()).unwrap();
                 [next(), next(), next()]
             };
             prop_assert_eq!(all(Script::of(text)), all(Script::in_pieces(text, &cuts)));
@@ -485,7 +453,7 @@ mod tests {
         #[test]
         fn arbitrary_bytes_never_panic(bytes: Vec<u8>) {
             let mut source = Script::of(bytes);
-            let _ = Responses::default().next(&mut source, Asked::Add);
+            let _ = Responses::default().next(&mut source, &add());
         }
     }
 }

@@ -1,5 +1,5 @@
-//! The index server's side of a connection: reads requests, and writes answers in the peer's
-//! dialect.
+//! The index server's side of a connection: what it is asked, and how it answers, in the dialect of
+//! the peer.
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -18,8 +18,8 @@ use crate::wire::{
 pub struct Conversation(Incoming);
 
 impl Conversation {
-    /// Reads the next request, which must be complete within `time` of its first byte; the peer may
-    /// wait forever before that. `Ok(None)` is the end of the stream between requests.
+    /// Reads the next request, which is whole within `time` of its first byte; before that the peer
+    /// may be silent for ever. `Ok(None)` is the end of the stream before one began.
     pub fn next(
         &mut self,
         source: &mut impl Source,
@@ -29,26 +29,23 @@ impl Conversation {
             first: None,
             whole: time,
         };
-        let is_request = |head: &Head| Request::parse(head).is_ok();
-        let message = self.0.next(source, waits, is_request)?;
-        let dialect = self.0.dialect();
-        Ok(message.map(|message| message.received(|head| parse(head, dialect))))
+        self.0.next(source, waits, parse)
     }
 
-    /// A complete answer without records.
+    /// A whole answer without records.
     pub fn refusal(&self, status: Status) -> Vec<u8> {
         let text = format!("{}\r\n\r\n\r\n", StatusLine(PROTOCOL, status));
         encode(text.into_bytes(), self.0.dialect())
     }
 
-    /// Begins an answer with records. It is written into `out`, which is cleared, and
-    /// [`told`](Answer::told) returns at most `most_told` of its records.
+    /// Begins to answer a request with records. The answer is written into `out`, which is cleared,
+    /// and at most `most_told` of its records are [told](Answer::told).
     pub fn answer(&self, request: &Request, mut out: Vec<u8>, most_told: usize) -> Answer {
         out.clear();
         let dialect = self.0.dialect();
         let if_none = match request {
             Request::Lookup { .. } => Status::NotFound,
-            Request::List { .. } if dialect == Dialect::Framed => Status::NotFound,
+            Request::List(_) if dialect == Dialect::Framed => Status::NotFound,
             _ => Status::Ok,
         };
         let mut answer = Answer {
@@ -61,15 +58,18 @@ impl Conversation {
             most_told,
             excerpt: None,
         };
-        if let Request::Delete(peer) = request {
+        if let Request::Delete(Endpoint { host, port }) = request
+            && dialect == Dialect::Framed
+        {
             answer.begin(Status::Ok);
-            answer.peer(peer);
+            // The peer is named first. Writing to memory does not fail.
+            let _ = write!(answer.out, "\n{host} {port}");
         }
         answer
     }
 }
 
-fn parse(head: &Head, dialect: Dialect) -> Result<Request, Reject> {
+fn parse(dialect: Dialect, head: &Head) -> Result<Request, Reject> {
     let mut request = Request::parse(head)?;
     if let Request::Lookup { title, .. } = &mut request
         && dialect == Dialect::Text
@@ -79,8 +79,8 @@ fn parse(head: &Head, dialect: Dialect) -> Result<Request, Reject> {
     Ok(request)
 }
 
-/// An answer with records, while it is written. In text it may be sent piece by piece, so that only
-/// a part is in memory; in frames it is one frame, and ends with the last record that fits.
+/// An answer with records, while it is written. One in text may leave piece by piece, so that memory
+/// holds a part of it; one in frames is one frame, and ends with the last record that fits.
 #[derive(Debug)]
 pub struct Answer {
     dialect: Dialect,
@@ -91,7 +91,7 @@ pub struct Answer {
     is_full: bool,
     records: usize,
     most_told: usize,
-    /// The beginning of an answer that is reported in part, and its number of records.
+    /// The beginning of an answer that is told in part, and how many records are in it.
     excerpt: Option<(Vec<u8>, usize)>,
 }
 
@@ -108,11 +108,14 @@ impl Answer {
             self.take_excerpt();
         }
         match self.dialect {
-            Dialect::Text => record.write(&mut self.out),
+            Dialect::Text => {
+                record.write(&mut self.out);
+                self.out.extend_from_slice(b"\r\n");
+            }
             Dialect::Framed => {
                 let before = self.out.len();
                 self.out.push(b'\n');
-                record.write_line(&mut self.out);
+                record.write(&mut self.out);
                 if self.out.len() > PREFIX + MAX_FRAME {
                     self.out.truncate(before);
                     self.is_full = true;
@@ -128,7 +131,7 @@ impl Answer {
         self.is_full
     }
 
-    /// Sends what can be sent before the answer is complete.
+    /// Sends what may leave before the answer is complete.
     pub fn send_ready(&mut self, out: &mut impl Write) -> io::Result<()> {
         if self.dialect == Dialect::Text && !self.out.is_empty() {
             self.take_excerpt();
@@ -149,7 +152,7 @@ impl Answer {
                 if let Some((excerpt, records)) = &mut self.excerpt
                     && *records == self.records
                 {
-                    // Everything but the end was already sent.
+                    // All of it was sent already, but for its end.
                     excerpt.extend_from_slice(&self.out);
                 }
             }
@@ -163,7 +166,7 @@ impl Answer {
         }
     }
 
-    /// The complete answer as reported in events, and the number of records that it omits.
+    /// A complete answer as it is told, and how many records there are after those that are told.
     pub fn told(&self) -> (&[u8], usize) {
         match &self.excerpt {
             Some((excerpt, records)) => (excerpt, self.records - records),
@@ -171,7 +174,7 @@ impl Answer {
         }
     }
 
-    /// Sends the unsent rest of a complete answer. Returns the buffer for the next one.
+    /// Sends what was not sent yet of a complete answer. Gives the memory back, for the next one.
     pub fn send(self, out: &mut impl Write) -> io::Result<Vec<u8>> {
         out.write_all(&self.out)?;
         Ok(self.out)
@@ -188,13 +191,6 @@ impl Answer {
                 write!(self.out, "{:PREFIX$}{line}", "")
             }
         };
-    }
-
-    /// In frames the answer to DEL begins with the peer's name.
-    fn peer(&mut self, Endpoint { host, port }: &Endpoint) {
-        if self.dialect == Dialect::Framed {
-            let _ = write!(self.out, "\n{host} {port}");
-        }
     }
 
     fn take_excerpt(&mut self) {
@@ -220,7 +216,7 @@ mod tests {
         Record::parse(&format!("RFC {number} A: b vm 5")).unwrap()
     }
 
-    /// A conversation that has read its first request.
+    /// A conversation that has come to its first request.
     fn asked(text: &str) -> (Conversation, Request) {
         let mut conversation = Conversation::default();
         let received = conversation.next(&mut Script::of(text), TIME);
@@ -228,7 +224,7 @@ mod tests {
         (conversation, request)
     }
 
-    /// The answer to a request in `text` with these records.
+    /// What a request in `text` is answered with these records.
     fn answered(text: &str, records: &[Record]) -> String {
         let (conversation, request) = asked(text);
         let mut answer = conversation.answer(&request, b"old".to_vec(), 200);
@@ -311,7 +307,7 @@ mod tests {
             answered(&framed(delete), &two),
             framed("P2P-CI/1.0 200 OK\nfe80::1 5\nRFC 2 A: b vm 5\nRFC 1 A: b vm 5")
         );
-        // An answer without records depends on the request.
+        // Of none there is a response as well, which depends on what was asked.
         let (empty, none) = (
             "P2P-CI/1.0 200 OK\r\n\r\n\r\n",
             "P2P-CI/1.0 404 Not Found\r\n\r\n\r\n",
@@ -371,7 +367,7 @@ mod tests {
         let bytes = answer.send(&mut io::sink()).unwrap();
         let frame = Frame::read_answer(&mut Script::of(bytes.as_slice()), TIME);
         let frame = frame.unwrap();
-        assert_eq!(frame.bytes(), bytes);
+        assert_eq!(frame.clone().into_bytes(), bytes);
         assert!(frame.content().len() > MAX_FRAME - 40);
         assert!(frame.content().ends_with(line.as_bytes()));
     }

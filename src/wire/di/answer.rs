@@ -1,30 +1,29 @@
-//! A received answer of P2P-DI, in either dialect.
+//! An answer of P2P-DI as it was received, in either dialect.
 
 use std::io::Read;
 use std::ops::Range;
-use std::str::FromStr;
 use std::time::Duration;
 
+use super::PROTOCOL;
 use super::framed::http_code;
 use crate::wire::dates::body_length;
-use crate::wire::error::Limit;
 use crate::wire::frame::{Frame, PREFIX};
-use crate::wire::{Dialect, Head, Protocol, ReadError, Source, Waits};
+use crate::wire::{Dialect, Head, ReadError, Source, Waits};
 
-/// A complete answer.
+/// An answer that was received whole.
 #[derive(Debug)]
-pub(in crate::wire) struct Answer {
+pub(crate) struct Answer {
     /// The code of the status line.
-    pub(in crate::wire) code: u16,
-    pub(in crate::wire) head: Head,
-    /// The message as on the wire.
-    pub(in crate::wire) bytes: Vec<u8>,
+    pub(crate) code: u16,
+    pub(crate) head: Head,
+    /// The message as it stood on the wire.
+    pub(crate) bytes: Vec<u8>,
     body: Range<usize>,
 }
 
 impl Answer {
-    /// Reads an answer within `time`. In text its body may have at most `most` bytes.
-    pub(in crate::wire) fn read(
+    /// Reads an answer within `time`. In text its body has at most `most` bytes.
+    pub(crate) fn read(
         dialect: Dialect,
         source: &mut impl Source,
         most: u64,
@@ -38,10 +37,10 @@ impl Answer {
 
     fn text(source: &mut impl Source, most: u64, time: Duration) -> Result<Self, ReadError> {
         let head = Head::read(source, Waits::of(time))?.ok_or(ReadError::Closed)?;
-        let code = Protocol::Di.answered(&head)?;
+        let code = PROTOCOL.answered(head.start_line())?;
         let length = body_length(&head)?;
         if length.is_some_and(|length| length > most) {
-            return Err(Limit::Answer(most).into());
+            return Err(ReadError::LongAnswer(most));
         }
         source.allow(Some(time));
         let mut bytes = head.text().to_vec();
@@ -51,7 +50,7 @@ impl Answer {
         let got = u64::try_from(got).unwrap_or(u64::MAX);
         match length {
             Some(length) if got < length => return Err(ReadError::Short { got, length }),
-            None if got > most => return Err(Limit::Answer(most).into()),
+            None if got > most => return Err(ReadError::LongAnswer(most)),
             _ => {}
         }
         Ok(Self {
@@ -63,7 +62,7 @@ impl Answer {
     }
 
     /// The answer in a frame.
-    pub(in crate::wire) fn framed(frame: Frame) -> Result<Self, ReadError> {
+    pub(crate) fn framed(frame: Frame) -> Result<Self, ReadError> {
         let (head, rest) = Head::in_frame(frame.content())?;
         let code = http_code(&head)?;
         let got = u64::try_from(rest.len()).unwrap_or(u64::MAX);
@@ -81,15 +80,9 @@ impl Answer {
         })
     }
 
-    pub(in crate::wire) fn body(&self) -> &[u8] {
+    pub(crate) fn body(&self) -> &[u8] {
         self.bytes.get(self.body.clone()).unwrap_or_default()
     }
-}
-
-/// The value of a required header.
-pub(super) fn needed<T: FromStr>(head: &Head, name: &'static str) -> Result<T, ReadError> {
-    let value = head.field(name)?.and_then(|value| value.parse().ok());
-    value.ok_or(ReadError::Header(name))
 }
 
 #[cfg(test)]
@@ -120,7 +113,7 @@ mod tests {
             ),
             ("P2P-DI/1.0 403 x\n\nabc", 403, "abc"),
             ("P2P-DI/1.0 404 x\n", 404, ""),
-            // A full server may not know the protocol of the request yet.
+            // Who has no room may not know yet in which protocol it is asked.
             ("P2P-CI/1.0 503 Service Unavailable\r\n\r\n", 503, ""),
         ] {
             let answer = read(Dialect::Text, text).unwrap();
@@ -137,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_an_answer_is_reported() {
+    fn what_is_no_answer_is_said() {
         let text = |text: &str| read(Dialect::Text, text).unwrap_err().to_string();
         let wrong = "its header Content-Length is missing or invalid";
         for (sent, said) in [

@@ -2,19 +2,19 @@
 
 use std::fmt::{self, Write};
 
-use super::{Origin, lines, list};
-use crate::wire::{Endpoint, Head, ReadError, Record};
+use super::{Origin, lines, response};
+use crate::wire::{Endpoint, Head, ReadError, Record, Status};
 
-/// A record with its time to live.
+/// A record of an index, and for how many seconds it lives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Timed {
     /// The record.
     pub record: Record,
-    /// In seconds.
+    /// Its time to live, in seconds.
     pub ttl: u32,
 }
 
-/// The line of a body, without the line end: `RFC number ttl host port title`.
+/// The line of a body, without its end: `RFC number ttl host port title`.
 impl fmt::Display for Timed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { record, ttl } = self;
@@ -28,22 +28,23 @@ impl fmt::Display for Timed {
 }
 
 /// The answer to `RFCQuery`, with its body.
-pub fn index(records: &[Timed], origin: Origin<'_>) -> Vec<u8> {
+pub(crate) fn index(records: &[Timed], origin: Origin<'_>) -> Vec<u8> {
     let mut lines = String::with_capacity(records.len() * 80);
     for record in records {
         // Writing to memory does not fail.
         let _ = write!(lines, "{record}\r\n");
     }
-    list(("Records", records.len()), &lines, origin)
+    let fields = format!("Records: {}\r\n", records.len());
+    response(Status::Ok, origin, &fields, &lines)
 }
 
 /// Reads the body of the answer to `RFCQuery`.
-pub fn read_index(body: &[u8]) -> Result<Vec<Timed>, ReadError> {
+pub(crate) fn read_index(body: &[u8]) -> Result<Vec<Timed>, ReadError> {
     lines(body, "a record", timed)
 }
 
 fn timed(line: &str) -> Option<Timed> {
-    // The title comes last and may contain spaces, or be empty.
+    // The title comes last and may hold spaces, or be empty.
     let mut words = line.splitn(6, ' ');
     let is_record = words.next()? == "RFC";
     let number = words.next()?.parse().ok()?;
@@ -61,25 +62,13 @@ fn timed(line: &str) -> Option<Timed> {
 }
 
 /// The SHA-256 of a document.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Digest([u8; 32]);
-
-impl From<[u8; 32]> for Digest {
-    fn from(bytes: [u8; 32]) -> Self {
-        Self(bytes)
-    }
-}
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Digest(pub [u8; 32]);
 
 /// In hexadecimal, as `sha256sum` prints it.
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-impl fmt::Debug for Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
     }
 }
 
@@ -96,19 +85,17 @@ impl Digest {
     }
 }
 
-/// The digest in the head of a response; `None` if there is none of a known kind.
-pub fn announced_digest(head: &Head) -> Result<Option<Digest>, ReadError> {
-    let Some(value) = head.field("Digest")? else {
+/// The digest that the head of a response announces; `None` where it announces none that we know.
+pub(crate) fn announced_digest(head: &Head) -> Result<Option<Digest>, ReadError> {
+    let wrong = || ReadError::Header("Digest");
+    let Some(value) = head.field("Digest").map_err(|_| wrong())? else {
         return Ok(None);
     };
-    let wrong = ReadError::Header("Digest");
-    match value.split_once('=') {
-        Some((name, hex)) if name.eq_ignore_ascii_case("sha-256") => {
-            Digest::parse(hex).map(Some).ok_or(wrong)
-        }
-        Some(_) => Ok(None),
-        None => Err(wrong),
+    let (name, hex) = value.split_once('=').ok_or_else(wrong)?;
+    if !name.eq_ignore_ascii_case("sha-256") {
+        return Ok(None);
     }
+    Digest::parse(hex).map(Some).ok_or_else(wrong)
 }
 
 #[cfg(test)]

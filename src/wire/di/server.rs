@@ -1,61 +1,30 @@
-//! The registration server's side of a connection: reads requests, and writes answers in the peer's
-//! dialect.
+//! The registration server's side of a connection: what it is asked, and how it answers, in the
+//! dialect of the peer.
 //!
-//! In text a connection carries one request. In frames it may carry many, with silence between
-//! them.
+//! In text a connection has one request. In frames it may have many, and be silent between them.
 
-use std::fmt::{Display, Write};
+use std::fmt::Write;
 use std::time::Duration;
 
-use super::framed::{self, PeerObject};
-use super::registration::{Cookie, Method, Registration};
-use super::{Origin, PROTOCOL, list, refusal, write_head};
+use super::framed;
+use super::registration::{Claim, Cookie, Registration, Request};
+use super::{Origin, PROTOCOL, head, response};
 use crate::wire::dialect::Incoming;
-use crate::wire::protocol::{Reject, Status, fields, required, unknown_method};
-use crate::wire::{Dialect, Endpoint, Head, ReadError, Received, Source, Waits};
+use crate::wire::protocol::{peer, required, unknown_method};
+use crate::wire::{Dialect, Endpoint, Head, ReadError, Received, Reject, Source, Status, Waits};
 
-/// A request to the registration server.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Request {
-    /// A peer becomes active.
-    Register {
-        /// The endpoint of its upload server.
-        peer: Endpoint,
-        /// Its previous cookie.
-        cookie: Option<Cookie>,
-    },
-    /// A peer is no longer active.
-    Leave(Claim),
-    /// A peer asks which others are active.
-    PeerQuery(Claim),
-    /// A peer is still active.
-    KeepAlive(Claim),
-}
-
-/// A peer's claim to be registered.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Claim {
-    /// Its cookie.
-    pub cookie: Cookie,
-    /// The endpoint that the cookie must belong to. In frames a peer does not give one.
-    pub peer: Option<Endpoint>,
-    /// Whether the claim makes the peer active again: in text only REGISTER does, in frames every
-    /// request.
-    pub activates: bool,
-}
-
-/// An answer of the registration server.
+/// What a registration server answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    /// The peer's registration.
+    /// The peer is registered so.
     Registered(Registration),
     /// The peer has left.
     Left,
-    /// The peer is still active.
+    /// The peer is active as before.
     Alive(Registration),
-    /// Every active peer except the sender.
+    /// Every active peer but the one that asks.
     Peers(Vec<Registration>),
-    /// A refusal.
+    /// No.
     Refused(Status),
 }
 
@@ -67,8 +36,8 @@ pub struct Conversation {
 }
 
 impl Conversation {
-    /// Reads the next request. `Ok(None)` is the end. The first one must begin within `time`, and
-    /// each must be complete within `time` of its first byte.
+    /// Reads the next request. `Ok(None)`: there is none. The first one begins within `time`, and each
+    /// is whole within `time` of its first byte.
     pub fn next(
         &mut self,
         source: &mut impl Source,
@@ -81,17 +50,15 @@ impl Conversation {
             first: (!self.has_begun).then_some(time),
             whole: time,
         };
-        let is_request = |head: &Head| in_text(head).is_ok();
-        let message = self.incoming.next(source, waits, is_request)?;
         self.has_begun = true;
-        let parse = match self.incoming.dialect() {
-            Dialect::Text => in_text,
-            Dialect::Framed => in_frame,
-        };
-        Ok(message.map(|message| message.received(parse)))
+        self.incoming
+            .next(source, waits, |dialect, head| match dialect {
+                Dialect::Text => in_text(head),
+                Dialect::Framed => in_frame(head),
+            })
     }
 
-    /// The answer to an unreadable request; `None` if there is nobody to answer.
+    /// How to answer what could not be read; `None` where there is nobody to be answered.
     pub fn reject(&self, error: &ReadError) -> Option<Reject> {
         let mut reject = error.reject()?;
         if matches!(error, ReadError::TimedOut { .. }) && self.incoming.dialect() == Dialect::Text {
@@ -100,7 +67,7 @@ impl Conversation {
         Some(reject)
     }
 
-    /// The encoded answer.
+    /// An answer as it goes over the wire.
     pub fn encode(&self, answer: &Answer, origin: Origin<'_>) -> Vec<u8> {
         match self.incoming.dialect() {
             Dialect::Text => answer.to_text(origin),
@@ -109,31 +76,28 @@ impl Conversation {
     }
 }
 
-/// Parses a request in text, in the order of checks of P2P-CI/1.0, section 3.
+/// Reads a request in text, by the order of checks of P2P-CI/1.0, section 3.
 fn in_text(head: &Head) -> Result<Request, Reject> {
-    let words = PROTOCOL.request_line(head)?;
-    let method = Method::of(words).ok_or_else(|| unknown_method(words))?;
-    let (host, port) = (fields(head)?, required(head, "Port")?.parse()?);
-    let peer = Endpoint { host, port };
     let cookie = |word: &str| match word.parse()? {
         cookie if cookie < Cookie::FIRST => Err(Reject::bad_request("cookies are counted from 1")),
         cookie => Ok(cookie),
     };
-    let claim = |peer| {
+    let claim = || {
         Ok(Claim {
+            peer: Some(peer(head)?),
             cookie: cookie(required(head, "Cookie")?)?,
-            peer: Some(peer),
             activates: false,
         })
     };
-    match method {
-        Method::Register => Ok(Request::Register {
-            peer,
+    match PROTOCOL.request_line(head)? {
+        "REGISTER Peer" => Ok(Request::Register {
+            peer: peer(head)?,
             cookie: head.field("Cookie")?.map(cookie).transpose()?,
         }),
-        Method::Leave => claim(peer).map(Request::Leave),
-        Method::PeerQuery => claim(peer).map(Request::PeerQuery),
-        Method::KeepAlive => claim(peer).map(Request::KeepAlive),
+        "LEAVE Peer" => claim().map(Request::Leave),
+        "PQUERY Peer-List" => claim().map(Request::PeerQuery),
+        "KEEPALIVE Peer" => claim().map(Request::KeepAlive),
+        words => Err(unknown_method(words)),
     }
 }
 
@@ -163,49 +127,39 @@ fn in_frame(head: &Head) -> Result<Request, Reject> {
 
 impl Answer {
     fn to_text(&self, origin: Origin<'_>) -> Vec<u8> {
-        let ok = |fields: &[(&str, &dyn Display)]| write_head(Status::Ok, origin, fields, 0);
-        match self {
-            Self::Registered(Registration {
-                cookie,
-                ttl,
-                registrations,
-                ..
-            }) => ok(&[
-                ("Cookie", cookie),
-                ("TTL", ttl),
-                ("Registrations", registrations),
-            ]),
-            Self::Left => ok(&[]),
-            Self::Alive(Registration { ttl, .. }) => ok(&[("TTL", ttl)]),
-            Self::Peers(others) if others.is_empty() => refusal(Status::NoActivePeers, origin),
+        let mut lines = String::new();
+        let fields = match self {
+            Self::Registered(peer) => {
+                let (cookie, ttl, count) = (peer.cookie, peer.ttl, peer.registrations);
+                format!("Cookie: {cookie}\r\nTTL: {ttl}\r\nRegistrations: {count}\r\n")
+            }
+            Self::Left => String::new(),
+            Self::Alive(peer) => format!("TTL: {}\r\n", peer.ttl),
+            Self::Peers(others) if others.is_empty() => {
+                return head(Status::NoActivePeers, origin, "Peers: 0\r\n", 0);
+            }
             Self::Peers(others) => {
-                let mut lines = String::with_capacity(others.len() * 40);
                 for Registration { peer, ttl, .. } in others {
-                    // Writing to memory can't fail.
+                    // Writing to memory does not fail.
                     let _ = write!(lines, "Peer {} {} {ttl}\r\n", peer.host, peer.port);
                 }
-                list(("Peers", others.len()), &lines, origin)
+                format!("Peers: {}\r\n", others.len())
             }
-            Self::Refused(status) => refusal(*status, origin),
-        }
+            Self::Refused(status) => return head(*status, origin, "", 0),
+        };
+        response(Status::Ok, origin, &fields, &lines)
     }
 
     fn to_frame(&self) -> Vec<u8> {
         let body = match self {
             Self::Registered(registration) | Self::Alive(registration) => {
-                Some(PeerObject::of(registration, registration.cookie.get()).to_json())
+                framed::peer(registration)
             }
-            Self::Left => None,
-            Self::Peers(others) => {
-                // Cookies are never disclosed to others.
-                let objects = others.iter().map(|other| PeerObject::of(other, 0));
-                Some(framed::peers(&objects.collect::<Vec<_>>()))
-            }
-            Self::Refused(status) => return framed::refusal(*status).into_bytes(),
+            Self::Peers(others) => framed::peers(others),
+            Self::Left => return framed::without_body(Status::Ok),
+            Self::Refused(status) => return framed::without_body(*status),
         };
-        let frame = framed::response(body.as_deref().map(str::as_bytes));
-        let frame = frame.unwrap_or_else(|| framed::refusal(Status::ServiceUnavailable));
-        frame.into_bytes()
+        framed::response(body.as_bytes())
     }
 }
 
@@ -213,7 +167,9 @@ impl Answer {
 mod tests {
     use super::*;
     use crate::wire::di::client::Response;
-    use crate::wire::di::registration::{self, ActivePeer};
+    use crate::wire::di::registration::tests::{
+        self, Ask, KEEP_ALIVE, LEAVE, PEER_QUERY, REGISTER,
+    };
     use crate::wire::testing::Script;
     use std::time::SystemTime;
 
@@ -222,20 +178,13 @@ mod tests {
         date: SystemTime::UNIX_EPOCH,
         os: "Test 1",
     };
-    const METHODS: [Method; 4] = [
-        Method::Register,
-        Method::Leave,
-        Method::PeerQuery,
-        Method::KeepAlive,
-    ];
-
     fn vm(port: u16) -> Endpoint {
         Endpoint::parse(&format!("vm:{port}"), crate::wire::Port::MIN).unwrap()
     }
 
     fn registration(cookie: u32, port: u16) -> Registration {
         Registration {
-            cookie: cookie.into(),
+            cookie: Cookie(cookie),
             peer: vm(port),
             is_active: true,
             ttl: 7199,
@@ -244,12 +193,8 @@ mod tests {
         }
     }
 
-    fn ask(method: Method, cookie: Option<u32>) -> registration::Request {
-        registration::Request {
-            method,
-            peer: vm(5),
-            cookie: cookie.map(Cookie::from),
-        }
+    fn encode(request: &Request, dialect: Dialect) -> Vec<u8> {
+        request.encode(dialect, &tests::peer(), ORIGIN)
     }
 
     #[test]
@@ -259,11 +204,11 @@ mod tests {
             (Dialect::Framed, None, true),
         ] {
             let claim = Claim {
-                cookie: 7.into(),
+                cookie: Cookie(7),
                 peer,
                 activates,
             };
-            let known = (dialect == Dialect::Text).then(|| 7.into());
+            let known = (dialect == Dialect::Text).then_some(Cookie(7));
             let expected = [
                 Request::Register {
                     peer: vm(5),
@@ -273,8 +218,9 @@ mod tests {
                 Request::PeerQuery(claim.clone()),
                 Request::KeepAlive(claim),
             ];
-            for (method, expected) in METHODS.into_iter().zip(expected) {
-                let bytes = ask(method, Some(7)).encode(dialect, ORIGIN);
+            let asks = [REGISTER, LEAVE, PEER_QUERY, KEEP_ALIVE];
+            for (ask, expected) in asks.into_iter().zip(expected) {
+                let bytes = encode(&ask(7), dialect);
                 let mut conversation = Conversation::default();
                 let received = conversation.next(&mut Script::of(bytes.as_slice()), TIME);
                 let received = received.unwrap().unwrap();
@@ -324,8 +270,8 @@ mod tests {
 
     #[test]
     fn text_has_one_request_and_frames_have_many() {
-        let keepalive = ask(Method::KeepAlive, Some(7));
-        let text = keepalive.encode(Dialect::Text, ORIGIN).repeat(2);
+        let keepalive = KEEP_ALIVE(7);
+        let text = encode(&keepalive, Dialect::Text).repeat(2);
         let (mut source, mut conversation) = (Script::of(text), Conversation::default());
         assert!(conversation.next(&mut source, TIME).unwrap().is_some());
         assert!(conversation.next(&mut source, TIME).unwrap().is_none());
@@ -345,7 +291,7 @@ mod tests {
             "",
         ];
         let wrong = wrong.map(|content| format!("{:<10}{content}", content.len()).into_bytes());
-        let framed = keepalive.encode(Dialect::Framed, ORIGIN);
+        let framed = encode(&keepalive, Dialect::Framed);
         let stream = [wrong.concat(), framed].concat();
         let (mut source, mut conversation) = (Script::of(stream), Conversation::default());
         for bytes in wrong {
@@ -359,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slow_peer_gets_408_in_text() {
+    fn who_is_too_slow_is_told_so_in_text() {
         for (begun, answer) in [
             ("", "P2P-DI/1.0 408 Request Timeout\r\n"),
             ("KEEPALIVE", "P2P-DI/1.0 408 Request Timeout\r\n"),
@@ -373,10 +319,10 @@ mod tests {
         }
     }
 
-    /// An answer as on the wire, and as the peer that asked understands it.
-    fn told(dialect: Dialect, method: Method, answer: &Answer) -> (String, Response) {
-        let request = ask(method, Some(7));
-        let bytes = request.encode(dialect, ORIGIN);
+    /// An answer as it stands on the wire, and what the peer makes of it that has asked.
+    fn told(dialect: Dialect, ask: Ask, answer: &Answer) -> (String, Response) {
+        let request = ask(7);
+        let bytes = encode(&request, dialect);
         let mut conversation = Conversation::default();
         let asked = conversation.next(&mut Script::of(bytes), TIME);
         assert!(asked.unwrap().is_some());
@@ -391,13 +337,10 @@ mod tests {
     fn every_answer_is_understood_in_both_dialects() {
         let ttl = 7199;
         let registered = Response::Registered {
-            cookie: 7.into(),
+            cookie: Cookie(7),
             ttl,
         };
-        let others = [8, 9].map(|port| ActivePeer {
-            peer: vm(port),
-            ttl,
-        });
+        let others = [8, 9].map(vm);
         let refused = |code, is_unknown_cookie| Response::Refused {
             code,
             is_unknown_cookie,
@@ -406,38 +349,38 @@ mod tests {
             let is_text = dialect == Dialect::Text;
             for (method, answer, expected) in [
                 (
-                    Method::Register,
+                    REGISTER,
                     Answer::Registered(registration(7, 5)),
                     registered.clone(),
                 ),
-                (Method::Leave, Answer::Left, Response::Left),
+                (LEAVE, Answer::Left, Response::Left),
                 (
-                    Method::KeepAlive,
+                    KEEP_ALIVE,
                     Answer::Alive(registration(7, 5)),
                     Response::Alive { ttl },
                 ),
                 (
-                    Method::PeerQuery,
+                    PEER_QUERY,
                     Answer::Peers(vec![registration(8, 8), registration(9, 9)]),
                     Response::Peers(others.to_vec()),
                 ),
                 (
-                    Method::PeerQuery,
+                    PEER_QUERY,
                     Answer::Peers(Vec::new()),
                     Response::Peers(Vec::new()),
                 ),
                 (
-                    Method::KeepAlive,
+                    KEEP_ALIVE,
                     Answer::Refused(Status::UnknownCookie),
                     refused(403, is_text),
                 ),
                 (
-                    Method::KeepAlive,
+                    KEEP_ALIVE,
                     Answer::Refused(Status::NotRegistered),
                     refused(403, false),
                 ),
                 (
-                    Method::Register,
+                    REGISTER,
                     Answer::Refused(Status::ServiceUnavailable),
                     refused(503, false),
                 ),
@@ -459,18 +402,18 @@ mod tests {
         let fields = "Cookie: 7\r\nTTL: 7199\r\nRegistrations: 2\r\n";
         let registered = Answer::Registered(registration(7, 5));
         let expected = head("200 OK", fields, 0);
-        assert_eq!(text(Method::Register, &registered), expected);
+        assert_eq!(text(REGISTER, &registered), expected);
         let alive = Answer::Alive(registration(7, 5));
         let expected = head("200 OK", "TTL: 7199\r\n", 0);
-        assert_eq!(text(Method::KeepAlive, &alive), expected);
-        assert_eq!(text(Method::Leave, &Answer::Left), head("200 OK", "", 0));
+        assert_eq!(text(KEEP_ALIVE, &alive), expected);
+        assert_eq!(text(LEAVE, &Answer::Left), head("200 OK", "", 0));
         let nobody = Answer::Peers(Vec::new());
         let expected = head("404 No Active Peers", "Peers: 0\r\n", 0);
-        assert_eq!(text(Method::PeerQuery, &nobody), expected);
+        assert_eq!(text(PEER_QUERY, &nobody), expected);
         let two = Answer::Peers(vec![registration(8, 5), registration(9, 6)]);
         let expected = head("200 OK", "Peers: 2\r\n", 32);
         let lines = "Peer vm 5 7199\r\nPeer vm 6 7199\r\n";
-        assert_eq!(text(Method::PeerQuery, &two), format!("{expected}{lines}"));
+        assert_eq!(text(PEER_QUERY, &two), format!("{expected}{lines}"));
     }
 
     #[test]
@@ -489,12 +432,12 @@ mod tests {
             format!("{:<10}{content}", content.len())
         };
         let registered = Answer::Registered(registration(7, 5));
-        assert_eq!(framed(Method::Register, &registered), http(&object(7)));
+        assert_eq!(framed(REGISTER, &registered), http(&object(7)));
         let encoded = serde_json::to_string(&[object(0)]).unwrap();
         let peers = Answer::Peers(vec![registration(7, 5)]);
-        assert_eq!(framed(Method::PeerQuery, &peers), http(&encoded));
+        assert_eq!(framed(PEER_QUERY, &peers), http(&encoded));
         assert_eq!(
-            framed(Method::Leave, &Answer::Left),
+            framed(LEAVE, &Answer::Left),
             "19        HTTP/1.1 200 OK\r\n\r\n"
         );
     }

@@ -1,4 +1,4 @@
-//! The side of the peer that requests a document or an index.
+//! The side of the peer that asks for a document, or for an index.
 
 use std::io::{self, Read};
 use std::time::{Duration, SystemTime};
@@ -16,44 +16,35 @@ use crate::wire::{
     Answered, Dialect, Endpoint, Head, Host, Port, Protocol, ReadError, RfcNumber, Source, Waits,
 };
 
-/// The longest index of a peer, in bytes: about 800,000 records.
+/// The longest index of a peer, in bytes: some 800,000 records.
 const MAX_INDEX: u64 = 64 * 1024 * 1024;
 
-/// An announced document, whose bytes follow.
-#[derive(Debug)]
+/// A document that is announced, and whose bytes follow.
+#[derive(Debug, Default)]
 pub struct Delivery {
-    /// Its length in bytes. Without it the document ends with the connection.
+    /// Its length in bytes. Without it the document goes on up to the close.
     pub length: Option<u64>,
     /// When its file was last modified.
     pub last_modified: Option<SystemTime>,
-    /// The announced SHA-256.
+    /// What its bytes hash to.
     pub digest: Option<Digest>,
-    body: Body,
-    /// How many bytes were received.
+    /// What is left of the last frame, where frames bring its bytes.
+    frames: Option<io::Cursor<Vec<u8>>>,
+    /// How many bytes have come.
     got: u64,
 }
 
-/// The source of a document's bytes.
-#[derive(Debug)]
-enum Body {
-    /// The rest of the connection.
-    Stream,
-    /// Frames on the connection, and the rest of the last one.
-    Frames(io::Cursor<Vec<u8>>),
-    /// The bytes came with the answer.
-    Bytes(io::Cursor<Vec<u8>>),
-}
-
 impl Codec {
-    /// The request for a document. `origin` describes the sender.
+    /// The request for a document. `origin` is the peer that asks.
     pub fn get(self, number: RfcNumber, holder: &Endpoint, origin: Origin<'_>) -> Vec<u8> {
         let Endpoint { host, port } = holder;
         let what = format!("RFC {number}");
+        let os = format!("OS: {}\r\n", origin.os);
         match (self.dialect, self.protocol) {
-            (Dialect::Text, protocol) => text_get(protocol, &what, host, "", origin),
+            (Dialect::Text, protocol) => text_get(protocol, &what, host, &os),
             (Dialect::Framed, Protocol::Ci) => {
-                let port = format!("Port: {port}\r\n");
-                let text = text_get(Protocol::Ci, &what, host, &port, origin);
+                let fields = format!("Port: {port}\r\n{os}");
+                let text = text_get(Protocol::Ci, &what, host, &fields);
                 ci::encode(text, Dialect::Framed)
             }
             (Dialect::Framed, Protocol::Di) => {
@@ -63,8 +54,8 @@ impl Codec {
         }
     }
 
-    /// Reads the answer to GET up to the bytes of the document, within `time`. The inner error is
-    /// the code of a refusal.
+    /// Reads the answer to GET up to the bytes of the document, within `time`. The inner error is the
+    /// code of a refusal.
     pub fn read_delivery(
         self,
         source: &mut impl Source,
@@ -72,26 +63,29 @@ impl Codec {
     ) -> Result<Answered<Result<Delivery, u16>>, ReadError> {
         if self.dialect == Dialect::Text {
             let head = Head::read(source, Waits::of(time))?.ok_or(ReadError::Closed)?;
-            let answer = match self.announced(&head, Body::Stream) {
-                Ok(Ok(_)) if !head.is_whole() => Err(ReadError::CutOff),
+            let answer = match self.announced(&head) {
+                Ok(Ok(_)) if !head.is_whole => Err(ReadError::CutOff),
                 answer => answer,
             };
-            let bytes = head.into_text();
-            return Ok(Answered { bytes, answer });
+            return Ok(Answered {
+                bytes: head.text,
+                answer,
+            });
         }
         let frame = Frame::read_answer(source, time)?;
-        let bytes = frame.bytes().to_vec();
+        let bytes = frame.clone().into_bytes();
         let answer = match self.protocol {
-            Protocol::Ci => Head::in_frame(frame.content())
-                .and_then(|(head, _)| self.announced(&head, Body::Frames(io::Cursor::default()))),
+            Protocol::Ci => {
+                Head::in_frame(frame.content()).and_then(|(head, _)| self.announced(&head))
+            }
             Protocol::Di => in_one_frame(frame, source, time),
         };
         Ok(Answered { bytes, answer })
     }
 
-    /// Reads what the head of an answer announces.
-    fn announced(self, head: &Head, body: Body) -> Result<Result<Delivery, u16>, ReadError> {
-        let code = self.protocol.answered(head)?;
+    /// What the head of an answer announces.
+    fn announced(self, head: &Head) -> Result<Result<Delivery, u16>, ReadError> {
+        let code = self.protocol.answered(head.start_line())?;
         let length = body_length(head)?;
         let digest = match self.protocol {
             Protocol::Ci => None,
@@ -104,13 +98,13 @@ impl Codec {
             length,
             last_modified: last_modified(head),
             digest,
-            body,
+            frames: (self.dialect == Dialect::Framed).then(io::Cursor::default),
             got: 0,
         }))
     }
 }
 
-/// In frames of P2P-DI one frame describes the document, and the next one contains it.
+/// In frames of P2P-DI a frame tells about the document, and the next one brings it.
 fn in_one_frame(
     about: Frame,
     source: &mut impl Source,
@@ -127,16 +121,14 @@ fn in_one_frame(
     let bytes = content.body().to_vec();
     Ok(Ok(Delivery {
         length: u64::try_from(bytes.len()).ok(),
-        last_modified: None,
-        digest: None,
-        body: Body::Bytes(io::Cursor::new(bytes)),
-        got: 0,
+        frames: Some(io::Cursor::new(bytes)),
+        ..Delivery::default()
     }))
 }
 
 impl Delivery {
-    /// Reads the next bytes of the document, and waits at most `patience` for them. Returns their
-    /// number; 0 is the end of the document.
+    /// Reads the next bytes of the document, after waiting for them for at most `patience`, and
+    /// returns how many they are. 0 is the end of the document.
     pub fn read(
         &mut self,
         source: &mut impl Source,
@@ -150,13 +142,11 @@ impl Delivery {
         if into.is_empty() {
             return Ok(0);
         }
-        let read = match &mut self.body {
-            Body::Stream => {
-                source.allow(Some(patience));
-                source.read(into)
-            }
-            Body::Frames(frames) => read_frames(frames, source, into, patience),
-            Body::Bytes(bytes) => bytes.read(into),
+        let read = if let Some(frames) = &mut self.frames {
+            read_frames(frames, source, into, patience)
+        } else {
+            source.allow(Some(patience));
+            source.read(into)
         };
         let read = read.map_err(|reason| ReadError::Lost { got, reason })?;
         match self.length {
@@ -169,7 +159,7 @@ impl Delivery {
     }
 }
 
-/// Reads from one frame after the other, until the connection ends.
+/// Reads from frame after frame. Its end is that of the connection.
 fn read_frames(
     frames: &mut io::Cursor<Vec<u8>>,
     source: &mut impl Source,
@@ -183,8 +173,8 @@ fn read_frames(
         }
         match Frame::read(source, Waits::of(patience), MAX_FRAME) {
             Ok(None) => return Ok(0),
-            // An empty frame ends the document like a close; otherwise a holder that only sends
-            // empty frames would keep us busy forever.
+            // An empty frame brings nothing, and is the end like a close: a holder that sends nothing
+            // else would hold us for ever.
             Ok(Some(frame)) if frame.content().is_empty() => return Ok(0),
             Ok(Some(frame)) => *frames = io::Cursor::new(frame.content().to_vec()),
             Err(ReadError::Io(error)) => return Err(error),
@@ -193,32 +183,29 @@ fn read_frames(
     }
 }
 
-/// The request for the index of the peer `asked` (`RFCQuery`). `me` and `origin` describe the
-/// sender.
+/// The request for the index of the peer `asked` (`RFCQuery`). `me` is the host of the peer that
+/// asks, and so is `origin`.
 pub fn rfc_query(dialect: Dialect, asked: &Endpoint, me: &Host, origin: Origin<'_>) -> Vec<u8> {
     match dialect {
-        Dialect::Text => text_get(Protocol::Di, "RFC-Index", &asked.host, "", origin),
+        Dialect::Text => {
+            let os = format!("OS: {}\r\n", origin.os);
+            text_get(Protocol::Di, "RFC-Index", &asked.host, &os)
+        }
         Dialect::Framed => framed::request("rfcquery", "", me, origin),
     }
 }
 
-/// A text request to the peer at `host`. `port` is an additional header line.
-fn text_get(
-    protocol: Protocol,
-    what: &str,
-    host: &Host,
-    port: &str,
-    origin: Origin<'_>,
-) -> Vec<u8> {
-    let (version, os) = (protocol.version(), origin.os);
-    format!("GET {what} {version}\r\nHost: {host}\r\n{port}OS: {os}\r\n\r\n").into_bytes()
+/// A request in text for what the peer at `host` has.
+fn text_get(protocol: Protocol, what: &str, host: &Host, fields: &str) -> Vec<u8> {
+    let version = protocol.version();
+    format!("GET {what} {version}\r\nHost: {host}\r\n{fields}\r\n").into()
 }
 
-/// Reads the answer to `RFCQuery`, within `time` for its head and again for its body. The inner
+/// Reads the answer to `RFCQuery`, within `time` for its head and as long for its body. The inner
 /// error is the code of a refusal.
 ///
-/// In frames records have no port. Those at the host of `asked` get its port, others the port that
-/// `ports` knows for their host; without one the record is skipped.
+/// In frames records have no port. One at the host of the peer `asked` has its port, and another one
+/// the port that `ports` knows at its host; where that is none, the record is left out.
 pub fn read_rfc_index(
     dialect: Dialect,
     source: &mut impl Source,
@@ -227,17 +214,12 @@ pub fn read_rfc_index(
     time: Duration,
 ) -> Result<Answered<Result<Vec<Timed>, u16>>, ReadError> {
     let answer = Answer::read(dialect, source, MAX_INDEX, time)?;
+    let own_port = |host: &Host| (*host == asked.host).then_some(asked.port);
+    let port_at = |host: &Host| own_port(host).or_else(|| ports(host));
     let records = match dialect {
         _ if answer.code != Status::Ok.code() => Ok(Err(answer.code)),
         Dialect::Text => read_index(answer.body()).map(Ok),
-        Dialect::Framed => read_documents(answer.body(), |host| {
-            if *host == asked.host {
-                Some(asked.port)
-            } else {
-                ports(host)
-            }
-        })
-        .map(Ok),
+        Dialect::Framed => read_documents(answer.body(), port_at).map(Ok),
     };
     Ok(Answered {
         bytes: answer.bytes,
@@ -291,10 +273,11 @@ mod tests {
             let Record { number, holder, .. } = record();
             let request = codec.get(number, &holder, ORIGIN);
             assert_eq!(String::from_utf8(request.clone()).unwrap(), expected);
-            let received = Conversation::default().next(&mut Script::of(request), TIME);
+            let mut conversation = Conversation::default();
+            let received = conversation.next(&mut Script::of(request), TIME);
             let received = received.unwrap().unwrap();
-            assert_eq!(received.wanted, Ok(Wanted::Document(number)));
-            assert_eq!(received.codec, codec);
+            assert_eq!(received.request, Ok(Wanted::Document(number)));
+            assert_eq!(conversation.codec(), codec);
         }
         let me: Host = "me".parse().unwrap();
         for (dialect, expected) in [
@@ -314,7 +297,7 @@ mod tests {
         }
     }
 
-    /// The contents of a delivery, read in pieces of at most `piece` bytes.
+    /// Everything that a delivery brings, in pieces of at most `piece` bytes.
     fn take(
         delivery: &mut Delivery,
         source: &mut Script,
@@ -340,16 +323,15 @@ mod tests {
                     last_modified: SystemTime::UNIX_EPOCH,
                     length: u64::try_from(length).unwrap(),
                 };
-                let digest = Digest::from([0xab; 32]);
+                let digest = Digest([0xab; 32]);
                 let head = codec.head(&offer, ORIGIN, || Ok::<_, Infallible>(digest));
                 let head = head.unwrap().unwrap();
                 let mut stream = head.clone();
-                match codec.frames() {
-                    None => stream.extend_from_slice(file),
-                    Some(frames) => {
-                        let sent = frames.send(file, offer.length, &mut stream, |_| {});
-                        sent.unwrap();
-                    }
+                if codec.is_framed() {
+                    let sent = codec.send_frames(file, offer.length, &mut stream, |_| {});
+                    sent.unwrap();
+                } else {
+                    stream.extend_from_slice(file);
                 }
                 for cuts in [&[9999][..], &[7, 1, 30]] {
                     let mut source = Script::in_pieces(&stream, cuts);
@@ -401,7 +383,7 @@ mod tests {
         let odd = "\r\n\r\nP2P-CI/1.0 200 OK\nLast-Modified: yesterday\ncontent-length:5\n\n";
         let delivery = ask(CI, odd).unwrap();
         assert_eq!((delivery.length, delivery.last_modified), (Some(5), None));
-        // A refusal may be cut off after its code, but the announcement of a document may not.
+        // A refusal may be cut off after its code; what announces a document may not.
         let cut = |text: &str| {
             let answered = CI.read_delivery(&mut Script::of(text), TIME).unwrap();
             answered.answer.map(Result::unwrap_err)
@@ -421,12 +403,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_an_answer_is_reported() {
+    fn what_is_no_answer_is_said() {
         for (codec, text, said) in all().flat_map(|codec| {
             let is_text = codec.dialect == Dialect::Text;
             let response = match (codec.protocol, is_text) {
                 (Protocol::Di, false) => "an HTTP/1.1 response",
-                (protocol, _) => protocol.response(),
+                (Protocol::Ci, _) => "a P2P-CI/1.0 response",
+                (Protocol::Di, true) => "a P2P-DI/1.0 response",
             };
             let message = |text: &str| {
                 if is_text {

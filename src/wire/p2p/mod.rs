@@ -1,15 +1,13 @@
-//! Messages between two peers: GET of P2P-CI; `GetRFC` and `RFCQuery` of P2P-DI; each in text and
-//! in frames.
-//!
-//! One port serves them all. [`server`] is the side of the peer that is asked, [`client`] that of
-//! the peer that asks.
+//! What two peers say to each other: GET of P2P-CI; `GetRFC` and `RFCQuery` of P2P-DI; each in text
+//! and in frames, and all on one port. [`server`] is the side of the peer that is asked, [`client`]
+//! that of the peer that asks.
 
 pub mod client;
 pub mod server;
 
 use super::{Dialect, Protocol, RfcNumber};
 
-/// A request to another peer.
+/// What a peer asks another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wanted {
     /// Its index: `RFCQuery`.
@@ -18,7 +16,7 @@ pub enum Wanted {
     Document(RfcNumber),
 }
 
-/// The protocol and dialect of a conversation between peers.
+/// How two peers speak about a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Codec {
     protocol: Protocol,
@@ -26,7 +24,7 @@ pub struct Codec {
 }
 
 impl Codec {
-    /// The codec for this protocol and dialect.
+    /// Speaks this protocol in this dialect.
     pub fn new(protocol: Protocol, dialect: Dialect) -> Self {
         Self { protocol, dialect }
     }

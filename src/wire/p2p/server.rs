@@ -1,7 +1,6 @@
-//! The side of the peer that is asked: reads requests, and writes answers in the same protocol and
-//! dialect.
+//! The side of the peer that is asked: what others want, and how it is answered as they speak.
 
-use std::fmt::Display;
+use std::cell::Cell;
 use std::io::{self, Read, Write};
 use std::time::{Duration, SystemTime};
 
@@ -9,62 +8,53 @@ use super::{Codec, Wanted};
 use crate::wire::ci;
 use crate::wire::dates::http_date;
 use crate::wire::di::exchange::{self, Digest, Timed};
-use crate::wire::di::framed::{self, DocumentObject};
+use crate::wire::di::framed;
 use crate::wire::di::{self, Origin};
 use crate::wire::dialect::Incoming;
-use crate::wire::frame::{Frame, MAX_FRAME};
-use crate::wire::protocol::{Reject, Status, StatusLine, fields, required, unknown_method};
-use crate::wire::{Dialect, Endpoint, Head, Protocol, ReadError, Record, Source, Waits};
+use crate::wire::frame::Frame;
+use crate::wire::protocol::{StatusLine, host, required, unknown_method};
+use crate::wire::{
+    Dialect, Endpoint, Head, Protocol, ReadError, Received, Record, Reject, Source, Status, Waits,
+};
 
 /// The most of a document that goes into one frame of P2P-CI, in bytes.
 const PIECE: u64 = 1024;
 
-/// A request of another peer, as received.
-#[derive(Debug)]
-pub struct Received {
-    /// The message as on the wire.
-    pub bytes: Vec<u8>,
-    /// The request, or the reason to refuse it.
-    pub wanted: Result<Wanted, Reject>,
-    /// The codec for its answer.
-    pub codec: Codec,
-}
-
 /// The conversation with one peer that asks.
 #[derive(Debug, Default)]
-pub struct Conversation(Incoming);
+pub struct Conversation {
+    incoming: Incoming,
+    /// That of the last request.
+    protocol: Protocol,
+}
 
 impl Conversation {
-    /// Reads the next request, which must begin within `time` and then be complete within `time`.
-    /// `Ok(None)` is the end of the stream between requests.
+    /// Reads the next request: it begins within `time`, and is whole within as long. `Ok(None)` is the
+    /// end of the stream before one began.
     pub fn next(
         &mut self,
         source: &mut impl Source,
         time: Duration,
-    ) -> Result<Option<Received>, ReadError> {
-        let is_request = |head: &Head| in_text(head).is_ok();
-        let message = self.0.next(source, Waits::of(time), is_request)?;
-        Ok(message.map(|message| {
-            let mut codec = self.codec();
-            let received = message.received(|head| {
-                codec.protocol = protocol(head, codec.dialect);
-                codec.wanted(head)
-            });
-            Received {
-                bytes: received.bytes,
-                wanted: received.request,
-                codec,
-            }
-        }))
+    ) -> Result<Option<Received<Wanted>>, ReadError> {
+        self.protocol = Protocol::Ci;
+        let spoken = Cell::new(Protocol::Ci);
+        let received = self
+            .incoming
+            .next(source, Waits::of(time), |dialect, head| {
+                spoken.set(protocol(head, dialect));
+                Codec::new(spoken.get(), dialect).wanted(head)
+            })?;
+        self.protocol = spoken.get();
+        Ok(received)
     }
 
-    /// The codec for the answer to an unreadable request.
+    /// How the last request is answered, and what could not be read as one.
     pub fn codec(&self) -> Codec {
-        Codec::new(Protocol::Ci, self.0.dialect())
+        Codec::new(self.protocol, self.incoming.dialect())
     }
 }
 
-/// The protocol of a request. If it is neither, the answer is in P2P-CI.
+/// The protocol of a request. What is in neither is answered in P2P-CI.
 fn protocol(head: &Head, dialect: Dialect) -> Protocol {
     match dialect {
         Dialect::Text => Protocol::of_request(head).unwrap_or(Protocol::Ci),
@@ -73,24 +63,10 @@ fn protocol(head: &Head, dialect: Dialect) -> Protocol {
     }
 }
 
-/// Parses a text request of either protocol, in the order of checks of P2P-CI/1.0, section 3.
-fn in_text(head: &Head) -> Result<Wanted, Reject> {
-    let protocol = protocol(head, Dialect::Text);
-    let words = protocol.request_line(head)?;
-    let wanted = match words.strip_prefix("GET RFC ") {
-        Some(number) => Wanted::Document(number.parse()?),
-        None if words == "GET RFC-Index" && protocol == Protocol::Di => Wanted::Index,
-        None => return Err(unknown_method(words)),
-    };
-    // Other headers are ignored.
-    fields(head)?;
-    Ok(wanted)
-}
-
-/// A document offered to another peer.
+/// A document that is offered to another peer.
 #[derive(Debug, Clone, Copy)]
 pub struct Offer<'a> {
-    /// Its number, its title, and our endpoint.
+    /// Its number, its title, and who we are.
     pub record: &'a Record,
     /// When its file was last modified.
     pub last_modified: SystemTime,
@@ -100,21 +76,24 @@ pub struct Offer<'a> {
 
 impl Codec {
     fn wanted(self, head: &Head) -> Result<Wanted, Reject> {
-        match (self.dialect, self.protocol) {
-            (Dialect::Text, _) => in_text(head),
-            (Dialect::Framed, Protocol::Ci) => match in_text(head)? {
-                Wanted::Index => Err(unknown_method("GET RFC-Index")),
-                document @ Wanted::Document(_) => Ok(document),
-            },
-            (Dialect::Framed, Protocol::Di) => {
-                let (method, _) = framed::request_line(head)?;
-                match method.as_str() {
-                    "rfcquery" => Ok(Wanted::Index),
-                    "getrfc" => Ok(Wanted::Document(required(head, "RFC-Number")?.parse()?)),
-                    _ => Err(unknown_method(&method)),
-                }
-            }
+        if self == Self::new(Protocol::Di, Dialect::Framed) {
+            let (method, _) = framed::request_line(head)?;
+            return match method.as_str() {
+                "rfcquery" => Ok(Wanted::Index),
+                "getrfc" => Ok(Wanted::Document(required(head, "RFC-Number")?.parse()?)),
+                _ => Err(unknown_method(&method)),
+            };
         }
+        // The order of checks of P2P-CI/1.0, section 3. A frame may have a version of either protocol.
+        let words = protocol(head, Dialect::Text).request_line(head)?;
+        let wanted = match words.strip_prefix("GET RFC ") {
+            Some(number) => Wanted::Document(number.parse()?),
+            None if words == "GET RFC-Index" && self.protocol == Protocol::Di => Wanted::Index,
+            None => return Err(unknown_method(words)),
+        };
+        // What else a head says is nothing that we act on.
+        host(head)?;
+        Ok(wanted)
     }
 
     /// Whether another request may follow on the connection.
@@ -122,142 +101,113 @@ impl Codec {
         self.protocol == Protocol::Di && self.dialect == Dialect::Framed
     }
 
-    /// A refusal.
+    /// An answer that says no.
     pub fn refusal(self, status: Status, origin: Origin<'_>) -> Vec<u8> {
         match (self.dialect, self.protocol) {
             (dialect, Protocol::Ci) => {
                 let line = StatusLine(Protocol::Ci, status);
                 ci::encode(format!("{line}\r\n\r\n").into_bytes(), dialect)
             }
-            (Dialect::Text, Protocol::Di) => di::refusal(status, origin),
-            (Dialect::Framed, Protocol::Di) => framed::refusal(status).into_bytes(),
+            (Dialect::Text, Protocol::Di) => di::head(status, origin, "", 0),
+            (Dialect::Framed, Protocol::Di) => framed::without_body(status),
         }
     }
 
-    /// The answer to [`Wanted::Index`] with all records we know; others reach us at `me`. In frames
-    /// it has only our own records.
+    /// The answer to [`Wanted::Index`], of all that we know, whom others reach at `me`. In frames
+    /// only our own records are told.
     pub fn index(self, known: &[Timed], me: &Endpoint, origin: Origin<'_>) -> Vec<u8> {
         if self.dialect == Dialect::Text {
             return exchange::index(known, origin);
         }
         let own = known.iter().map(|timed| &timed.record);
         let own = own.filter(|record| record.holder == *me);
-        let answer = framed::response(Some(framed::documents(own).as_bytes()));
-        let too_long = || framed::refusal(Status::ServiceUnavailable);
-        answer.unwrap_or_else(too_long).into_bytes()
+        framed::response(framed::documents(own).as_bytes())
     }
 
-    /// The head before the bytes of a document. `digest` is only called if the head includes it.
-    /// `None` means that the document is too long for this codec. Errors are those of `digest`.
+    /// What comes before the bytes of a document. `digest` is made only where it is told. `None`: the
+    /// document is too long to be had in this way.
     pub fn head<E>(
         self,
         offer: &Offer<'_>,
         origin: Origin<'_>,
         digest: impl FnOnce() -> Result<Digest, E>,
     ) -> Result<Option<Vec<u8>>, E> {
-        let Offer {
-            record,
-            last_modified,
-            length,
-        } = *offer;
+        let Offer { record, length, .. } = *offer;
+        let last_modified = http_date(offer.last_modified);
         Ok(match (self.dialect, self.protocol) {
             (dialect, Protocol::Ci) => {
+                let line = StatusLine(Protocol::Ci, Status::Ok);
+                let (date, os) = (http_date(origin.date), origin.os);
                 let head = format!(
-                    "{}\r\nDate: {}\r\nOS: {}\r\nLast-Modified: {}\r\nContent-Length: {length}\r\n\
-                     Content-Type: text/plain\r\n\r\n",
-                    StatusLine(Protocol::Ci, Status::Ok),
-                    http_date(origin.date),
-                    origin.os,
-                    http_date(last_modified),
+                    "{line}\r\nDate: {date}\r\nOS: {os}\r\nLast-Modified: {last_modified}\r\n\
+                     Content-Length: {length}\r\nContent-Type: text/plain\r\n\r\n",
                 );
                 Some(ci::encode(head.into_bytes(), dialect))
             }
             (Dialect::Text, Protocol::Di) => {
-                let fields: [(&str, &dyn Display); 5] = [
-                    ("RFC-Number", &record.number),
-                    ("RFC-Title", &record.title),
-                    ("Content-Type", &"text/plain"),
-                    ("Last-Modified", &http_date(last_modified)),
-                    ("Digest", &format_args!("sha-256={}", digest()?)),
-                ];
-                Some(di::write_head(Status::Ok, origin, &fields, length))
+                let Record { number, title, .. } = record;
+                let digest = digest()?;
+                let fields = format!(
+                    "RFC-Number: {number}\r\nRFC-Title: {title}\r\nContent-Type: text/plain\r\n\
+                     Last-Modified: {last_modified}\r\nDigest: sha-256={digest}\r\n",
+                );
+                Some(di::head(Status::Ok, origin, &fields, length))
             }
             (Dialect::Framed, Protocol::Di) => {
-                let about = DocumentObject::from(record).to_json();
-                let about = framed::response(Some(about.as_bytes()));
-                let about = about.filter(|_| framed::fits(length));
-                about.map(Frame::into_bytes)
+                framed::fits(length).then(|| framed::response(framed::document(record).as_bytes()))
             }
         })
     }
 
-    /// How the bytes of a document are framed; `None` means that they are sent as they are.
-    pub fn frames(self) -> Option<Frames> {
-        (self.dialect == Dialect::Framed).then_some(Frames(self.protocol))
+    /// Whether the bytes of a document go in frames, and not as they are.
+    pub fn is_framed(self) -> bool {
+        self.dialect == Dialect::Framed
     }
-}
 
-/// Sends a document in frames.
-#[derive(Debug)]
-pub struct Frames(Protocol);
-
-impl Frames {
-    /// Sends the `length` bytes of a document, after the buffered output. `pace` is called with the
-    /// size of each frame before it is sent. Fails with [`io::ErrorKind::UnexpectedEof`] if the
-    /// file ends early.
-    pub fn send(
+    /// Sends the `length` bytes of a document in frames, after what was written before. `pace` is
+    /// told how many bytes are in a frame before it leaves. A file that ends earlier is
+    /// [`io::ErrorKind::UnexpectedEof`].
+    pub fn send_frames(
         self,
-        file: impl Read,
+        mut file: impl Read,
         length: u64,
         out: &mut impl Write,
         mut pace: impl FnMut(u64),
     ) -> io::Result<()> {
         out.flush()?;
-        let mut send = |frame: &Frame, count| {
+        let mut send = |bytes: &[u8], count| {
             pace(count);
-            out.write_all(frame.bytes())?;
+            out.write_all(bytes)?;
             out.flush()
         };
-        match self.0 {
-            Protocol::Ci => in_pieces(file, length, send),
-            Protocol::Di => {
-                let mut bytes = Vec::new();
-                let most = u64::try_from(MAX_FRAME).unwrap_or_default();
-                let read = file.take(length.min(most)).read_to_end(&mut bytes)?;
-                let frame = framed::response(Some(&bytes));
-                let frame = frame.filter(|_| u64::try_from(read).is_ok_and(|read| read == length));
-                send(&frame.ok_or(io::ErrorKind::UnexpectedEof)?, length)
-            }
+        if self.protocol == Protocol::Di {
+            return send(&framed::response(&exactly(length, &mut file)?), length);
         }
+        let mut left = length;
+        while left > 0 {
+            let count = left.min(PIECE);
+            let piece = exactly(count, &mut file)?;
+            send(&Frame::around(&piece).into_bytes(), count)?;
+            left -= count;
+        }
+        Ok(())
     }
 }
 
-/// Sends a file in frames of at most 1,024 bytes.
-fn in_pieces(
-    mut file: impl Read,
-    mut left: u64,
-    mut send: impl FnMut(&Frame, u64) -> io::Result<()>,
-) -> io::Result<()> {
-    let mut piece = Vec::new();
-    while left > 0 {
-        piece.clear();
-        let read = file
-            .by_ref()
-            .take(left.min(PIECE))
-            .read_to_end(&mut piece)?;
-        if read == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        let read = u64::try_from(read).unwrap_or(left);
-        send(&Frame::around(&piece), read)?;
-        left -= read;
+/// The next `length` bytes of a file.
+fn exactly(length: u64, file: &mut impl Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let read = file.take(length).read_to_end(&mut bytes)?;
+    if u64::try_from(read).is_ok_and(|read| read < length) {
+        return Err(io::ErrorKind::UnexpectedEof.into());
     }
-    Ok(())
+    Ok(bytes)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::frame::MAX_FRAME;
     use crate::wire::testing::Script;
     use std::convert::Infallible;
 
@@ -272,9 +222,10 @@ mod tests {
         format!("{:<10}{content}", content.len())
     }
 
-    fn received(stream: &str) -> Received {
-        let next = Conversation::default().next(&mut Script::of(stream), TIME);
-        next.unwrap().unwrap()
+    fn received(stream: &str) -> (Received<Wanted>, Codec) {
+        let mut conversation = Conversation::default();
+        let next = conversation.next(&mut Script::of(stream), TIME);
+        (next.unwrap().unwrap(), conversation.codec())
     }
 
     fn text(bytes: Vec<u8>) -> String {
@@ -304,7 +255,7 @@ mod tests {
                 &di_frame,
             ),
             (frame("RFCQuery vm HTTP/1.1"), index, &di_frame),
-            // A request in neither protocol is answered in the first.
+            // What is in neither protocol is answered in the first.
             (head("GET RFC 5 P2P-XX/1.0"), None, &ci),
             (head("GET RFC-Index P2P-CI/1.0"), None, &ci),
             (head("PUT RFC 5 P2P-DI/1.0"), None, &di),
@@ -315,10 +266,9 @@ mod tests {
             (frame("leave vm HTTP/1.1\nPeer-Cookie: 5"), None, &di_frame),
             (frame("getrfc vm HTTP/1.1"), None, &di_frame),
         ] {
-            let received = received(&request);
+            let (received, codec) = received(&request);
             assert_eq!(text(received.bytes), request);
-            assert_eq!(received.wanted.ok(), wanted, "{request}");
-            let codec = received.codec;
+            assert_eq!(received.request.ok(), wanted, "{request}");
             assert_eq!(
                 text(codec.refusal(Status::NotFound, ORIGIN)),
                 *refusal,
@@ -330,7 +280,7 @@ mod tests {
 
     #[test]
     fn every_wrong_get_is_refused() {
-        let refused = |text: &str| received(text).wanted.unwrap_err().status.code();
+        let refused = |text: &str| received(text).0.request.unwrap_err().status.code();
         let rest = "Host: localhost\r\nOS: Mac\r\n\r\n";
         for line in [
             "BLAH RFC 123 P2P-CI/1.0",
@@ -363,9 +313,9 @@ mod tests {
                 let text = format!("GET RFC 123 {version}\r\n{fields}\r\n\r\n");
                 assert_eq!(refused(&text), 400, "{text:?}");
             }
-            // The asking host's system is ignored.
+            // The system of the asking host says nothing that we act on.
             let two = format!("GET RFC 1 {version}\nhost:x\nOS: a\nOS: b\n\n");
-            assert!(received(&two).wanted.is_ok());
+            assert!(received(&two).0.request.is_ok());
         }
     }
 
@@ -395,7 +345,7 @@ mod tests {
         let mut conversation = Conversation::default();
         for _ in 0..2 {
             let received = conversation.next(&mut source, TIME).unwrap().unwrap();
-            assert_eq!(received.wanted, Ok(Wanted::Index));
+            assert_eq!(received.request, Ok(Wanted::Index));
         }
         assert!(conversation.next(&mut source, TIME).unwrap().is_none());
     }
@@ -440,7 +390,7 @@ mod tests {
         };
         let digest = || {
             assert_eq!((protocol, dialect), (Protocol::Di, Dialect::Text));
-            Ok::<_, Infallible>(Digest::from([0xab; 32]))
+            Ok::<_, Infallible>(Digest([0xab; 32]))
         };
         let head = Codec::new(protocol, dialect).head(&offer, ORIGIN, digest);
         head.unwrap().map(text)
@@ -479,11 +429,11 @@ mod tests {
         }
     }
 
-    /// The frames of a document as sent, and the number of bytes in each.
+    /// What is sent in frames of a document, and how many bytes each of them has.
     fn sent(protocol: Protocol, file: &[u8], length: u64) -> io::Result<(Vec<u8>, Vec<u64>)> {
         let (mut out, mut paced) = (b"head".to_vec(), Vec::new());
-        let frames = Codec::new(protocol, Dialect::Framed).frames().unwrap();
-        frames.send(file, length, &mut out, |bytes| paced.push(bytes))?;
+        let codec = Codec::new(protocol, Dialect::Framed);
+        codec.send_frames(file, length, &mut out, |bytes| paced.push(bytes))?;
         assert_eq!(length, paced.iter().sum::<u64>());
         Ok((out.split_off(4), paced))
     }
@@ -498,7 +448,7 @@ mod tests {
         let expected = (frames, vec![1024, 1024, 452]);
         assert_eq!(sent(Protocol::Ci, &file, 2500).unwrap(), expected);
         assert_eq!(sent(Protocol::Ci, b"", 0).unwrap(), (vec![], vec![]));
-        // A file that has grown is sent with its announced length.
+        // A file that has grown is sent as it was announced.
         assert_eq!(sent(Protocol::Ci, b"abc", 2).unwrap().1, [2]);
         let one = |body: &str| {
             let length = body.len();
@@ -513,7 +463,7 @@ mod tests {
         for protocol in [Protocol::Ci, Protocol::Di] {
             let shrunk = sent(protocol, b"abc", 5).unwrap_err();
             assert_eq!(shrunk.kind(), io::ErrorKind::UnexpectedEof);
-            assert!(Codec::new(protocol, Dialect::Text).frames().is_none());
+            assert!(!Codec::new(protocol, Dialect::Text).is_framed());
         }
     }
 }

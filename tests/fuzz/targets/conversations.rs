@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use libfuzzer_sys::fuzz_target;
 use p2pci::wire::di::Origin;
-use p2pci::wire::di::registration::{Method, Request};
+use p2pci::wire::di::registration::{Claim, Cookie, Request};
 use p2pci::wire::p2p::{self, Codec, client};
 use p2pci::wire::{Dialect, Endpoint, Port, Protocol, Status, ci, di};
 use stream::Stream;
@@ -46,8 +46,8 @@ fn servers(input: &[u8]) {
     let (mut stream, mut peer) = (Stream::new(input), p2p::server::Conversation::default());
     while let Ok(Some(received)) = peer.next(&mut stream, TIME) {
         stands_in(input, &received.bytes);
-        let _ = received.codec.refusal(Status::BadRequest, ORIGIN);
-        if !received.codec.stays_open() {
+        let _ = peer.codec().refusal(Status::BadRequest, ORIGIN);
+        if !peer.codec().stays_open() {
             return;
         }
     }
@@ -55,17 +55,21 @@ fn servers(input: &[u8]) {
 
 fn clients(input: &[u8], dialect: Dialect) {
     let peer = Endpoint::parse("vm:5", Port::MIN).expect("an endpoint");
-    for method in [
-        Method::Register,
-        Method::Leave,
-        Method::PeerQuery,
-        Method::KeepAlive,
+    let claim = Claim {
+        cookie: Cookie(7),
+        peer: None,
+        activates: false,
+    };
+    let register = Request::Register {
+        peer: peer.clone(),
+        cookie: None,
+    };
+    for request in [
+        register,
+        Request::Leave(claim.clone()),
+        Request::PeerQuery(claim.clone()),
+        Request::KeepAlive(claim),
     ] {
-        let request = Request {
-            method,
-            peer: peer.clone(),
-            cookie: None,
-        };
         if let Ok(told) = request.read_answer(dialect, &mut Stream::new(input), TIME) {
             stands_in(input, &told.bytes);
         }

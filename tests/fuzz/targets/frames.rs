@@ -23,6 +23,6 @@ fuzz_target!(|input: &[u8]| {
             assert!(head.text().starts_with(head.start_line()));
             assert!(read.content().ends_with(rest));
         }
-        let _ = ci::framed::frame(read.content());
+        let _ = ci::frame(read.content());
     }
 });

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
 use p2pci::wire::ci::p2s::Request;
-use p2pci::wire::{Head, Waits};
+use p2pci::wire::{Dialect, Head, Waits};
 use stream::Stream;
 
 fn head(bytes: &[u8]) -> Option<Head> {
@@ -22,7 +22,7 @@ fn head(bytes: &[u8]) -> Option<Head> {
 fuzz_target!(|input: &[u8]| {
     let Some(read) = head(input) else { return };
     if let Ok(request) = Request::parse(&read) {
-        let again = head(&request.to_bytes()).expect("what we write has a head");
+        let again = head(&request.encode(Dialect::Text)).expect("what we write has a head");
         assert_eq!(Request::parse(&again).as_ref(), Ok(&request));
     }
 });
