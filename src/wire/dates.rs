@@ -11,8 +11,8 @@ use super::{Head, ReadError};
 /// RFC 1123 dates in GMT, two-digit day.
 const DATE: &str = "%a, %d %b %Y %H:%M:%S GMT";
 
-/// A time as header fields give it. One that the calendar can't show (a damaged file system has
-/// some) is shown as 1970.
+/// A time in the format of header fields. A time outside the calendar's range (from a damaged file
+/// system, for example) is shown as 1970.
 pub(super) fn http_date(time: SystemTime) -> impl Display {
     let seconds = match time.duration_since(SystemTime::UNIX_EPOCH) {
         Ok(after) => i64::try_from(after.as_secs()).unwrap_or_default(),
@@ -22,8 +22,8 @@ pub(super) fn http_date(time: SystemTime) -> impl Display {
     shown.format(DATE)
 }
 
-/// When a document was last modified, where the head of a response says so in a way that can be
-/// read.
+/// When a document was last modified; `None` if the response does not say, or not in a valid
+/// format.
 pub(super) fn last_modified(head: &Head) -> Option<SystemTime> {
     let names = ["Last-Modified", "Last Modified"];
     let mut values = names.iter().filter_map(|name| head.field(name).ok()?);
@@ -31,14 +31,14 @@ pub(super) fn last_modified(head: &Head) -> Option<SystemTime> {
 }
 
 fn time(value: &str) -> Option<SystemTime> {
-    // The weekday is left out: it says nothing new, and some programs get it wrong.
+    // Ignore the weekday: it is redundant, and some programs get it wrong.
     let (_, date) = value.split_once(", ")?;
     let time = NaiveDateTime::parse_from_str(date, "%d %b %Y %H:%M:%S GMT").ok()?;
     let seconds = u64::try_from(time.and_utc().timestamp()).ok()?;
     SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
 }
 
-/// How long the body of a response is, where its head says so; else it goes on up to the close.
+/// The length of a response body. `None`: the body ends when the connection closes.
 pub(super) fn body_length(head: &Head) -> Result<Option<u64>, ReadError> {
     let name = "Content-Length";
     let wrong = || ReadError::Header(name);

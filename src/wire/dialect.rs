@@ -1,39 +1,39 @@
-//! Text or frames: the first byte that a client sends says which it speaks.
+//! Text or frames: the first byte that a client sends shows which one it uses.
 
 use super::head::MAX_HEAD;
 use super::{Head, ReadError, Reject, Requests, Source, Waits, frame::Frame};
 
-/// How messages go over a connection. A client chooses one and hands it to the codec of its protocol;
-/// nothing else needs to know which it is.
+/// How messages are encoded on a connection. A client chooses one and passes it to the codec of its
+/// protocol; nothing else needs to know which one is in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Dialect {
-    /// As text: lines, and an empty line at the end of a head.
+    /// Text: lines, with an empty line at the end of a head.
     #[default]
     Text,
-    /// In frames of a given length.
+    /// Length-prefixed frames.
     Framed,
 }
 
-/// A request as a server has received it.
+/// A request that a server received.
 #[derive(Debug)]
 pub struct Received<T> {
-    /// The message as it stood on the wire.
+    /// The raw message.
     pub bytes: Vec<u8>,
-    /// What it asks, or how it is refused.
+    /// The parsed request, or why the server refuses it.
     pub request: Result<T, Reject>,
 }
 
-/// An answer as a client has received it.
+/// An answer that a client received.
 #[derive(Debug)]
 pub struct Answered<T> {
-    /// The message as it stood on the wire; of a document, what came before its bytes.
+    /// The raw message; for a document, only what precedes its content.
     pub bytes: Vec<u8>,
-    /// What it says, where that can be understood.
+    /// The parsed answer.
     pub answer: Result<T, ReadError>,
 }
 
-/// Reads the requests of one client, in the dialect of its first byte: a frame begins with a digit,
-/// and a request in text with a letter.
+/// Reads the requests of one client. Its first byte shows the dialect: a frame begins with a digit,
+/// a text request with a letter.
 #[derive(Debug, Default)]
 pub(super) struct Incoming {
     dialect: Option<Dialect>,
@@ -41,12 +41,12 @@ pub(super) struct Incoming {
 }
 
 impl Incoming {
-    /// How the client speaks. As long as it has said nothing, it is answered in text.
+    /// The client's dialect; text until the client has sent something.
     pub(super) fn dialect(&self) -> Dialect {
         self.dialect.unwrap_or_default()
     }
 
-    /// Reads the next request. `Ok(None)` is the end of the stream before one began.
+    /// Reads the next request. `Ok(None)`: the stream ended before a request began.
     pub(super) fn next<T>(
         &mut self,
         source: &mut impl Source,
@@ -84,7 +84,7 @@ impl Incoming {
     }
 }
 
-/// How a client speaks. `None` is the end of the stream.
+/// Detects a client's dialect. `None`: the stream ended.
 fn detect(source: &mut impl Source, waits: Waits) -> Result<Option<Dialect>, ReadError> {
     source.allow(waits.first);
     let first = source.fill_buf();

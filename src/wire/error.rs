@@ -1,4 +1,4 @@
-//! Why no message could be read, and whose fault that is.
+//! Why reading a message failed, and whose fault that is.
 
 use std::io::{self, ErrorKind};
 use std::time::Duration;
@@ -6,69 +6,69 @@ use std::time::Duration;
 use super::head::{MAX_FIELDS, MAX_HEAD};
 use super::protocol::{Reject, printable};
 
-/// Why no message could be read. The stream is out of step after any of these. A refusal is none:
-/// it is a message like any other.
+/// Why reading a message failed. After any of these errors the stream is out of step. A refusal is
+/// not an error: it is a message like any other.
 ///
-/// The texts are about the other side of a connection, as a client sees it; [`ReadError::reject`]
-/// has the words of a server.
+/// The error texts describe the other side from a client's view; [`ReadError::reject`] has the
+/// server's wording.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// The other side closed the connection before a message began.
     #[error("it closed the connection without an answer")]
     Closed,
-    /// It closed the connection in the middle of a message.
+    /// The other side closed the connection in the middle of a message.
     #[error("it closed the connection in the middle of a response")]
     CutOff,
-    /// It closed the connection before the end of a body.
+    /// The other side closed the connection before the end of a body.
     #[error("it sent {got} of {length} bytes")]
     Short {
-        /// How many bytes came.
+        /// How many bytes arrived.
         got: u64,
-        /// How many were announced.
+        /// How many bytes were announced.
         length: u64,
     },
     /// The connection failed in the middle of a document.
     #[error("the connection failed after {got} bytes: {reason}")]
     Lost {
-        /// How many bytes came.
+        /// How many bytes arrived.
         got: u64,
-        /// How it failed.
+        /// The cause.
         reason: io::Error,
     },
-    /// The time for a message was up.
+    /// No message, or only part of one, arrived in time.
     #[error("no {}answer within {} s", if *.began { "complete " } else { "" }, .time.as_secs_f32())]
     TimedOut {
-        /// How long it was waited for.
+        /// The time limit.
         time: Duration,
-        /// Whether a part of it came.
+        /// Whether part of the message arrived.
         began: bool,
     },
-    /// The head of a message passes its limit.
+    /// The head of a message exceeds the size limit.
     #[error("the message head is longer than {MAX_HEAD} bytes")]
     LongHead,
     /// The head of a message has too many header fields.
     #[error("the message head has more than {MAX_FIELDS} header fields")]
     ManyFields,
-    /// A frame passes its limit.
+    /// A frame exceeds the size limit.
     #[error("the frame has {length} bytes, which exceeds {most} bytes")]
     LongFrame {
-        /// How long it is, in bytes.
+        /// The announced length, in bytes.
         length: u64,
         /// The limit, in bytes.
         most: usize,
     },
-    /// An answer passes this limit, in bytes.
+    /// An answer exceeds this limit, in bytes.
     #[error("its answer is longer than {} MiB", .0 / 1024 / 1024)]
     LongAnswer(u64),
-    /// What came is not what belongs there.
+    /// The other side sent something other than expected.
     #[error("it answered {came:?}, which is not {expected}")]
     Malformed {
-        /// The beginning of what came.
+        /// The beginning of what it sent.
         came: String,
-        /// What belongs there, with its article.
+        /// What was expected, with its article.
         expected: &'static str,
     },
-    /// A header that the message needs is missing, repeated, or not what it should be.
+    /// A required header is missing, repeated, or invalid.
     #[error("its header {0} is missing or invalid")]
     Header(&'static str),
     /// The connection failed.
@@ -76,20 +76,20 @@ pub enum ReadError {
     Io(#[from] io::Error),
 }
 
-/// Whose fault it is that something was not got from the other side, from the mildest to the worst.
+/// What was wrong with the other side, from the mildest fault to the worst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {
-    /// It is not there, or does not deliver. It may be there again later.
+    /// It cannot be reached, or does not deliver; a later attempt may succeed.
     Unreachable,
-    /// It speaks another protocol or version.
+    /// It uses another protocol or version.
     Protocol,
-    /// What it sent is not what it announced.
+    /// The bytes it sent do not match what it announced.
     WrongBytes,
 }
 
 impl ReadError {
-    /// What failed reading means, where it was waited for `time` and a part of the message `began`
-    /// to come.
+    /// Converts the error of a read that could wait for `time`. `began` says whether part of the
+    /// message had arrived.
     pub(super) fn of_wait(error: io::Error, time: Duration, began: bool) -> Self {
         if is_silence(&error) {
             Self::TimedOut { time, began }
@@ -103,7 +103,7 @@ impl ReadError {
         Self::Malformed { came, expected }
     }
 
-    /// Whose fault it is.
+    /// What was wrong with the other side.
     pub fn fault(&self) -> Fault {
         match self {
             Self::Closed | Self::CutOff | Self::TimedOut { .. } | Self::Io(_) => Fault::Unreachable,
@@ -112,8 +112,8 @@ impl ReadError {
         }
     }
 
-    /// Whether the other side may speak in another dialect: it closed at once, or answered
-    /// nonsense.
+    /// Whether the other side may use another dialect: it closed the connection at once, or its
+    /// answer made no sense.
     pub fn may_speak_otherwise(&self) -> bool {
         match self {
             Self::Closed
@@ -126,8 +126,8 @@ impl ReadError {
         }
     }
 
-    /// How a server answers what it could not read before it closes. `None`: there is nobody left to
-    /// be answered.
+    /// What a server answers after this error, before it closes the connection. `None`: the client
+    /// is gone.
     pub fn reject(&self) -> Option<Reject> {
         let reason = match self {
             Self::Closed | Self::Lost { .. } | Self::Io(_) => return None,
@@ -143,7 +143,7 @@ impl ReadError {
     }
 }
 
-/// Whether a read failed because its time was up.
+/// Whether a read timed out.
 pub(super) fn is_silence(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock)
 }

@@ -1,7 +1,7 @@
 //! Frames: ten bytes of ASCII decimal length, left-justified and padded with spaces, and then that
-//! many bytes.
+//! many bytes of content.
 //!
-//! Nothing here knows what is inside.
+//! This module does not interpret the content.
 
 use std::io::{Read, Write};
 use std::time::Duration;
@@ -12,18 +12,18 @@ use super::{ReadError, Source, Waits};
 /// How long a client waits for a frame to begin: an answer must come within one second.
 pub const ANSWER_TIME: Duration = Duration::from_secs(3);
 
-/// The length of the length.
+/// The size of the length prefix, in bytes.
 pub(super) const PREFIX: usize = 10;
-/// The longest frame, in bytes, without its length.
+/// The longest content of a frame, in bytes.
 pub const MAX_FRAME: usize = 1024 * 1024;
 
-/// A frame, with its length before it.
+/// A frame, including its length prefix.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Frame(Vec<u8>);
 
 impl Frame {
-    /// Reads the next frame, of at most `most` bytes ([`MAX_FRAME`] at the most). `Ok(None)` is the
-    /// end of the stream before a frame began.
+    /// Reads the next frame, with at most `most` bytes of content and never more than
+    /// [`MAX_FRAME`]. `Ok(None)`: the stream ended before a frame began.
     pub fn read(
         source: &mut impl Source,
         waits: Waits,
@@ -40,7 +40,7 @@ impl Frame {
         source.allow(Some(waits.whole));
         let mut bytes = Vec::with_capacity(PREFIX);
         let mut take = |count: usize, bytes: &mut Vec<u8>| {
-            // Memory grows with what comes, not with what was announced.
+            // Allocate for the bytes that arrive, not for the announced length.
             let mut rest = (&mut *source).take(u64::try_from(count).unwrap_or_default());
             match rest.read_to_end(bytes) {
                 Ok(read) if read < count => Err(ReadError::CutOff),
@@ -53,7 +53,8 @@ impl Frame {
         Ok(Some(Self(bytes)))
     }
 
-    /// Reads the frame of an answer: it begins soon, and is whole within `time`.
+    /// Reads the frame of an answer. It must begin within [`ANSWER_TIME`], or `time` if that is
+    /// shorter, and then be complete within `time`.
     pub(super) fn read_answer(source: &mut impl Source, time: Duration) -> Result<Self, ReadError> {
         let waits = Waits {
             first: Some(time.min(ANSWER_TIME)),
@@ -62,7 +63,7 @@ impl Frame {
         Self::read(source, waits, MAX_FRAME)?.ok_or(ReadError::Closed)
     }
 
-    /// A frame around `content`, which has at most [`MAX_FRAME`] bytes; what is beyond is left out.
+    /// Wraps `content` in a frame. Content beyond [`MAX_FRAME`] bytes is dropped.
     pub fn around(content: &[u8]) -> Self {
         let content = content.get(..MAX_FRAME).unwrap_or(content);
         let mut bytes = [&[b' '; PREFIX], content].concat();
@@ -70,26 +71,26 @@ impl Frame {
         Self(bytes)
     }
 
-    /// What is inside.
+    /// The content, without the length prefix.
     pub fn content(&self) -> &[u8] {
         self.0.get(PREFIX..).unwrap_or_default()
     }
 
-    /// The frame as it stands on the wire.
+    /// The raw frame, including its length prefix.
     pub(super) fn into_bytes(self) -> Vec<u8> {
         self.0
     }
 }
 
-/// Writes the length of a frame into the place that is left for it.
+/// Writes the length of a frame into its first [`PREFIX`] bytes.
 pub(super) fn write_length(frame: &mut [u8]) {
     let length = frame.len().saturating_sub(PREFIX);
     let mut place = frame.get_mut(..PREFIX).unwrap_or_default();
-    // Ten digits have room for more than there can be.
+    // Ten digits are enough for any length up to `MAX_FRAME`.
     let _ = write!(place, "{length:<PREFIX$}");
 }
 
-/// How long the content of a frame is, as its first bytes say.
+/// Parses the length prefix of a frame.
 fn length(prefix: &[u8], most: usize) -> Result<usize, ReadError> {
     let wrong = || ReadError::malformed(prefix, "the length of a frame");
     let text = str::from_utf8(prefix).map_err(|_| wrong())?;

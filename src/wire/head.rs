@@ -1,38 +1,37 @@
 //! The head of a message: a start line, header fields, an empty line.
 //!
-//! All text protocols share this shape. Reading follows P2P-CI/1.0, section 5: a line may end with a
-//! bare LF and have spaces before its end, field names have any letter case, and empty lines before
-//! the start line are skipped.
+//! All text protocols share this format. Parsing follows P2P-CI/1.0, section 5: a line may end with
+//! a bare LF and have trailing spaces, field names are case-insensitive, and empty lines before the
+//! start line are skipped.
 
 use std::time::Duration;
 
 use super::requests::{Reading, Waits};
 use super::{ReadError, Source, TermError};
 
-/// The longest head, in bytes, with the empty lines before it.
+/// The longest head, in bytes, including the empty lines before it.
 pub(crate) const MAX_HEAD: usize = 8 * 1024;
 /// The most header fields in a head.
 pub(crate) const MAX_FIELDS: usize = 64;
 
-/// One message head, as it was received.
+/// A message head, as received.
 #[derive(Debug, Clone, Default)]
 pub struct Head {
     pub(super) text: Vec<u8>,
-    /// Whether the empty line that ends the head was there: a close may have cut off that of a
-    /// response.
+    /// Whether the empty line at the end of the head arrived; it may be missing in a response if
+    /// the connection closed.
     pub(super) is_whole: bool,
 }
 
 impl Head {
-    /// Reads the next head of a response, of at most 8 KiB, which a close may end as well as an empty
-    /// line. `Ok(None)` is the end of the stream before a head began.
+    /// Reads the head of the next response, at most 8 KiB. It ends with an empty line or with the
+    /// close of the connection. `Ok(None)`: the stream ended before a head began.
     pub fn read(source: &mut impl Source, waits: Waits) -> Result<Option<Self>, ReadError> {
         Reading::new(source, waits).head()
     }
 
-    /// Reads the head of a message that is there whole, as a frame holds it: it may end without an
-    /// empty line, and its last line without an end. Returns what comes after the empty line as
-    /// well.
+    /// Reads the head of a message from the content of a frame. The empty line and the last line
+    /// end may be missing. Also returns what follows the empty line.
     pub fn in_frame(content: &[u8]) -> Result<(Self, &[u8]), ReadError> {
         let waits = Waits::of(Duration::MAX);
         let mut rest = content;
@@ -47,12 +46,12 @@ impl Head {
         Ok((head, &[]))
     }
 
-    /// The head as it stood on the wire, from its start line to the empty line that ends it.
+    /// The raw head, from its start line through the empty line at its end.
     pub fn text(&self) -> &[u8] {
         &self.text
     }
 
-    /// The start line without its end.
+    /// The start line, without its line end.
     pub fn start_line(&self) -> &[u8] {
         self.lines().next().unwrap_or_default()
     }
@@ -63,7 +62,8 @@ impl Head {
         lines.all(|line| field(line).is_some())
     }
 
-    /// The value of the field `name`, without the white space around it. It may not stand twice.
+    /// The value of the field `name`, without surrounding white space. A duplicate field is an
+    /// error.
     pub fn field(&self, name: &str) -> Result<Option<&str>, TermError> {
         let not_utf8 = |_| TermError(format!("the header {name} is not UTF-8"));
         let fields = self.lines().skip(1).filter_map(field);
@@ -75,7 +75,7 @@ impl Head {
         }
     }
 
-    /// The lines without their ends, but for one that a close has cut off.
+    /// The lines without their line ends. Omits a line that the close cut off.
     fn lines(&self) -> impl Iterator<Item = &[u8]> {
         let lines = self.text.split_inclusive(|&byte| byte == b'\n');
         lines
@@ -84,8 +84,8 @@ impl Head {
     }
 }
 
-/// Splits `Name: value`, without the white space before the value. A line that begins with white space
-/// would continue the one before it in old mail; no message here does that.
+/// Splits `Name: value`, without the white space before the value. A line that begins with white
+/// space is not a field: these protocols have no folded header lines.
 pub(super) fn field(line: &[u8]) -> Option<(&[u8], &[u8])> {
     let colon = line.iter().position(|&byte| byte == b':')?;
     let (name, value) = (line.get(..colon)?, line.get(colon + 1..)?);
@@ -96,8 +96,8 @@ pub(super) fn field(line: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((name, value.get(blanks..)?))
 }
 
-/// `line` without its end and the spaces and tabs before it. Other control characters stay, to be
-/// refused.
+/// `line` without its line end and trailing spaces and tabs. Other control characters stay, so that
+/// later checks refuse them.
 pub(super) fn trim_line_end(line: &[u8]) -> &[u8] {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     let line = line.strip_suffix(b"\r").unwrap_or(line);

@@ -1,11 +1,11 @@
-//! What the text protocols have in common: version tokens, status lines, the order of checks.
+//! What the text protocols share: version tokens, status lines, the order of checks.
 
 use std::fmt;
 
 use super::terms::decimal;
 use super::{Endpoint, Head, Host, ReadError, TermError};
 
-/// A protocol, as its version token names it.
+/// A protocol, identified by its version token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Protocol {
     /// P2P-CI/1.0, the central index.
@@ -18,7 +18,7 @@ pub enum Protocol {
 /// The code and phrase of a response (P2P-CI/1.0, section 3; P2P-DI/1.0, section 2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
-    /// 200: done.
+    /// 200: success.
     Ok,
     /// 400: the request does not follow the protocol.
     BadRequest,
@@ -26,20 +26,20 @@ pub enum Status {
     UnknownCookie,
     /// 403: the peer with this cookie is not active.
     NotRegistered,
-    /// 404: nobody active has that RFC, or this peer does not.
+    /// 404: no active peer has that RFC, or this peer does not have it.
     NotFound,
-    /// 404: nobody but the asker is active.
+    /// 404: no other peer is active.
     NoActivePeers,
     /// 408: the request was not complete in time.
     RequestTimeout,
-    /// 503: there is no room for one more connection, or one more peer.
+    /// 503: the limit of connections or peers is reached.
     ServiceUnavailable,
-    /// 505: the request is well formed, in another version of the protocol.
+    /// 505: the request is well formed, but in another version of the protocol.
     VersionNotSupported,
 }
 
 impl Status {
-    /// The number: programs act on this, and people read the phrase.
+    /// The numeric code. Programs act on the code; the phrase is for people.
     pub const fn code(self) -> u16 {
         match self {
             Self::Ok => 200,
@@ -53,7 +53,7 @@ impl Status {
     }
 }
 
-/// A status line without its end.
+/// A status line, without its line end.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct StatusLine(pub(super) Protocol, pub(super) Status);
 
@@ -77,18 +77,18 @@ impl fmt::Display for StatusLine {
     }
 }
 
-/// A request that was received whole and is refused. The connection can go on after the answer.
+/// Why a complete request is refused. The connection stays usable after the answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
 pub struct Reject {
-    /// What to answer.
+    /// The status of the answer.
     pub status: Status,
-    /// Why, for the log: the protocol has no place for it in the answer.
+    /// The reason, for the log: the protocol's answers have no field for it.
     pub reason: String,
 }
 
 impl Reject {
-    /// A request that does not follow the protocol.
+    /// Refuses a request that does not follow the protocol.
     pub fn bad_request(reason: impl Into<String>) -> Self {
         Self {
             status: Status::BadRequest,
@@ -104,7 +104,7 @@ impl From<TermError> for Reject {
 }
 
 impl Protocol {
-    /// The version that we speak, as it stands in every start line.
+    /// The version that we use, as it appears in every start line.
     pub(super) const fn version(self) -> &'static str {
         match self {
             Self::Ci => "P2P-CI/1.0",
@@ -112,15 +112,14 @@ impl Protocol {
         }
     }
 
-    /// The protocol in which a request is written, by its version token; `None` where it is none
-    /// of ours.
+    /// The protocol of a request, from its version token; `None` for an unknown protocol.
     pub(super) fn of_request(head: &Head) -> Option<Self> {
         let (_, version) = split_version(head)?;
         let mut protocols = [Self::Ci, Self::Di].into_iter();
         protocols.find(|protocol| protocol.has_version(version))
     }
 
-    /// Whether `word` is a version of this protocol, as `P2P-CI/x.y`.
+    /// Whether `word` is a version of this protocol, in the form `P2P-CI/x.y`.
     fn has_version(self, word: &str) -> bool {
         let is_number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
         let number = word.strip_prefix(self.version().trim_end_matches("1.0"));
@@ -128,9 +127,8 @@ impl Protocol {
         number.is_some_and(|(major, minor)| is_number(major) && is_number(minor))
     }
 
-    /// Reads the request line: first its shape, then its version (P2P-CI/1.0, section 3, order of
-    /// checks). Returns what stands before the version: a method and what it is about, one to three
-    /// words.
+    /// Checks the request line: first its format, then its version (P2P-CI/1.0, section 3, order of
+    /// checks). Returns what precedes the version: a method and its arguments, one to three words.
     pub(super) fn request_line(self, head: &Head) -> Result<&str, Reject> {
         let (words, version) = split_version(head).ok_or_else(|| no_request_line(head))?;
         let is_shaped =
@@ -148,8 +146,8 @@ impl Protocol {
         Ok(words)
     }
 
-    /// The code of an answer. Who has no room may say so before it knows in which protocol it is
-    /// asked: in P2P-CI then.
+    /// The code of an answer. A server at its connection limit may refuse before it knows the
+    /// protocol of the client; it then answers in P2P-CI.
     pub(super) fn answered(self, line: &[u8]) -> Result<u16, ReadError> {
         let is_busy = |code: &u16| *code == Status::ServiceUnavailable.code();
         let busy = || Self::Ci.status_code(line).filter(is_busy);
@@ -157,7 +155,7 @@ impl Protocol {
         code.ok_or_else(|| self.no_response(line))
     }
 
-    /// What came is no response of this protocol.
+    /// The error for something that is not a response of this protocol.
     pub(super) fn no_response(self, came: &[u8]) -> ReadError {
         let expected = match self {
             Self::Ci => "a P2P-CI/1.0 response",
@@ -166,8 +164,8 @@ impl Protocol {
         ReadError::malformed(came, expected)
     }
 
-    /// Reads the code of a status line. The phrase may be any, and the version any of this
-    /// protocol: the code decides (P2P-CI/1.0, section 5).
+    /// Reads the code of a status line. Any phrase and any version of this protocol are accepted;
+    /// only the code matters (P2P-CI/1.0, section 5).
     fn status_code(self, line: &[u8]) -> Option<u16> {
         let line = str::from_utf8(line).ok()?;
         let mut words = line.split_ascii_whitespace();
@@ -176,7 +174,7 @@ impl Protocol {
     }
 }
 
-/// The words of a request line before its version, and the version.
+/// Splits a request line into the words before its version, and the version.
 pub(super) fn split_version(head: &Head) -> Option<(&str, &str)> {
     str::from_utf8(head.start_line()).ok()?.rsplit_once(' ')
 }
@@ -186,12 +184,12 @@ pub(super) fn no_request_line(head: &Head) -> Reject {
     Reject::bad_request(format!("{line:?} is not a request line"))
 }
 
-/// The beginning of a line from a stranger, for an error message.
+/// The beginning of an untrusted line, for an error message.
 pub(super) fn printable(line: &[u8]) -> String {
     String::from_utf8_lossy(line).chars().take(80).collect()
 }
 
-/// A request that is none of those that are answered here.
+/// Refuses a request that this server does not support.
 pub(super) fn unknown_method(words: &str) -> Reject {
     let method = words.split(' ').next().unwrap_or_default();
     Reject::bad_request(match method {
@@ -201,19 +199,19 @@ pub(super) fn unknown_method(words: &str) -> Reject {
     })
 }
 
-/// Checks the header lines as a whole.
+/// Checks that every header line is a field.
 pub(super) fn check_fields(head: &Head) -> Result<(), Reject> {
     let reject = || Reject::bad_request("a header line is not `Name: value`");
     head.is_well_formed().then_some(()).ok_or_else(reject)
 }
 
-/// Checks the header lines and reads `Host`, which every request in text has.
+/// Checks the header lines and reads `Host`, which every text request has.
 pub(super) fn host(head: &Head) -> Result<Host, Reject> {
     check_fields(head)?;
     Ok(required(head, "Host")?.parse()?)
 }
 
-/// Who asks, as most requests in text say.
+/// The peer that sent a request, from `Host` and `Port`.
 pub(super) fn peer(head: &Head) -> Result<Endpoint, Reject> {
     Ok(Endpoint {
         host: host(head)?,
@@ -221,7 +219,7 @@ pub(super) fn peer(head: &Head) -> Result<Endpoint, Reject> {
     })
 }
 
-/// A header that must be there.
+/// The value of a required header.
 pub(super) fn required<'a>(head: &'a Head, name: &'static str) -> Result<&'a str, Reject> {
     head.field(name)?
         .ok_or_else(|| Reject::bad_request(format!("missing header {name}")))

@@ -1,4 +1,4 @@
-//! Finds the heads of messages in a stream, within limits. Nothing here knows a method or a version.
+//! Finds the heads of messages in a stream, within limits, without knowing methods or versions.
 
 use std::time::{Duration, Instant};
 
@@ -9,14 +9,14 @@ use super::{Head, Source, read_line};
 /// How long to wait for a message.
 #[derive(Debug, Clone, Copy)]
 pub struct Waits {
-    /// For its first byte; `None` is for ever (people read menus).
+    /// The limit for its first byte; `None` waits forever (people take time to type).
     pub first: Option<Duration>,
-    /// For the whole of it, from its first byte on, however it drips in.
+    /// The limit for the whole message from its first byte on, however slowly it arrives.
     pub whole: Duration,
 }
 
 impl Waits {
-    /// Waits for `time` for the first byte, and as long for the rest.
+    /// Waits up to `time` for the first byte, and up to `time` again for the rest.
     pub(super) fn of(time: Duration) -> Self {
         Self {
             first: Some(time),
@@ -24,7 +24,7 @@ impl Waits {
         }
     }
 
-    /// What it means that a read has failed, before or after the message `began`.
+    /// Converts the error of a read. `began` says whether part of the message had arrived.
     pub(super) fn failed(self, error: std::io::Error, began: bool) -> ReadError {
         let first = self.first.filter(|_| !began);
         ReadError::of_wait(error, first.unwrap_or(self.whole), began)
@@ -33,21 +33,21 @@ impl Waits {
 
 /// Reads the heads of requests from one connection.
 ///
-/// Some programs end their lines, leave out the empty line after the last one, and wait for the
-/// answer. So a head that is a whole request by its own rules is taken as one when nothing more
-/// comes for a short while. Whoever was only slow loses nothing: the rest of that head is skipped.
+/// Some programs omit the empty line after the last header and wait for the answer. So if a head is
+/// already a complete request and nothing more arrives for a short while, it is accepted. A client
+/// that was only slow loses nothing: the rest of that head is skipped.
 #[derive(Debug, Default)]
 pub struct Requests {
-    /// Whether the last head may go on after it was answered.
+    /// Whether more of the last head may arrive after its answer.
     may_go_on: bool,
 }
 
-/// How long a whole request without its empty line waits for more.
+/// How long to wait for more of a complete request that lacks its empty line.
 const SHORT_WHILE: Duration = Duration::from_millis(250);
 
 impl Requests {
-    /// Reads the next head, of at most 8 KiB. `Ok(None)` is the end of the stream before a head
-    /// began. `is_request` says whether a head has all that its method needs.
+    /// Reads the next head, at most 8 KiB. `Ok(None)`: the stream ended before a head began.
+    /// `is_request` says whether a head has everything that its method needs.
     pub fn read(
         &mut self,
         source: &mut impl Source,
@@ -63,15 +63,16 @@ impl Requests {
     }
 }
 
-/// The reading of one head.
+/// Reads one head.
 pub(super) struct Reading<'a, S> {
     source: &'a mut S,
     waits: Waits,
-    /// Whether header fields before the start line belong to the head before this one.
+    /// Whether header fields before the start line belong to the previous head.
     skips_fields: bool,
-    /// Says whether a head can do without its empty line.
+    /// Says whether a head is a complete request even without its empty line. `None`: the head is
+    /// that of a response.
     is_request: Option<&'a dyn Fn(&Head) -> bool>,
-    /// When it was first waited for more of a whole request.
+    /// When the first wait for more of a complete request began.
     waited: Option<Instant>,
 }
 
@@ -86,7 +87,7 @@ impl<'a, S: Source> Reading<'a, S> {
         }
     }
 
-    /// Reads a head up to its empty line. A close may end one instead, unless it is a request.
+    /// Reads a head through its empty line. The close may also end the head of a response.
     pub(super) fn head(mut self) -> Result<Option<Head>, ReadError> {
         let mut head = Head::default();
         let mut limit = MAX_HEAD;
@@ -112,7 +113,7 @@ impl<'a, S: Source> Reading<'a, S> {
         Ok(Some(head))
     }
 
-    /// What a head is that a close has ended.
+    /// The result when the connection closed before the end of `head`.
     fn closed(&self, head: Head) -> Result<Option<Head>, ReadError> {
         match self.is_request {
             _ if head.text.is_empty() => Ok(None),
@@ -121,8 +122,8 @@ impl<'a, S: Source> Reading<'a, S> {
         }
     }
 
-    /// Reads the start line, after what may come before it, which is taken off the `limit` of the
-    /// head. `false` is the end of the stream.
+    /// Reads the start line and skips what may precede it. Empty lines count toward the `limit` of
+    /// the head. `false`: the stream ended.
     fn start_line(&mut self, head: &mut Head, limit: &mut usize) -> Result<bool, ReadError> {
         let mut fields = 0;
         loop {
@@ -142,7 +143,7 @@ impl<'a, S: Source> Reading<'a, S> {
                     return Err(ReadError::ManyFields);
                 }
             } else if line.is_empty() {
-                // White space alone before the start line is an empty line too.
+                // A line of white space before the start line counts as empty.
                 *limit -= head.text.len();
             } else {
                 return Ok(true);
@@ -150,7 +151,7 @@ impl<'a, S: Source> Reading<'a, S> {
         }
     }
 
-    /// Reads a line of at most `limit` bytes. `false`: a close came before its end.
+    /// Reads a line of at most `limit` bytes. `false`: the connection closed before the line ended.
     fn line(&mut self, head: &mut Head, limit: usize) -> Result<bool, ReadError> {
         let read = read_line(self.source, limit, &mut head.text);
         let read = read.map_err(|error| self.waits.failed(error, true))?;
@@ -160,8 +161,8 @@ impl<'a, S: Source> Reading<'a, S> {
         }
     }
 
-    /// Skips empty lines, which are taken off the `limit` of the head. `false` is the end of the stream.
-    /// An empty line does not begin a message: some peers send one too many after each.
+    /// Skips empty lines, which count toward the `limit` of the head. `false`: the stream ended.
+    /// An empty line does not begin a message: some peers send an extra one after each message.
     fn skip_empty_lines(&mut self, limit: &mut usize) -> Result<bool, ReadError> {
         while *limit > 0 {
             let waiting = self.source.fill_buf();
@@ -177,8 +178,8 @@ impl<'a, S: Source> Reading<'a, S> {
         Err(ReadError::LongHead)
     }
 
-    /// Whether the head is a request that its sender has ended without an empty line. Waits where
-    /// the next line is not there yet.
+    /// Whether the head is a complete request that its sender ended without an empty line. If the
+    /// next line has not arrived yet, waits a short while for it.
     fn is_over(&mut self, head: &Head) -> Result<bool, ReadError> {
         let Some(is_request) = self.is_request else {
             return Ok(false);
@@ -186,7 +187,7 @@ impl<'a, S: Source> Reading<'a, S> {
         if !self.source.buffered().is_empty() || !is_request(head) {
             return Ok(false);
         }
-        // Reading on begins the time of the head anew, once and not with each line.
+        // The time limit of the head restarts once here, not with each line.
         let waited = self.waited.get_or_insert_with(Instant::now).elapsed();
         let left = self.waits.whole.saturating_sub(waited);
         self.source.allow(Some(SHORT_WHILE.min(left)));
@@ -195,7 +196,7 @@ impl<'a, S: Source> Reading<'a, S> {
         match more {
             Err(error) if is_silence(&error) => Ok(true),
             Err(error) => Err(error.into()),
-            // A close is no end of a head.
+            // A close does not end a head.
             Ok(_) => Ok(false),
         }
     }
@@ -269,7 +270,8 @@ mod tests {
         ));
     }
 
-    /// The start lines and fields of what is read; a head with a `B` is whole without its end.
+    /// All heads that are read, and the final error. A head with the field `B` is a complete
+    /// request.
     fn all(mut source: Script) -> Vec<String> {
         let mut requests = Requests::default();
         let is_request = |head: &Head| head.field("B").is_ok_and(|field| field.is_some());
@@ -293,13 +295,13 @@ mod tests {
     fn a_whole_request_without_its_empty_line_is_read_after_a_short_while() {
         let read = all(Script::with_pauses(&["X 1\nA: 1\nB: 2\n", "X 2\nB: 3\n"]));
         assert_eq!(read, ["X 1|A: 1|B: 2|", "X 2|B: 3|"]);
-        // What is not complete waits for the rest.
+        // An incomplete request waits for the rest.
         let read = all(Script::then_silence("X 1\nA: 1\n"));
         assert_eq!(read, ["no complete request within 1 s"]);
-        // Nor is half a line more the end of a head.
+        // A partial line does not end a head either.
         let read = all(Script::then_silence("X 1\nB: 1\nTit"));
         assert_eq!(read, ["no complete request within 1 s"]);
-        // A close is no end of a request.
+        // A close does not end a request.
         assert_eq!(
             all(Script::of("X 1\nB: 1\n")),
             ["the connection was closed in the middle of a request"]
@@ -308,20 +310,20 @@ mod tests {
 
     #[test]
     fn a_slow_client_loses_nothing() {
-        // The rest of a head comes after its answer, in pieces, with or without the next request.
+        // The rest of a head arrives after its answer, in pieces, with or without the next request.
         for pieces in [
             &["X 1\r\nB: 1\r\n", "C: 2\r\n\r\nX 2\r\nB: 2\r\n\r\n"][..],
             &["X 1\r\nB: 1\r\n", "C: 2\r\n", "\r\n", "X 2\r\nB: 2\r\n\r\n"],
             &["X 1\r\nB: 1\r\n", "\r\n", "X 2\r\nB: 2\r\n\r\n"],
             &["X 1\r\nB: 1\r\n", "X 2\r\nB: 2\r\n\r\n"],
         ] {
-            // A wait between requests is not limited, so its pauses are none.
+            // The wait between requests has no limit, so the script needs no pauses there.
             let pieces: Vec<_> = pieces.to_vec();
             let mut script = Script::with_pauses(&pieces[..1]);
             script.then(pieces[1..].concat());
             assert_eq!(all(script), ["X 1|B: 1|", "X 2|B: 2||"], "{pieces:?}");
         }
-        // A start line is never taken for a field of the head before it.
+        // The skipped fields of a previous head are limited too.
         let mut script = Script::with_pauses(&["X 1\nB: 1\n"]);
         script.then("C: 1\n".repeat(100));
         assert_eq!(

@@ -1,19 +1,19 @@
-//! What reading a message needs of a stream: bounded waits and bounded lines.
+//! What reading a message requires of a stream: bounded waits and bounded lines.
 
 use std::io::{self, BufRead, Read};
 use std::time::Duration;
 
-/// A stream of bytes from a stranger, whose waits can be bounded.
+/// An untrusted stream of bytes with bounded waits.
 pub trait Source: BufRead {
-    /// Bounds all the reading from now until the next call: once `time` has passed, reads that
-    /// would have to wait fail with [`io::ErrorKind::TimedOut`]. `None` waits for ever.
+    /// Limits all reads from now until the next call: once `time` has passed, reads that would have
+    /// to wait fail with [`io::ErrorKind::TimedOut`]. `None` waits forever.
     fn allow(&mut self, time: Option<Duration>);
 
-    /// The bytes that can be read without any wait.
+    /// The bytes that can be read without waiting.
     fn buffered(&self) -> &[u8];
 }
 
-/// Bytes that are all there.
+/// Bytes in memory: reads never wait.
 impl Source for &[u8] {
     fn allow(&mut self, _: Option<Duration>) {}
 
@@ -23,8 +23,8 @@ impl Source for &[u8] {
 }
 
 /// Appends one line with its `\n` to `text`, reading at most `limit` bytes, and returns how many it
-/// read. A line without `\n` was cut by the limit or the end of the stream. What was read before an
-/// error is in `text` as well.
+/// read. A line without `\n` was cut off by the limit or the end of the stream. After an error,
+/// `text` contains what was read before it.
 pub(super) fn read_line(
     source: &mut impl BufRead,
     limit: usize,
@@ -34,14 +34,14 @@ pub(super) fn read_line(
     source.take(limit).read_until(b'\n', text)
 }
 
-/// A stream for tests, which arrives in the pieces that the test says.
+/// A stream for tests, which arrives in the pieces that the test chooses.
 #[cfg(test)]
 pub(crate) mod testing {
     use std::collections::VecDeque;
 
     use super::*;
 
-    /// Pieces of a stream. A read never crosses the border of two pieces, as with a socket.
+    /// Pieces of a stream. As with a socket, a read never crosses the boundary of two pieces.
     #[derive(Debug, Default)]
     pub(crate) struct Script {
         pieces: VecDeque<Piece>,
@@ -51,9 +51,9 @@ pub(crate) mod testing {
     #[derive(Debug)]
     enum Piece {
         Bytes(VecDeque<u8>),
-        /// The other side sends nothing for longer than anyone waits.
+        /// The other side sends nothing more: every read times out.
         Silence,
-        /// It sends nothing for one wait.
+        /// The other side sends nothing for a while: one read times out.
         Pause,
     }
 
@@ -64,13 +64,13 @@ pub(crate) mod testing {
             script
         }
 
-        /// These bytes come as well.
+        /// Appends these bytes.
         pub(crate) fn then(&mut self, bytes: impl Into<Vec<u8>>) {
             let bytes: Vec<u8> = bytes.into();
             self.pieces.push_back(Piece::Bytes(bytes.into()));
         }
 
-        /// These pieces, with a silence between them that ends one wait.
+        /// These pieces, with a pause after each.
         pub(crate) fn with_pauses(pieces: &[&str]) -> Self {
             let mut script = Self::default();
             for piece in pieces {
@@ -87,7 +87,7 @@ pub(crate) mod testing {
             script
         }
 
-        /// `text` in pieces of the lengths `cuts`, over and over.
+        /// `text` in pieces whose lengths cycle through `cuts`.
         pub(crate) fn in_pieces(text: impl AsRef<[u8]>, cuts: &[usize]) -> Self {
             let mut script = Self::default();
             let mut rest = text.as_ref();

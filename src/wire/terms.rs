@@ -1,7 +1,7 @@
-//! The words of the protocols: each is checked once, where it enters, and trusted from then on.
+//! The basic values of the protocols: each is validated once, on input, and trusted from then on.
 //!
-//! Every type here has one fallible constructor (`FromStr`) and prints itself as it stands on the
-//! wire. P2P-CI/1.0, section 2, gives the rules.
+//! The single values parse with `FromStr` and print themselves in wire format. P2P-CI/1.0, section
+//! 2, gives the rules.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -12,25 +12,24 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-/// A word or header that is not what the protocol allows in its place.
+/// A word or header that the protocol does not allow.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct TermError(pub(super) String);
 
 impl TermError {
-    /// `expected` is what belongs in the place of `word`, of which the beginning is quoted.
+    /// `expected` says what was expected; the message quotes the beginning of `word`.
     pub(super) fn new(expected: &str, word: &str) -> Self {
         let quoted: String = word.chars().take(40).collect();
         Self(format!("{expected}, not {quoted:?}"))
     }
 }
 
-/// What an RFC number, a port and a host are.
 const NUMBER: &str = "an RFC number is a whole number from 1 to 4294967295";
 const PORT: &str = "a port is a whole number from 1 to 65535";
 const HOST: &str = "a host is a DNS name or an IP address of at most 255 bytes";
 
-/// Reads ASCII digits only: `parse` alone would also take `+5`.
+/// Parses ASCII digits only: `parse` alone would also accept `+5`.
 pub(super) fn decimal<T: FromStr>(word: &str) -> Option<T> {
     let is_decimal = word.bytes().all(|byte| byte.is_ascii_digit());
     word.parse().ok().filter(|_| is_decimal)
@@ -110,7 +109,7 @@ impl fmt::Display for Port {
 pub struct Title(Arc<str>);
 
 impl Title {
-    /// The longest title, in bytes, after its white space is folded.
+    /// The longest title, in bytes, after white space is folded.
     pub const MAX_BYTES: usize = 1024;
 
     /// The title as text.
@@ -118,12 +117,12 @@ impl Title {
         &self.0
     }
 
-    /// Whether there is no title.
+    /// Whether the title is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The title that stands for a document that prints none: `RFC N`.
+    /// The title of a document that does not contain one: `RFC N`.
     pub fn fallback(number: RfcNumber) -> Self {
         Self(format!("RFC {number}").into())
     }
@@ -133,13 +132,13 @@ impl FromStr for Title {
     type Err = TermError;
 
     fn from_str(text: &str) -> Result<Self, TermError> {
-        // A tab is white space; any other control character is refused, also those that
-        // Unicode counts as white space.
+        // A tab counts as white space. Any other control character is refused, even if Unicode
+        // counts it as white space.
         if text.chars().any(|c| c.is_control() && c != '\t') {
             let expected = "a title is text without control characters";
             return Err(TermError::new(expected, text));
         }
-        // Most titles have nothing to fold, and need no second copy.
+        // Most titles have nothing to fold and need no second copy.
         let is_word = |word: &str| !word.is_empty() && !word.contains(char::is_whitespace);
         let title: Arc<str> = if text.split(' ').all(is_word) {
             text.into()
@@ -161,8 +160,8 @@ impl fmt::Display for Title {
     }
 }
 
-/// The name under which others reach a host: a DNS name or an IP address, at most
-/// [`Host::MAX_BYTES`]. It keeps its letter case and is compared without it, as DNS does.
+/// The name at which others reach a host: a DNS name or an IP address, at most [`Host::MAX_BYTES`].
+/// It keeps its letter case, but comparison ignores case, as in DNS.
 #[derive(Debug, Clone)]
 pub struct Host(Arc<str>);
 
@@ -170,7 +169,7 @@ impl Host {
     /// The longest name, in bytes.
     pub const MAX_BYTES: usize = 255;
 
-    /// The name as text; an IPv6 address has no brackets here.
+    /// The name as text; an IPv6 address has no brackets.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -194,8 +193,8 @@ impl FromStr for Host {
     }
 }
 
-/// Labels of letters, digits, `-` and `_` (which hosts have, whatever the standard says), with
-/// dots between them and perhaps one at the end.
+/// Whether `word` consists of labels separated by dots, with an optional dot at the end. Labels
+/// have letters, digits, `-`, and `_` (nonstandard, but in use).
 fn is_dns_name(word: &str) -> bool {
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
     let mut labels = word.strip_suffix('.').unwrap_or(word).split('.');
@@ -215,7 +214,7 @@ impl Hash for Host {
         for byte in self.0.bytes() {
             state.write_u8(byte.to_ascii_lowercase());
         }
-        // The end of the name, so that names in a row can't run together.
+        // Mark the end of the name, so that consecutive names hash differently.
         state.write_u8(0xff);
     }
 }
@@ -226,7 +225,7 @@ impl fmt::Display for Host {
     }
 }
 
-/// Where something listens: `host:port`, with brackets around an IPv6 address.
+/// The address of a listener: `host:port`, with brackets around an IPv6 address.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Endpoint {
     /// The host.
@@ -266,12 +265,12 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// One peer has one RFC.
+/// An index entry: one peer has one RFC.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
-    /// Which RFC.
+    /// The number of the RFC.
     pub number: RfcNumber,
-    /// Its title, as the holder gave it; possibly empty.
+    /// Its title, as the holder gave it; may be empty.
     pub title: Title,
     /// Where the holder's upload server listens.
     pub holder: Endpoint,

@@ -1,12 +1,12 @@
 //! P2P-CI/1.0: one central index, many peers.
 //!
-//! [`p2s`] has what a peer asks the index server. [`server`] is the side of the server, and
-//! [`responses`] that of the peer, which reads what servers answer in all the forms that exist.
-//! What two peers say to each other is in [`p2p`](super::p2p).
+//! [`p2s`] has the requests of a peer to the index server. [`server`] is the server's side.
+//! [`responses`] is the peer's side; it reads the responses of existing servers in all their forms.
+//! The messages between two peers are in [`p2p`](super::p2p).
 //!
-//! Existing systems speak it in frames. A frame holds the same message as text does: lines that end
-//! with LF and the last one without an end, no empty lines, header names and phrases in capitals. So
-//! each is made from the text.
+//! Existing systems use P2P-CI in frames. A frame holds the same message as text, in another
+//! format: lines are separated by LF, there are no empty lines, and header names and phrases are
+//! uppercase. So frames are converted from text.
 
 pub mod p2s;
 pub mod responses;
@@ -21,7 +21,7 @@ pub const SERVER_PORT: u16 = 7734;
 /// The protocol of these messages.
 const PROTOCOL: Protocol = Protocol::Ci;
 
-/// A message that is made in text, as it goes over the wire.
+/// Encodes a message, given as text, in this dialect.
 pub(super) fn encode(text: Vec<u8>, dialect: Dialect) -> Vec<u8> {
     match dialect {
         Dialect::Text => text,
@@ -29,7 +29,7 @@ pub(super) fn encode(text: Vec<u8>, dialect: Dialect) -> Vec<u8> {
     }
 }
 
-/// A message in a frame. Where it is too long for one, whole lines at its end are left out.
+/// Converts a text message to a frame. If it is too long, whole lines at its end are dropped.
 pub fn frame(text: &[u8]) -> Frame {
     let mut content = Vec::with_capacity(text.len());
     let lines = text
@@ -49,7 +49,7 @@ pub fn frame(text: &[u8]) -> Frame {
     Frame::around(&content)
 }
 
-/// A status line has its phrase in capitals, and LIST has its other name.
+/// Converts a start line: a status line becomes uppercase, and `LIST ALL` becomes `LISTALL`.
 fn push_start_line(content: &mut Vec<u8>, line: &[u8]) {
     if line.starts_with(b"P2P-CI/") {
         content.extend(line.to_ascii_uppercase());
@@ -60,7 +60,7 @@ fn push_start_line(content: &mut Vec<u8>, line: &[u8]) {
     }
 }
 
-/// A header has its name in capitals; a record stays as it is.
+/// Converts any other line: the name of a header becomes uppercase, and a record is unchanged.
 fn push_line(content: &mut Vec<u8>, line: &[u8]) {
     let start = content.len();
     content.extend(line);

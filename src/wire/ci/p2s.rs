@@ -1,5 +1,5 @@
-//! Peer to server: ADD, LOOKUP, LIST and their responses (sections 2 and 3); DEL and CLOSE, which
-//! existing systems have besides, and LISTALL, their name of LIST.
+//! Peer to server: ADD, LOOKUP, LIST, and their records (sections 2 and 3). Existing systems add
+//! DEL and CLOSE, and use LISTALL for LIST.
 
 use std::fmt;
 
@@ -7,12 +7,12 @@ use super::{PROTOCOL, encode};
 use crate::wire::protocol::{Reject, host, peer, required, unknown_method};
 use crate::wire::{Dialect, Endpoint, Head, Host, Port, Record, RfcNumber, Title};
 
-/// Who asks: the name under which the peer is reached, where it says so.
+/// The peer that sent a request, as far as the request says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sender {
-    /// The host that others reach the peer at.
+    /// The host at which others reach the peer.
     pub host: Host,
-    /// The peer's upload port; some peers leave it out when they only ask.
+    /// The peer's upload port; some peers omit it in LOOKUP and LIST.
     pub port: Option<Port>,
 }
 
@@ -25,31 +25,31 @@ impl From<Endpoint> for Sender {
     }
 }
 
-/// What a peer asks of the index server.
+/// A request of a peer to the index server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
     /// This peer has an RFC.
     Add(Record),
     /// Who has an RFC?
     Lookup {
-        /// Which one.
+        /// The number of the RFC.
         number: RfcNumber,
-        /// In frames a record must have this title to be found, where it is not empty. In text it
-        /// takes no part in the search: a server reads it as empty.
+        /// In frames, a title that is not empty must match the title of a record. In text, the
+        /// server ignores it and reads it as empty.
         title: Title,
-        /// Who asks.
+        /// The peer that sent the request.
         sender: Sender,
     },
-    /// Which RFCs does anybody have?
+    /// Which RFCs do all peers have?
     List(Sender),
-    /// This peer leaves, with all its RFCs, and the connection stays.
+    /// This peer leaves, with all its RFCs; the connection stays open.
     Delete(Endpoint),
-    /// The server may close.
+    /// The server may close the connection.
     Close,
 }
 
 impl Request {
-    /// Reads a request, by the order of checks of section 3.
+    /// Parses a request, in the order of checks of section 3.
     pub fn parse(head: &Head) -> Result<Self, Reject> {
         let words = PROTOCOL.request_line(head)?;
         if let Some(number) = words.strip_prefix("ADD RFC ") {
@@ -76,7 +76,7 @@ impl Request {
         }
     }
 
-    /// The name of the peer that asks, where the request gives the whole of it.
+    /// The host and port of the peer that sent the request, if the request gives both.
     pub fn name(&self) -> Option<Endpoint> {
         match self {
             Self::Add(record) => Some(record.holder.clone()),
@@ -84,12 +84,12 @@ impl Request {
                 host: sender.host.clone(),
                 port,
             }),
-            // Who leaves need not enter first.
+            // A peer can leave without registering first.
             Self::Delete(_) | Self::Close => None,
         }
     }
 
-    /// The request as it goes over the wire.
+    /// Encodes the request in this dialect.
     pub fn encode(&self, dialect: Dialect) -> Vec<u8> {
         let version = PROTOCOL.version();
         let (words, sender, title) = match self {
@@ -116,14 +116,15 @@ impl Request {
 
 fn sender(head: &Head) -> Result<Sender, Reject> {
     let host = host(head)?;
-    // Title says nothing in LIST, yet twice is an error there as well.
+    // LIST has no use for Title, but a duplicate is still an error.
     head.field("Title")?;
     let port = head.field("Port")?.map(str::parse).transpose()?;
     Ok(Sender { host, port })
 }
 
 impl Record {
-    /// Appends the record as a line of a response, without its end. A LIST may have millions.
+    /// Appends the record as a line of a response, without its line end. Avoids allocation: a LIST
+    /// may have millions of records.
     pub(super) fn write(&self, out: &mut Vec<u8>) {
         let Self {
             number,
@@ -139,7 +140,7 @@ impl Record {
         }
     }
 
-    /// Reads a line of a response, from both ends: the title may hold spaces, or be empty.
+    /// Parses a line of a response, from both ends: the title may contain spaces, or be empty.
     pub fn parse(line: &str) -> Option<Self> {
         let (number, rest) = line
             .trim_ascii()
@@ -160,7 +161,7 @@ impl Record {
     }
 }
 
-/// The record as a line of a response, without its end.
+/// The record as a line of a response, without its line end.
 impl fmt::Display for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut line = Vec::new();

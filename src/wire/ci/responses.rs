@@ -1,7 +1,7 @@
-//! The responses of an index server, as a peer reads them.
+//! Reads the responses of an index server.
 //!
-//! Servers in the wild disagree about the empty lines of a response, and it carries no length. So
-//! reading is liberal (section 5), and silence ends what nothing else does.
+//! Servers in the wild disagree about the empty lines of a response, and a response has no length.
+//! So the parser is lenient (section 5), and silence ends a response that nothing else ends.
 
 use std::time::Duration;
 
@@ -13,14 +13,14 @@ use crate::wire::{Dialect, Endpoint, ReadError, Record, Source, read_line};
 
 /// The longest wait for a line of a response.
 pub const ANSWER_TIME: Duration = Duration::from_secs(30);
-/// The silence that ends a response which may be complete, though its end was not sent.
+/// How much silence ends a response that may be complete, although the server did not mark its end.
 const SHORT_WHILE: Duration = Duration::from_millis(250);
-/// The same among records, or in the middle of a line, of a server whose ways are not known yet:
-/// it may be one that ends its records, behind a slow line.
+/// The same after a record while it is not known whether the server marks the end of its records,
+/// and in the middle of a line: the server may only have a slow connection.
 const LONGER_WHILE: Duration = Duration::from_secs(2);
 /// The longest line, in bytes.
 const MAX_LINE: usize = 8 * 1024;
-/// The longest response, in bytes: a LIST of three million records.
+/// The longest response, in bytes: a LIST of about three million records.
 const MAX_RESPONSE: usize = 256 * 1024 * 1024;
 
 /// A response of the index server.
@@ -28,35 +28,35 @@ const MAX_RESPONSE: usize = 256 * 1024 * 1024;
 pub struct Response {
     /// The code of the status line.
     pub code: u16,
-    /// The records, in the order of the server.
+    /// The records, in the server's order.
     pub records: Vec<Record>,
-    /// The response as it stood on the wire.
+    /// The raw response.
     pub bytes: Vec<u8>,
 }
 
-/// Reads one response after another from one connection.
+/// Reads the responses of one connection.
 #[derive(Debug, Default)]
 pub struct Responses {
     dialect: Dialect,
-    /// The status line of the next response, met where a record could have been.
+    /// The status line of the next response, if it was read in place of a record.
     ahead: Option<Vec<u8>>,
-    /// Whether this server ends its records with an empty line, once it has shown that. Where it
-    /// does, a pause in them is a slow line and not their end.
+    /// Whether this server ends its records with an empty line; `None` until known. If it does, a
+    /// pause in them means a slow connection and not their end.
     ends_records: Option<bool>,
 }
 
-/// What comes where a line is read.
+/// The result of reading a line.
 enum Line {
     Text(Vec<u8>),
     Empty(Vec<u8>),
-    /// The close came before the end of the line.
+    /// The connection closed before the end of the line.
     Cut(Vec<u8>),
     Silence,
     Close,
 }
 
 impl Responses {
-    /// Reads those of a connection that is spoken on in this dialect.
+    /// Reads the responses of a connection that uses this dialect.
     pub fn new(dialect: Dialect) -> Self {
         Self {
             dialect,
@@ -69,27 +69,27 @@ impl Responses {
         self.dialect
     }
 
-    /// What a peer says before it closes the connection, where its dialect has words for it.
+    /// The request that a peer sends before it closes the connection, if its dialect has one.
     pub fn goodbye(&self, me: &Endpoint) -> Option<Request> {
         (self.dialect == Dialect::Framed).then(|| Request::Delete(me.clone()))
     }
 
-    /// Reads the response to `request`, after waiting at most [`ANSWER_TIME`] for each line, or for a
-    /// frame.
+    /// Reads the response to `request`. Waits at most [`ANSWER_TIME`] for each line of text, or for
+    /// the frame.
     pub fn next(
         &mut self,
         source: &mut impl Source,
         request: &Request,
     ) -> Result<Response, ReadError> {
         match self.dialect {
-            // One record is the end of a response to ADD.
+            // A response to ADD has only one record.
             Dialect::Text => self.text(source, matches!(request, Request::Add(_))),
             Dialect::Framed => framed(source),
         }
     }
 
-    /// Reads what a server says unasked before it closes the connection. It is in text, for the
-    /// server may not have heard yet how it is spoken to.
+    /// Reads a response that a server sends without a request before it closes the connection. It
+    /// is always text: the server may not know the client's dialect yet.
     pub fn last_word(&mut self, source: &mut impl Source) -> Result<Response, ReadError> {
         self.text(source, false)
     }
@@ -120,7 +120,7 @@ impl Responses {
                     }
                     break;
                 }
-                // A server that is known to leave out the end may close instead of it.
+                // A server that does not mark the end of its records may close there.
                 Line::Close if !has_records || is_add || self.ends_records == Some(false) => break,
                 Line::Close | Line::Cut(_) => return Err(ReadError::CutOff),
                 Line::Empty(line) => {
@@ -139,7 +139,7 @@ impl Responses {
                 }
                 Line::Text(line) if is_record(&line) => {
                     has_records = true;
-                    // One that breaks the rules is printed like the others, and of no other use.
+                    // An invalid record stays in `bytes`, for printing, but is otherwise ignored.
                     response.records.extend(record(&line));
                     response.bytes.extend(line);
                     if response.bytes.len() > MAX_RESPONSE {
@@ -162,7 +162,7 @@ impl Responses {
                 Line::Silence => return Err(timed_out(false)),
                 Line::Close => return Err(ReadError::Closed),
                 Line::Empty(line) => skipped += line.len(),
-                // A record of the response before, which silence had ended too early.
+                // A late record of the previous response, which silence ended too early.
                 Line::Text(line) if is_record(&line) => skipped += line.len(),
                 Line::Text(line) | Line::Cut(line) => return Ok((PROTOCOL.answered(&line)?, line)),
             }
@@ -173,7 +173,7 @@ impl Responses {
     }
 }
 
-/// Reads a line, after waiting at most `patience` for its first byte.
+/// Reads a line. Waits at most `patience` for its first byte.
 fn next_line(source: &mut impl Source, patience: Duration) -> Result<Line, ReadError> {
     source.allow(Some(patience));
     match source.fill_buf() {
@@ -214,12 +214,12 @@ fn timed_out(began: bool) -> ReadError {
     ReadError::TimedOut { time, began }
 }
 
-/// Reads a response in a frame.
+/// Reads a framed response.
 fn framed(source: &mut impl Source) -> Result<Response, ReadError> {
     let frame = Frame::read_answer(source, ANSWER_TIME)?;
     let mut lines = frame.content().split(|&byte| byte == b'\n');
     let code = PROTOCOL.answered(lines.next().unwrap_or_default())?;
-    // Besides records there may be the name of a peer.
+    // A response to DEL also has a line with the peer's host and port.
     let records = lines.filter(|line| is_record(line)).filter_map(record);
     Ok(Response {
         code,
@@ -235,7 +235,7 @@ mod tests {
     use crate::wire::testing::Script;
     use proptest::prelude::*;
 
-    /// What one response gives: its code, and number and title of its records.
+    /// The code of a response, and the numbers and titles of its records.
     fn told(response: &Response) -> (u16, Vec<String>) {
         let records = response
             .records

@@ -1,4 +1,4 @@
-//! The index server's side of a connection: what it is asked, and how it answers, in the dialect of
+//! The index server's side of a connection: it reads requests and writes answers, in the dialect of
 //! the peer.
 
 use std::io::{self, Write};
@@ -18,8 +18,8 @@ use crate::wire::{
 pub struct Conversation(Incoming);
 
 impl Conversation {
-    /// Reads the next request, which is whole within `time` of its first byte; before that the peer
-    /// may be silent for ever. `Ok(None)` is the end of the stream before one began.
+    /// Reads the next request. It must be complete within `time` of its first byte; before that the
+    /// peer may be silent forever. `Ok(None)`: the stream ended before a request began.
     pub fn next(
         &mut self,
         source: &mut impl Source,
@@ -32,14 +32,14 @@ impl Conversation {
         self.0.next(source, waits, parse)
     }
 
-    /// A whole answer without records.
+    /// A complete answer without records.
     pub fn refusal(&self, status: Status) -> Vec<u8> {
         let text = format!("{}\r\n\r\n\r\n", StatusLine(PROTOCOL, status));
         encode(text.into_bytes(), self.0.dialect())
     }
 
-    /// Begins to answer a request with records. The answer is written into `out`, which is cleared,
-    /// and at most `most_told` of its records are [told](Answer::told).
+    /// Begins an answer with records. Clears `out` and writes the answer into it. The excerpt for
+    /// the log has at most `most_told` records; see [`Answer::told`].
     pub fn answer(&self, request: &Request, mut out: Vec<u8>, most_told: usize) -> Answer {
         out.clear();
         let dialect = self.0.dialect();
@@ -62,7 +62,7 @@ impl Conversation {
             && dialect == Dialect::Framed
         {
             answer.begin(Status::Ok);
-            // The peer is named first. Writing to memory does not fail.
+            // Name the peer first. Writing to memory does not fail.
             let _ = write!(answer.out, "\n{host} {port}");
         }
         answer
@@ -79,8 +79,9 @@ fn parse(dialect: Dialect, head: &Head) -> Result<Request, Reject> {
     Ok(request)
 }
 
-/// An answer with records, while it is written. One in text may leave piece by piece, so that memory
-/// holds a part of it; one in frames is one frame, and ends with the last record that fits.
+/// An answer with records, while it is written. A text answer can be sent piece by piece, so that
+/// memory holds only a part of it. A framed answer is one frame and ends with the last record that
+/// fits.
 #[derive(Debug)]
 pub struct Answer {
     dialect: Dialect,
@@ -91,12 +92,12 @@ pub struct Answer {
     is_full: bool,
     records: usize,
     most_told: usize,
-    /// The beginning of an answer that is told in part, and how many records are in it.
+    /// If the excerpt is not the whole answer: its bytes, and how many records it has.
     excerpt: Option<(Vec<u8>, usize)>,
 }
 
 impl Answer {
-    /// Adds a record.
+    /// Adds a record, unless the answer [is full](Self::is_full).
     pub fn record(&mut self, record: &Record) {
         if self.is_full {
             return;
@@ -131,7 +132,7 @@ impl Answer {
         self.is_full
     }
 
-    /// Sends what may leave before the answer is complete.
+    /// Sends what can be sent before the answer is complete.
     pub fn send_ready(&mut self, out: &mut impl Write) -> io::Result<()> {
         if self.dialect == Dialect::Text && !self.out.is_empty() {
             self.take_excerpt();
@@ -152,7 +153,7 @@ impl Answer {
                 if let Some((excerpt, records)) = &mut self.excerpt
                     && *records == self.records
                 {
-                    // All of it was sent already, but for its end.
+                    // The excerpt already has all records; only the end is missing.
                     excerpt.extend_from_slice(&self.out);
                 }
             }
@@ -166,7 +167,7 @@ impl Answer {
         }
     }
 
-    /// A complete answer as it is told, and how many records there are after those that are told.
+    /// The excerpt of a complete answer, and how many records of the answer follow it.
     pub fn told(&self) -> (&[u8], usize) {
         match &self.excerpt {
             Some((excerpt, records)) => (excerpt, self.records - records),
@@ -174,7 +175,8 @@ impl Answer {
         }
     }
 
-    /// Sends what was not sent yet of a complete answer. Gives the memory back, for the next one.
+    /// Sends the rest of a complete answer. Returns the buffer, so that the next answer can reuse
+    /// it.
     pub fn send(self, out: &mut impl Write) -> io::Result<Vec<u8>> {
         out.write_all(&self.out)?;
         Ok(self.out)
@@ -216,7 +218,7 @@ mod tests {
         Record::parse(&format!("RFC {number} A: b vm 5")).unwrap()
     }
 
-    /// A conversation that has come to its first request.
+    /// A conversation after its first request, and that request.
     fn asked(text: &str) -> (Conversation, Request) {
         let mut conversation = Conversation::default();
         let received = conversation.next(&mut Script::of(text), TIME);
@@ -224,7 +226,7 @@ mod tests {
         (conversation, request)
     }
 
-    /// What a request in `text` is answered with these records.
+    /// The answer to the request `text` with these records.
     fn answered(text: &str, records: &[Record]) -> String {
         let (conversation, request) = asked(text);
         let mut answer = conversation.answer(&request, b"old".to_vec(), 200);
@@ -307,7 +309,7 @@ mod tests {
             answered(&framed(delete), &two),
             framed("P2P-CI/1.0 200 OK\nfe80::1 5\nRFC 2 A: b vm 5\nRFC 1 A: b vm 5")
         );
-        // Of none there is a response as well, which depends on what was asked.
+        // The answer without records depends on the request.
         let (empty, none) = (
             "P2P-CI/1.0 200 OK\r\n\r\n\r\n",
             "P2P-CI/1.0 404 Not Found\r\n\r\n\r\n",

@@ -1,4 +1,4 @@
-//! An answer of P2P-DI as it was received, in either dialect.
+//! An answer of P2P-DI, as received, in either dialect.
 
 use std::io::Read;
 use std::ops::Range;
@@ -10,19 +10,20 @@ use crate::wire::dates::body_length;
 use crate::wire::frame::{Frame, PREFIX};
 use crate::wire::{Dialect, Head, ReadError, Source, Waits};
 
-/// An answer that was received whole.
+/// A complete answer.
 #[derive(Debug)]
 pub(crate) struct Answer {
     /// The code of the status line.
     pub(crate) code: u16,
     pub(crate) head: Head,
-    /// The message as it stood on the wire.
+    /// The raw message.
     pub(crate) bytes: Vec<u8>,
     body: Range<usize>,
 }
 
 impl Answer {
-    /// Reads an answer within `time`. In text its body has at most `most` bytes.
+    /// Reads an answer, within `time` for its head and again for its body. A text body has at most
+    /// `most` bytes.
     pub(crate) fn read(
         dialect: Dialect,
         source: &mut impl Source,
@@ -61,7 +62,7 @@ impl Answer {
         })
     }
 
-    /// The answer in a frame.
+    /// Parses the answer in a frame.
     pub(crate) fn framed(frame: Frame) -> Result<Self, ReadError> {
         let (head, rest) = Head::in_frame(frame.content())?;
         let code = http_code(&head)?;
@@ -113,7 +114,7 @@ mod tests {
             ),
             ("P2P-DI/1.0 403 x\n\nabc", 403, "abc"),
             ("P2P-DI/1.0 404 x\n", 404, ""),
-            // Who has no room may not know yet in which protocol it is asked.
+            // A server at its connection limit may not know the client's protocol yet.
             ("P2P-CI/1.0 503 Service Unavailable\r\n\r\n", 503, ""),
         ] {
             let answer = read(Dialect::Text, text).unwrap();

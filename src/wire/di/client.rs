@@ -1,5 +1,5 @@
-//! A peer's side of its conversation with the registration server: one request and one answer, in the
-//! dialect that the peer has chosen.
+//! The peer's side of its conversation with the registration server: one request and one answer, in
+//! the dialect that the peer chose.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -10,40 +10,40 @@ use super::registration::{Cookie, Request};
 use super::{Origin, PROTOCOL, TTL, lines};
 use crate::wire::{Answered, Dialect, Endpoint, Head, ReadError, Source, Status};
 
-/// The longest list of peers, in bytes: some 400,000 peers.
+/// The longest list of peers, in bytes: about 400,000 peers.
 const MAX_PEER_LIST: u64 = 16 * 1024 * 1024;
 
-/// What the registration server answers.
+/// An answer of the registration server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Response {
     /// To REGISTER.
     Registered {
-        /// By what this peer is known from now on.
+        /// The cookie that identifies this peer from now on.
         cookie: Cookie,
-        /// For how many seconds it is active, unless it says so again.
+        /// For how many seconds the peer stays active without further contact.
         ttl: u32,
     },
     /// To LEAVE.
     Left,
     /// To KEEPALIVE.
     Alive {
-        /// For how many seconds this peer is active now.
+        /// For how many seconds the peer stays active without further contact.
         ttl: u32,
     },
-    /// To PQUERY: where the other active peers are reached.
+    /// To PQUERY: the addresses of the other active peers.
     Peers(Vec<Endpoint>),
-    /// It does not do what it was asked.
+    /// The server refused the request.
     Refused {
-        /// The code.
+        /// The status code.
         code: u16,
-        /// Whether it says that it does not know the cookie, and not that its time ran out. In frames
-        /// no cookie is used for registering.
+        /// Whether the server does not know the cookie, as opposed to an expired registration.
+        /// Always false in frames, where REGISTER has no cookie.
         is_unknown_cookie: bool,
     },
 }
 
 impl Request {
-    /// The request of the peer at `me` as it goes over the wire.
+    /// Encodes the request of the peer at `me` in this dialect.
     pub fn encode(&self, dialect: Dialect, me: &Endpoint, origin: Origin<'_>) -> Vec<u8> {
         let Endpoint { host, port } = me;
         let (words, method, cookie) = match self {
@@ -63,7 +63,7 @@ impl Request {
         }
         let version = PROTOCOL.version();
         let os = format!("OS: {}\r\n", origin.os);
-        // The order of section 2: on REGISTER the cookie comes last.
+        // The order of section 2: the cookie comes last in REGISTER.
         let [first, last] = match self {
             Self::Register { .. } => [os, cookie],
             _ => [cookie, os],
@@ -71,7 +71,7 @@ impl Request {
         format!("{words} {version}\r\nHost: {host}\r\nPort: {port}\r\n{first}{last}\r\n").into()
     }
 
-    /// Reads the answer to this request, within `time` for its head and as long for its body.
+    /// Reads the answer to this request, within `time` for its head and again for its body.
     pub fn read_answer(
         &self,
         dialect: Dialect,
@@ -129,14 +129,14 @@ impl Request {
     }
 }
 
-/// The value of a header that a message needs.
+/// The value of a required header.
 fn needed<T: FromStr>(head: &Head, name: &'static str) -> Result<T, ReadError> {
     let value = head.field(name).ok().flatten();
     let value = value.and_then(|value| value.parse().ok());
     value.ok_or(ReadError::Header(name))
 }
 
-/// Reads a line of the answer to PQUERY: `Peer host port ttl`.
+/// Parses a line of the answer to PQUERY: `Peer host port ttl`.
 fn peer(line: &str) -> Option<Endpoint> {
     let mut words = line.split_ascii_whitespace();
     let is_peer = words.next()? == "Peer";

@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 use super::{Origin, lines, response};
 use crate::wire::{Endpoint, Head, ReadError, Record, Status};
 
-/// A record of an index, and for how many seconds it lives.
+/// A record of an index, with its time to live.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Timed {
     /// The record.
@@ -14,7 +14,7 @@ pub struct Timed {
     pub ttl: u32,
 }
 
-/// The line of a body, without its end: `RFC number ttl host port title`.
+/// The record as a line of a body, without its line end: `RFC number ttl host port title`.
 impl fmt::Display for Timed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { record, ttl } = self;
@@ -27,7 +27,7 @@ impl fmt::Display for Timed {
     }
 }
 
-/// The answer to `RFCQuery`, with its body.
+/// The complete answer to `RFCQuery`.
 pub(crate) fn index(records: &[Timed], origin: Origin<'_>) -> Vec<u8> {
     let mut lines = String::with_capacity(records.len() * 80);
     for record in records {
@@ -38,13 +38,13 @@ pub(crate) fn index(records: &[Timed], origin: Origin<'_>) -> Vec<u8> {
     response(Status::Ok, origin, &fields, &lines)
 }
 
-/// Reads the body of the answer to `RFCQuery`.
+/// Parses the body of the answer to `RFCQuery`.
 pub(crate) fn read_index(body: &[u8]) -> Result<Vec<Timed>, ReadError> {
     lines(body, "a record", timed)
 }
 
 fn timed(line: &str) -> Option<Timed> {
-    // The title comes last and may hold spaces, or be empty.
+    // The title comes last and may contain spaces, or be empty.
     let mut words = line.splitn(6, ' ');
     let is_record = words.next()? == "RFC";
     let number = words.next()?.parse().ok()?;
@@ -65,7 +65,7 @@ fn timed(line: &str) -> Option<Timed> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Digest(pub [u8; 32]);
 
-/// In hexadecimal, as `sha256sum` prints it.
+/// Hexadecimal, as `sha256sum` prints it.
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
@@ -85,7 +85,8 @@ impl Digest {
     }
 }
 
-/// The digest that the head of a response announces; `None` where it announces none that we know.
+/// The digest that the head of a response announces; `None` if it announces none, or one of an
+/// unknown algorithm.
 pub(crate) fn announced_digest(head: &Head) -> Result<Option<Digest>, ReadError> {
     let wrong = || ReadError::Header("Digest");
     let Some(value) = head.field("Digest").map_err(|_| wrong())? else {

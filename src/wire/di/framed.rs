@@ -1,6 +1,6 @@
-//! P2P-DI in frames, as existing systems speak it: messages like those of HTTP/1.1, with JSON.
+//! P2P-DI in frames, as existing systems use it: messages similar to HTTP/1.1, with JSON bodies.
 //!
-//! A JSON object has exactly the keys that are named here.
+//! We write JSON objects with exactly the keys that are defined here.
 
 use std::time::SystemTime;
 
@@ -18,19 +18,19 @@ use crate::wire::{Endpoint, Head, Host, Port, ReadError, Record, Reject, RfcNumb
 /// The version in every start line.
 const VERSION: &str = "HTTP/1.1";
 
-/// Whether a head is one of these messages and not one of P2P-CI.
+/// Whether a head is a request in this format, and not one of P2P-CI.
 pub(crate) fn is_request(head: &Head) -> bool {
     words(head).is_some()
 }
 
-/// The method of a request, which may have any letter case, in lower case; and its host.
+/// The method of a request, in lowercase, and its host. The method is case-insensitive.
 pub(crate) fn request_line(head: &Head) -> Result<(String, &str), Reject> {
     let (method, host) = words(head).ok_or_else(|| no_request_line(head))?;
     check_fields(head)?;
     Ok((method.to_ascii_lowercase(), host))
 }
 
-/// A request. `fields` are those of its method.
+/// A framed request. `fields` are the header fields of its method.
 pub(crate) fn request(method: &str, fields: &str, host: &Host, origin: Origin<'_>) -> Vec<u8> {
     let (os, date) = (origin.os, http_date(origin.date));
     let text = format!(
@@ -46,7 +46,7 @@ fn words(head: &Head) -> Option<(&str, &str)> {
     version.starts_with("HTTP/1.").then_some(words)
 }
 
-/// A response with a body; one that says no where that is too long for a frame.
+/// A response with a body. If the body is too long for a frame, the response is a 503 instead.
 pub(crate) fn response(body: &[u8]) -> Vec<u8> {
     let content = [body_head(body.len()).as_bytes(), body].concat();
     if content.len() > MAX_FRAME {
@@ -55,7 +55,7 @@ pub(crate) fn response(body: &[u8]) -> Vec<u8> {
     Frame::around(&content).into_bytes()
 }
 
-/// Whether a body of this length goes into a frame.
+/// Whether a body of this length fits into a frame.
 pub(crate) fn fits(length: u64) -> bool {
     let length = usize::try_from(length).unwrap_or(usize::MAX);
     length.saturating_add(body_head(length).len()) <= MAX_FRAME
@@ -65,7 +65,7 @@ fn body_head(length: usize) -> String {
     format!("{VERSION} 200 OK\r\nContent-Length: {length}\r\n\r\n")
 }
 
-/// A response without a body. What is unknown or not there is 403.
+/// A response without a body. Anything unknown or not found is a 403.
 pub(crate) fn without_body(status: Status) -> Vec<u8> {
     let phrase = match status {
         Status::Ok => "200 OK",
@@ -77,7 +77,7 @@ pub(crate) fn without_body(status: Status) -> Vec<u8> {
     Frame::around(format!("{VERSION} {phrase}\r\n\r\n").as_bytes()).into_bytes()
 }
 
-/// A peer, as the registration server tells it: by cookie 0 where that is not disclosed.
+/// A peer, as the registration server describes it. Cookie 0 hides the cookie from other peers.
 #[derive(Serialize, Deserialize)]
 pub(super) struct PeerObject {
     hostname: String,
@@ -90,7 +90,7 @@ pub(super) struct PeerObject {
     pub(super) ttl: u32,
 }
 
-/// A peer as it is told in JSON, by this cookie.
+/// A registration in JSON, with this cookie.
 fn told(registration: &Registration, cookie: u32) -> String {
     let heard = registration.heard.duration_since(SystemTime::UNIX_EPOCH);
     json(&PeerObject {
@@ -105,23 +105,24 @@ fn told(registration: &Registration, cookie: u32) -> String {
 }
 
 fn json(value: &impl Serialize) -> String {
-    // Nothing here has anything that JSON could not hold.
+    // JSON can represent all of our values.
     serde_json::to_string(value).unwrap_or_default()
 }
 
-/// The body of the answer to register or keepalive: the peer that asks.
+/// The body of the answer to register or keepalive: the peer that sent the request.
 pub(super) fn peer(registration: &Registration) -> String {
     told(registration, registration.cookie.0)
 }
 
-/// The body of the answer to pquery: an array of strings, each of which is an object in JSON. No
-/// cookie is ever disclosed to others.
+/// The body of the answer to pquery: an array of strings, each of which is an object in JSON.
+/// Cookies are never disclosed to other peers.
 pub(super) fn peers(others: &[Registration]) -> String {
     let encoded = others.iter().map(|other| told(other, 0));
     json(&encoded.collect::<Vec<_>>())
 }
 
-/// Reads a peer in the answer to pquery. An object that is not encoded again is one as well.
+/// Reads a peer in the answer to pquery: a string that contains a JSON object, or the object
+/// itself.
 fn active_peer(told: serde_json::Value) -> Option<Endpoint> {
     let object: PeerObject = match told {
         serde_json::Value::String(text) => serde_json::from_str(&text).ok()?,
@@ -133,7 +134,7 @@ fn active_peer(told: serde_json::Value) -> Option<Endpoint> {
     })
 }
 
-/// A document, as a peer tells it.
+/// A document, as a peer describes it.
 #[derive(Serialize, Deserialize)]
 struct DocumentObject {
     number: u32,
@@ -151,7 +152,7 @@ fn object(record: &Record) -> DocumentObject {
     }
 }
 
-/// A document that is about to come.
+/// The body of the message that announces a document.
 pub(crate) fn document(record: &Record) -> String {
     json(&object(record))
 }
@@ -171,25 +172,25 @@ pub(super) fn http_code(head: &Head) -> Result<u16, ReadError> {
     code.ok_or_else(|| ReadError::malformed(line, "an HTTP/1.1 response"))
 }
 
-/// Reads a body in JSON, which is `expected`.
+/// Parses a JSON body. `expected` says what it must be, for the error message.
 fn read<T: DeserializeOwned>(body: &[u8], expected: &'static str) -> Result<T, ReadError> {
     serde_json::from_slice(body).map_err(|_| ReadError::malformed(body, expected))
 }
 
-/// The peer of an answer to register or keepalive.
+/// Parses the body of the answer to register or keepalive.
 pub(super) fn read_peer(body: &[u8]) -> Result<PeerObject, ReadError> {
     read(body, "a peer")
 }
 
-/// The peers of an answer to pquery. What is no peer is left out.
+/// Parses the body of the answer to pquery. Skips invalid peers.
 pub(super) fn read_peers(body: &[u8]) -> Result<Vec<Endpoint>, ReadError> {
     let told: Vec<_> = read(body, "a list of peers")?;
     Ok(told.into_iter().filter_map(active_peer).collect())
 }
 
-/// The records of an answer to rfcquery. They have no port: it is that of the peer that `ports`
-/// knows at their host. What is said of an unknown host is left out, for nobody could be asked for
-/// it, and so is what breaks the rules.
+/// Parses the body of the answer to rfcquery. The records have no port; `ports` gives the port of
+/// the peer at their host. Skips invalid records, and records of a host without a known port, since
+/// nobody could download them.
 pub(crate) fn read_documents(
     body: &[u8],
     ports: impl Fn(&Host) -> Option<Port>,
@@ -258,7 +259,7 @@ mod tests {
             format!("[{}]", serde_json::to_string(&json).unwrap())
         );
         assert_eq!(peers(&[]), "[]");
-        // One that is not encoded again is a peer as well.
+        // An object that is not wrapped in a string is a peer as well.
         for body in [encoded, format!(r#"[{json}, 5, "x", {{}}]"#)] {
             let told = read_peers(body.as_bytes()).unwrap();
             assert_eq!(told, std::slice::from_ref(&expected));

@@ -1,9 +1,9 @@
-//! P2P-DI/1.0: a registration server that knows who is active, and peers that exchange what they
-//! know.
+//! P2P-DI/1.0: a registration server that knows which peers are active, and peers that exchange
+//! their indexes.
 //!
-//! [`registration`] has what a peer and the registration server tell each other, and [`server`] and
-//! [`client`] the two sides. [`exchange`] has what peers tell each other, and `framed` the form of both
-//! in frames. Sections are those of the agreement of P2P-DI/1.0.
+//! [`registration`] has the requests of a peer to the registration server; [`server`] and
+//! [`client`] are the two sides. [`exchange`] has the messages between peers. `framed` has the
+//! framed format of both. Section numbers refer to P2P-DI/1.0.
 
 pub(super) mod answer;
 pub mod client;
@@ -21,36 +21,36 @@ use super::protocol::{Protocol, Status, StatusLine};
 /// The well-known port of the registration server (section 1).
 pub const REGISTRATION_PORT: u16 = 65243;
 
-/// How long a registration and a first-hand record live (section 2), in seconds.
+/// The time to live of a registration and of a first-hand record (section 2), in seconds.
 pub const TTL: u32 = 7200;
 
 /// The protocol of these messages.
 const PROTOCOL: Protocol = Protocol::Di;
 
-/// What every response says of the host that answers, besides its work.
+/// What a message says about the host that sends it.
 #[derive(Debug, Clone, Copy)]
 pub struct Origin<'a> {
-    /// When the response was made.
+    /// When the message was created.
     pub date: SystemTime,
-    /// The operating system of the host that answers.
+    /// The operating system of the host.
     pub os: &'a str,
 }
 
-/// A response: the status line, `Date`, `OS`, the `fields` of the message, `Content-Length`, and the
-/// body.
+/// A response: the status line, `Date`, `OS`, the `fields` of the message, `Content-Length`, and
+/// the body.
 fn response(status: Status, origin: Origin<'_>, fields: &str, body: &str) -> Vec<u8> {
     let length = u64::try_from(body.len()).unwrap_or(u64::MAX);
     [&*head(status, origin, fields, length), body.as_bytes()].concat()
 }
 
-/// What comes before the body of a response.
+/// The head of a response.
 pub(super) fn head(status: Status, origin: Origin<'_>, fields: &str, length: u64) -> Vec<u8> {
     let line = StatusLine(PROTOCOL, status);
     let (date, os) = (http_date(origin.date), origin.os);
     format!("{line}\r\nDate: {date}\r\nOS: {os}\r\n{fields}Content-Length: {length}\r\n\r\n").into()
 }
 
-/// Reads the lines of a body, each of which is `expected`.
+/// Parses the lines of a body. `expected` says what each line must be, for the error message.
 fn lines<T>(
     body: &[u8],
     expected: &'static str,

@@ -7,13 +7,13 @@ use std::time::SystemTime;
 use crate::wire::terms::decimal;
 use crate::wire::{Endpoint, TermError};
 
-/// By what a registration server knows a peer again: a small number, which ours count from 1 and
-/// others from 0. It authenticates nobody.
+/// The number by which a registration server recognizes a peer. Our server counts from 1, others
+/// from 0. A cookie does not authenticate a peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Cookie(pub u32);
 
 impl Cookie {
-    /// The first cookie that our server gives out.
+    /// The first cookie that our server assigns.
     pub const FIRST: Self = Self(1);
 }
 
@@ -32,50 +32,50 @@ impl fmt::Display for Cookie {
     }
 }
 
-/// What a peer asks of the registration server.
+/// A request of a peer to the registration server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
     /// A peer is active from now on.
     Register {
-        /// Where its upload server is reached.
+        /// Where its upload server listens.
         peer: Endpoint,
-        /// By what it was known before. Frames do not say it.
+        /// Its previous cookie, if any. Frames do not include it.
         cookie: Option<Cookie>,
     },
-    /// A peer is active no longer.
+    /// A peer is no longer active.
     Leave(Claim),
-    /// A peer asks who else is active.
+    /// A peer asks which other peers are active.
     PeerQuery(Claim),
     /// A peer is still active.
     KeepAlive(Claim),
 }
 
-/// How a peer says that it is registered.
+/// How a peer identifies itself as registered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {
-    /// By what it is known.
+    /// Its cookie.
     pub cookie: Cookie,
-    /// Whose cookie it must be, where that is said: in frames it is not.
+    /// The peer that the cookie must belong to; `None` in frames, which do not say.
     pub peer: Option<Endpoint>,
-    /// Whether it makes the peer active again: in text only REGISTER activates, in frames every sign
-    /// of life does.
+    /// Whether the request makes the peer active again: in text only REGISTER does, in frames every
+    /// request does.
     pub activates: bool,
 }
 
-/// A peer as the registration server knows it at some time.
+/// What the registration server knows about a peer at some time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Registration {
-    /// By what the peer is known.
+    /// Its cookie.
     pub cookie: Cookie,
-    /// Where its upload server is reached.
+    /// Where its upload server listens.
     pub peer: Endpoint,
     /// Whether it is active.
     pub is_active: bool,
-    /// For how many seconds it is active, unless it says so again.
+    /// For how many seconds it stays active without further contact.
     pub ttl: u32,
-    /// How often it has registered in the last 30 days.
+    /// How many times it registered in the last 30 days.
     pub registrations: u32,
-    /// When it was last heard of.
+    /// When it was last in contact.
     pub heard: SystemTime,
 }
 

@@ -1,7 +1,8 @@
-//! The registration server's side of a connection: what it is asked, and how it answers, in the
+//! The registration server's side of a connection: it reads requests and writes answers, in the
 //! dialect of the peer.
 //!
-//! In text a connection has one request. In frames it may have many, and be silent between them.
+//! A text connection has one request. A framed connection may have many, with any pause between
+//! them.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -13,18 +14,18 @@ use crate::wire::dialect::Incoming;
 use crate::wire::protocol::{peer, required, unknown_method};
 use crate::wire::{Dialect, Endpoint, Head, ReadError, Received, Reject, Source, Status, Waits};
 
-/// What a registration server answers.
+/// An answer of the registration server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    /// The peer is registered so.
+    /// The peer is registered.
     Registered(Registration),
     /// The peer has left.
     Left,
-    /// The peer is active as before.
+    /// The peer is still active.
     Alive(Registration),
-    /// Every active peer but the one that asks.
+    /// The other active peers.
     Peers(Vec<Registration>),
-    /// No.
+    /// The request is refused.
     Refused(Status),
 }
 
@@ -36,8 +37,8 @@ pub struct Conversation {
 }
 
 impl Conversation {
-    /// Reads the next request. `Ok(None)`: there is none. The first one begins within `time`, and each
-    /// is whole within `time` of its first byte.
+    /// Reads the next request. The first one must begin within `time`, and each must be complete
+    /// within `time` of its first byte. `Ok(None)`: there are no more requests.
     pub fn next(
         &mut self,
         source: &mut impl Source,
@@ -58,7 +59,7 @@ impl Conversation {
             })
     }
 
-    /// How to answer what could not be read; `None` where there is nobody to be answered.
+    /// The answer after a read error; `None` if the peer is gone.
     pub fn reject(&self, error: &ReadError) -> Option<Reject> {
         let mut reject = error.reject()?;
         if matches!(error, ReadError::TimedOut { .. }) && self.incoming.dialect() == Dialect::Text {
@@ -67,7 +68,7 @@ impl Conversation {
         Some(reject)
     }
 
-    /// An answer as it goes over the wire.
+    /// Encodes an answer in the dialect of the peer.
     pub fn encode(&self, answer: &Answer, origin: Origin<'_>) -> Vec<u8> {
         match self.incoming.dialect() {
             Dialect::Text => answer.to_text(origin),
@@ -76,7 +77,7 @@ impl Conversation {
     }
 }
 
-/// Reads a request in text, by the order of checks of P2P-CI/1.0, section 3.
+/// Parses a text request, in the order of checks of P2P-CI/1.0, section 3.
 fn in_text(head: &Head) -> Result<Request, Reject> {
     let cookie = |word: &str| match word.parse()? {
         cookie if cookie < Cookie::FIRST => Err(Reject::bad_request("cookies are counted from 1")),
@@ -319,7 +320,7 @@ mod tests {
         }
     }
 
-    /// An answer as it stands on the wire, and what the peer makes of it that has asked.
+    /// The encoded answer, and how the peer that asked parses it.
     fn told(dialect: Dialect, ask: Ask, answer: &Answer) -> (String, Response) {
         let request = ask(7);
         let bytes = encode(&request, dialect);

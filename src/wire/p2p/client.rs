@@ -16,26 +16,26 @@ use crate::wire::{
     Answered, Dialect, Endpoint, Head, Host, Port, Protocol, ReadError, RfcNumber, Source, Waits,
 };
 
-/// The longest index of a peer, in bytes: some 800,000 records.
+/// The longest index of a peer, in bytes: about 800,000 records.
 const MAX_INDEX: u64 = 64 * 1024 * 1024;
 
-/// A document that is announced, and whose bytes follow.
+/// An announced document, whose bytes follow.
 #[derive(Debug, Default)]
 pub struct Delivery {
-    /// Its length in bytes. Without it the document goes on up to the close.
+    /// Its length in bytes. `None`: the document ends when the connection closes.
     pub length: Option<u64>,
     /// When its file was last modified.
     pub last_modified: Option<SystemTime>,
-    /// What its bytes hash to.
+    /// The expected digest of its bytes.
     pub digest: Option<Digest>,
-    /// What is left of the last frame, where frames bring its bytes.
+    /// The rest of the last frame, if the bytes arrive in frames.
     frames: Option<io::Cursor<Vec<u8>>>,
-    /// How many bytes have come.
+    /// How many bytes were read.
     got: u64,
 }
 
 impl Codec {
-    /// The request for a document. `origin` is the peer that asks.
+    /// Encodes the request for a document. `origin` describes the peer that asks.
     pub fn get(self, number: RfcNumber, holder: &Endpoint, origin: Origin<'_>) -> Vec<u8> {
         let Endpoint { host, port } = holder;
         let what = format!("RFC {number}");
@@ -54,8 +54,8 @@ impl Codec {
         }
     }
 
-    /// Reads the answer to GET up to the bytes of the document, within `time`. The inner error is the
-    /// code of a refusal.
+    /// Reads the answer to GET, up to the bytes of the document, within `time`. The inner error is
+    /// the code of a refusal.
     pub fn read_delivery(
         self,
         source: &mut impl Source,
@@ -83,7 +83,7 @@ impl Codec {
         Ok(Answered { bytes, answer })
     }
 
-    /// What the head of an answer announces.
+    /// Parses the head of an answer.
     fn announced(self, head: &Head) -> Result<Result<Delivery, u16>, ReadError> {
         let code = self.protocol.answered(head.start_line())?;
         let length = body_length(head)?;
@@ -104,7 +104,8 @@ impl Codec {
     }
 }
 
-/// In frames of P2P-DI a frame tells about the document, and the next one brings it.
+/// Reads a document in frames of P2P-DI: the frame `about` announces it, and the next one contains
+/// it.
 fn in_one_frame(
     about: Frame,
     source: &mut impl Source,
@@ -127,8 +128,8 @@ fn in_one_frame(
 }
 
 impl Delivery {
-    /// Reads the next bytes of the document, after waiting for them for at most `patience`, and
-    /// returns how many they are. 0 is the end of the document.
+    /// Reads the next bytes of the document and returns how many it read. Waits for them for at
+    /// most `patience`. 0: the document ended.
     pub fn read(
         &mut self,
         source: &mut impl Source,
@@ -159,7 +160,7 @@ impl Delivery {
     }
 }
 
-/// Reads from frame after frame. Its end is that of the connection.
+/// Reads the next bytes from a sequence of frames, until the connection closes.
 fn read_frames(
     frames: &mut io::Cursor<Vec<u8>>,
     source: &mut impl Source,
@@ -173,8 +174,8 @@ fn read_frames(
         }
         match Frame::read(source, Waits::of(patience), MAX_FRAME) {
             Ok(None) => return Ok(0),
-            // An empty frame brings nothing, and is the end like a close: a holder that sends nothing
-            // else would hold us for ever.
+            // An empty frame ends the document, as a close does: otherwise a holder that sends only
+            // empty frames could keep us here forever.
             Ok(Some(frame)) if frame.content().is_empty() => return Ok(0),
             Ok(Some(frame)) => *frames = io::Cursor::new(frame.content().to_vec()),
             Err(ReadError::Io(error)) => return Err(error),
@@ -183,8 +184,8 @@ fn read_frames(
     }
 }
 
-/// The request for the index of the peer `asked` (`RFCQuery`). `me` is the host of the peer that
-/// asks, and so is `origin`.
+/// Encodes the request for the index of the peer `asked` (`RFCQuery`). `me` and `origin` describe
+/// the peer that asks.
 pub fn rfc_query(dialect: Dialect, asked: &Endpoint, me: &Host, origin: Origin<'_>) -> Vec<u8> {
     match dialect {
         Dialect::Text => {
@@ -195,17 +196,17 @@ pub fn rfc_query(dialect: Dialect, asked: &Endpoint, me: &Host, origin: Origin<'
     }
 }
 
-/// A request in text for what the peer at `host` has.
+/// A text request to the peer at `host`.
 fn text_get(protocol: Protocol, what: &str, host: &Host, fields: &str) -> Vec<u8> {
     let version = protocol.version();
     format!("GET {what} {version}\r\nHost: {host}\r\n{fields}\r\n").into()
 }
 
-/// Reads the answer to `RFCQuery`, within `time` for its head and as long for its body. The inner
+/// Reads the answer to `RFCQuery`, within `time` for its head and again for its body. The inner
 /// error is the code of a refusal.
 ///
-/// In frames records have no port. One at the host of the peer `asked` has its port, and another one
-/// the port that `ports` knows at its host; where that is none, the record is left out.
+/// In frames, records have no port. Records at the host of the peer `asked` get its port; for other
+/// hosts, `ports` gives the port. Records without a known port are skipped.
 pub fn read_rfc_index(
     dialect: Dialect,
     source: &mut impl Source,
@@ -297,7 +298,7 @@ mod tests {
         }
     }
 
-    /// Everything that a delivery brings, in pieces of at most `piece` bytes.
+    /// Reads a whole delivery, in pieces of at most `piece` bytes.
     fn take(
         delivery: &mut Delivery,
         source: &mut Script,
@@ -383,7 +384,7 @@ mod tests {
         let odd = "\r\n\r\nP2P-CI/1.0 200 OK\nLast-Modified: yesterday\ncontent-length:5\n\n";
         let delivery = ask(CI, odd).unwrap();
         assert_eq!((delivery.length, delivery.last_modified), (Some(5), None));
-        // A refusal may be cut off after its code; what announces a document may not.
+        // A refusal may be cut off after its code; the head of a document may not.
         let cut = |text: &str| {
             let answered = CI.read_delivery(&mut Script::of(text), TIME).unwrap();
             answered.answer.map(Result::unwrap_err)

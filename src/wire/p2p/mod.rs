@@ -1,13 +1,13 @@
-//! What two peers say to each other: GET of P2P-CI; `GetRFC` and `RFCQuery` of P2P-DI; each in text
-//! and in frames, and all on one port. [`server`] is the side of the peer that is asked, [`client`]
-//! that of the peer that asks.
+//! The messages between two peers: GET of P2P-CI, and `GetRFC` and `RFCQuery` of P2P-DI, each in
+//! text and in frames, all on one port. [`server`] is the side of the peer that answers, [`client`]
+//! the side of the peer that asks.
 
 pub mod client;
 pub mod server;
 
 use super::{Dialect, Protocol, RfcNumber};
 
-/// What a peer asks another one.
+/// What one peer requests from another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wanted {
     /// Its index: `RFCQuery`.
@@ -16,7 +16,7 @@ pub enum Wanted {
     Document(RfcNumber),
 }
 
-/// How two peers speak about a document.
+/// The protocol and dialect between two peers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Codec {
     protocol: Protocol,
@@ -24,7 +24,7 @@ pub struct Codec {
 }
 
 impl Codec {
-    /// Speaks this protocol in this dialect.
+    /// Uses this protocol in this dialect.
     pub fn new(protocol: Protocol, dialect: Dialect) -> Self {
         Self { protocol, dialect }
     }

@@ -1,4 +1,5 @@
-//! The side of the peer that is asked: what others want, and how it is answered as they speak.
+//! The side of the peer that answers: it reads the requests of other peers and writes answers, in
+//! their protocol and dialect.
 
 use std::cell::Cell;
 use std::io::{self, Read, Write};
@@ -17,20 +18,20 @@ use crate::wire::{
     Dialect, Endpoint, Head, Protocol, ReadError, Received, Record, Reject, Source, Status, Waits,
 };
 
-/// The most of a document that goes into one frame of P2P-CI, in bytes.
+/// The most bytes of a document in one frame of P2P-CI.
 const PIECE: u64 = 1024;
 
 /// The conversation with one peer that asks.
 #[derive(Debug, Default)]
 pub struct Conversation {
     incoming: Incoming,
-    /// That of the last request.
+    /// The protocol of the last request.
     protocol: Protocol,
 }
 
 impl Conversation {
-    /// Reads the next request: it begins within `time`, and is whole within as long. `Ok(None)` is the
-    /// end of the stream before one began.
+    /// Reads the next request. It must begin within `time`, and be complete within `time` of its
+    /// first byte. `Ok(None)`: the stream ended before a request began.
     pub fn next(
         &mut self,
         source: &mut impl Source,
@@ -48,13 +49,13 @@ impl Conversation {
         Ok(received)
     }
 
-    /// How the last request is answered, and what could not be read as one.
+    /// The codec for the answer to the last request, or to a read error.
     pub fn codec(&self) -> Codec {
         Codec::new(self.protocol, self.incoming.dialect())
     }
 }
 
-/// The protocol of a request. What is in neither is answered in P2P-CI.
+/// The protocol of a request; P2P-CI if it is unknown.
 fn protocol(head: &Head, dialect: Dialect) -> Protocol {
     match dialect {
         Dialect::Text => Protocol::of_request(head).unwrap_or(Protocol::Ci),
@@ -63,10 +64,10 @@ fn protocol(head: &Head, dialect: Dialect) -> Protocol {
     }
 }
 
-/// A document that is offered to another peer.
+/// A document that we offer to another peer.
 #[derive(Debug, Clone, Copy)]
 pub struct Offer<'a> {
-    /// Its number, its title, and who we are.
+    /// Its number, its title, and our address.
     pub record: &'a Record,
     /// When its file was last modified.
     pub last_modified: SystemTime,
@@ -84,14 +85,15 @@ impl Codec {
                 _ => Err(unknown_method(&method)),
             };
         }
-        // The order of checks of P2P-CI/1.0, section 3. A frame may have a version of either protocol.
+        // The order of checks of P2P-CI/1.0, section 3. A frame may have a version of either
+        // protocol.
         let words = protocol(head, Dialect::Text).request_line(head)?;
         let wanted = match words.strip_prefix("GET RFC ") {
             Some(number) => Wanted::Document(number.parse()?),
             None if words == "GET RFC-Index" && self.protocol == Protocol::Di => Wanted::Index,
             None => return Err(unknown_method(words)),
         };
-        // What else a head says is nothing that we act on.
+        // We ignore all other fields.
         host(head)?;
         Ok(wanted)
     }
@@ -101,7 +103,7 @@ impl Codec {
         self.protocol == Protocol::Di && self.dialect == Dialect::Framed
     }
 
-    /// An answer that says no.
+    /// A refusal with this status.
     pub fn refusal(self, status: Status, origin: Origin<'_>) -> Vec<u8> {
         match (self.dialect, self.protocol) {
             (dialect, Protocol::Ci) => {
@@ -113,8 +115,8 @@ impl Codec {
         }
     }
 
-    /// The answer to [`Wanted::Index`], of all that we know, whom others reach at `me`. In frames
-    /// only our own records are told.
+    /// The answer to [`Wanted::Index`]: the records in `known`. Frames include only our own
+    /// records, those whose holder is `me`.
     pub fn index(self, known: &[Timed], me: &Endpoint, origin: Origin<'_>) -> Vec<u8> {
         if self.dialect == Dialect::Text {
             return exchange::index(known, origin);
@@ -124,8 +126,8 @@ impl Codec {
         framed::response(framed::documents(own).as_bytes())
     }
 
-    /// What comes before the bytes of a document. `digest` is made only where it is told. `None`: the
-    /// document is too long to be had in this way.
+    /// What we send before the bytes of a document. Calls `digest` only if the answer includes the
+    /// digest. `None`: the document is too long for this codec.
     pub fn head<E>(
         self,
         offer: &Offer<'_>,
@@ -159,13 +161,13 @@ impl Codec {
         })
     }
 
-    /// Whether the bytes of a document go in frames, and not as they are.
+    /// Whether the bytes of a document are sent in frames, and not as they are.
     pub fn is_framed(self) -> bool {
         self.dialect == Dialect::Framed
     }
 
-    /// Sends the `length` bytes of a document in frames, after what was written before. `pace` is
-    /// told how many bytes are in a frame before it leaves. A file that ends earlier is
+    /// Flushes `out`, then sends the `length` bytes of a document in frames. Calls `pace` before
+    /// each frame, with the number of document bytes in it. If the file is shorter, the error is
     /// [`io::ErrorKind::UnexpectedEof`].
     pub fn send_frames(
         self,
@@ -194,7 +196,7 @@ impl Codec {
     }
 }
 
-/// The next `length` bytes of a file.
+/// Reads exactly `length` bytes of a file.
 fn exactly(length: u64, file: &mut impl Read) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let read = file.take(length).read_to_end(&mut bytes)?;
@@ -255,7 +257,7 @@ mod tests {
                 &di_frame,
             ),
             (frame("RFCQuery vm HTTP/1.1"), index, &di_frame),
-            // What is in neither protocol is answered in the first.
+            // Requests of an unknown protocol are answered in P2P-CI.
             (head("GET RFC 5 P2P-XX/1.0"), None, &ci),
             (head("GET RFC-Index P2P-CI/1.0"), None, &ci),
             (head("PUT RFC 5 P2P-DI/1.0"), None, &di),
@@ -313,7 +315,7 @@ mod tests {
                 let text = format!("GET RFC 123 {version}\r\n{fields}\r\n\r\n");
                 assert_eq!(refused(&text), 400, "{text:?}");
             }
-            // The system of the asking host says nothing that we act on.
+            // We ignore the operating system of the peer that asks.
             let two = format!("GET RFC 1 {version}\nhost:x\nOS: a\nOS: b\n\n");
             assert!(received(&two).0.request.is_ok());
         }
@@ -421,7 +423,7 @@ mod tests {
             object.len()
         ));
         assert_eq!(head(Protocol::Di, Dialect::Framed, 5).unwrap(), about);
-        // The longest document that goes into one frame, beside the head of its message.
+        // The longest document that fits into one frame with the head of its message.
         let most = u64::try_from(MAX_FRAME).unwrap() - 44;
         for (length, fits) in [(most, true), (most + 1, false), (u64::MAX, false)] {
             assert_eq!(head(Protocol::Di, Dialect::Framed, length).is_some(), fits);
@@ -429,7 +431,7 @@ mod tests {
         }
     }
 
-    /// What is sent in frames of a document, and how many bytes each of them has.
+    /// The frames of a document, and how many bytes of it each has.
     fn sent(protocol: Protocol, file: &[u8], length: u64) -> io::Result<(Vec<u8>, Vec<u64>)> {
         let (mut out, mut paced) = (b"head".to_vec(), Vec::new());
         let codec = Codec::new(protocol, Dialect::Framed);
@@ -448,7 +450,7 @@ mod tests {
         let expected = (frames, vec![1024, 1024, 452]);
         assert_eq!(sent(Protocol::Ci, &file, 2500).unwrap(), expected);
         assert_eq!(sent(Protocol::Ci, b"", 0).unwrap(), (vec![], vec![]));
-        // A file that has grown is sent as it was announced.
+        // If the file has grown, only the announced length is sent.
         assert_eq!(sent(Protocol::Ci, b"abc", 2).unwrap().1, [2]);
         let one = |body: &str| {
             let length = body.len();
