@@ -6,18 +6,19 @@
 use std::io;
 
 use plotters::coord::Shift;
-use plotters::element::ComposedElement;
 use plotters::prelude::*;
 
 /// Width and height of the picture, in pixels.
-const SIZE: (u32, u32) = (960, 640);
+const SIZE: (u32, u32) = (1120, 640);
 /// How many steps a pixel is drawn with: plotters knows whole ones only, and a straight line would
 /// be bent by them. All sizes below are in such steps.
 const FINE: u32 = 4;
+/// The size in such steps.
+const CANVAS: (u32, u32) = (SIZE.0 * FINE, SIZE.1 * FINE);
 /// The grey of the axes and of the grid.
 const GREY: RGBColor = RGBColor(90, 90, 90);
-/// Colours that differ also for those who can't tell red from green (Okabe and Ito).
-const COLOURS: [RGBColor; 7] = [
+/// Colors that differ also for those who can't tell red from green (Okabe and Ito).
+const COLORS: [RGBColor; 7] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
     RGBColor(0, 158, 115),
@@ -32,74 +33,46 @@ const SQUARE: Shape = &[(-16, -16), (16, -16), (16, 16), (-16, 16)];
 const DIAMOND: Shape = &[(0, -23), (23, 0), (0, 23), (-23, 0)];
 const UP: Shape = &[(0, -22), (22, 16), (-22, 16)];
 const DOWN: Shape = &[(0, 22), (22, -16), (-22, -16)];
-/// As many as share no factor with the colours, so that the pairs repeat late.
+/// As many as share no factor with the colors, so that the pairs repeat late.
 const SHAPES: [Shape; 4] = [SQUARE, UP, DIAMOND, DOWN];
 /// How many marks a curve has, about.
 const MARKS: usize = 9;
-/// The most curves whose legend fits above them; that of more stands beside them,
-const LEGEND_WITHIN: usize = 7;
-/// for which there is so much room.
-const LEGEND_BESIDE: u32 = 1080;
+/// The room for the legend, beside the curves.
+const LEGEND: u32 = 1500;
 /// The family of all text.
 const FONT: &str = "sans-serif";
 
-/// What is drawn.
-#[derive(Debug, Clone)]
-pub struct Picture {
-    /// Above all.
-    pub title: String,
-    /// Below the title: under which conditions it was measured.
-    pub conditions: String,
-    /// The curves.
-    pub curves: Vec<Curve>,
-}
-
 /// A curve.
 #[derive(Debug, Clone)]
-pub struct Curve {
+pub(super) struct Curve {
     /// What it is.
-    pub label: String,
+    pub(super) label: String,
     /// The time after 0, 1, 2, … RFCs, in seconds.
-    pub seconds: Vec<f64>,
+    pub(super) seconds: Vec<f64>,
 }
 
-/// A picture that can't be drawn.
-#[derive(Debug, thiserror::Error)]
-#[error(transparent)]
-pub struct ChartError(#[from] DrawingAreaErrorKind<io::Error>);
-
-/// Draws a picture, and returns it as SVG.
-pub fn draw(picture: &Picture) -> Result<String, ChartError> {
-    let mut svg = String::new();
-    draw_into(&mut svg, picture)?;
-    let (fine, size) = (in_svg(SIZE.0 * FINE, SIZE.1 * FINE), in_svg(SIZE.0, SIZE.1));
-    Ok(svg.replacen(&fine, &size, 1))
-}
-
-/// How the picture says how large it wants to be shown.
-fn in_svg(width: u32, height: u32) -> String {
-    format!("width=\"{width}\" height=\"{height}\" viewBox=")
-}
-
-type Drawn<T = ()> = Result<T, DrawingAreaErrorKind<io::Error>>;
-type Key<'a> = ComposedElement<Place, SVGBackend<'a>, PathElement<Place>, Polygon<Place>>;
-type Place = (i32, i32);
+type Drawn = Result<(), DrawingAreaErrorKind<io::Error>>;
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
-fn draw_into(svg: &mut String, picture: &Picture) -> Drawn {
-    let root = SVGBackend::with_string(svg, (SIZE.0 * FINE, SIZE.1 * FINE)).into_drawing_area();
+/// Draws a picture as SVG. `conditions`, below the title, says how it was measured.
+pub(super) fn draw(title: &str, conditions: &str, curves: &[Curve]) -> anyhow::Result<String> {
+    let mut svg = String::new();
+    draw_into(&mut svg, title, conditions, curves)?;
+    // How the picture says how large it wants to be shown.
+    let shown = |(width, height)| format!("width=\"{width}\" height=\"{height}\" viewBox=");
+    Ok(svg.replacen(&shown(CANVAS), &shown(SIZE), 1))
+}
+
+fn draw_into(svg: &mut String, title: &str, conditions: &str, curves: &[Curve]) -> Drawn {
+    let root = SVGBackend::with_string(svg, CANVAS).into_drawing_area();
     root.fill(&WHITE)?;
     let area = root.margin(40, 20, 20, 20);
-    let area = area.titled(&picture.title, (FONT, 112))?;
+    let area = area.titled(title, (FONT, 112))?;
     let area = area.margin(20, 0, 0, 0);
-    let area = area.titled(&picture.conditions, (FONT, 76).into_font().color(&GREY))?;
-    if picture.curves.len() > LEGEND_WITHIN {
-        let (left, right) = area.split_horizontally(SIZE.0 * FINE - LEGEND_BESIDE);
-        draw_curves(&left, &picture.curves)?;
-        draw_legend(&right, &picture.curves)?;
-    } else {
-        draw_curves(&area, &picture.curves)?;
-    }
+    let area = area.titled(conditions, (FONT, 76).into_font().color(&GREY))?;
+    let (left, right) = area.split_horizontally(CANVAS.0 - LEGEND);
+    draw_curves(&left, curves)?;
+    draw_legend(&right, curves)?;
     root.present()
 }
 
@@ -142,11 +115,9 @@ fn draw_curves(area: &Area<'_>, curves: &[Curve]) -> Drawn {
 
     let step = usize::try_from(right).unwrap_or(1).div_ceil(MARKS).max(1);
     for (place, curve) in curves.iter().enumerate() {
-        let (colour, shape) = (pick(&COLOURS, place, BLACK), pick(&SHAPES, place, SQUARE));
+        let (color, shape) = look(place);
         let points = || (0..).zip(curve.seconds.iter().copied());
-        let line = chart.draw_series(LineSeries::new(points(), colour.stroke_width(8)))?;
-        line.label(curve.label.clone())
-            .legend(move |at| key(place, at));
+        chart.draw_series(LineSeries::new(points(), color.stroke_width(8)))?;
         // Each curve begins its marks elsewhere, and all have one at their end.
         let last = curve.seconds.len().saturating_sub(1);
         let first = 1 + place * step / curves.len().max(1);
@@ -156,74 +127,53 @@ fn draw_curves(area: &Area<'_>, curves: &[Curve]) -> Drawn {
         };
         let marked = points().enumerate().filter(|(at, _)| is_marked(*at));
         chart.draw_series(
-            marked.map(|(_, point)| EmptyElement::at(point) + mark(shape, 0, colour)),
-        )?;
-    }
-    if curves.len() > LEGEND_WITHIN {
-        return Ok(());
-    }
-    chart
-        .configure_series_labels()
-        // The curves rise from the lower left to the upper right.
-        .position(SeriesLabelPosition::UpperLeft)
-        .legend_area_size(160)
-        .margin(48)
-        .background_style(WHITE.mix(0.9))
-        .border_style(GREY.stroke_width(3))
-        .label_font((FONT, 72))
-        .draw()
-}
-
-/// A legend with an area of its own.
-fn draw_legend(area: &Area<'_>, curves: &[Curve]) -> Drawn {
-    for (place, (curve, y)) in curves.iter().zip((90..).step_by(90)).enumerate() {
-        area.draw(&key(place, (0, y)))?;
-        area.draw_text(
-            &curve.label,
-            &(FONT, 72).into_text_style(area),
-            (160, y - 28),
+            marked.map(|(_, point)| EmptyElement::at(point) + mark(shape, (0, 0), color)),
         )?;
     }
     Ok(())
 }
 
-/// What stands before the label of a curve: a piece of its line.
-fn key<'a>(place: usize, at: (i32, i32)) -> Key<'a> {
-    let (colour, shape) = (pick(&COLOURS, place, BLACK), pick(&SHAPES, place, SQUARE));
-    let line = PathElement::new([(0, 0), (120, 0)], colour.stroke_width(8));
-    EmptyElement::at(at) + line + mark(shape, 60, colour)
+/// A piece of each line, and what it is.
+fn draw_legend(area: &Area<'_>, curves: &[Curve]) -> Drawn {
+    for (place, (curve, y)) in curves.iter().zip((90..).step_by(90)).enumerate() {
+        let (color, shape) = look(place);
+        let line = [(0, y), (120, y)];
+        area.draw(&PathElement::new(line, color.stroke_width(8)))?;
+        area.draw(&mark(shape, (60, y), color))?;
+        let style = (FONT, 72).into_text_style(area);
+        area.draw_text(&curve.label, &style, (160, y - 28))?;
+    }
+    Ok(())
 }
 
-/// One of them, from the first on again where there are too few.
-fn pick<T: Copy>(all: &[T], place: usize, default: T) -> T {
-    all.get(place % all.len()).copied().unwrap_or(default)
+/// The color and the marks of a curve, which begin again where there are too few.
+fn look(place: usize) -> (RGBColor, Shape) {
+    let color = COLORS.get(place % COLORS.len()).copied();
+    let shape = SHAPES.get(place % SHAPES.len()).copied();
+    (color.unwrap_or(BLACK), shape.unwrap_or(SQUARE))
 }
 
-/// A mark to the right of a place.
-fn mark(shape: Shape, right: i32, colour: RGBColor) -> Polygon<(i32, i32)> {
-    let corners = shape.iter().map(|(x, y)| (x + right, *y));
-    Polygon::new(corners.collect::<Vec<_>>(), colour.filled())
+fn mark(shape: Shape, (x, y): (i32, i32), color: RGBColor) -> Polygon<(i32, i32)> {
+    let corners = shape.iter().map(|(right, down)| (x + right, y + down));
+    Polygon::new(corners.collect::<Vec<_>>(), color.filled())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn picture(curves: usize) -> Picture {
+    fn drawn(count: usize) -> String {
         let curve = |place: usize| Curve {
             label: format!("P{place} <&>"),
             seconds: (0..=50).map(|count| f64::from(count) * 0.1).collect(),
         };
-        Picture {
-            title: "Title".to_owned(),
-            conditions: "6 peers, s/u = 25.6 ms".to_owned(),
-            curves: (0..curves).map(curve).collect(),
-        }
+        let curves: Vec<_> = (0..count).map(curve).collect();
+        draw("Title", "6 peers, s/u = 25.6 ms", &curves).unwrap()
     }
 
     #[test]
     fn a_picture_says_what_it_shows() {
-        let svg = draw(&picture(6)).unwrap();
+        let svg = drawn(6);
         for text in [
             "Title",
             "6 peers, s/u = 25.6 ms",
@@ -232,7 +182,7 @@ mod tests {
         ] {
             assert!(svg.contains(text), "{text} in {svg}");
         }
-        for RGBColor(red, green, blue) in &COLOURS[..6] {
+        for RGBColor(red, green, blue) in &COLORS[..6] {
             // The curve, and the line in the legend.
             let line = format!(
                 "<polyline fill=\"none\" opacity=\"1\" stroke=\"#{red:02X}{green:02X}{blue:02X}\""
@@ -246,18 +196,18 @@ mod tests {
 
     #[test]
     fn the_legend_of_many_curves_stands_beside_them() {
-        let svg = draw(&picture(20)).unwrap();
+        let svg = drawn(20);
         for place in 0..20 {
             assert_eq!(svg.matches(&format!("\nP{place} &lt;")).count(), 1, "{svg}");
         }
     }
 
     #[test]
-    fn each_curve_has_another_mark_and_colour() {
+    fn each_curve_has_another_mark_and_color() {
         let pairs: std::collections::HashSet<_> = (0..24)
             .map(|place| {
-                let RGBColor(red, green, blue) = pick(&COLOURS, place, BLACK);
-                (red, green, blue, pick(&SHAPES, place, SQUARE))
+                let (RGBColor(red, green, blue), shape) = look(place);
+                (red, green, blue, shape)
             })
             .collect();
         assert_eq!(pairs.len(), 24);
@@ -266,10 +216,10 @@ mod tests {
     #[test]
     fn there_is_a_picture_where_there_is_hardly_anything_to_draw() {
         for seconds in [vec![], vec![0.0], vec![0.0, 0.0], vec![0.0, 1e-6]] {
-            let mut picture = picture(1);
-            picture.curves[0].seconds = seconds;
-            assert!(draw(&picture).unwrap().ends_with("</svg>\n"));
+            let label = String::new();
+            let curve = Curve { label, seconds };
+            assert!(draw("", "", &[curve]).unwrap().ends_with("</svg>\n"));
         }
-        assert!(draw(&picture(0)).is_ok());
+        assert!(draw("", "", &[]).is_ok());
     }
 }

@@ -3,9 +3,8 @@
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
-use bytesize::ByteSize;
+use anyhow::bail;
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
@@ -14,87 +13,35 @@ use crate::library::scan;
 use crate::wire::RfcNumber;
 use crate::wire::di::exchange::Digest;
 
-/// The longest file that is made, in bytes.
-const MAX_SYNTHETIC: u64 = 64 * 1024 * 1024;
-
 /// A document as it is before anybody fetches it.
 #[derive(Debug, Clone)]
-pub struct Document {
+pub(super) struct Document {
     /// Its number.
-    pub number: RfcNumber,
+    pub(super) number: RfcNumber,
     /// Where it is.
-    pub path: PathBuf,
+    pub(super) path: PathBuf,
     /// Its length.
-    pub bytes: u64,
+    pub(super) bytes: u64,
     /// What it hashes to.
-    pub digest: Digest,
+    pub(super) digest: Digest,
 }
 
 /// The documents of an experiment, by number.
 #[derive(Debug)]
-pub struct Documents {
+pub(super) struct Documents {
     all: Vec<Document>,
     /// Where they were made, which goes with them.
     _folder: Option<TempDir>,
 }
 
-/// Why there are no documents.
-#[derive(Debug, thiserror::Error)]
-pub enum DocumentsError {
-    /// The system refused.
-    #[error(transparent)]
-    File(#[from] FileError),
-    /// There are not enough of them.
-    #[error("{} has {there} file(s) named rfcN.txt, and the experiment needs {wanted}", .folder.display())]
-    TooFew {
-        /// The folder.
-        folder: PathBuf,
-        /// How many it has.
-        there: usize,
-        /// How many are needed.
-        wanted: usize,
-    },
-}
-
-/// Files to be made: how many, and of what size.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Synthetic {
-    /// How many.
-    pub count: usize,
-    /// The size of each, in bytes.
-    pub size: u64,
-}
-
-/// `60x50KiB`
-impl FromStr for Synthetic {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let read = |(count, size): (&str, &str)| {
-            Some(Self {
-                count: count.trim().parse().ok()?,
-                size: size.trim().parse::<ByteSize>().ok()?.as_u64(),
-            })
-        };
-        let found = text.split_once('x').and_then(read);
-        let found = found.ok_or("it is no number and size, as 60x50KiB")?;
-        if found.size == 0 || found.size > MAX_SYNTHETIC {
-            let most = MAX_SYNTHETIC / 1024 / 1024;
-            return Err(format!("a file has from 1 byte to {most} MiB"));
-        }
-        Ok(found)
-    }
-}
-
 impl Documents {
-    /// Makes files in a folder of their own, which goes away with the documents.
-    pub fn synthetic(kind: Synthetic) -> Result<Self, DocumentsError> {
-        let folder = TempDir::with_prefix("p2pci-experiment-")
-            .map_err(FileError::of("make a folder in", &std::env::temp_dir()))?;
-        let numbers = (1..=u32::MAX).filter_map(RfcNumber::new).take(kind.count);
+    /// Makes files of so many bytes in a folder of their own, which goes away with the documents.
+    pub(super) fn synthetic(count: usize, size: u64) -> anyhow::Result<Self> {
+        let folder = temporary_folder()?;
+        let numbers = (1..=u32::MAX).filter_map(RfcNumber::new).take(count);
         let make = |number| {
             let path = folder.path().join(format!("rfc{number}.txt"));
-            fs::write(&path, text(number, kind.size)).map_err(FileError::of("write", &path))?;
+            fs::write(&path, text(number, size)).map_err(FileError::of("write", &path))?;
             Document::read(number, path)
         };
         Ok(Self {
@@ -104,17 +51,13 @@ impl Documents {
     }
 
     /// The first `count` RFCs of a folder, by number.
-    ///
-    /// # Errors
-    /// [`DocumentsError`], as where it has fewer.
-    pub fn of_corpus(folder: &Path, count: usize) -> Result<Self, DocumentsError> {
+    pub(super) fn of_corpus(folder: &Path, count: usize) -> anyhow::Result<Self> {
         let files = scan::files(folder)?;
-        if files.len() < count {
-            return Err(DocumentsError::TooFew {
-                folder: folder.to_owned(),
-                there: files.len(),
-                wanted: count,
-            });
+        let there = files.len();
+        if there < count {
+            let folder = folder.display();
+            let needs = format_args!("and the experiment needs {count}");
+            bail!("{folder} has {there} file(s) named rfcN.txt, {needs}");
         }
         let first = files.into_iter().take(count);
         let read = first.map(|(number, found)| Document::read(number, found.path));
@@ -124,28 +67,29 @@ impl Documents {
         })
     }
 
-    /// One of them, by its place from 0.
-    pub fn get(&self, place: usize) -> Option<&Document> {
-        self.all.get(place)
-    }
-
     /// All of them.
-    pub fn all(&self) -> &[Document] {
+    pub(super) fn all(&self) -> &[Document] {
         &self.all
     }
 
     /// Their mean size s, in bytes.
-    pub fn mean_size(&self) -> f64 {
+    pub(super) fn mean_size(&self) -> f64 {
         let total: u64 = self.all.iter().map(|document| document.bytes).sum();
         float(total) / float(u64::try_from(self.all.len()).unwrap_or(u64::MAX).max(1))
     }
 
     /// How long each is in units of the mean: all are 1 where they have one size.
-    pub fn works(&self) -> Vec<f64> {
+    pub(super) fn works(&self) -> Vec<f64> {
         let mean = self.mean_size();
         let work = |document: &Document| float(document.bytes) / mean;
         self.all.iter().map(work).collect()
     }
+}
+
+/// A folder that goes away with its handle.
+pub(super) fn temporary_folder() -> Result<TempDir, FileError> {
+    let folder = TempDir::with_prefix("p2pci-experiment-");
+    folder.map_err(FileError::of("make a folder in", &std::env::temp_dir()))
 }
 
 impl Document {
@@ -197,36 +141,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_are_read_as_people_write_them() {
-        let read = |text: &str| text.parse::<Synthetic>();
-        let sixty = Synthetic {
-            count: 60,
-            size: 51_200,
-        };
-        assert_eq!(read("60x50KiB"), Ok(sixty));
-        assert_eq!(read("60 x 51200"), Ok(sixty));
-        for wrong in [
-            "",
-            "60",
-            "x",
-            "60x",
-            "x50KiB",
-            "60x50 sheep",
-            "-1x5",
-            "60x0",
-            "1x65MiB",
-        ] {
-            assert!(read(wrong).is_err(), "{wrong:?}");
-        }
-    }
-
-    #[test]
     fn files_are_made_with_their_size_and_each_is_another() {
-        let documents = Documents::synthetic(Synthetic {
-            count: 3,
-            size: 100,
-        })
-        .unwrap();
+        let documents = Documents::synthetic(3, 100).unwrap();
         let sizes: Vec<_> = documents.all().iter().map(|d| d.bytes).collect();
         assert_eq!(sizes, [100; 3]);
         assert_ne!(documents.all()[0].digest, documents.all()[1].digest);

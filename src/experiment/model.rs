@@ -12,7 +12,7 @@
 
 use std::collections::HashMap;
 
-use super::Plan;
+use super::plan::Plan;
 
 /// What is left of a document that is done but for the rounding of numbers, in units of s.
 const DONE: f64 = 1e-9;
@@ -20,7 +20,7 @@ const DONE: f64 = 1e-9;
 /// When each peer has all that it fetches, in units of s/u; 0 where it fetches nothing.
 ///
 /// `works` are the documents in units of the mean size. It costs O(p) for each download of p peers.
-pub fn predict(plan: &Plan, works: &[f64]) -> Vec<f64> {
+pub(super) fn predict(plan: &Plan, works: &[f64]) -> Vec<f64> {
     let mut now = 0.0;
     let mut clients: Vec<Client> = plan
         .fetches
@@ -72,12 +72,16 @@ struct Client {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Fetch, Parameters, Scenario};
+    use super::super::plan::{Fetch, Parameters, Scenario};
     use super::*;
 
     /// The prediction for documents of one size, which has to be a whole number of units.
     fn units(scenario: Scenario, peers: usize, per_peer: usize, fetch: Option<usize>) -> Vec<u32> {
-        let parameters = Parameters::new(peers, per_peer, fetch).unwrap();
+        let parameters = Parameters {
+            peers,
+            per_peer,
+            fetch,
+        };
         let ends = predict(
             &scenario.plan(parameters),
             &vec![1.0; parameters.documents()],

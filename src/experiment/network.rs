@@ -8,18 +8,18 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use anyhow::{anyhow, ensure};
 use tempfile::TempDir;
 
-use super::Plan;
-use super::documents::{Document, Documents};
-use super::run::RunError;
-use super::stage::Stage;
+use super::Stage;
+use super::documents::{Document, Documents, temporary_folder};
+use super::plan::Plan;
 use crate::event::{Event, Events, Reader, Topic, Topics};
 use crate::file_error::FileError;
 use crate::index::Kind;
 use crate::net::{Place, Server, Stop};
-use crate::node::{Activity, Config, Node, Search};
-use crate::registration::{self, StartError, Storage};
+use crate::node::{Activity, Config, Counts, Failure, Node, Search};
+use crate::registration::{self, Storage};
 use crate::wire::di;
 use crate::wire::{Dialect, Endpoint, Port, RfcNumber};
 
@@ -36,14 +36,6 @@ pub(super) struct Network {
     folder: TempDir,
 }
 
-/// What the peers leave behind.
-#[derive(Debug)]
-pub(super) struct Left {
-    /// What each has done.
-    pub(super) activities: Vec<Activity>,
-    folder: TempDir,
-}
-
 impl Network {
     /// Starts everything; every peer is registered, and no one has asked another yet.
     pub(super) fn start(
@@ -51,9 +43,8 @@ impl Network {
         documents: &Documents,
         upload_rate: u64,
         stage: &Stage,
-    ) -> Result<Self, RunError> {
-        let folder = TempDir::with_prefix("p2pci-experiment-")
-            .map_err(FileError::of("make a folder in", &std::env::temp_dir()))?;
+    ) -> anyhow::Result<Self> {
+        let folder = temporary_folder()?;
         let events = Events::default().and(Inside(stage.events.clone()));
         let registration = serve_registrations(&events)?;
         let server = Endpoint {
@@ -66,11 +57,11 @@ impl Network {
             folder,
         };
         for (peer, holding) in plan.holdings.iter().enumerate() {
-            let home = home(&network.folder, peer);
+            let home = network.home(peer);
             fs::create_dir(&home).map_err(FileError::of("make the folder", &home))?;
             for document in documents.all().get(holding.clone()).unwrap_or_default() {
                 let Document { number, path, .. } = document;
-                let to = home.join(format!("rfc{number}.txt"));
+                let to = network.path(peer, *number);
                 fs::copy(path, &to).map_err(FileError::of("write", &to))?;
             }
             let config = Config {
@@ -90,7 +81,7 @@ impl Network {
                 state: None,
             };
             let node = Node::start(&config, &events, &stage.stop);
-            let node = node.map_err(|reason| RunError::Away { peer, reason })?;
+            let node = node.map_err(|failure| away(peer, &failure))?;
             network.peers.push(node);
         }
         Ok(network)
@@ -98,23 +89,15 @@ impl Network {
 
     /// Lets every peer ask all others for their indexes, and checks that it knows then who holds
     /// what, and no more.
-    pub(super) fn tell_each_other(
-        &self,
-        plan: &Plan,
-        documents: &Documents,
-    ) -> Result<(), RunError> {
+    pub(super) fn tell_each_other(&self, plan: &Plan, documents: &Documents) -> anyhow::Result<()> {
         for (peer, node) in self.peers.iter().enumerate() {
             let found = node.find(&Search::All { fresh: true });
-            let found = found.map_err(|reason| RunError::Away { peer, reason })?;
+            let found = found.map_err(|failure| away(peer, &failure))?;
             let (told, others) = (found.answered, self.peers.len() - 1);
-            if told != others {
-                let asking = peer;
-                return Err(RunError::Untold {
-                    asking,
-                    others,
-                    told,
-                });
-            }
+            ensure!(
+                told == others,
+                "only {told} of {others} other peers sent P{peer} their indexes"
+            );
             let records = found.records.iter().map(|listed| &listed.record);
             let told: HashSet<_> = records.map(|r| (r.number, &r.holder)).collect();
             let mut left = documents.all().len();
@@ -124,31 +107,35 @@ impl Network {
                 left -= held.iter().filter(is_told).count();
             }
             let known = found.records.len();
-            if left > 0 || known != documents.all().len() {
-                return Err(RunError::Incomplete { peer, known, left });
-            }
+            ensure!(
+                left == 0 && known == documents.all().len(),
+                "the index of P{peer} has {known} records, and {left} of those it should have are \
+                 missing"
+            );
         }
         Ok(())
     }
 
-    /// All peers leave, once those who send have counted what they sent.
-    pub(super) fn leave(self) -> Left {
-        Left {
-            activities: self.peers.iter().map(Node::activity).collect(),
-            folder: self.folder,
-        }
+    /// All peers leave, and tell what each has done, once those who send have counted what they
+    /// sent. Their files stay.
+    pub(super) fn leave(&mut self) -> Vec<Counts> {
+        let activities: Vec<_> = self.peers.iter().map(Node::activity).collect();
+        self.peers.clear();
+        activities.iter().map(Activity::counts).collect()
     }
-}
 
-impl Left {
     /// Where the file of an RFC is that a peer has.
     pub(super) fn path(&self, peer: usize, number: RfcNumber) -> PathBuf {
-        home(&self.folder, peer).join(format!("rfc{number}.txt"))
+        self.home(peer).join(format!("rfc{number}.txt"))
+    }
+
+    fn home(&self, peer: usize) -> PathBuf {
+        self.folder.path().join(format!("p{peer}"))
     }
 }
 
-fn home(folder: &TempDir, peer: usize) -> PathBuf {
-    folder.path().join(format!("p{peer}"))
+fn away(peer: usize, failure: &Failure) -> anyhow::Error {
+    anyhow!("P{peer} does not take part: {failure}")
 }
 
 /// Passes on what happens inside servers and peers, and not where they are found, nor that a server
@@ -169,7 +156,7 @@ impl Reader for Inside {
 }
 
 /// Starts a registration server that keeps nothing.
-fn serve_registrations(events: &Events) -> Result<Server, StartError> {
+fn serve_registrations(events: &Events) -> anyhow::Result<Server> {
     let config = registration::Config {
         place: Place {
             bind: Some(LOOPBACK),
@@ -180,5 +167,5 @@ fn serve_registrations(events: &Events) -> Result<Server, StartError> {
         storage: Storage::Memory,
     };
     // Whatever stops the peers, they leave it first.
-    registration::start(config, events, &Stop::default())
+    registration::start(config, events, &Stop::default()).map_err(|error| anyhow!("{error}"))
 }

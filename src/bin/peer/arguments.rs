@@ -9,14 +9,13 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, value_parser};
 use p2pci::doors::commands::{self, Format};
 use p2pci::event::Events;
+use p2pci::experiment;
 use p2pci::index::Kind;
 use p2pci::node::Config;
 use p2pci::node::numbers::{self, Selection};
 use p2pci::printout::Shows;
 use p2pci::program::{self, VERSION};
 use p2pci::wire::{Dialect, Endpoint, Host, Port, RfcNumber, TermError, Title};
-
-use crate::experiment;
 
 /// Shares a folder of RFCs with other peers, and downloads from them.
 ///
@@ -162,7 +161,6 @@ pub(crate) enum Command {
     /// Without a limit there is no prediction. Every download and the totals are written into the
     /// folder as CSV, and the curves as SVG. The peers keep their files below the temporary folder
     /// (the variable TMPDIR) and remove them.
-    #[command(after_help = experiment::EXAMPLES)]
     Experiment(experiment::Options),
 }
 
