@@ -6,7 +6,7 @@ mod experiment;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use p2pci::doors::commands::{self, Printer};
+use p2pci::doors::commands::{Command, Format, Printer};
 use p2pci::doors::menu::{self, Console};
 use p2pci::event::Events;
 use p2pci::net::Stop;
@@ -16,20 +16,25 @@ use p2pci::program::{self, Code, Failure, signals};
 use p2pci::terminal::progress::Progress;
 use p2pci::terminal::{Modes, Screen};
 
-use arguments::{Arguments, Command};
+use arguments::{Arguments, usage_error};
 
 fn main() -> ExitCode {
     let arguments: Arguments = program::options();
     let screen = Screen::default();
     program::log_to_stderr(arguments.verbose, &screen);
     match &arguments.command {
-        Some(Command::Experiment(options)) => experiment::run(&arguments, options, &screen),
+        Some(arguments::Command::Experiment(options)) => {
+            experiment::run(&arguments, options, &screen)
+        }
         _ => take_part(&arguments, &screen),
     }
 }
 
 fn take_part(arguments: &Arguments, screen: &Screen) -> ExitCode {
-    let work = arguments.work();
+    if let Some(work) = arguments.work() {
+        let checked = work.check(arguments.print_messages);
+        checked.unwrap_or_else(|error| usage_error(&error));
+    }
     // Put back at the very end, whatever the prompt was at.
     let _modes = Modes::save();
     let transcript =
@@ -43,14 +48,14 @@ fn take_part(arguments: &Arguments, screen: &Screen) -> ExitCode {
     let events = Events::default().and(progress.clone());
     let events = events.and(transcript.clone()).and(Log);
     let printer = Printer {
-        format: arguments.format(),
+        format: arguments.work().map_or(Format::Lines, Command::format),
         transcript: &transcript,
         events: &events,
         says: !arguments.quiet,
         progress: &progress,
     };
     program::run(&transcript, || {
-        let ended = share(arguments, work.as_ref(), &printer);
+        let ended = share(arguments, &printer);
         if let Err(failure) = &ended {
             printer.failure(failure)?;
         }
@@ -59,11 +64,7 @@ fn take_part(arguments: &Arguments, screen: &Screen) -> ExitCode {
 }
 
 /// Starts a node, opens the door to it, and leaves.
-fn share(
-    arguments: &Arguments,
-    work: Option<&commands::Command>,
-    printer: &Printer<'_>,
-) -> Result<(), Failure> {
+fn share(arguments: &Arguments, printer: &Printer<'_>) -> Result<(), Failure> {
     let Printer {
         transcript, events, ..
     } = *printer;
@@ -81,7 +82,7 @@ fn share(
         } else {
             Ok(())
         };
-        let ended = shared.and_then(|()| open_door(arguments, work, &node, &mut console, printer));
+        let ended = shared.and_then(|()| open_door(arguments, &node, &mut console, printer));
         // The prompt goes first, so that what is printed from here on is seen.
         drop(console);
         ended
@@ -96,7 +97,6 @@ fn share(
 
 fn open_door(
     arguments: &Arguments,
-    work: Option<&commands::Command>,
     node: &Node,
     console: &mut Console,
     printer: &Printer<'_>,
@@ -108,7 +108,9 @@ fn open_door(
         menu::run(node, console, printer.transcript);
         return Ok(());
     }
-    let ended = work.map_or(Ok(()), |work| work.run(node, printer));
+    let ended = arguments
+        .work()
+        .map_or(Ok(()), |work| work.run(node, printer));
     if arguments.shares() {
         console.wait_for_hangup();
     }

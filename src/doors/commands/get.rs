@@ -3,46 +3,85 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use clap::builder::FalseyValueParser;
+use clap::{Args, value_parser};
 
-use super::{Format, Printer, stream};
+use super::{Format, Printed, Printer, stream};
 use crate::event::Level;
 use crate::node::get::{Downloaded, Failed, Kept, Place, Replace};
-use crate::node::numbers::Selection;
+use crate::node::numbers::{Selection, SelectionError};
 use crate::node::{Failure, Gotten, Node, Outcome, Wanted};
 use crate::terminal::progress::Several;
 use crate::wire::{RfcNumber, Title};
 
 /// What `get` is to do.
-#[derive(Debug)]
+#[derive(Debug, Args)]
 pub struct Get {
-    /// Which RFCs.
-    pub selection: Selection,
-    /// The file for the one RFC that is wanted, in place of the folder; `-` is standard output.
-    pub output: Option<PathBuf>,
-    /// Whether files of the folder are replaced.
-    pub force: bool,
-    /// How many downloads run at a time.
-    pub jobs: u8,
+    /// Numbers (123, rfc123, rfc123.txt), ranges (8600-8605), or `all` that others have
+    #[arg(value_name = "N", required = true)]
+    numbers: Vec<String>,
+    /// Write a single RFC to FILE instead of the folder; - is standard output
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Replace files that the folder already has
+    #[arg(short, long, value_parser = FalseyValueParser::new())]
+    force: bool,
+    /// How many downloads run at the same time
+    #[arg(short, long, value_name = "N", default_value_t = 4, value_parser = value_parser!(u8).range(1..=64))]
+    jobs: u8,
+    /// Share the folder in the meantime, and stay until SIGINT (Ctrl-C) or SIGTERM
+    #[arg(long, value_parser = FalseyValueParser::new())]
+    pub(super) share: bool,
+    #[command(flatten)]
+    pub(super) printed: Printed,
 }
 
 impl Get {
+    /// Checks what the options mean together.
+    pub(super) fn check(&self) -> Result<(), String> {
+        let selection = self.selection().map_err(|error| error.to_string())?;
+        let conflict = match &self.output {
+            Some(_) if selection.single().is_none() => "--output takes a single RFC",
+            Some(_) if self.printed.json && self.is_to_stdout() => {
+                "--json conflicts with --output -"
+            }
+            Some(_) if self.share => "--output conflicts with --share",
+            _ => return Ok(()),
+        };
+        Err(conflict.to_owned())
+    }
+
+    pub(super) fn is_to_stdout(&self) -> bool {
+        self.output.as_deref().is_some_and(|path| path == "-")
+    }
+
+    fn selection(&self) -> Result<Selection, SelectionError> {
+        Selection::parse(&self.numbers)
+    }
+
     /// Downloads RFCs. A failure does not stop the others; all are said at the end, and the first of
     /// them gives the exit code.
     pub(super) fn run(&self, node: &Node, printer: &Printer<'_>) -> Result<(), Failure> {
-        match (self.selection.single(), &self.output) {
+        let selection = self.selection().map_err(Failure::other)?;
+        match (selection.single(), &self.output) {
             (Some(number), Some(file)) => into_file(node, number, file, printer),
-            _ => self.download(node, printer),
+            _ => self.download(&selection, node, printer),
         }
     }
 
-    fn download(&self, node: &Node, printer: &Printer<'_>) -> Result<(), Failure> {
+    fn download(
+        &self,
+        selection: &Selection,
+        node: &Node,
+        printer: &Printer<'_>,
+    ) -> Result<(), Failure> {
         let replace = if self.force {
             Replace::Always
         } else {
             Replace::Never
         };
         let wanted = Wanted {
-            numbers: node.selected(&self.selection)?,
+            numbers: node.selected(selection)?,
             title: Title::default(),
             place: Place::Folder(replace),
             jobs: self.jobs.into(),

@@ -8,11 +8,15 @@ mod stream;
 
 pub use get::Get;
 
+use std::collections::BTreeMap;
 use std::io::{self, IsTerminal};
 
+use clap::builder::FalseyValueParser;
+use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use crate::event::Events;
+use crate::node::numbers;
 use crate::node::{Code, Failure, Listed, Node, Search};
 use crate::printout::Transcript;
 use crate::program::result::print;
@@ -20,19 +24,59 @@ use crate::terminal::escape::{escaped, escaped_json};
 use crate::terminal::progress::Progress;
 use crate::wire::{RfcNumber, Title};
 
-/// What is to be done.
-#[derive(Debug)]
+/// What is done with a node.
+#[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Show who has an RFC.
-    Lookup(RfcNumber),
-    /// Show everything that anybody has.
-    List,
-    /// Show the RFCs whose titles hold all of these words.
-    Find(Vec<String>),
-    /// Register one RFC and show its record.
-    Add(RfcNumber, Option<Title>),
-    /// Download RFCs.
+    /// Show who has an RFC
+    Lookup {
+        /// Its number: 123, rfc123, rfc123.txt
+        #[arg(value_name = "N", value_parser = numbers::number)]
+        number: RfcNumber,
+        /// How the result is printed.
+        #[command(flatten)]
+        printed: Printed,
+    },
+    /// Show all records of the index
+    List {
+        /// How the result is printed.
+        #[command(flatten)]
+        printed: Printed,
+    },
+    /// Show the RFCs whose titles contain all of these words
+    Find {
+        /// Words, or parts of them, in any letter case
+        #[arg(value_name = "WORDS", required = true)]
+        words: Vec<String>,
+        /// How the result is printed.
+        #[command(flatten)]
+        printed: Printed,
+    },
+    /// Download RFCs
+    ///
+    /// Each RFC is looked up, downloaded from a peer that has it, and registered. An RFC that the
+    /// folder already has is kept. A failure does not stop the others; all failures are reported at
+    /// the end.
     Get(Get),
+    /// Register one RFC of the folder, and show its record
+    Add {
+        /// Its number: 123, rfc123, rfc123.txt
+        #[arg(value_name = "N", value_parser = numbers::number)]
+        number: RfcNumber,
+        /// Its title [default: the one in the file]
+        #[arg(long)]
+        title: Option<Title>,
+        /// How the result is printed.
+        #[command(flatten)]
+        printed: Printed,
+    },
+}
+
+/// How the result of a command is printed.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Printed {
+    /// Print the result as one JSON document
+    #[arg(long, value_parser = FalseyValueParser::new())]
+    json: bool,
 }
 
 /// How results are printed.
@@ -63,36 +107,64 @@ pub struct Printer<'a> {
 
 /// What is printed where a command could not even begin.
 #[derive(Debug, Serialize)]
-struct ErrorDocument {
-    error: ErrorFields,
-}
-
-#[derive(Debug, Serialize)]
-struct ErrorFields {
-    message: String,
+struct ErrorFields<'a> {
+    message: &'a str,
     exit_code: Code,
 }
 
 impl Command {
+    /// Checks what the options mean together; an error is for whoever gave them.
+    pub fn check(&self, prints_messages: bool) -> Result<(), String> {
+        if let Self::Get(get) = self {
+            get.check()?;
+        }
+        if prints_messages && self.format() == Format::Json {
+            return Err("--json conflicts with --print-messages".to_owned());
+        }
+        Ok(())
+    }
+
+    /// How the result is printed.
+    pub fn format(&self) -> Format {
+        match self {
+            Self::Lookup { printed, .. }
+            | Self::List { printed }
+            | Self::Find { printed, .. }
+            | Self::Add { printed, .. }
+            | Self::Get(Get { printed, .. })
+                if printed.json =>
+            {
+                Format::Json
+            }
+            Self::Get(get) if get.is_to_stdout() => Format::Nothing,
+            _ => Format::Lines,
+        }
+    }
+
+    /// Whether the folder is shared in the meantime, and until the program is told to end.
+    pub fn shares(&self) -> bool {
+        matches!(self, Self::Get(get) if get.share)
+    }
+
     /// Does it, and prints the result.
     pub fn run(&self, node: &Node, printer: &Printer<'_>) -> Result<(), Failure> {
         match self {
-            Self::Lookup(number) => {
+            Self::Lookup { number, .. } => {
                 let search = Search::Number(*number, Title::default());
                 printer.found(node, &search, || Failure::not_found(*number))
             }
-            Self::List => {
+            Self::List { .. } => {
                 let listing = node.find(&Search::All { fresh: true })?;
                 printer.result(&listing, &listing.records)
             }
-            Self::Find(words) => {
+            Self::Find { words, .. } => {
                 let nothing = || {
                     let what = format_args!("no title holds {:?}", words.join(" "));
                     Failure::new(Code::NotFound, what)
                 };
                 printer.found(node, &Search::Words(words.clone()), nothing)
             }
-            Self::Add(number, title) => {
+            Self::Add { number, title, .. } => {
                 let added = node.add(*number, title.clone())?.now()?;
                 printer.result(&added, std::slice::from_ref(&added.record))
             }
@@ -106,9 +178,9 @@ impl Printer<'_> {
     pub fn failure(&self, failure: &Failure) -> Result<(), Failure> {
         match &failure.error {
             Some(message) if self.format == Format::Json => {
-                let (message, exit_code) = (message.clone(), failure.code);
+                let exit_code = failure.code;
                 let error = ErrorFields { message, exit_code };
-                self.document(&ErrorDocument { error })
+                self.document(&BTreeMap::from([("error", error)]))
             }
             _ => Ok(()),
         }
