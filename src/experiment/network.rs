@@ -18,7 +18,7 @@ use crate::event::{Event, Events, Reader, Topic, Topics};
 use crate::file_error::FileError;
 use crate::index::Kind;
 use crate::net::{Place, Server, Stop};
-use crate::node::{Activity, Config, Counts, Failure, Node, Search};
+use crate::node::{Activity, Config, Counts, Failure, Node, Query};
 use crate::registration::{self, Storage};
 use crate::wire::di;
 use crate::wire::{Dialect, Endpoint, Port, RfcNumber};
@@ -91,7 +91,7 @@ impl Network {
     /// what, and no more.
     pub(super) fn tell_each_other(&self, plan: &Plan, documents: &Documents) -> anyhow::Result<()> {
         for (peer, node) in self.peers.iter().enumerate() {
-            let found = node.find(&Search::All { fresh: true });
+            let found = node.find(&Query::All { fresh: true });
             let found = found.map_err(|failure| away(peer, &failure))?;
             let (told, others) = (found.answered, self.peers.len() - 1);
             ensure!(

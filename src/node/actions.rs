@@ -5,25 +5,10 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::{Code, Counts, Failure, Listed, Listing, Node, Standing};
+use super::{Code, Counts, Failure, Listed, Listing, Node, Query, Standing};
 use crate::event::{Event, Topic};
-use crate::index::{IndexError, Query};
+use crate::index::IndexError;
 use crate::wire::{Endpoint, Record, RfcNumber, Title};
-
-/// What is looked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Search {
-    /// Who has an RFC. The title is sent along where the protocol has a place for it.
-    Number(RfcNumber, Title),
-    /// Records whose titles hold all of these words, or parts of words, in any letter case.
-    Words(Vec<String>),
-    /// Everything.
-    All {
-        /// Whether others are asked anew where that takes more than one question; else what is known
-        /// will do.
-        fresh: bool,
-    },
-}
 
 /// An RFC that is shared from now on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -63,19 +48,18 @@ pub struct Status {
 
 impl Node {
     /// Finds out who has what. Nobody is an empty answer and no failure.
-    pub fn find(&self, search: &Search) -> Result<Listing, Failure> {
-        let query = match search {
-            Search::Number(number, title) => Query::Number {
-                number: *number,
-                title: title.clone(),
-            },
-            Search::Words(_) => Query::All { fresh: true },
-            Search::All { fresh } => Query::All { fresh: *fresh },
-        };
-        let mut found = self.index.find_first(&query)?;
-        if let Search::Words(words) = search {
-            keep_matching(&mut found.records, words);
-        }
+    pub fn find(&self, query: &Query) -> Result<Listing, Failure> {
+        Ok(self.index.find_first(query)?)
+    }
+
+    /// Finds the records whose titles have all of these words, or parts of words, in any letter case.
+    pub fn find_titles(&self, words: &str) -> Result<Listing, Failure> {
+        let mut found = self.find(&Query::All { fresh: true })?;
+        let words = words.to_lowercase();
+        found.records.retain(|Listed { record, .. }| {
+            let title = record.title.as_str().to_lowercase();
+            words.split_whitespace().all(|word| title.contains(word))
+        });
         Ok(found)
     }
 
@@ -134,13 +118,4 @@ impl Added {
             Registered::Later(failure) => Err(failure),
         }
     }
-}
-
-fn keep_matching(records: &mut Vec<Listed>, words: &[String]) {
-    let words = words.iter().flat_map(|word| word.split_whitespace());
-    let words: Vec<_> = words.map(str::to_lowercase).collect();
-    records.retain(|Listed { record, .. }| {
-        let title = record.title.as_str().to_lowercase();
-        words.iter().all(|word| title.contains(word))
-    });
 }

@@ -11,12 +11,12 @@ pub mod name;
 pub mod numbers;
 mod watch;
 
-pub use actions::{Added, Search, Status};
+pub use actions::{Added, Status};
 pub use activity::{Activity, Counts, LastUpload};
 pub use failure::{Code, Failure};
 pub use get::{Gotten, Outcome, Wanted};
 
-pub use crate::index::{Listed, Listing, Standing};
+pub use crate::index::{Listed, Listing, Query, Standing};
 pub use crate::net::Stop;
 
 use std::net::IpAddr;

@@ -8,9 +8,6 @@ use crate::wire::{RfcNumber, TermError};
 const MOST: u32 = 100_000;
 
 /// Reads a number: `123`, `rfc123`, `RFC 123` or `rfc123.txt`.
-///
-/// # Errors
-/// [`TermError::Number`].
 pub fn number(text: &str) -> Result<RfcNumber, TermError> {
     let lower = text.trim().to_ascii_lowercase();
     let digits = match lower.strip_prefix("rfc") {
@@ -43,7 +40,7 @@ pub enum SelectionError {
     #[error("the ranges name more than {MOST} RFCs; `all` gets what there is")]
     TooMany,
     /// `all` and something else.
-    #[error("`all` stands alone")]
+    #[error("`all` cannot be combined with numbers")]
     AllAndMore,
 }
 

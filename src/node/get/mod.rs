@@ -1,9 +1,6 @@
-//! GET from end to end: who has an RFC (`holders`), fetching it from one of them (`fetching`), and
-//! what becomes of it here (`keeping`).
+//! GET from end to end, of any number of RFCs; `one` gets each.
 
-mod fetching;
-mod holders;
-mod keeping;
+mod one;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
@@ -12,12 +9,10 @@ use std::thread;
 
 use serde::Serialize;
 
-use self::holders::Holders;
-use self::keeping::Keeping;
 use super::numbers::Selection;
-use super::{Failure, Listed, Node, Search};
+use super::{Failure, Listed, Node, Query};
 use crate::transfer::Spread;
-use crate::wire::{Fault, RfcNumber, Title};
+use crate::wire::{RfcNumber, Title};
 
 /// What is to be got, and where it is to go.
 #[derive(Debug, Clone)]
@@ -125,7 +120,7 @@ impl Node {
         match selection {
             Selection::These(numbers) => Ok(numbers.iter().copied().collect()),
             Selection::All => {
-                let found = self.find(&Search::All { fresh: true })?;
+                let found = self.find(&Query::All { fresh: true })?;
                 let records = found.records.into_iter().map(|listed| listed.record);
                 let others = records.filter(|record| record.holder != self.me);
                 let numbers: BTreeSet<_> = others.map(|record| record.number).collect();
@@ -170,33 +165,6 @@ impl Node {
         gotten.kept.sort_by_key(|kept| kept.number);
         gotten
     }
-
-    /// Gets one RFC. Each holder but ourselves is tried in turn until one delivers.
-    ///
-    /// # Errors
-    /// The outcome, where it is another one.
-    fn get_one(
-        &self,
-        number: RfcNumber,
-        wanted: &Wanted,
-        spread: &Spread,
-        ask: &dyn Fn(&Path) -> bool,
-    ) -> Result<Outcome, Outcome> {
-        let mut keeping = Keeping::new(self, number, &wanted.place)?;
-        let mut holders = Holders::new(self, number, wanted.title.clone());
-        let mut worst = Fault::Unreachable;
-        while let Some(found) = holders.next().map_err(|error| failed(number, error))? {
-            // Asked once, and not before there is somebody to get it from.
-            keeping.decide(ask)?;
-            let begin = || keeping.begin();
-            if let Some((record, fetched)) =
-                self.fetch_any(number, &found, spread, &mut worst, begin)?
-            {
-                return keeping.keep(record, fetched);
-            }
-        }
-        Err(Outcome::Failed(holders.failed(worst)))
-    }
 }
 
 impl Gotten {
@@ -221,10 +189,6 @@ impl Failed {
             in_messages: false,
         }
     }
-}
-
-fn failed(number: RfcNumber, failure: impl Into<Failure>) -> Outcome {
-    Outcome::Failed(Failed::new(number, failure.into()))
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
