@@ -116,9 +116,6 @@ impl From<anyhow::Error> for Failure {
 
 /// The printout of a program: to standard output as much as `shows` says, and all of it to the end
 /// of `file`.
-///
-/// # Errors
-/// [`Failure`] where the file can't be written, or nothing can be printed.
 pub fn transcript(
     screen: &Screen,
     shows: Shows,
@@ -184,9 +181,6 @@ pub fn state_folder() -> Option<PathBuf> {
 }
 
 /// Reads a rate as people write it: `2MB/s`, `500KiB/s`, `1000000`, in bytes a second.
-///
-/// # Errors
-/// What is wrong with it, in words.
 pub fn rate(text: &str) -> Result<u64, String> {
     let size = text.trim().strip_suffix("/s").unwrap_or(text.trim());
     size.parse::<ByteSize>()

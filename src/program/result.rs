@@ -9,9 +9,6 @@ use crate::printout::Transcript;
 
 /// Writes a result to standard output. The messages that have led to it come first, where they are
 /// printed.
-///
-/// # Errors
-/// [`Failure`] where it can't be written.
 pub fn print(
     transcript: &Transcript,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,

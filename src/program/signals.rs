@@ -13,9 +13,6 @@ use signal_hook::low_level::emulate_default_handler;
 const END_TIME: Duration = Duration::from_secs(10);
 
 /// Runs `stop`, with the number of the signal, when the program is told to end.
-///
-/// # Errors
-/// Those of the system where the signals can't be handled.
 pub fn on_stop(stop: impl Fn(u8) + Send + 'static) -> io::Result<()> {
     let mut signals = Signals::new([SIGINT, SIGTERM])?;
     let handle = move || {

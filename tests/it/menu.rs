@@ -15,7 +15,7 @@ fn what_was_wrong_is_said_and_asked_again() {
     let mut peer = peer_at_menu("peer", server.port, folder.path(), &[]);
     assert!(
         peer.answer(&["9"])
-            .starts_with("9\n[PEER] \"9\" is no choice: type a number from 1 to 5.\n1. ADD\n")
+            .starts_with("9\n[PEER] Unknown choice \"9\": type a number from 1 to 5.\n1. ADD\n")
     );
     assert!(
         peer.answer(&[""])
@@ -290,7 +290,7 @@ fn an_endless_line_is_one_wrong_answer() {
     let mut peer = peer_at_menu("peer", server.port, folder.path(), &[]);
     peer.type_line(&"9".repeat(1_000_000));
     let printed = peer.expect("5. EXIT\nChoice: ");
-    assert!(printed.contains(" is no choice: type a number from 1 to 5.\n"));
+    assert!(printed.contains("[PEER] Unknown choice "));
     peer.type_line("5");
     assert!(peer.wait().0.success());
 }

@@ -69,11 +69,11 @@ fn share(arguments: &Arguments, printer: &Printer<'_>) -> Result<(), Failure> {
         transcript, events, ..
     } = *printer;
     let stop = Stop::default();
-    let (mut console, hangup) = Console::new(transcript.clone(), stop.clone());
-    let stopping = stop.clone();
+    let mut console = Console::new(transcript.clone(), stop.clone());
+    let (stopping, hang_up) = (stop.clone(), console.hangup());
     signals::on_stop(move |signal| {
         stopping.now(signal);
-        hangup.hang_up();
+        hang_up();
     })
     .context("cannot handle signals")?;
     let ended = Node::start(&arguments.node(events), events, &stop).and_then(|node| {

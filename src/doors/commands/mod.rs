@@ -17,7 +17,7 @@ use serde::Serialize;
 
 use crate::event::Events;
 use crate::node::numbers;
-use crate::node::{Code, Failure, Listed, Node, Search};
+use crate::node::{Code, Failure, Listed, Listing, Node, Query};
 use crate::printout::Transcript;
 use crate::program::result::print;
 use crate::terminal::escape::{escaped, escaped_json};
@@ -150,19 +150,18 @@ impl Command {
     pub fn run(&self, node: &Node, printer: &Printer<'_>) -> Result<(), Failure> {
         match self {
             Self::Lookup { number, .. } => {
-                let search = Search::Number(*number, Title::default());
-                printer.found(node, &search, || Failure::not_found(*number))
+                let (number, title) = (*number, Title::default());
+                let found = node.find(&Query::Number { number, title })?;
+                printer.found(&found, || Failure::not_found(number))
             }
             Self::List { .. } => {
-                let listing = node.find(&Search::All { fresh: true })?;
+                let listing = node.find(&Query::All { fresh: true })?;
                 printer.result(&listing, &listing.records)
             }
             Self::Find { words, .. } => {
-                let nothing = || {
-                    let what = format_args!("no title holds {:?}", words.join(" "));
-                    Failure::new(Code::NotFound, what)
-                };
-                printer.found(node, &Search::Words(words.clone()), nothing)
+                let words = words.join(" ");
+                let nothing = || Failure::new(Code::NotFound, format!("no title holds {words:?}"));
+                printer.found(&node.find_titles(&words)?, nothing)
             }
             Self::Add { number, title, .. } => {
                 let added = node.add(*number, title.clone())?.now()?;
@@ -187,14 +186,8 @@ impl Printer<'_> {
     }
 
     /// Prints what was found, and then says where that is nothing.
-    fn found(
-        &self,
-        node: &Node,
-        search: &Search,
-        nothing: impl FnOnce() -> Failure,
-    ) -> Result<(), Failure> {
-        let listing = node.find(search)?;
-        self.result(&listing, &listing.records)?;
+    fn found(&self, listing: &Listing, nothing: impl FnOnce() -> Failure) -> Result<(), Failure> {
+        self.result(listing, &listing.records)?;
         if listing.records.is_empty() {
             // There is no second document.
             let failure = nothing();

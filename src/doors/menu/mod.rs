@@ -1,12 +1,12 @@
 //! The numbered menu (section 6 of the protocol page): asks, does, and asks again.
 //!
-//! A choice is its number or its name, perhaps with its object: `4`, `get`, `get 3457`. What the
+//! A choice is its number or its name, perhaps with arguments: `4`, `get`, `get 3457`. What the
 //! protocol page does not know (`find`, `status`) has a name only.
 
 mod console;
 mod table;
 
-pub use console::{Console, Hangup};
+pub use console::Console;
 
 use std::fmt::Display;
 use std::path::Path;
@@ -17,7 +17,7 @@ use self::table::table;
 use crate::node::actions::Registered;
 use crate::node::get::{Failed, Place, Replace};
 use crate::node::numbers::{self, Selection};
-use crate::node::{Code, Failure, LastUpload, Listed, Listing, Node, Outcome, Search, Wanted};
+use crate::node::{Code, Failure, LastUpload, Listed, Listing, Node, Outcome, Query, Wanted};
 use crate::printout::Transcript;
 use crate::terminal::pages::pages;
 use crate::terminal::{Expected, Screen};
@@ -26,12 +26,12 @@ use crate::wire::{RfcNumber, Title};
 const MENU: &str = "1. ADD\n2. LOOKUP\n3. LIST\n4. GET\n5. EXIT\nChoice: ";
 
 /// The names of the choices.
-pub const CHOICES: [&str; 8] = [
+const CHOICES: [&str; 8] = [
     "add", "lookup", "list", "get", "exit", "find", "status", "help",
 ];
 
 const HELP: [&str; 8] = [
-    "A choice is its number or its name; an object may follow:",
+    "A choice is its number or its name. Arguments may follow:",
     "  1  add [N [TITLE]]   register an RFC",
     "  2  lookup [N]        show who has an RFC",
     "  3  list              show everything that anybody has",
@@ -41,39 +41,26 @@ const HELP: [&str; 8] = [
     "     status            show how this peer stands",
 ];
 
-/// Whoever answers the questions of the menu.
-pub trait Answers: Send {
-    /// Asks, and returns the answer without the white space around it; `None` at the end of
-    /// input.
-    fn ask(&mut self, question: &str, expected: Expected) -> Option<String>;
-
-    /// The screen in front of a person; `None` where there is none.
-    fn screen(&self) -> Option<&Screen>;
-
-    /// Takes note of RFCs that are known now, with their titles, besides those known before.
-    fn learn(&mut self, records: &[Listed]);
-}
-
 /// Runs the menu until EXIT or the end of input.
-pub fn run(node: &Node, answers: &mut impl Answers, transcript: &Transcript) {
+pub fn run(node: &Node, console: &mut Console, transcript: &Transcript) {
     let mut menu = Menu {
         node,
-        answers,
+        console,
         transcript,
     };
     while menu.one_choice().is_some() {}
 }
 
-struct Menu<'a, A> {
+struct Menu<'a> {
     node: &'a Node,
-    answers: &'a mut A,
+    console: &'a mut Console,
     transcript: &'a Transcript,
 }
 
-impl<A: Answers> Menu<'_, A> {
+impl Menu<'_> {
     /// Offers the menu once and does what is chosen; `None` is the end.
     fn one_choice(&mut self) -> Option<()> {
-        let choice = self.answers.ask(MENU, Expected::Choice)?;
+        let choice = self.console.ask(MENU, Expected::Choice)?;
         let (name, object) = choice
             .split_once(char::is_whitespace)
             .unwrap_or((&choice, ""));
@@ -101,7 +88,7 @@ impl<A: Answers> Menu<'_, A> {
             }
             _ => {
                 self.say(format_args!(
-                    "{choice:?} is no choice: type a number from 1 to 5."
+                    "Unknown choice {choice:?}: type a number from 1 to 5."
                 ));
                 Some(())
             }
@@ -146,7 +133,7 @@ impl<A: Answers> Menu<'_, A> {
                 None => return Some(()),
             }
         };
-        match self.node.find(&Search::Number(number, title)) {
+        match self.node.find(&Query::Number { number, title }) {
             Ok(found) => return self.show(&found),
             Err(error) => self.say(format_args!("RFC {number} was not looked up: {error}.")),
         }
@@ -154,7 +141,7 @@ impl<A: Answers> Menu<'_, A> {
     }
 
     fn list(&mut self) -> Option<()> {
-        match self.listed(self.node.find(&Search::All { fresh: false })) {
+        match self.listed(self.node.find(&Query::All { fresh: false })) {
             Some(found) if found.records.is_empty() && !found.in_messages => {
                 self.say("Nothing is known yet; LOOKUP and find ask the other peers.");
             }
@@ -165,15 +152,15 @@ impl<A: Answers> Menu<'_, A> {
     }
 
     fn find(&mut self, words: &str) -> Option<()> {
-        let found = self.node.find(&Search::Words(vec![words.to_owned()]));
+        let found = self.node.find_titles(words);
         let Some(Listing { records, .. }) = self.listed(found) else {
             return Some(());
         };
-        self.answers.learn(&records);
+        self.console.learn(&records);
         if records.is_empty() {
             self.say("No title has all of these words.");
         }
-        if self.answers.screen().is_some() {
+        if self.console.screen().is_some() {
             return self.show_table(&records);
         }
         self.print(&records);
@@ -216,11 +203,11 @@ impl<A: Answers> Menu<'_, A> {
             place: Place::Folder(replace),
             jobs: 1,
         };
-        let (answers, transcript) = (&mut *self.answers, self.transcript);
+        let (console, transcript) = (&mut *self.console, self.transcript);
         let mut has_ended = false;
         let mut ask = |path: &Path| {
             let question = format!("{} exists. Replace it? [y/N]: ", path.display());
-            let answer = answers.ask(&question, Expected::Text);
+            let answer = console.ask(&question, Expected::Text);
             has_ended = answer.is_none();
             Some(matches!(
                 answer?.as_str(),
@@ -273,7 +260,7 @@ impl<A: Answers> Menu<'_, A> {
         read: impl Fn(&str) -> Result<T, E>,
     ) -> Option<T> {
         loop {
-            let answer = read(&self.answers.ask(question, expected)?);
+            let answer = read(&self.console.ask(question, expected)?);
             if let Some(answer) = self.understood(answer) {
                 return Some(answer);
             }
@@ -290,11 +277,11 @@ impl<A: Answers> Menu<'_, A> {
     /// where they are printed.
     fn show(&mut self, found: &Listing) -> Option<()> {
         let records = &found.records;
-        self.answers.learn(records);
+        self.console.learn(records);
         let are_shown = found.in_messages && self.transcript.shows_messages();
         if !are_shown && records.is_empty() {
             self.say("Nobody has it.");
-        } else if self.answers.screen().is_some() {
+        } else if self.console.screen().is_some() {
             return self.show_table(records);
         } else if !are_shown {
             self.print(records);
@@ -310,7 +297,7 @@ impl<A: Answers> Menu<'_, A> {
 
     /// A screen at a time.
     fn show_table(&mut self, records: &[Listed]) -> Option<()> {
-        let Some(size) = self.answers.screen().map(Screen::size) else {
+        let Some(size) = self.console.screen().map(Screen::size) else {
             return Some(());
         };
         let (columns, rows) = table(records);
@@ -318,8 +305,8 @@ impl<A: Answers> Menu<'_, A> {
         for page in pages(columns, &rows, size) {
             if shown > 0 {
                 let all = records.len();
-                let question = format!("{shown} of {all} shown. Enter for more, q for enough: ");
-                if !self.answers.ask(&question, Expected::Text)?.is_empty() {
+                let question = format!("{shown} of {all} shown. Enter for more, q to stop: ");
+                if !self.console.ask(&question, Expected::Text)?.is_empty() {
                     break;
                 }
             }

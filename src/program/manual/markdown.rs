@@ -1,5 +1,7 @@
 //! A page as blocks of text. It knows as much Markdown as the pages use.
 
+use std::mem::take;
+
 use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 
 /// A part of a page.
@@ -41,102 +43,41 @@ pub(super) fn plain(text: &Text) -> String {
 
 /// Reads a page.
 pub(super) fn blocks(page: &str) -> Vec<Block> {
-    let mut reader = Reader::default();
+    let (mut blocks, mut rows, mut cells) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut text, mut face) = (Text::new(), Face::Plain);
+    let (mut number, mut mark) = (None, None);
     for event in Parser::new_ext(page, Options::ENABLE_TABLES) {
-        reader.take(event);
-    }
-    reader.blocks
-}
-
-#[derive(Default)]
-struct Reader {
-    blocks: Vec<Block>,
-    text: Text,
-    is_strong: bool,
-    /// What the next item of the list is numbered with, where it is numbered.
-    number: Option<u64>,
-    is_item: bool,
-    rows: Vec<Vec<Text>>,
-}
-
-impl Reader {
-    fn take(&mut self, event: Event<'_>) {
         match event {
-            Event::Text(words) if self.is_strong => self.add(Face::Strong, &words),
-            Event::Text(words) => self.add(Face::Plain, &words),
-            Event::Code(words) => self.add(Face::Code, &words),
-            Event::SoftBreak | Event::HardBreak => self.add(Face::Plain, " "),
-            Event::Start(tag) => self.start(&tag),
-            Event::End(tag) => self.end(tag),
+            Event::Text(words) => text.push((face, words.into_string())),
+            Event::Code(words) => text.push((Face::Code, words.into_string())),
+            Event::SoftBreak | Event::HardBreak => text.push((Face::Plain, " ".to_owned())),
+            Event::Start(Tag::Strong) => face = Face::Strong,
+            Event::End(TagEnd::Strong) => face = Face::Plain,
+            Event::End(TagEnd::Heading(level)) => blocks.push(match level {
+                HeadingLevel::H1 => Block::Title(take(&mut text)),
+                _ => Block::Heading(take(&mut text)),
+            }),
+            Event::Start(Tag::List(first)) => number = first,
+            Event::Start(Tag::Item) => {
+                mark = Some(number.map_or("-".to_owned(), |number| format!("{number}.")));
+                number = number.map(|number| number + 1);
+            }
+            Event::End(TagEnd::Paragraph | TagEnd::Item) if !text.is_empty() => {
+                let text = take(&mut text);
+                blocks.push(match mark.take() {
+                    Some(mark) => Block::Item(mark, text),
+                    None => Block::Paragraph(text),
+                });
+            }
+            Event::End(TagEnd::CodeBlock) => blocks.push(Block::Code(plain(&take(&mut text)))),
+            Event::End(TagEnd::TableCell) => cells.push(take(&mut text)),
+            Event::End(TagEnd::TableHead | TagEnd::TableRow) => rows.push(take(&mut cells)),
+            Event::End(TagEnd::Table) => blocks.push(Block::Table(take(&mut rows))),
             // Comments are for whoever reads the source.
             _ => {}
         }
     }
-
-    fn add(&mut self, face: Face, words: &str) {
-        self.text.push((face, words.to_owned()));
-    }
-
-    fn start(&mut self, tag: &Tag<'_>) {
-        match tag {
-            Tag::Strong => self.is_strong = true,
-            Tag::List(first) => self.number = *first,
-            Tag::Item => self.is_item = true,
-            Tag::TableHead | Tag::TableRow => self.rows.push(Vec::new()),
-            _ => {}
-        }
-    }
-
-    fn end(&mut self, tag: TagEnd) {
-        match tag {
-            TagEnd::Strong => self.is_strong = false,
-            TagEnd::Heading(level) => {
-                let text = std::mem::take(&mut self.text);
-                self.blocks.push(match level {
-                    HeadingLevel::H1 => Block::Title(text),
-                    _ => Block::Heading(text),
-                });
-            }
-            TagEnd::Paragraph | TagEnd::Item => self.paragraph(),
-            TagEnd::CodeBlock => {
-                let lines = std::mem::take(&mut self.text);
-                let lines = lines.into_iter().map(|(_, line)| line).collect();
-                self.blocks.push(Block::Code(lines));
-            }
-            TagEnd::TableCell => {
-                let cell = std::mem::take(&mut self.text);
-                if let Some(row) = self.rows.last_mut() {
-                    row.push(cell);
-                }
-            }
-            TagEnd::Table => {
-                let rows = std::mem::take(&mut self.rows);
-                self.blocks.push(Block::Table(rows));
-            }
-            _ => {}
-        }
-    }
-
-    /// A paragraph, which is that of an item where one has begun.
-    fn paragraph(&mut self) {
-        let text = std::mem::take(&mut self.text);
-        if text.is_empty() {
-            return;
-        }
-        if !std::mem::take(&mut self.is_item) {
-            self.blocks.push(Block::Paragraph(text));
-            return;
-        }
-        let mark = match &mut self.number {
-            Some(number) => {
-                let mark = format!("{number}.");
-                *number += 1;
-                mark
-            }
-            None => "-".to_owned(),
-        };
-        self.blocks.push(Block::Item(mark, text));
-    }
+    blocks
 }
 
 #[cfg(test)]

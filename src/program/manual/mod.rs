@@ -8,7 +8,7 @@ mod roff;
 mod text;
 
 use std::fs;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, Write};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
@@ -17,6 +17,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Arg, ArgMatches, Command, CommandFactory, value_parser};
 use clap_complete::Shell;
 
+use super::result::unless_unread;
 use super::{Failure, VERSION, with_variables};
 use crate::terminal::Screen;
 use text::heading;
@@ -133,11 +134,8 @@ pub(super) fn answer<O: CommandFactory>(matches: &ArgMatches) -> Option<Result<(
 /// Writes to standard output, without colour where it may have none.
 fn print(text: &str) -> Result<(), Failure> {
     let mut out = anstream::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        // A reader that has seen enough is no failure.
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        written => Ok(written.context("cannot write standard output")?),
-    }
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    Ok(unless_unread(written).context("cannot write standard output")?)
 }
 
 /// The commands and the topics.

@@ -50,8 +50,9 @@ fn the_menu_knows_names_and_objects() {
     );
     for wrong in ["3 x", "5 x", "find", "status x", "gett 5", "6"] {
         let printed = peer.answer(&[wrong]);
-        let said =
-            format!("{wrong}\n[PEER] {wrong:?} is no choice: type a number from 1 to 5.\n1. ADD\n");
+        let said = format!(
+            "{wrong}\n[PEER] Unknown choice {wrong:?}: type a number from 1 to 5.\n1. ADD\n"
+        );
         assert!(printed.starts_with(&said), "{printed}");
     }
     for wrong in ["get x", "lookup 0", "get 5-1", "get all 5", "add x y"] {

@@ -75,15 +75,15 @@ fn a_table_longer_than_the_screen_is_shown_a_page_at_a_time() {
         lines.iter().filter(is_row).count()
     };
     peer.answer("Choice: ", "3");
-    let lines = peer.wait_for_prompt("6 of 14 shown. Enter for more, q for enough: ");
+    let lines = peer.wait_for_prompt("6 of 14 shown. Enter for more, q to stop: ");
     assert_eq!(rows(&lines), 6);
     peer.type_keys("\r");
-    let lines = peer.wait_for_prompt("12 of 14 shown. Enter for more, q for enough: ");
+    let lines = peer.wait_for_prompt("12 of 14 shown. Enter for more, q to stop: ");
     assert_eq!(rows(&lines), 12);
     peer.type_keys("\r");
     assert_eq!(rows(&peer.wait_for_prompt("Choice: ")), 14);
     peer.type_keys("list\r");
-    peer.answer("6 of 14 shown. Enter for more, q for enough: ", "q");
+    peer.answer("6 of 14 shown. Enter for more, q to stop: ", "q");
     assert_eq!(rows(&peer.wait_for_prompt("Choice: ")), 14 + 6);
 }
 
