@@ -18,42 +18,14 @@ mod run;
 
 pub use options::Options;
 
-use std::fmt::Display;
 use std::path::PathBuf;
 
 use anyhow::Context;
 
 use self::report::Report;
 use self::results::{Conditions, Results};
-use crate::event::{Events, Level};
-use crate::net::Stop;
-use crate::printout::Transcript;
-use crate::program::result::print;
-use crate::program::{Code, Failure};
-use crate::terminal::progress::Progress;
-
-/// What surrounds the runs of an experiment.
-#[derive(Debug)]
-pub struct Stage {
-    /// Where the messages of all servers and peers, and the results, are printed.
-    pub transcript: Transcript,
-    /// Who else wants to know what happens.
-    pub events: Events,
-    /// Shows how many downloads are done.
-    pub progress: Progress,
-    /// Whether standard error says what goes on.
-    pub says: bool,
-    /// Ends a run from elsewhere.
-    pub stop: Stop,
-}
-
-impl Stage {
-    fn say(&self, what: impl Display) {
-        if self.says {
-            self.events.notice(Level::Info, what);
-        }
-    }
-}
+use crate::event::Level;
+use crate::program::{Code, Failure, Stage};
 
 /// Measures, writes the results into files, and prints the totals and the paths. Each peer uploads
 /// `upload_rate` bytes a second; 0 is no limit.
@@ -63,7 +35,7 @@ pub fn perform(options: &Options, upload_rate: u64, stage: &Stage) -> Result<(),
         return Err(Failure::said(Code::Interrupted(signal)));
     }
     let (all, files) = measured?;
-    print(&stage.transcript, |out| {
+    stage.print(|out| {
         writeln!(out, "{}", report::table(&all))?;
         let mut files = files.iter().map(|file| file.display());
         files.try_for_each(|file| writeln!(out, "{file}"))

@@ -11,7 +11,6 @@ use std::time::Duration;
 use anyhow::{anyhow, ensure};
 use tempfile::TempDir;
 
-use super::Stage;
 use super::documents::{Document, Documents, temporary_folder};
 use super::plan::Plan;
 use crate::event::{Event, Events, Reader, Topic, Topics};
@@ -19,6 +18,7 @@ use crate::file_error::FileError;
 use crate::index::Kind;
 use crate::net::{Place, Server, Stop};
 use crate::node::{Activity, Config, Counts, Failure, Node, Query};
+use crate::program::Stage;
 use crate::registration::{self, Storage};
 use crate::wire::di;
 use crate::wire::{Dialect, Endpoint, Port, RfcNumber};

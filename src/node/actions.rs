@@ -60,6 +60,7 @@ impl Node {
             let title = record.title.as_str().to_lowercase();
             words.split_whitespace().all(|word| title.contains(word))
         });
+        found.in_messages = false;
         Ok(found)
     }
 

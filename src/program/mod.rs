@@ -1,24 +1,22 @@
 //! What both programs do around their work: options, the log, and how they end.
 
 pub mod manual;
-pub mod result;
 pub mod signals;
+mod stage;
 
 pub use crate::node::{Code, Failure};
+pub use stage::{Stage, run, unless_unread};
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::ffi::OsString;
 use std::io;
 use std::panic::{self, PanicHookInfo};
-use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::path::PathBuf;
 use std::thread;
-use std::time::{Duration, Instant};
 
-use anyhow::{Context, anyhow};
 use bytesize::ByteSize;
-use clap::builder::{PossibleValue, PossibleValuesParser, RangedI64ValueParser, TypedValueParser};
-use clap::{Command, Parser, value_parser};
+use clap::builder::{PossibleValue, PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
+use clap::{Command, Parser};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tracing::{debug, info};
 use tracing_subscriber::EnvFilter;
@@ -26,8 +24,8 @@ use tracing_subscriber::fmt::writer::BoxMakeWriter;
 
 use crate::event::{Events, Level};
 use crate::index::Kind;
-use crate::printout::{Output, Shows, Transcript};
 use crate::terminal::{Screen, style};
+use stage::{PRINT_TIME, end};
 
 /// The version of the programs, with the commit where it is known.
 pub const VERSION: &str = env!("P2PCI_VERSION");
@@ -105,66 +103,10 @@ fn say_panic(panicked: &PanicHookInfo<'_>, screen: &Screen) {
     }
 }
 
-/// How long an output that is not read holds up the end of a program.
-pub const PRINT_TIME: Duration = Duration::from_secs(2);
-
 impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Self {
         Self::new(Code::Other, format_args!("{error:#}"))
     }
-}
-
-/// The printout of a program: to standard output as much as `shows` says, and all of it to the end
-/// of `file`.
-pub fn transcript(
-    screen: &Screen,
-    shows: Shows,
-    file: Option<&Path>,
-) -> Result<Transcript, Failure> {
-    let mut outputs = vec![Output::stdout(screen, shows)];
-    if let Some(path) = file {
-        let file = Output::file(path, screen);
-        outputs.push(file.with_context(|| format!("cannot write {}", path.display()))?);
-    }
-    if outputs.iter().any(|output| output.queue.is_broken()) {
-        return Err(anyhow!("cannot start a thread that prints").into());
-    }
-    Ok(Transcript::new(screen.clone(), outputs))
-}
-
-/// Does the work of a program, and gives its exit code. All that was printed is written before an
-/// error is, with everything that caused it.
-pub fn run(transcript: &Transcript, work: impl FnOnce() -> Result<(), Failure>) -> ExitCode {
-    let mut ended = work();
-    let until = Instant::now() + PRINT_TIME;
-    transcript.finish(PRINT_TIME);
-    let broken: Vec<_> = transcript.broken_copies().collect();
-    if ended.is_ok() && !broken.is_empty() {
-        let broken = broken.join(", ");
-        ended = Err(anyhow!("not everything could be written to {broken}").into());
-    }
-    let left = until.saturating_duration_since(Instant::now());
-    end(transcript.screen(), ended, left).into()
-}
-
-/// Says on standard error why a program has failed, and gives its exit code.
-pub fn exit_code(screen: &Screen, ended: Result<(), Failure>) -> ExitCode {
-    end(screen, ended, PRINT_TIME).into()
-}
-
-/// Waits at most `time` for standard error to be written.
-fn end(screen: &Screen, ended: Result<(), Failure>, time: Duration) -> u8 {
-    let code = match ended {
-        Ok(()) => 0,
-        Err(failure) => {
-            if failure.error.is_some() {
-                screen.error(&failure);
-            }
-            failure.code.get()
-        }
-    };
-    screen.stderr().finish(time);
-    code
 }
 
 /// Reads the kind of an index.
@@ -190,16 +132,11 @@ pub fn rate(text: &str) -> Result<u64, String> {
 
 /// The most connections that a program can have at a time: with about 16,000 threads, of four
 /// memory maps each, Linux ends the process instead of returning an error.
-const MOST_CONNECTIONS: i64 = 15_000;
+const MOST_CONNECTIONS: u64 = 15_000;
 
 /// Reads an option that says how many connections there may be.
-pub fn connections() -> RangedI64ValueParser<u32> {
-    value_parser!(u32).range(1..=MOST_CONNECTIONS)
-}
-
-/// A number of an option as the number of things that it counts.
-pub fn count(number: u32) -> usize {
-    usize::try_from(number).unwrap_or(usize::MAX)
+pub fn connections() -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(1..=MOST_CONNECTIONS)
 }
 
 /// How many descriptors a program wants besides those of the connections that it lets in.
@@ -208,7 +145,7 @@ const OTHER_DESCRIPTORS: usize = 32;
 /// Lets the program have as many files and sockets as the system allows it, for the limit that a
 /// shell sets is often lower. Returns how many connections it may let in: `wanted` ones, or as
 /// many as there are descriptors for, and then says so.
-pub fn connections_within_limits(wanted: u32, events: &Events) -> usize {
+pub fn connections_within_limits(wanted: usize, events: &Events) -> usize {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     if let Err(error) = setrlimit(Resource::Nofile, limit) {
@@ -220,7 +157,6 @@ pub fn connections_within_limits(wanted: u32, events: &Events) -> usize {
     let possible = allowed.map_or(usize::MAX, |limit| {
         limit.saturating_sub(OTHER_DESCRIPTORS).max(1)
     });
-    let wanted = count(wanted);
     if possible < wanted {
         let why = "the limit of open files (ulimit -n) allows no more";
         events.notice(

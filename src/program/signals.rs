@@ -1,20 +1,24 @@
 //! SIGINT and SIGTERM: the program ends cleanly with the first, and at once with the second.
 
-use std::io;
 use std::thread;
 use std::time::Duration;
 
+use anyhow::Context;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
+
+use super::Failure;
+
+const FAILED: &str = "cannot handle signals";
 
 /// How long ending cleanly may take: 5 seconds for those who are served, 2 for what is printed, and
 /// a margin. What hangs for longer, as for a pipe that nobody reads, hangs for ever.
 const END_TIME: Duration = Duration::from_secs(10);
 
 /// Runs `stop`, with the number of the signal, when the program is told to end.
-pub fn on_stop(stop: impl Fn(u8) + Send + 'static) -> io::Result<()> {
-    let mut signals = Signals::new([SIGINT, SIGTERM])?;
+pub fn on_stop(stop: impl Fn(u8) + Send + 'static) -> Result<(), Failure> {
+    let mut signals = Signals::new([SIGINT, SIGTERM]).context(FAILED)?;
     let handle = move || {
         let mut received = signals.forever();
         if let Some(signal) = received.next() {
@@ -30,7 +34,8 @@ pub fn on_stop(stop: impl Fn(u8) + Send + 'static) -> io::Result<()> {
         }
     };
     let thread = thread::Builder::new().name("signals".to_owned());
-    thread.spawn(handle).map(drop)
+    thread.spawn(handle).context(FAILED)?;
+    Ok(())
 }
 
 fn end_at_last(signal: i32) {

@@ -87,7 +87,7 @@ pub(crate) struct Arguments {
     pub(crate) upload_rate: Option<u64>,
     /// The most downloads that others may have at the same time
     #[arg(long, value_name = "N", default_value_t = 256, value_parser = program::connections(), help_heading = "Sharing")]
-    pub(crate) max_uploads: u32,
+    pub(crate) max_uploads: usize,
     /// Print connection events and answers, no messages; with a command, only errors and warnings
     #[arg(short, long, value_parser = FalseyValueParser::new(), help_heading = "Printing")]
     pub(crate) quiet: bool,

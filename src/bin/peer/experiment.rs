@@ -2,14 +2,10 @@
 
 use std::process::ExitCode;
 
-use anyhow::Context;
-use p2pci::event::Events;
-use p2pci::experiment::{self, Options, Stage};
-use p2pci::net::Stop;
-use p2pci::printout::{Log, Shows};
+use p2pci::experiment::{self, Options};
+use p2pci::printout::Shows;
 use p2pci::program::{self, signals};
 use p2pci::terminal::Screen;
-use p2pci::terminal::progress::Progress;
 
 use crate::arguments::{Arguments, usage_error};
 
@@ -25,22 +21,11 @@ pub(crate) fn run(arguments: &Arguments, options: &Options, screen: &Screen) -> 
     } else {
         Shows::Nothing
     };
-    let transcript = match program::transcript(screen, shows, arguments.transcript.as_deref()) {
-        Ok(transcript) => transcript,
-        Err(failure) => return program::exit_code(screen, Err(failure)),
-    };
-    let (stop, progress) = (Stop::default(), Progress::new(screen));
-    let events = Events::default().and(progress.clone());
-    let stage = Stage {
-        events: events.and(transcript.clone()).and(Log),
-        transcript,
-        progress,
-        says: !arguments.quiet,
-        stop: stop.clone(),
-    };
-    program::run(&stage.transcript, || {
-        signals::on_stop(move |signal| stop.now(signal)).context("cannot handle signals")?;
+    let (file, is_quiet) = (arguments.transcript.as_deref(), arguments.quiet);
+    program::run(screen, shows, file, is_quiet, |stage| {
+        let stop = stage.stop.clone();
+        signals::on_stop(move |signal| stop.now(signal))?;
         let upload_rate = arguments.upload_rate.unwrap_or(UPLOAD_RATE);
-        experiment::perform(options, upload_rate, &stage)
+        experiment::perform(options, upload_rate, stage)
     })
 }

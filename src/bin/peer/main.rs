@@ -8,12 +8,8 @@ use std::process::ExitCode;
 use anyhow::Context;
 use p2pci::doors::commands::{Command, Format, Printer};
 use p2pci::doors::menu::{self, Console};
-use p2pci::event::Events;
-use p2pci::net::Stop;
 use p2pci::node::Node;
-use p2pci::printout::Log;
-use p2pci::program::{self, Code, Failure, signals};
-use p2pci::terminal::progress::Progress;
+use p2pci::program::{self, Code, Failure, Stage, signals};
 use p2pci::terminal::{Modes, Screen};
 
 use arguments::{Arguments, usage_error};
@@ -37,24 +33,10 @@ fn take_part(arguments: &Arguments, screen: &Screen) -> ExitCode {
     }
     // Put back at the very end, whatever the prompt was at.
     let _modes = Modes::save();
-    let transcript =
-        program::transcript(screen, arguments.shows(), arguments.transcript.as_deref());
-    let transcript = match transcript {
-        Ok(transcript) => transcript,
-        Err(failure) => return program::exit_code(screen, Err(failure)),
-    };
-    let progress = Progress::new(screen);
-    // A bar is gone before a line says how it ended.
-    let events = Events::default().and(progress.clone());
-    let events = events.and(transcript.clone()).and(Log);
-    let printer = Printer {
-        format: arguments.work().map_or(Format::Lines, Command::format),
-        transcript: &transcript,
-        events: &events,
-        says: !arguments.quiet,
-        progress: &progress,
-    };
-    program::run(&transcript, || {
+    let (shows, file) = (arguments.shows(), arguments.transcript.as_deref());
+    program::run(screen, shows, file, arguments.quiet, |stage| {
+        let format = arguments.work().map_or(Format::Lines, Command::format);
+        let printer = Printer { format, stage };
         let ended = share(arguments, &printer);
         if let Err(failure) = &ended {
             printer.failure(failure)?;
@@ -65,24 +47,23 @@ fn take_part(arguments: &Arguments, screen: &Screen) -> ExitCode {
 
 /// Starts a node, opens the door to it, and leaves.
 fn share(arguments: &Arguments, printer: &Printer<'_>) -> Result<(), Failure> {
-    let Printer {
-        transcript, events, ..
-    } = *printer;
-    let stop = Stop::default();
+    let Stage {
+        transcript,
+        events,
+        stop,
+        ..
+    } = printer.stage;
     let mut console = Console::new(transcript.clone(), stop.clone());
     let (stopping, hang_up) = (stop.clone(), console.hangup());
     signals::on_stop(move |signal| {
         stopping.now(signal);
         hang_up();
-    })
-    .context("cannot handle signals")?;
-    let ended = Node::start(&arguments.node(events), events, &stop).and_then(|node| {
-        let shared = if arguments.shares() {
-            node.share()
-        } else {
-            Ok(())
-        };
-        let ended = shared.and_then(|()| open_door(arguments, &node, &mut console, printer));
+    })?;
+    let ended = Node::start(&arguments.node(events), events, stop).and_then(|node| {
+        if arguments.shares() {
+            node.share()?;
+        }
+        let ended = open_door(arguments, &node, &mut console, printer);
         // The prompt goes first, so that what is printed from here on is seen.
         drop(console);
         ended
@@ -105,7 +86,7 @@ fn open_door(
         let history = program::state_folder().map(|folder| folder.join("history"));
         let reading = console.read_stdin(history);
         reading.context("cannot read standard input")?;
-        menu::run(node, console, printer.transcript);
+        menu::run(node, console, &printer.stage.transcript);
         return Ok(());
     }
     let ended = arguments

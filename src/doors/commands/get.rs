@@ -7,7 +7,6 @@ use clap::builder::FalseyValueParser;
 use clap::{Args, value_parser};
 
 use super::{Format, Printed, Printer, stream};
-use crate::event::Level;
 use crate::node::get::{Downloaded, Failed, Kept, Place, Replace};
 use crate::node::numbers::{Selection, SelectionError};
 use crate::node::{Failure, Gotten, Node, Outcome, Wanted};
@@ -87,7 +86,7 @@ impl Get {
             jobs: self.jobs.into(),
         };
         let count = wanted.numbers.len();
-        let several = (count > 1).then(|| printer.progress.of(count));
+        let several = (count > 1).then(|| printer.stage.progress.of(count));
         let mut shown = Ok(());
         let gotten = node.get(&wanted, &mut |_| Some(self.force), &mut |outcome| {
             printer.say_done(outcome);
@@ -96,7 +95,7 @@ impl Get {
                 (outcome, printer.format, &shown)
             {
                 let record = std::slice::from_ref(record);
-                shown = printer.progress.aside(|| printer.lines(record));
+                shown = printer.stage.progress.aside(|| printer.lines(record));
             }
         });
         drop(several);
@@ -153,7 +152,6 @@ impl Printer<'_> {
     /// Says on standard error what has become of one RFC, where that is no failure.
     fn say_done(&self, outcome: &Outcome) {
         let what = match outcome {
-            _ if !self.says => return,
             Outcome::Downloaded(Downloaded {
                 record,
                 path,
@@ -168,14 +166,14 @@ impl Printer<'_> {
             }
             Outcome::Failed(_) | Outcome::Interrupted(_) => return,
         };
-        self.events.notice(Level::Info, what);
+        self.stage.say(what);
     }
 
     fn say_failed(&self, gotten: &Gotten, count: usize) -> Result<(), Failure> {
         let Some(first) = gotten.failed.first() else {
             return Ok(());
         };
-        let screen = self.transcript.screen();
+        let screen = self.stage.transcript.screen();
         for Failed {
             number, failure, ..
         } in &gotten.failed

@@ -15,13 +15,10 @@ use clap::builder::FalseyValueParser;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use crate::event::Events;
 use crate::node::numbers;
 use crate::node::{Code, Failure, Listed, Listing, Node, Query};
-use crate::printout::Transcript;
-use crate::program::result::print;
+use crate::program::Stage;
 use crate::terminal::escape::{escaped, escaped_json};
-use crate::terminal::progress::Progress;
 use crate::wire::{RfcNumber, Title};
 
 /// What is done with a node.
@@ -95,14 +92,8 @@ pub enum Format {
 pub struct Printer<'a> {
     /// How.
     pub format: Format,
-    /// What was printed before them, and where failures are said.
-    pub transcript: &'a Transcript,
-    /// Who is told what was done,
-    pub events: &'a Events,
-    /// and whether they are.
-    pub says: bool,
-    /// The bars that make room for results.
-    pub progress: &'a Progress,
+    /// Where.
+    pub stage: &'a Stage,
 }
 
 /// What is printed where a command could not even begin.
@@ -191,7 +182,7 @@ impl Printer<'_> {
         if listing.records.is_empty() {
             // There is no second document.
             let failure = nothing();
-            self.transcript.screen().error(&failure);
+            self.stage.transcript.screen().error(&failure);
             return Err(Failure::said(failure.code));
         }
         Ok(())
@@ -207,7 +198,7 @@ impl Printer<'_> {
     }
 
     fn lines(&self, records: &[Listed]) -> Result<(), Failure> {
-        print(self.transcript, |out| {
+        self.stage.print(|out| {
             let is_watched = io::stdout().is_terminal();
             for record in records {
                 let line = record.to_string();
@@ -222,7 +213,7 @@ impl Printer<'_> {
     }
 
     fn document(&self, document: &impl Serialize) -> Result<(), Failure> {
-        print(self.transcript, |out| {
+        self.stage.print(|out| {
             let text = serde_json::to_string_pretty(document)?;
             writeln!(out, "{}", escaped_json(&text))
         })

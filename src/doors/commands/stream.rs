@@ -9,7 +9,7 @@ use std::path::Path;
 use rustix::fs::{OFlags, fcntl_setfl};
 use rustix::io::Errno;
 
-use crate::program::result::unless_unread;
+use crate::program::unless_unread;
 
 /// Whether this is such a thing; `-` is standard output.
 pub(super) fn is_one(file: &Path) -> bool {

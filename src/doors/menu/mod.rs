@@ -25,6 +25,8 @@ use crate::wire::{RfcNumber, Title};
 
 const MENU: &str = "1. ADD\n2. LOOKUP\n3. LIST\n4. GET\n5. EXIT\nChoice: ";
 
+const NOBODY: &str = "Nobody has it.";
+
 /// The names of the choices.
 const CHOICES: [&str; 8] = [
     "add", "lookup", "list", "get", "exit", "find", "status", "help",
@@ -134,37 +136,29 @@ impl Menu<'_> {
             }
         };
         match self.node.find(&Query::Number { number, title }) {
-            Ok(found) => return self.show(&found),
+            Ok(found) => return self.show(&found, NOBODY),
             Err(error) => self.say(format_args!("RFC {number} was not looked up: {error}.")),
         }
         Some(())
     }
 
     fn list(&mut self) -> Option<()> {
-        match self.listed(self.node.find(&Query::All { fresh: false })) {
-            Some(found) if found.records.is_empty() && !found.in_messages => {
-                self.say("Nothing is known yet; LOOKUP and find ask the other peers.");
-            }
-            Some(found) => return self.show(&found),
-            None => {}
-        }
-        Some(())
+        let found = self.listed(self.node.find(&Query::All { fresh: false }));
+        found.map_or(Some(()), |found| {
+            let nothing = if found.in_messages {
+                NOBODY
+            } else {
+                "Nothing is known yet; LOOKUP and find ask the other peers."
+            };
+            self.show(&found, nothing)
+        })
     }
 
     fn find(&mut self, words: &str) -> Option<()> {
-        let found = self.node.find_titles(words);
-        let Some(Listing { records, .. }) = self.listed(found) else {
-            return Some(());
-        };
-        self.console.learn(&records);
-        if records.is_empty() {
-            self.say("No title has all of these words.");
-        }
-        if self.console.screen().is_some() {
-            return self.show_table(&records);
-        }
-        self.print(&records);
-        Some(())
+        let found = self.listed(self.node.find_titles(words));
+        found.map_or(Some(()), |found| {
+            self.show(&found, "No title has all of these words.")
+        })
     }
 
     /// What the index has listed; where it has not, that is said.
@@ -223,22 +217,13 @@ impl Menu<'_> {
     fn status(&self) {
         let is = self.node.status();
         let (folder, counts) = (is.folder.display(), is.counts);
-        let lines = [
-            format!("This peer: {}", is.me),
-            format!("Index: {}", is.index),
-            format!("Shared: {} RFC(s) of {folder}", is.shared),
-            format!(
-                "Uploads: {} ({} bytes)",
-                counts.uploads, counts.uploaded_bytes
-            ),
-            format!(
-                "Downloads: {} ({} bytes)",
-                counts.downloads, counts.downloaded_bytes
-            ),
-        ];
-        for line in lines {
-            self.say(line);
-        }
+        self.say(format_args!("This peer: {}", is.me));
+        self.say(format_args!("Index: {}", is.index));
+        self.say(format_args!("Shared: {} RFC(s) of {folder}", is.shared));
+        let (number, bytes) = (counts.uploads, counts.uploaded_bytes);
+        self.say(format_args!("Uploads: {number} ({bytes} bytes)"));
+        let (number, bytes) = (counts.downloads, counts.downloaded_bytes);
+        self.say(format_args!("Downloads: {number} ({bytes} bytes)"));
         for LastUpload { number, to, at } in counts.last_uploads {
             let at = DateTime::<Local>::from(at).format("%T");
             self.say(format_args!("RFC {number} was downloaded by {to} at {at}"));
@@ -273,26 +258,22 @@ impl Menu<'_> {
             .ok()
     }
 
-    /// Shows what was found: as a table on a screen. Elsewhere the messages have shown the records,
-    /// where they are printed.
-    fn show(&mut self, found: &Listing) -> Option<()> {
+    /// Shows what was found, or says `nothing`: as a table on a screen. Elsewhere the messages have
+    /// shown the records, where they are printed.
+    fn show(&mut self, found: &Listing, nothing: &str) -> Option<()> {
         let records = &found.records;
         self.console.learn(records);
         let are_shown = found.in_messages && self.transcript.shows_messages();
         if !are_shown && records.is_empty() {
-            self.say("Nobody has it.");
+            self.say(nothing);
         } else if self.console.screen().is_some() {
             return self.show_table(records);
         } else if !are_shown {
-            self.print(records);
+            for record in records {
+                self.transcript.line(record);
+            }
         }
         Some(())
-    }
-
-    fn print(&self, records: &[Listed]) {
-        for record in records {
-            self.transcript.line(record);
-        }
     }
 
     /// A screen at a time.

@@ -17,8 +17,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Arg, ArgMatches, Command, CommandFactory, value_parser};
 use clap_complete::Shell;
 
-use super::result::unless_unread;
-use super::{Failure, VERSION, with_variables};
+use super::{Failure, VERSION, unless_unread, with_variables};
 use crate::terminal::Screen;
 use text::heading;
 
