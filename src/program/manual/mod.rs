@@ -3,8 +3,6 @@
 //! A page is written once, in Markdown. `help TOPIC` prints it, `make install` installs it as a man
 //! page, and rustdoc shows it as a module here. The list of options is clap's.
 
-mod markdown;
-mod roff;
 mod text;
 
 use std::fs;
@@ -218,7 +216,7 @@ fn write_man_pages<O: CommandFactory>(folder: &Path) -> io::Result<()> {
             .chain(others)
             .collect();
         let source = format!("p2pci {VERSION}");
-        let text = roff::roff(&name(page), &source, page.text, &others.join(", "));
+        let text = text::man_page(&name(page), &source, page.text, &others.join(", "));
         fs::write(folder.join(format!("{}.7", name(page))), text)?;
     }
     Ok(())
