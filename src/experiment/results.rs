@@ -2,6 +2,8 @@
 //!
 //! It knows no files.
 
+use bytesize::ByteSize;
+
 use super::documents::float;
 use super::plan::{Parameters, Scenario};
 use super::run::{Measured, Run};
@@ -53,11 +55,11 @@ impl Conditions {
     /// What has to be said below the title of every picture.
     pub(super) fn in_words(&self) -> String {
         let (peers, documents) = (self.parameters.peers, self.parameters.documents());
-        let size = size_in_words(self.mean_size);
+        let size = self.mean_size / 1024.0;
         let rate = match self.unit() {
             Some(unit) => format!(
                 "u = {}/s for each peer, s/u = {:.1} ms",
-                rate_in_words(float(self.upload_rate)),
+                ByteSize(self.upload_rate).display().si(),
                 unit * 1000.0
             ),
             None => "no limit of uploads".to_owned(),
@@ -66,7 +68,7 @@ impl Conditions {
             1 => String::new(),
             repeat => format!("; means of {repeat} runs"),
         };
-        format!("{peers} peers, {documents} RFCs of s = {size}, {rate}{runs}")
+        format!("{peers} peers, {documents} RFCs of s = {size:.1} KiB, {rate}{runs}")
     }
 }
 
@@ -141,25 +143,4 @@ fn mean(values: impl Iterator<Item = f64>) -> f64 {
 /// To thousandths, which is a microsecond where it is milliseconds.
 pub(super) fn rounded(value: f64) -> f64 {
     (value * 1000.0).round() / 1000.0
-}
-
-/// A size as `50 KiB`, or in bytes where that is no round number.
-fn size_in_words(bytes: f64) -> String {
-    let in_kib = bytes / 1024.0;
-    if in_kib >= 1.0 && in_kib.fract() == 0.0 {
-        format!("{in_kib:.0} KiB")
-    } else if in_kib >= 10.0 {
-        format!("{in_kib:.1} KiB (mean)")
-    } else {
-        format!("{bytes:.0} bytes")
-    }
-}
-
-/// A rate, without its time, as `2 MB`.
-fn rate_in_words(bytes: f64) -> String {
-    match bytes {
-        1e6.. => format!("{} MB", rounded(bytes / 1e6)),
-        1e3.. => format!("{} kB", rounded(bytes / 1e3)),
-        _ => format!("{bytes} bytes"),
-    }
 }

@@ -165,16 +165,14 @@ fn check_files(run: &Run, documents: &Documents, network: &Network) -> anyhow::R
 
 /// There are as many downloads as were planned, and as many uploads.
 fn check_counts(run: &Run, plan: &Plan, counts: &[Counts]) -> anyhow::Result<()> {
-    let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
-    let planned = number(plan.downloads());
-    let downloads = counts.iter().map(|count| count.downloads).sum();
-    let uploads = counts.iter().map(|count| count.uploads).sum();
-    for (what, got) in [
-        ("measurements", number(run.iter().map(Vec::len).sum())),
-        ("downloads", downloads),
-        ("uploads", uploads),
-    ] {
-        ensure!(got == planned, "there are {got} {what}, and not {planned}");
-    }
+    let measured: usize = run.iter().map(Vec::len).sum();
+    let downloads: u64 = counts.iter().map(|count| count.downloads).sum();
+    let uploads: u64 = counts.iter().map(|count| count.uploads).sum();
+    let planned = u64::try_from(plan.downloads())?;
+    ensure!(
+        [u64::try_from(measured)?, downloads, uploads] == [planned; 3],
+        "{planned} downloads were planned, and there were {measured} measurements, {downloads} \
+         downloads, and {uploads} uploads"
+    );
     Ok(())
 }

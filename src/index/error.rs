@@ -9,7 +9,7 @@ use crate::wire::{Endpoint, Fault, ReadError, Status};
 #[derive(Debug, thiserror::Error)]
 pub enum IndexError {
     /// There is no connection to the index server, and none could be made.
-    #[error(transparent)]
+    #[error("the index server can't be reached: {0}")]
     Unreachable(#[from] ConnectError),
     /// The index server is lost, and the tries to reconnect go on.
     #[error("the index server {0} is away")]
@@ -73,6 +73,7 @@ impl IndexError {
     /// Why the server is lost, in words that need not name it.
     pub(super) fn reason(&self) -> String {
         match self {
+            Self::Unreachable(error) => error.to_string(),
             Self::NoAnswer { reason, .. } => reason.to_string(),
             Self::NoRoom(_) => "it has no room for one more peer (503)".to_owned(),
             error => error.to_string(),

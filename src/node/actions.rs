@@ -12,18 +12,15 @@ use crate::wire::{Endpoint, Record, RfcNumber, Title};
 
 /// An RFC that is shared from now on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Added {
-    /// Its record.
-    pub record: Listed,
-    /// Whether the index has it.
+pub(crate) struct Added {
+    pub(crate) record: Listed,
     #[serde(skip)]
-    pub registered: Registered,
+    pub(crate) registered: Registered,
 }
 
 /// Whether an index has a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Registered {
-    /// It has.
+pub(crate) enum Registered {
     Yes,
     /// It has refused it, of which an event has told.
     Refused,
@@ -33,27 +30,23 @@ pub enum Registered {
 
 /// How a node stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Status {
+pub(crate) struct Status {
     /// The name under which others reach it.
-    pub me: Endpoint,
-    /// How it stands with its index.
-    pub index: Standing,
-    /// How many RFCs it shares,
-    pub shared: usize,
-    /// and of which folder.
-    pub folder: PathBuf,
-    /// What it has uploaded and downloaded.
-    pub counts: Counts,
+    pub(crate) me: Endpoint,
+    pub(crate) index: Standing,
+    pub(crate) shared: usize,
+    pub(crate) folder: PathBuf,
+    pub(crate) counts: Counts,
 }
 
 impl Node {
     /// Finds out who has what. Nobody is an empty answer and no failure.
-    pub fn find(&self, query: &Query) -> Result<Listing, Failure> {
+    pub(crate) fn find(&self, query: &Query) -> Result<Listing, Failure> {
         Ok(self.index.find_first(query)?)
     }
 
     /// Finds the records whose titles have all of these words, or parts of words, in any letter case.
-    pub fn find_titles(&self, words: &str) -> Result<Listing, Failure> {
+    pub(crate) fn find_titles(&self, words: &str) -> Result<Listing, Failure> {
         let mut found = self.find(&Query::All { fresh: true })?;
         let words = words.to_lowercase();
         found.records.retain(|Listed { record, .. }| {
@@ -66,7 +59,7 @@ impl Node {
 
     /// Registers one RFC, under the title in its file where none is given. Others will get 404 for
     /// one without a file, of which an event warns.
-    pub fn add(&self, number: RfcNumber, title: Option<Title>) -> Result<Added, Failure> {
+    pub(crate) fn add(&self, number: RfcNumber, title: Option<Title>) -> Result<Added, Failure> {
         let (record, taken) = self.register(number, title);
         let registered = match taken {
             Ok(true) => Registered::Yes,
@@ -94,8 +87,7 @@ impl Node {
         (rfc.held_by(&self.me), taken.map(|count| count > 0))
     }
 
-    /// How this node stands.
-    pub fn status(&self) -> Status {
+    pub(crate) fn status(&self) -> Status {
         Status {
             me: self.me.clone(),
             index: self.index.standing(),
@@ -108,7 +100,7 @@ impl Node {
 
 impl Added {
     /// The same, where the index has the record now.
-    pub fn now(self) -> Result<Self, Failure> {
+    pub(crate) fn now(self) -> Result<Self, Failure> {
         match self.registered {
             Registered::Yes => Ok(self),
             Registered::Refused => {

@@ -13,37 +13,32 @@ const REMEMBERED: usize = 5;
 
 /// The counts of a peer. Clones are handles to the same ones.
 #[derive(Debug, Clone, Default)]
-pub struct Activity(Arc<Mutex<Counts>>);
+pub(crate) struct Activity(Arc<Mutex<Counts>>);
 
 /// How much was transferred.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Counts {
+pub(crate) struct Counts {
     /// Documents that others have downloaded, whole.
-    pub uploads: u64,
-    /// Their bytes.
-    pub uploaded_bytes: u64,
+    pub(crate) uploads: u64,
+    pub(crate) uploaded_bytes: u64,
     /// Documents that this peer has downloaded, whole.
-    pub downloads: u64,
-    /// Their bytes.
-    pub downloaded_bytes: u64,
+    pub(crate) downloads: u64,
+    pub(crate) downloaded_bytes: u64,
     /// The last uploads, the latest first.
-    pub last_uploads: VecDeque<LastUpload>,
+    pub(crate) last_uploads: VecDeque<LastUpload>,
 }
 
 /// One upload.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LastUpload {
-    /// What.
-    pub number: RfcNumber,
-    /// To whom.
-    pub to: SocketAddr,
+pub(crate) struct LastUpload {
+    pub(crate) number: RfcNumber,
+    pub(crate) to: SocketAddr,
     /// When it was over.
-    pub at: SystemTime,
+    pub(crate) at: SystemTime,
 }
 
 impl Activity {
-    /// The counts as they are now.
-    pub fn counts(&self) -> Counts {
+    pub(crate) fn counts(&self) -> Counts {
         self.lock().clone()
     }
 

@@ -1,20 +1,20 @@
 //! The peer: a folder that is shared, and what can be done with it.
 //!
 //! A [`Node`] is started from a [`Config`], and leaves when it is dropped. What the doors offer are
-//! its actions ([`actions`], [`get`]), each with a typed outcome. It never imports the server's side.
+//! its actions (`actions`, `get`), each with a typed outcome. It never imports the server's side.
 
-pub mod actions;
+mod actions;
 mod activity;
 mod failure;
-pub mod get;
-pub mod name;
+pub(crate) mod get;
+mod name;
 pub mod numbers;
 mod watch;
 
-pub use actions::{Added, Status};
-pub use activity::{Activity, Counts, LastUpload};
+pub(crate) use actions::Registered;
+pub(crate) use activity::{Activity, Counts, LastUpload};
 pub use failure::{Code, Failure};
-pub use get::{Gotten, Outcome, Wanted};
+pub(crate) use get::{Gotten, Outcome, Wanted};
 
 pub use crate::index::{Listed, Listing, Query, Standing};
 pub use crate::net::Stop;
@@ -26,7 +26,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::event::{Event, Events, Level, Role, Topic};
-use crate::index::{self, CookieFile, Index, IndexError, Kind, Known, Participation};
+use crate::index::{self, CookieFile, Index, Kind, Known, Participation};
 use crate::library::Library;
 use crate::net::{Dialects, Limits, Listener, Pace, Sockets, operating_system};
 use crate::transfer::{Downloader, Uploads};
@@ -137,7 +137,7 @@ impl Node {
             pipeline: config.pipeline,
             cookie_file,
         };
-        let index = index::join(config.kind, participation).map_err(unjoined)?;
+        let index = index::join(config.kind, participation)?;
         Ok(Self {
             me,
             library,
@@ -170,17 +170,16 @@ impl Node {
     }
 
     /// The name under which others reach this node.
-    pub fn me(&self) -> &Endpoint {
+    pub(crate) fn me(&self) -> &Endpoint {
         &self.me
     }
 
     /// What it has uploaded and downloaded, also after it has left.
-    pub fn activity(&self) -> Activity {
+    pub(crate) fn activity(&self) -> Activity {
         self.activity.clone()
     }
 
-    /// Whether it is about to end.
-    pub fn is_stopping(&self) -> bool {
+    pub(crate) fn is_stopping(&self) -> bool {
         self.asking.is_closing()
     }
 }
@@ -217,25 +216,14 @@ fn listen(config: &Config, events: &Events) -> Result<(Listener, Endpoint), Fail
     let listener = listener.map_err(Failure::other)?;
     let (role, port) = (Role::Upload, listener.port());
     events.tell(Topic::Life, || Event::Listening { role, port });
-    let name = name::choose(config.hostname.clone(), config.bind, &config.server);
+    let (host, reason) = name::choose(config.hostname.clone(), config.bind, &config.server);
     events.tell(Topic::Life, || Event::Named {
-        host: &name.host,
-        reason: name.reason.into(),
+        host: &host,
+        reason: reason.into(),
     });
     // A port that is listened on is never 0.
     let port = Port::new(port).unwrap_or(Port::MIN);
-    let host = name.host;
     Ok((listener, Endpoint { host, port }))
-}
-
-fn unjoined(error: IndexError) -> Failure {
-    match error {
-        IndexError::Unreachable(_) => Failure::new(
-            Code::IndexUnreachable,
-            format_args!("the index server can't be reached: {error}"),
-        ),
-        error => error.into(),
-    }
 }
 
 /// The file that keeps the cookie of this peer. Without one the peer is a new one to the

@@ -11,39 +11,21 @@ use crate::wire::{Endpoint, Host, Port};
 /// How long looking up a name may take.
 const RESOLVE_TIME: Duration = Duration::from_secs(5);
 
-/// A name, and why it was chosen, in words.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Choice {
-    /// The name.
-    pub host: Host,
-    /// Why it was chosen.
-    pub reason: String,
-}
-
-impl Choice {
-    fn new(host: Host, reason: impl Into<String>) -> Self {
-        let reason = reason.into();
-        Self { host, reason }
-    }
-}
-
-/// Chooses the name: `given`, else this machine's host name where others can use it, else the
+/// Chooses the name, and says why: `given`, else this machine's host name where others can use it, else the
 /// local address towards `server`. `bound` is the address of the upload server, if it has one
 /// of its own.
-pub fn choose(given: Option<Host>, bound: Option<IpAddr>, server: &Endpoint) -> Choice {
+pub(super) fn choose(
+    given: Option<Host>,
+    bound: Option<IpAddr>,
+    server: &Endpoint,
+) -> (Host, String) {
     if let Some(host) = given {
-        return Choice::new(host, "given with --hostname");
+        return (host, "given with --hostname".to_owned());
     }
-    let name = hostname::get()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
+    let name = hostname::get().unwrap_or_default();
+    let name = name.to_string_lossy();
     let ways = Ways {
-        own: name
-            .parse()
-            .ok()
-            .map(|host| addresses(&host))
-            .unwrap_or_default(),
+        own: name.parse().map_or(Vec::new(), |host| addresses(&host)),
         towards_server: way_to(server),
         bound: bound.filter(|address| !address.is_unspecified()),
     };
@@ -86,17 +68,17 @@ struct Ways {
 }
 
 impl Ways {
-    fn choose(self, name: &str) -> Choice {
+    fn choose(self, name: &str) -> (Host, String) {
         if let Some(bound) = self.bound.filter(|bound| !self.own.contains(bound)) {
             // The host name does not lead there.
-            return Choice::new(bound.into(), "given with --bind");
+            return (bound.into(), "given with --bind".to_owned());
         }
         let host: Option<Host> = name.parse().ok();
         let outside = self.own.iter().find(|address| !address.is_loopback());
         let usable = outside.or_else(|| self.own.first().filter(|_| self.server_is_here()));
         if let (Some(host), Some(address)) = (host, usable) {
             let reason = format!("this machine's host name, which resolves to {address}");
-            return Choice::new(host, reason);
+            return (host, reason);
         }
         // Without any way to the server, connecting will say so.
         let local = self
@@ -110,7 +92,7 @@ impl Ways {
         };
         let towards = "the address of this machine towards the server";
         let reason = format!("{towards}, for its host name {name:?} {resolves}");
-        Choice::new(local.into(), reason)
+        (local.into(), reason)
     }
 
     /// A connection to our own address leaves from that address.
@@ -139,8 +121,8 @@ mod tests {
     }
 
     fn chosen(ways: Ways) -> (String, String) {
-        let choice = ways.choose("vm");
-        (choice.host.to_string(), choice.reason)
+        let (host, reason) = ways.choose("vm");
+        (host.to_string(), reason)
     }
 
     #[test]

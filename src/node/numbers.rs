@@ -20,33 +20,29 @@ pub fn number(text: &str) -> Result<RfcNumber, TermError> {
 
 /// Which RFCs somebody wants.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Selection {
+pub(crate) enum Selection {
     /// All that anybody else has.
     All,
-    /// These.
     These(BTreeSet<RfcNumber>),
 }
 
 /// Why a selection is none.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SelectionError {
-    /// A word is no number.
+pub(crate) enum SelectionError {
     #[error(transparent)]
     Number(#[from] TermError),
-    /// A range ends before it begins.
     #[error("the range {0:?} ends before it begins")]
     Backwards(String),
     /// There is more than anybody wants.
     #[error("the ranges name more than {MOST} RFCs; `all` gets what there is")]
     TooMany,
-    /// `all` and something else.
     #[error("`all` cannot be combined with numbers")]
     AllAndMore,
 }
 
 impl Selection {
     /// Reads numbers, ranges (`8600-8605`) and `all`.
-    pub fn parse(words: &[impl AsRef<str>]) -> Result<Self, SelectionError> {
+    pub(crate) fn parse(words: &[impl AsRef<str>]) -> Result<Self, SelectionError> {
         let mut words = words.iter().map(AsRef::as_ref).peekable();
         let mut selected = BTreeSet::new();
         let mut is_all = false;
@@ -86,7 +82,7 @@ impl Selection {
     }
 
     /// The one RFC that is selected, where it is one.
-    pub fn single(&self) -> Option<RfcNumber> {
+    pub(crate) fn single(&self) -> Option<RfcNumber> {
         match self {
             Self::These(numbers) if numbers.len() == 1 => numbers.first().copied(),
             _ => None,

@@ -213,7 +213,7 @@ fn a_limit_is_in_the_results_and_has_a_prediction() {
             .all(|row| row[3..6] == ["3", "500.0", "1000000"])
     );
     let svg = fs::read_to_string(out.path().join("task2-worst.svg")).unwrap();
-    let conditions = "3 peers, 6 RFCs of s = 500 bytes, u = 1 MB/s for each peer, s/u = 0.5 ms";
+    let conditions = "3 peers, 6 RFCs of s = 0.5 KiB, u = 1.0 MB/s for each peer, s/u = 0.5 ms";
     assert!(svg.contains(conditions), "{svg}");
 }
 

@@ -2,7 +2,6 @@
 
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use clap::builder::FalseyValueParser;
 use clap::error::ErrorKind;
@@ -35,13 +34,8 @@ use p2pci::wire::{Dialect, Endpoint, Host, Port, RfcNumber, TermError};
 pub(crate) struct Arguments {
     /// The index server, or the registration server: HOST or HOST:PORT [default port: 7734 or
     /// 65243]
-    #[arg(
-        long,
-        value_name = "HOST[:PORT]",
-        default_value = "localhost",
-        help_heading = "Index"
-    )]
-    pub(crate) host: Server,
+    #[arg(long, value_name = "HOST[:PORT]", default_value = "localhost", value_parser = server, help_heading = "Index")]
+    pub(crate) host: (Host, Option<Port>),
     /// How the peer learns who has what: from one server (P2P-CI), or from the other peers (P2P-DI)
     #[arg(long, value_name = "KIND", default_value_t = Kind::Central, value_parser = program::index_kind(), help_heading = "Index")]
     pub(crate) index: Kind,
@@ -155,25 +149,12 @@ impl DialectChoice {
     }
 }
 
-/// A server as the user names it, perhaps without its port.
-#[derive(Debug, Clone)]
-pub(crate) struct Server {
-    host: Host,
-    port: Option<Port>,
-}
-
-impl FromStr for Server {
-    type Err = TermError;
-
-    fn from_str(text: &str) -> Result<Self, TermError> {
-        // Read with two default ports, one of which the text does not name.
-        let [one, other] = [Port::MIN, Port::MAX].map(|port| Endpoint::parse(text, port));
-        let (one, other) = (one?, other?);
-        Ok(Self {
-            port: (one.port == other.port).then_some(one.port),
-            host: one.host,
-        })
-    }
+/// Reads a server as the user names it, perhaps without its port.
+fn server(text: &str) -> Result<(Host, Option<Port>), TermError> {
+    // Read with two default ports, one of which the text does not name.
+    let one = Endpoint::parse(text, Port::MIN)?;
+    let other = Endpoint::parse(text, Port::MAX)?;
+    Ok((one.host, (one.port == other.port).then_some(one.port)))
 }
 
 impl Arguments {
@@ -208,7 +189,7 @@ impl Arguments {
     /// The node that is wanted. The server is on the well-known port of its kind where no other is
     /// named.
     pub(crate) fn node(&self, events: &Events) -> Config {
-        let Server { host, port } = self.host.clone();
+        let (host, port) = self.host.clone();
         Config {
             kind: self.index,
             server: Endpoint {

@@ -14,10 +14,9 @@ use std::path::Path;
 use chrono::{DateTime, Local};
 
 use self::table::table;
-use crate::node::actions::Registered;
 use crate::node::get::{Failed, Place, Replace};
 use crate::node::numbers::{self, Selection};
-use crate::node::{Code, Failure, LastUpload, Listed, Listing, Node, Outcome, Query, Wanted};
+use crate::node::{Code, LastUpload, Listed, Listing, Node, Outcome, Query, Registered, Wanted};
 use crate::printout::Transcript;
 use crate::terminal::pages::pages;
 use crate::terminal::{Expected, Screen};
@@ -25,6 +24,8 @@ use crate::wire::{RfcNumber, Title};
 
 const MENU: &str = "1. ADD\n2. LOOKUP\n3. LIST\n4. GET\n5. EXIT\nChoice: ";
 
+const TITLE_OR_NONE: &str = "RFC title (press Enter to skip): ";
+const UNLISTED: &str = "The index was not listed";
 const NOBODY: &str = "Nobody has it.";
 
 /// The names of the choices.
@@ -50,7 +51,7 @@ pub fn run(node: &Node, console: &mut Console, transcript: &Transcript) {
         console,
         transcript,
     };
-    while menu.one_choice().is_some() {}
+    while !matches!(menu.one_choice(), Err(Undone::End)) {}
 }
 
 struct Menu<'a> {
@@ -59,138 +60,112 @@ struct Menu<'a> {
     transcript: &'a Transcript,
 }
 
+/// Why a choice was not done to its end.
+enum Undone {
+    /// There is no more input.
+    End,
+    /// What was wrong has been said.
+    Said,
+}
+
 impl Menu<'_> {
-    /// Offers the menu once and does what is chosen; `None` is the end.
-    fn one_choice(&mut self) -> Option<()> {
-        let choice = self.console.ask(MENU, Expected::Choice)?;
-        let (name, object) = choice
+    /// Offers the menu once and does what is chosen.
+    fn one_choice(&mut self) -> Result<(), Undone> {
+        let choice = self.ask(MENU, Expected::Choice)?;
+        let (name, arguments) = choice
             .split_once(char::is_whitespace)
             .unwrap_or((&choice, ""));
-        let object = object.trim();
-        match (name.to_ascii_lowercase().as_str(), object) {
-            ("1" | "add", _) => self.add(object),
-            ("2" | "lookup", _) => self.lookup(object),
-            ("3" | "list", "") => self.list(),
-            ("4" | "get", _) => self.get(object),
-            ("5" | "exit", "") => None,
-            ("find", words) if !words.is_empty() => self.find(words),
-            ("status", "") => {
-                self.status();
-                Some(())
-            }
-            ("help" | "?", "") => {
-                for line in HELP {
-                    self.say(line);
-                }
-                Some(())
-            }
-            ("", _) => {
-                self.say("Nothing was chosen: type a number from 1 to 5.");
-                Some(())
-            }
-            _ => {
-                self.say(format_args!(
-                    "Unknown choice {choice:?}: type a number from 1 to 5."
-                ));
-                Some(())
-            }
+        let arguments = arguments.trim();
+        match (name.to_ascii_lowercase().as_str(), arguments) {
+            ("1" | "add", _) => self.add(arguments)?,
+            ("2" | "lookup", _) => self.lookup(arguments)?,
+            ("3" | "list", "") => self.list()?,
+            ("4" | "get", _) => self.get(arguments)?,
+            ("5" | "exit", "") => return Err(Undone::End),
+            ("find", words) if !words.is_empty() => self.find(words)?,
+            ("status", "") => self.status(),
+            ("help" | "?", "") => HELP.iter().for_each(|line| self.say(line)),
+            ("", _) => self.say("Nothing was chosen: type a number from 1 to 5."),
+            _ => self.say(format_args!(
+                "Unknown choice {choice:?}: type a number from 1 to 5."
+            )),
         }
+        Ok(())
     }
 
-    fn add(&mut self, object: &str) -> Option<()> {
-        let (number, title) = if object.is_empty() {
+    fn add(&mut self, arguments: &str) -> Result<(), Undone> {
+        let (number, title) = if arguments.is_empty() {
             (self.number()?, self.title("RFC title: ")?)
         } else {
-            let (first, title) = number_first(object);
-            let number = self.understood(numbers::number(first));
-            let both = number.and_then(|number| Some((number, self.understood(title.parse())?)));
-            let Some(both) = both else {
-                return Some(());
-            };
-            both
+            let (number, title) = number_first(arguments);
+            let number = self.understood(numbers::number(number))?;
+            (number, self.understood(title.parse())?)
         };
         let title = Some(title).filter(|title: &Title| !title.is_empty());
-        match self.node.add(number, title).map(|added| added.registered) {
-            Ok(Registered::Yes) if !self.transcript.shows_messages() => {
+        let added = self.node.add(number, title);
+        let added = self.or_say(format_args!("RFC {number} is not registered"), added)?;
+        match added.registered {
+            Registered::Yes if !self.transcript.shows_messages() => {
                 self.say(format_args!("RFC {number} is registered."));
             }
-            Ok(Registered::Yes | Registered::Refused) => {}
-            Ok(Registered::Later(why)) => self.say(format_args!(
+            Registered::Yes | Registered::Refused => {}
+            Registered::Later(why) => self.say(format_args!(
                 "RFC {number} is registered when the index is back: {why}."
             )),
-            Err(error) => self.say(format_args!("RFC {number} is not registered: {error}.")),
         }
-        Some(())
+        Ok(())
     }
 
-    fn lookup(&mut self, object: &str) -> Option<()> {
-        let (number, title) = if object.is_empty() {
-            (
-                self.number()?,
-                self.title("RFC title (press Enter to skip): ")?,
-            )
+    fn lookup(&mut self, arguments: &str) -> Result<(), Undone> {
+        let (number, title) = if arguments.is_empty() {
+            (self.number()?, self.title(TITLE_OR_NONE)?)
         } else {
-            match self.understood(numbers::number(object)) {
-                Some(number) => (number, Title::default()),
-                None => return Some(()),
-            }
+            let number = self.understood(numbers::number(arguments))?;
+            (number, Title::default())
         };
-        match self.node.find(&Query::Number { number, title }) {
-            Ok(found) => return self.show(&found, NOBODY),
-            Err(error) => self.say(format_args!("RFC {number} was not looked up: {error}.")),
-        }
-        Some(())
+        let found = self.node.find(&Query::Number { number, title });
+        let found = self.or_say(format_args!("RFC {number} was not looked up"), found)?;
+        self.show(&found, NOBODY)
     }
 
-    fn list(&mut self) -> Option<()> {
-        let found = self.listed(self.node.find(&Query::All { fresh: false }));
-        found.map_or(Some(()), |found| {
-            let nothing = if found.in_messages {
-                NOBODY
-            } else {
-                "Nothing is known yet; LOOKUP and find ask the other peers."
-            };
-            self.show(&found, nothing)
-        })
+    fn list(&mut self) -> Result<(), Undone> {
+        let found = self.or_say(UNLISTED, self.node.find(&Query::All { fresh: false }))?;
+        let nothing = if found.in_messages {
+            NOBODY
+        } else {
+            "Nothing is known yet; LOOKUP and find ask the other peers."
+        };
+        self.show(&found, nothing)
     }
 
-    fn find(&mut self, words: &str) -> Option<()> {
-        let found = self.listed(self.node.find_titles(words));
-        found.map_or(Some(()), |found| {
-            self.show(&found, "No title has all of these words.")
-        })
+    fn find(&mut self, words: &str) -> Result<(), Undone> {
+        let found = self.or_say(UNLISTED, self.node.find_titles(words))?;
+        self.show(&found, "No title has all of these words.")
     }
 
-    /// What the index has listed; where it has not, that is said.
-    fn listed<T>(&self, listed: Result<T, Failure>) -> Option<T> {
-        listed
-            .map_err(|error| self.say(format_args!("The index was not listed: {error}.")))
-            .ok()
-    }
-
-    fn get(&mut self, object: &str) -> Option<()> {
-        if object.is_empty() {
-            let number = self.number()?;
-            let title = self.title("RFC title (press Enter to skip): ")?;
+    fn get(&mut self, arguments: &str) -> Result<(), Undone> {
+        if arguments.is_empty() {
+            let (number, title) = (self.number()?, self.title(TITLE_OR_NONE)?);
             return self.get_all(vec![number], title, Replace::Ask);
         }
-        let words: Vec<_> = object.split_whitespace().collect();
-        let Some(selection) = self.understood(Selection::parse(&words)) else {
-            return Some(());
-        };
+        let words: Vec<_> = arguments.split_whitespace().collect();
+        let selection = self.understood(Selection::parse(&words))?;
         // Of all that there is, what we have is left alone.
         let replace = match selection {
             Selection::All => Replace::Never,
             Selection::These(_) => Replace::Ask,
         };
-        match self.listed(self.node.selected(&selection)) {
-            Some(numbers) => self.get_all(numbers, Title::default(), replace),
-            None => Some(()),
-        }
+        let numbers = self.or_say(UNLISTED, self.node.selected(&selection))?;
+        self.get_all(numbers, Title::default(), replace)
     }
 
     /// One after the other, for there may be questions in between.
-    fn get_all(&mut self, numbers: Vec<RfcNumber>, title: Title, replace: Replace) -> Option<()> {
+    fn get_all(
+        &mut self,
+        numbers: Vec<RfcNumber>,
+        title: Title,
+        replace: Replace,
+    ) -> Result<(), Undone> {
         let wanted = Wanted {
             numbers,
             title,
@@ -211,7 +186,7 @@ impl Menu<'_> {
         self.node.get(&wanted, &mut ask, &mut |outcome| {
             say_got(outcome, transcript);
         });
-        (!has_ended).then_some(())
+        if has_ended { Err(Undone::End) } else { Ok(()) }
     }
 
     fn status(&self) {
@@ -230,11 +205,11 @@ impl Menu<'_> {
         }
     }
 
-    fn number(&mut self) -> Option<RfcNumber> {
+    fn number(&mut self) -> Result<RfcNumber, Undone> {
         self.ask_until_right("RFC number: ", Expected::Number, numbers::number)
     }
 
-    fn title(&mut self, question: &str) -> Option<Title> {
+    fn title(&mut self, question: &str) -> Result<Title, Undone> {
         self.ask_until_right(question, Expected::Text, str::parse)
     }
 
@@ -243,24 +218,34 @@ impl Menu<'_> {
         question: &str,
         expected: Expected,
         read: impl Fn(&str) -> Result<T, E>,
-    ) -> Option<T> {
+    ) -> Result<T, Undone> {
         loop {
-            let answer = read(&self.console.ask(question, expected)?);
-            if let Some(answer) = self.understood(answer) {
-                return Some(answer);
+            let answer = read(&self.ask(question, expected)?);
+            if let Ok(answer) = self.understood(answer) {
+                return Ok(answer);
             }
         }
     }
 
-    /// What was read of an answer; where it is wrong, that is said.
-    fn understood<T, E: Display>(&self, read: Result<T, E>) -> Option<T> {
-        read.map_err(|error| self.say(format_args!("Not understood: {error}.")))
-            .ok()
+    fn ask(&mut self, question: &str, expected: Expected) -> Result<String, Undone> {
+        self.console.ask(question, expected).ok_or(Undone::End)
+    }
+
+    fn understood<T, E: Display>(&self, read: Result<T, E>) -> Result<T, Undone> {
+        self.or_say("Not understood", read)
+    }
+
+    /// What was done; where it failed, that is said.
+    fn or_say<T, E: Display>(&self, failed: impl Display, done: Result<T, E>) -> Result<T, Undone> {
+        done.map_err(|error| {
+            self.say(format_args!("{failed}: {error}."));
+            Undone::Said
+        })
     }
 
     /// Shows what was found, or says `nothing`: as a table on a screen. Elsewhere the messages have
     /// shown the records, where they are printed.
-    fn show(&mut self, found: &Listing, nothing: &str) -> Option<()> {
+    fn show(&mut self, found: &Listing, nothing: &str) -> Result<(), Undone> {
         let records = &found.records;
         self.console.learn(records);
         let are_shown = found.in_messages && self.transcript.shows_messages();
@@ -273,13 +258,13 @@ impl Menu<'_> {
                 self.transcript.line(record);
             }
         }
-        Some(())
+        Ok(())
     }
 
     /// A screen at a time.
-    fn show_table(&mut self, records: &[Listed]) -> Option<()> {
+    fn show_table(&mut self, records: &[Listed]) -> Result<(), Undone> {
         let Some(size) = self.console.screen().map(Screen::size) else {
-            return Some(());
+            return Ok(());
         };
         let (columns, rows) = table(records);
         let mut shown = 0;
@@ -287,7 +272,7 @@ impl Menu<'_> {
             if shown > 0 {
                 let all = records.len();
                 let question = format!("{shown} of {all} shown. Enter for more, q to stop: ");
-                if !self.console.ask(&question, Expected::Text)?.is_empty() {
+                if !self.ask(&question, Expected::Text)?.is_empty() {
                     break;
                 }
             }
@@ -295,7 +280,7 @@ impl Menu<'_> {
             shown += page.lines().count() - 1;
             self.transcript.show(&page);
         }
-        Some(())
+        Ok(())
     }
 
     fn say(&self, what: impl Display) {
@@ -330,15 +315,15 @@ fn say_got(outcome: &Outcome, transcript: &Transcript) {
 }
 
 /// Parts a number from the title behind it; the number may be two words (`RFC 123`).
-fn number_first(object: &str) -> (&str, &str) {
-    let start = match object.split_once(char::is_whitespace) {
+fn number_first(arguments: &str) -> (&str, &str) {
+    let start = match arguments.split_once(char::is_whitespace) {
         Some((rfc, rest)) if rfc.eq_ignore_ascii_case("rfc") => {
-            object.len() - rest.trim_start().len()
+            arguments.len() - rest.trim_start().len()
         }
         _ => 0,
     };
-    let rest = object.get(start..).unwrap_or_default();
+    let rest = arguments.get(start..).unwrap_or_default();
     let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
-    let (number, title) = object.split_at(start + end);
+    let (number, title) = arguments.split_at(start + end);
     (number, title.trim())
 }

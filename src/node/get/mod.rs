@@ -16,20 +16,18 @@ use crate::wire::{RfcNumber, Title};
 
 /// What is to be got, and where it is to go.
 #[derive(Debug, Clone)]
-pub struct Wanted {
-    /// Which RFCs, in this order.
-    pub numbers: Vec<RfcNumber>,
+pub(crate) struct Wanted {
+    pub(crate) numbers: Vec<RfcNumber>,
     /// What they are called, where that is known: it is sent along.
-    pub title: Title,
-    /// Where they are to go.
-    pub place: Place,
+    pub(crate) title: Title,
+    pub(crate) place: Place,
     /// How many downloads run at a time; one where it is 0.
-    pub jobs: usize,
+    pub(crate) jobs: usize,
 }
 
 /// Where documents are to go.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
+pub(crate) enum Place {
     /// Into the folder, to be shared.
     Folder(Replace),
     /// One document into this file, which is replaced. It is not shared.
@@ -38,24 +36,23 @@ pub enum Place {
 
 /// Whether files of the folder are replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Replace {
+pub(crate) enum Replace {
     /// No: what is there is not even looked up.
     Never,
     /// Whoever wants the document is asked, once there is somebody to get it from.
     Ask,
-    /// Yes.
     Always,
 }
 
 /// Asks whether a file may be replaced; `None`: nobody answers any more, so nothing more is begun.
-pub type Ask<'a> = &'a mut (dyn FnMut(&Path) -> Option<bool> + Send);
+pub(crate) type Ask<'a> = &'a mut (dyn FnMut(&Path) -> Option<bool> + Send);
 
 /// Takes note of how the GET of one RFC has ended, while others go on.
-pub type Done<'a> = &'a mut (dyn FnMut(&Outcome) + Send);
+pub(crate) type Done<'a> = &'a mut (dyn FnMut(&Outcome) + Send);
 
 /// How the GET of one RFC has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// It is here.
     Downloaded(Downloaded),
     /// What was here stays.
@@ -68,55 +65,49 @@ pub enum Outcome {
 
 /// An RFC that was downloaded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Downloaded {
+pub(crate) struct Downloaded {
     /// The record of the holder that delivered it.
     #[serde(flatten)]
-    pub record: Listed,
-    /// Where it is.
-    pub path: PathBuf,
-    /// Its length.
-    pub bytes: u64,
+    pub(crate) record: Listed,
+    pub(crate) path: PathBuf,
+    pub(crate) bytes: u64,
 }
 
 /// An RFC that is in the folder already.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Kept {
-    /// Which one.
-    pub number: RfcNumber,
-    /// Where it is.
-    pub path: PathBuf,
+pub(crate) struct Kept {
+    pub(crate) number: RfcNumber,
+    pub(crate) path: PathBuf,
 }
 
 /// An RFC that could not be got.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Failed {
-    /// Which one.
-    pub number: RfcNumber,
-    /// Why.
+pub(crate) struct Failed {
+    pub(crate) number: RfcNumber,
     #[serde(flatten)]
-    pub failure: Failure,
+    pub(crate) failure: Failure,
     /// Whether it is here all the same, and the index does not know.
     #[serde(skip)]
-    pub is_here: bool,
+    pub(crate) is_here: bool,
     /// Whether the messages of the index have shown that nobody has it.
     #[serde(skip)]
-    pub in_messages: bool,
+    pub(crate) in_messages: bool,
 }
 
 /// What has become of everything that was wanted and was not interrupted.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Gotten {
+pub(crate) struct Gotten {
     /// What was downloaded, by number.
-    pub downloaded: Vec<Downloaded>,
+    pub(crate) downloaded: Vec<Downloaded>,
     /// What was there already, by number.
-    pub kept: Vec<Kept>,
+    pub(crate) kept: Vec<Kept>,
     /// What could not be got, as it failed.
-    pub failed: Vec<Failed>,
+    pub(crate) failed: Vec<Failed>,
 }
 
 impl Node {
     /// The RFCs that are selected: all is what others have, by number.
-    pub fn selected(&self, selection: &Selection) -> Result<Vec<RfcNumber>, Failure> {
+    pub(crate) fn selected(&self, selection: &Selection) -> Result<Vec<RfcNumber>, Failure> {
         match selection {
             Selection::These(numbers) => Ok(numbers.iter().copied().collect()),
             Selection::All => {
@@ -131,7 +122,7 @@ impl Node {
 
     /// Gets RFCs from whoever has them, and shares those that go into the folder. A failure does not
     /// stop the others. One job runs in the thread that asks for it.
-    pub fn get(&self, wanted: &Wanted, ask: Ask<'_>, done: Done<'_>) -> Gotten {
+    pub(crate) fn get(&self, wanted: &Wanted, ask: Ask<'_>, done: Done<'_>) -> Gotten {
         let spread = Spread::default();
         let left: VecDeque<_> = wanted.numbers.iter().copied().collect();
         let (left, ask) = (Mutex::new(left), Mutex::new(ask));
@@ -147,8 +138,15 @@ impl Node {
         let work = || {
             while let Some(number) = next() {
                 let got = self.get_one(number, wanted, &spread, &may_replace);
+                let outcome = got.unwrap_or_else(|outcome| outcome);
                 let (done, gotten) = &mut *locked(&ended);
-                gotten.take(got.unwrap_or_else(|outcome| outcome), done);
+                done(&outcome);
+                match outcome {
+                    Outcome::Downloaded(downloaded) => gotten.downloaded.push(downloaded),
+                    Outcome::Kept(kept) => gotten.kept.push(kept),
+                    Outcome::Failed(failed) => gotten.failed.push(failed),
+                    Outcome::Interrupted(_) => {}
+                }
             }
         };
         thread::scope(|scope| {
@@ -164,19 +162,6 @@ impl Node {
         gotten.downloaded.sort_by_key(number);
         gotten.kept.sort_by_key(|kept| kept.number);
         gotten
-    }
-}
-
-impl Gotten {
-    /// Takes in how the GET of one RFC has ended.
-    fn take(&mut self, outcome: Outcome, done: Done<'_>) {
-        done(&outcome);
-        match outcome {
-            Outcome::Downloaded(downloaded) => self.downloaded.push(downloaded),
-            Outcome::Kept(kept) => self.kept.push(kept),
-            Outcome::Failed(failed) => self.failed.push(failed),
-            Outcome::Interrupted(_) => {}
-        }
     }
 }
 

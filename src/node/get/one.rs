@@ -13,7 +13,11 @@ use crate::wire::{Endpoint, Fault, Record, RfcNumber, Title};
 impl Node {
     /// Fetches an RFC from one holder into the folder, where it must not be, and does not register
     /// it.
-    pub fn fetch(&self, number: RfcNumber, holder: &Endpoint) -> Result<Fetched, DownloadError> {
+    pub(crate) fn fetch(
+        &self,
+        number: RfcNumber,
+        holder: &Endpoint,
+    ) -> Result<Fetched, DownloadError> {
         let begin = || self.library.receive(number, false);
         self.downloader.download(number, holder, begin)
     }
