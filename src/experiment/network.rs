@@ -90,6 +90,12 @@ impl Network {
     /// Lets every peer ask all others for their indexes, and checks that it knows then who holds
     /// what, and no more.
     pub(super) fn tell_each_other(&self, plan: &Plan, documents: &Documents) -> anyhow::Result<()> {
+        let all = self.peers.iter().zip(&plan.holdings);
+        let records = all.flat_map(|(peer, held)| {
+            let held = documents.all().get(held.clone()).unwrap_or_default();
+            held.iter().map(|held| (held.number, peer.me()))
+        });
+        let expected: HashSet<_> = records.collect();
         for (peer, node) in self.peers.iter().enumerate() {
             let found = node.find(&Query::All { fresh: true });
             let found = found.map_err(|failure| away(peer, &failure))?;
@@ -100,15 +106,9 @@ impl Network {
             );
             let records = found.records.iter().map(|listed| &listed.record);
             let told: HashSet<_> = records.map(|r| (r.number, &r.holder)).collect();
-            let mut left = documents.all().len();
-            for (other, held) in self.peers.iter().zip(&plan.holdings) {
-                let held = documents.all().get(held.clone()).unwrap_or_default();
-                let is_told = |held: &&Document| told.contains(&(held.number, other.me()));
-                left -= held.iter().filter(is_told).count();
-            }
-            let known = found.records.len();
+            let (known, left) = (found.records.len(), expected.difference(&told).count());
             ensure!(
-                left == 0 && known == documents.all().len(),
+                left == 0 && known == expected.len(),
                 "the index of P{peer} has {known} records, and {left} of those it should have are \
                  missing"
             );

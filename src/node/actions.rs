@@ -1,14 +1,14 @@
 //! What can be done with a node, besides GET: typed input, and a typed outcome, which is the JSON
 //! document of a command.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use serde::Serialize;
 
-use super::{Code, Counts, Failure, Listed, Listing, Node, Query, Standing};
+use super::{Code, Failure, Listed, Listing, Node, Query, Standing};
 use crate::event::{Event, Topic};
 use crate::index::IndexError;
-use crate::wire::{Endpoint, Record, RfcNumber, Title};
+use crate::wire::{Record, RfcNumber, Title};
 
 /// An RFC that is shared from now on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -26,17 +26,6 @@ pub(crate) enum Registered {
     Refused,
     /// It will, once it is back.
     Later(Failure),
-}
-
-/// How a node stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Status {
-    /// The name under which others reach it.
-    pub(crate) me: Endpoint,
-    pub(crate) index: Standing,
-    pub(crate) shared: usize,
-    pub(crate) folder: PathBuf,
-    pub(crate) counts: Counts,
 }
 
 impl Node {
@@ -87,14 +76,14 @@ impl Node {
         (rfc.held_by(&self.me), taken.map(|count| count > 0))
     }
 
-    pub(crate) fn status(&self) -> Status {
-        Status {
-            me: self.me.clone(),
-            index: self.index.standing(),
-            shared: self.library.shared().len(),
-            folder: self.library.folder().to_owned(),
-            counts: self.activity.counts(),
-        }
+    /// How it stands with its index.
+    pub(crate) fn standing(&self) -> Standing {
+        self.index.standing()
+    }
+
+    /// How many RFCs it shares, and of which folder.
+    pub(crate) fn shared(&self) -> (usize, &Path) {
+        (self.library.shared().len(), self.library.folder())
     }
 }
 

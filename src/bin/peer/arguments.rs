@@ -63,15 +63,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "NAME", help_heading = "Sharing")]
     pub(crate) hostname: Option<Host>,
     /// The port of the upload server [default: any free one]
-    #[arg(
-        short = 'p',
-        long,
-        value_name = "PORT",
-        default_value_t = 0,
-        hide_default_value = true,
-        help_heading = "Sharing"
-    )]
-    pub(crate) upload_port: u16,
+    #[arg(short = 'p', long, value_name = "PORT", help_heading = "Sharing")]
+    pub(crate) upload_port: Option<u16>,
     /// The local address of the upload server [default: every IPv6 and IPv4 address]
     #[arg(long, value_name = "ADDR", help_heading = "Sharing")]
     pub(crate) bind: Option<IpAddr>,
@@ -203,7 +196,7 @@ impl Arguments {
             shares: self.shares(),
             hostname: self.hostname.clone(),
             bind: self.bind,
-            upload_port: self.upload_port,
+            upload_port: self.upload_port.unwrap_or_default(),
             upload_rate: self.upload_rate.unwrap_or_default(),
             max_uploads: program::connections_within_limits(self.max_uploads, events),
             state: program::state_folder(),

@@ -190,11 +190,11 @@ impl Menu<'_> {
     }
 
     fn status(&self) {
-        let is = self.node.status();
-        let (folder, counts) = (is.folder.display(), is.counts);
-        self.say(format_args!("This peer: {}", is.me));
-        self.say(format_args!("Index: {}", is.index));
-        self.say(format_args!("Shared: {} RFC(s) of {folder}", is.shared));
+        let (shared, folder) = self.node.shared();
+        let (folder, counts) = (folder.display(), self.node.activity().counts());
+        self.say(format_args!("This peer: {}", self.node.me()));
+        self.say(format_args!("Index: {}", self.node.standing()));
+        self.say(format_args!("Shared: {shared} RFC(s) of {folder}"));
         let (number, bytes) = (counts.uploads, counts.uploaded_bytes);
         self.say(format_args!("Uploads: {number} ({bytes} bytes)"));
         let (number, bytes) = (counts.downloads, counts.downloaded_bytes);
