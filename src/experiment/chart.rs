@@ -90,18 +90,10 @@ fn draw_curves(area: &Area<'_>, curves: &[Curve]) -> Drawn {
         .x_label_area_size(220)
         .y_label_area_size(320)
         .build_cartesian_2d(0..right, 0.0..top)?;
-    // As many decimals as tell the lines of the grid apart.
-    let decimals = match top {
-        20.0.. => 0,
-        2.0.. => 1,
-        0.2.. => 2,
-        _ => 4,
-    };
     chart
         .configure_mesh()
         .x_desc("number of RFCs fetched")
         .y_desc("cumulative time (s)")
-        .y_label_formatter(&|seconds| format!("{seconds:.decimals$}"))
         .x_labels(11)
         .y_labels(9)
         .max_light_lines(1)

@@ -28,7 +28,7 @@ pub(super) struct Document {
 /// The documents of an experiment, by number.
 #[derive(Debug)]
 pub(super) struct Documents {
-    all: Vec<Document>,
+    pub(super) all: Vec<Document>,
     /// Where they were made, which goes with them.
     _folder: Option<TempDir>,
 }
@@ -64,11 +64,6 @@ impl Documents {
             all: read.collect::<Result<_, _>>()?,
             _folder: None,
         })
-    }
-
-    /// All of them.
-    pub(super) fn all(&self) -> &[Document] {
-        &self.all
     }
 
     /// Their mean size s, in bytes.
@@ -132,10 +127,10 @@ mod tests {
     #[test]
     fn files_are_made_with_their_size_and_each_is_another() {
         let documents = Documents::synthetic(3, 100).unwrap();
-        let sizes: Vec<_> = documents.all().iter().map(|d| d.bytes).collect();
+        let sizes: Vec<_> = documents.all.iter().map(|d| d.bytes).collect();
         assert_eq!(sizes, [100; 3]);
-        assert_ne!(documents.all()[0].digest, documents.all()[1].digest);
-        let path = documents.all()[0].path.clone();
+        assert_ne!(documents.all[0].digest, documents.all[1].digest);
+        let path = documents.all[0].path.clone();
         assert!(path.is_file());
         drop(documents);
         assert!(!path.exists());
@@ -153,7 +148,7 @@ mod tests {
             fs::write(folder.path().join(name), text).unwrap();
         }
         let documents = Documents::of_corpus(folder.path(), 2).unwrap();
-        let numbers: Vec<_> = documents.all().iter().map(|d| d.number.get()).collect();
+        let numbers: Vec<_> = documents.all.iter().map(|d| d.number.get()).collect();
         assert_eq!(numbers, [9, 10]);
         assert!((documents.mean_size() - 3.0).abs() < 1e-9);
         assert!((documents.works()[0] - 2.0 / 3.0).abs() < 1e-9);

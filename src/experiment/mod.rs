@@ -71,13 +71,13 @@ fn measure(
             runs: Vec::new(),
         };
         for run in 1..=options.repeat {
-            let (repeat, time) = (options.repeat, results.expected_time());
-            let downloads = plan.downloads();
+            let (name, repeat) = (scenario.name(), options.repeat);
+            let (downloads, time) = (plan.downloads(), results.expected_time());
             stage.say(format_args!(
-                "{scenario}, run {run} of {repeat}: {downloads} downloads{time}"
+                "{name}, run {run} of {repeat}: {downloads} downloads{time}"
             ));
             let ended = run::run(&plan, &documents, upload_rate, stage);
-            let ended = ended.with_context(|| format!("{scenario}, run {run}"));
+            let ended = ended.with_context(|| format!("{name}, run {run}"));
             results.runs.push(ended?);
         }
         files.push(report.write_downloads(&results)?);

@@ -59,7 +59,7 @@ impl Network {
         for (peer, holding) in plan.holdings.iter().enumerate() {
             let home = network.home(peer);
             fs::create_dir(&home).map_err(FileError::of("make the folder", &home))?;
-            for document in documents.all().get(holding.clone()).unwrap_or_default() {
+            for document in documents.all.get(holding.clone()).unwrap_or_default() {
                 let Document { number, path, .. } = document;
                 let to = network.path(peer, *number);
                 fs::copy(path, &to).map_err(FileError::of("write", &to))?;
@@ -92,7 +92,7 @@ impl Network {
     pub(super) fn tell_each_other(&self, plan: &Plan, documents: &Documents) -> anyhow::Result<()> {
         let all = self.peers.iter().zip(&plan.holdings);
         let records = all.flat_map(|(peer, held)| {
-            let held = documents.all().get(held.clone()).unwrap_or_default();
+            let held = documents.all.get(held.clone()).unwrap_or_default();
             held.iter().map(|held| (held.number, peer.me()))
         });
         let expected: HashSet<_> = records.collect();

@@ -1,6 +1,5 @@
 //! Who has which documents, and who fetches what from whom.
 
-use std::fmt;
 use std::iter;
 use std::ops::Range;
 
@@ -109,12 +108,6 @@ impl Scenario {
             fetches: (0..peers).map(fetches).collect(),
             holdings,
         }
-    }
-}
-
-impl fmt::Display for Scenario {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
     }
 }
 

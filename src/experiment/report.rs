@@ -86,7 +86,7 @@ impl Report {
                 }
             }
         }
-        self.write_csv(&format!("{}.csv", results.scenario), rows)
+        self.write_csv(&format!("{}.csv", results.scenario.name()), rows)
     }
 
     /// Writes the totals of all scenarios, runs and peers.
@@ -121,7 +121,7 @@ impl Report {
             seconds: results.curve(&[peer]),
         };
         let curves: Vec<_> = results.clients().map(curve).collect();
-        let name = format!("{}.svg", results.scenario);
+        let name = format!("{}.svg", results.scenario.name());
         self.draw(&name, results.scenario.description(), &curves)
     }
 
@@ -193,7 +193,7 @@ pub(super) fn table(all: &[Results]) -> String {
             let _ = writeln!(
                 table,
                 "{:<12}  {:<4}  {:>15}  {:>14}  {:>9}  {:>9.3}",
-                results.scenario,
+                results.scenario.name(),
                 format!("P{peer}"),
                 units(total.predicted),
                 units(total.measured),

@@ -124,7 +124,7 @@ impl Fetching<'_> {
             if self.failure.get().is_some() || node.is_stopping() {
                 return Ok(None);
             }
-            let document = self.documents.all().get(document);
+            let document = self.documents.all.get(document);
             let number = document.context("no such document")?.number;
             let from = node_of(holder)?.me();
             let start = begun.elapsed();
@@ -151,7 +151,7 @@ fn check_files(run: &Run, documents: &Documents, network: &Network) -> anyhow::R
         for Measured { number, .. } in fetched {
             let path = network.path(peer, *number);
             let bytes = fs::read(&path).map_err(FileError::of("read", &path))?;
-            let mut sources = documents.all().iter();
+            let mut sources = documents.all.iter();
             let source = sources.find(|source| source.number == *number);
             ensure!(
                 source.is_some_and(|source| source.digest == digest(&bytes)),

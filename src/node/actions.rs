@@ -1,22 +1,11 @@
-//! What can be done with a node, besides GET: typed input, and a typed outcome, which is the JSON
-//! document of a command.
+//! What can be done with a node, besides GET: typed input, and a typed outcome.
 
 use std::path::Path;
-
-use serde::Serialize;
 
 use super::{Code, Failure, Listed, Listing, Node, Query, Standing};
 use crate::event::{Event, Topic};
 use crate::index::IndexError;
 use crate::wire::{Record, RfcNumber, Title};
-
-/// An RFC that is shared from now on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct Added {
-    pub(crate) record: Listed,
-    #[serde(skip)]
-    pub(crate) registered: Registered,
-}
 
 /// Whether an index has a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +37,11 @@ impl Node {
 
     /// Registers one RFC, under the title in its file where none is given. Others will get 404 for
     /// one without a file, of which an event warns.
-    pub(crate) fn add(&self, number: RfcNumber, title: Option<Title>) -> Result<Added, Failure> {
+    pub(crate) fn add(
+        &self,
+        number: RfcNumber,
+        title: Option<Title>,
+    ) -> Result<(Listed, Registered), Failure> {
         let (record, taken) = self.register(number, title);
         let registered = match taken {
             Ok(true) => Registered::Yes,
@@ -56,8 +49,7 @@ impl Node {
             Err(error) if error.is_passing() => Registered::Later(error.into()),
             Err(error) => return Err(error.into()),
         };
-        let record = record.into();
-        Ok(Added { record, registered })
+        Ok((record.into(), registered))
     }
 
     /// Shares an RFC from now on, and says whether the index has taken it.
@@ -87,17 +79,16 @@ impl Node {
     }
 }
 
-impl Added {
-    /// The same, where the index has the record now.
-    pub(crate) fn now(self) -> Result<Self, Failure> {
-        match self.registered {
-            Registered::Yes => Ok(self),
-            Registered::Refused => {
-                let number = self.record.record.number;
+impl Registered {
+    /// A failure unless the index has the record now.
+    pub(crate) fn now(self, number: RfcNumber) -> Result<(), Failure> {
+        match self {
+            Self::Yes => Ok(()),
+            Self::Refused => {
                 let what = format_args!("the index server has refused RFC {number}");
                 Err(Failure::new(Code::Protocol, what))
             }
-            Registered::Later(failure) => Err(failure),
+            Self::Later(failure) => Err(failure),
         }
     }
 }

@@ -53,13 +53,13 @@ impl Reader for Activity {
     }
 
     fn read(&self, event: &Event<'_>) {
+        let mut counts = self.lock();
         match event {
             Event::Upload {
                 link,
                 number,
                 step: Step::Done { bytes, .. },
             } => {
-                let mut counts = self.lock();
                 counts.uploads += 1;
                 counts.uploaded_bytes += bytes;
                 counts.last_uploads.truncate(REMEMBERED - 1);
@@ -73,7 +73,6 @@ impl Reader for Activity {
                 step: Step::Done { bytes, .. },
                 ..
             } => {
-                let mut counts = self.lock();
                 counts.downloads += 1;
                 counts.downloaded_bytes += bytes;
             }

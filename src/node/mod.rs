@@ -96,7 +96,12 @@ impl Node {
         } else {
             Library::unshared(&config.folder, events.clone())?
         });
-        let (asking, uploading) = (Sockets::default(), Uploading::within(config.max_uploads));
+        let limits = Limits {
+            total: config.max_uploads,
+            ..Limits::default()
+        };
+        let asking = Sockets::default();
+        let uploading = Uploading(Sockets::with_limits(limits));
         stop.watch(&asking);
         stop.watch(&uploading.0);
         let (listener, me) = listen(config, &events)?;
@@ -188,15 +193,6 @@ impl Drop for Node {
     fn drop(&mut self) {
         self.index.leave();
         self.asking.close_all();
-    }
-}
-
-impl Uploading {
-    fn within(most: usize) -> Self {
-        Self(Sockets::with_limits(Limits {
-            total: most,
-            ..Limits::default()
-        }))
     }
 }
 

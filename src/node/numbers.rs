@@ -48,8 +48,7 @@ impl Selection {
         let mut is_all = false;
         while let Some(word) = words.next() {
             // "RFC 123" comes as two words.
-            let is_prefix = word.eq_ignore_ascii_case("rfc") && words.peek().is_some();
-            if is_prefix {
+            if word.eq_ignore_ascii_case("rfc") && words.peek().is_some() {
                 continue;
             }
             if word.eq_ignore_ascii_case("all") {

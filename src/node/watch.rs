@@ -7,7 +7,6 @@ use tracing::debug;
 
 use super::{Failure, Node, in_background};
 use crate::event::{Event, Level, Topic};
-use crate::library::Changes;
 
 /// How often the folder is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -24,22 +23,18 @@ impl Node {
                 if asking.is_closing() {
                     return;
                 }
-                let Changes {
-                    settled,
-                    gone,
-                    error,
-                } = library.look();
-                if let Some(error) = error.as_ref().filter(|_| !has_warned) {
+                let changes = library.look();
+                if let Some(error) = changes.error.as_ref().filter(|_| !has_warned) {
                     events.notice(Level::Warning, error);
                 }
-                has_warned = error.is_some();
+                has_warned = changes.error.is_some();
                 // An index that can't take back one record goes on naming us.
-                for number in gone {
+                for number in changes.gone {
                     let folder = library.folder();
                     events.tell(Topic::Life, || Event::FileGone { number, folder });
                 }
-                if !settled.is_empty()
-                    && let Err(error) = index.publish(&settled)
+                if !changes.settled.is_empty()
+                    && let Err(error) = index.publish(&changes.settled)
                 {
                     // The index has said so already, and gets them when it is back.
                     debug!(%error, "news of the folder have to wait");

@@ -38,6 +38,7 @@ const VARIABLES: &str = "P2PCI_";
 pub fn options<O: Parser>() -> O {
     let matches = manual::understood(O::command()).get_matches();
     if let Some(answered) = manual::answer::<O>(&matches) {
+        let answered = answered.map_err(Failure::from);
         std::process::exit(end(&Screen::default(), answered, PRINT_TIME).into());
     }
     O::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())

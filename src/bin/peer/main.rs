@@ -9,7 +9,7 @@ use anyhow::Context;
 use p2pci::doors::commands::{Command, Format, Printer};
 use p2pci::doors::menu::{self, Console};
 use p2pci::node::Node;
-use p2pci::program::{self, Code, Failure, Stage, signals};
+use p2pci::program::{self, Code, Failure, signals};
 use p2pci::terminal::{Modes, Screen};
 
 use arguments::{Arguments, usage_error};
@@ -47,13 +47,8 @@ fn take_part(arguments: &Arguments, screen: &Screen) -> ExitCode {
 
 /// Starts a node, opens the door to it, and leaves.
 fn share(arguments: &Arguments, printer: &Printer<'_>) -> Result<(), Failure> {
-    let Stage {
-        transcript,
-        events,
-        stop,
-        ..
-    } = printer.stage;
-    let mut console = Console::new(transcript.clone(), stop.clone());
+    let (events, stop) = (&printer.stage.events, &printer.stage.stop);
+    let mut console = Console::new(printer.stage.transcript.clone(), stop.clone());
     let (stopping, hang_up) = (stop.clone(), console.hangup());
     signals::on_stop(move |signal| {
         stopping.now(signal);

@@ -151,22 +151,23 @@ fn into_file(
 impl Printer<'_> {
     /// Says on standard error what has become of one RFC, where that is no failure.
     fn say_done(&self, outcome: &Outcome) {
-        let what = match outcome {
+        match outcome {
             Outcome::Downloaded(Downloaded {
                 record,
                 path,
                 bytes,
             }) => {
                 let (number, path) = (record.record.number, path.display());
-                format!("RFC {number} is in {path} ({bytes} bytes)")
+                let what = format_args!("RFC {number} is in {path} ({bytes} bytes)");
+                self.stage.say(what);
             }
             Outcome::Kept(Kept { number, path }) => {
                 let path = path.display();
-                format!("RFC {number} is in {path} already; --force replaces it")
+                let what = format_args!("RFC {number} is in {path} already; --force replaces it");
+                self.stage.say(what);
             }
-            Outcome::Failed(_) | Outcome::Interrupted(_) => return,
-        };
-        self.stage.say(what);
+            Outcome::Failed(_) | Outcome::Interrupted(_) => {}
+        }
     }
 
     fn say_failed(&self, gotten: &Gotten, count: usize) -> Result<(), Failure> {

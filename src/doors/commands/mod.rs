@@ -155,8 +155,10 @@ impl Command {
                 printer.found(&node.find_titles(&words)?, nothing)
             }
             Self::Add { number, title, .. } => {
-                let added = node.add(*number, title.clone())?.now()?;
-                printer.result(&added, std::slice::from_ref(&added.record))
+                let (record, registered) = node.add(*number, title.clone())?;
+                registered.now(*number)?;
+                let document = BTreeMap::from([("record", &record)]);
+                printer.result(&document, std::slice::from_ref(&record))
             }
             Self::Get(get) => get.run(node, printer),
         }
@@ -201,12 +203,11 @@ impl Printer<'_> {
         self.stage.print(|out| {
             let is_watched = io::stdout().is_terminal();
             for record in records {
-                let line = record.to_string();
+                let mut line = record.to_string();
                 if is_watched {
-                    writeln!(out, "{}", escaped(line.as_bytes(), false))?;
-                } else {
-                    writeln!(out, "{line}")?;
+                    line = escaped(line.as_bytes(), false);
                 }
+                writeln!(out, "{line}")?;
             }
             Ok(())
         })

@@ -103,8 +103,8 @@ impl Menu<'_> {
         };
         let title = Some(title).filter(|title: &Title| !title.is_empty());
         let added = self.node.add(number, title);
-        let added = self.or_say(format_args!("RFC {number} is not registered"), added)?;
-        match added.registered {
+        let (_, registered) = self.or_say(format_args!("RFC {number} is not registered"), added)?;
+        match registered {
             Registered::Yes if !self.transcript.shows_messages() => {
                 self.say(format_args!("RFC {number} is registered."));
             }

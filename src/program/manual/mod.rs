@@ -7,7 +7,6 @@ mod text;
 
 use std::fs;
 use std::io::{self, Write};
-use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -15,12 +14,13 @@ use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Arg, ArgMatches, Command, CommandFactory, value_parser};
 use clap_complete::Shell;
 
-use super::{Failure, VERSION, unless_unread, with_variables};
+use super::{VERSION, unless_unread, with_variables};
 use crate::terminal::Screen;
 use text::heading;
 
-/// How wide a page may be: longer lines are hard to read, and shorter ones can't hold a table.
-const WIDTHS: RangeInclusive<u16> = 40..=100;
+/// How wide a page is at least, and at most: shorter lines can't hold a table, and longer ones are
+/// hard to read.
+const WIDTHS: (u16, u16) = (40, 100);
 
 /// A page of the manual.
 struct Page {
@@ -105,7 +105,7 @@ pub(super) fn understood(program: Command) -> Command {
 }
 
 /// Does what a program is asked about itself; `None` where it is asked something else.
-pub(super) fn answer<O: CommandFactory>(matches: &ArgMatches) -> Option<Result<(), Failure>> {
+pub(super) fn answer<O: CommandFactory>(matches: &ArgMatches) -> Option<anyhow::Result<()>> {
     match matches.subcommand()? {
         ("help", arguments) => Some(print(&match arguments.get_one::<String>("NAME") {
             None => overview::<O>(),
@@ -122,17 +122,17 @@ pub(super) fn answer<O: CommandFactory>(matches: &ArgMatches) -> Option<Result<(
             let folder = arguments.get_one::<PathBuf>("FOLDER")?;
             let written = write_man_pages::<O>(folder);
             let context = || format!("cannot write man pages into {}", folder.display());
-            Some(written.with_context(context).map_err(Failure::from))
+            Some(written.with_context(context))
         }
         _ => None,
     }
 }
 
-/// Writes to standard output, without colour where it may have none.
-fn print(text: &str) -> Result<(), Failure> {
+/// Writes to standard output, without color where it may have none.
+fn print(text: &str) -> anyhow::Result<()> {
     let mut out = anstream::stdout().lock();
     let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-    Ok(unless_unread(written).context("cannot write standard output")?)
+    unless_unread(written).context("cannot write standard output")
 }
 
 /// The commands and the topics.
@@ -162,10 +162,8 @@ fn help_of<O: CommandFactory>(name: &str) -> String {
 
 /// A page, and below that of the options all of them.
 fn page<O: CommandFactory>(page: &Page) -> String {
-    let width = Screen::default()
-        .size()
-        .columns
-        .clamp(*WIDTHS.start(), *WIDTHS.end());
+    let columns = Screen::default().size().columns;
+    let width = columns.clamp(WIDTHS.0, WIDTHS.1);
     let mut text = text::text(page.text, width.into());
     if page.topic == "options" {
         let program = with_variables(O::command());
@@ -207,17 +205,13 @@ fn write_man_pages<O: CommandFactory>(folder: &Path) -> io::Result<()> {
     let program = shown(O::command()).mut_subcommand("help", |help| help.hide(true));
     clap_mangen::generate_to(program, folder)?;
     for page in PAGES {
-        let name = |page: &Page| format!("p2pci-{}", page.topic);
+        let (name, source) = (format!("p2pci-{}", page.topic), format!("p2pci {VERSION}"));
         let others = PAGES.iter().filter(|other| other.topic != page.topic);
-        let others = others.map(|other| format!("{}(7)", name(other)));
-        let others: Vec<_> = ["server(1)", "peer(1)"]
-            .map(str::to_owned)
-            .into_iter()
-            .chain(others)
-            .collect();
-        let source = format!("p2pci {VERSION}");
-        let text = text::man_page(&name(page), &source, page.text, &others.join(", "));
-        fs::write(folder.join(format!("{}.7", name(page))), text)?;
+        let others = others.map(|other| format!("p2pci-{}(7)", other.topic));
+        let others = others.collect::<Vec<_>>().join(", ");
+        let others = format!("server(1), peer(1), {others}");
+        let text = text::man_page(&name, &source, page.text, &others);
+        fs::write(folder.join(format!("{name}.7")), text)?;
     }
     Ok(())
 }
