@@ -9,7 +9,7 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 
 /// Width and height of the picture, in pixels.
-const SIZE: (u32, u32) = (1120, 640);
+const SIZE: (u32, u32) = (1080, 640);
 /// How many steps a pixel is drawn with: plotters knows whole ones only, and a straight line would
 /// be bent by them. All sizes below are in such steps.
 const FINE: u32 = 4;
@@ -38,7 +38,7 @@ const SHAPES: [Shape; 4] = [SQUARE, UP, DIAMOND, DOWN];
 /// How many marks a curve has, about.
 const MARKS: usize = 9;
 /// The room for the legend, beside the curves.
-const LEGEND: u32 = 1500;
+const LEGEND: u32 = 1320;
 /// The family of all text.
 const FONT: &str = "sans-serif";
 

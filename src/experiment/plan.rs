@@ -51,7 +51,7 @@ pub(super) enum Scenario {
     /// Each has its part, and begins with its right-hand neighbor: every server has one client at
     /// any time.
     Task2Best,
-    /// Each has its part, and all begin with P0: they stand in line while the others idle.
+    /// Each has its part, and all begin with P0: they wait in line while the others idle.
     Task2Worst,
 }
 

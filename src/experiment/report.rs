@@ -214,9 +214,9 @@ pub(super) fn warning(all: &[Results]) -> Option<String> {
     let count = totals.filter(|deviation| deviation.abs() > FAR).count();
     (count > 0).then(|| {
         format!(
-            "Warning: {count} of the totals are more than {FAR} % from the prediction. Another load \
-             of this machine, a slow disk below the temporary folder or tiny files may be why; and \
-             where many peers stand in line, whoever is a little ahead gains with every server"
+            "Warning: {count} totals differ from the prediction by more than {FAR} %. The machine may \
+             be busy, the disk of the temporary folder slow, or the files tiny; and where many peers \
+             wait in line, one that is a little ahead gains with every server"
         )
     })
 }

@@ -76,7 +76,7 @@ impl Results {
     /// How long a run will take, in words that end a sentence.
     pub(super) fn expected_time(&self) -> String {
         let longest = self.predicted.iter().copied().fold(0.0, f64::max);
-        let in_words = |unit| format!(", some {:.1} s", longest * unit);
+        let in_words = |unit| format!(", about {:.1} s", longest * unit);
         self.unit.map_or_else(String::new, in_words)
     }
 

@@ -105,7 +105,7 @@ struct Fetching<'a> {
     documents: &'a Documents,
     network: &'a Network,
     progress: Several,
-    /// Why there is no sense in going on.
+    /// Why the others stop as well.
     failure: OnceLock<anyhow::Error>,
 }
 

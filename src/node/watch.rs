@@ -37,7 +37,7 @@ impl Node {
                     && let Err(error) = index.publish(&changes.settled)
                 {
                     // The index has said so already, and gets them when it is back.
-                    debug!(%error, "news of the folder have to wait");
+                    debug!(%error, "changes in the folder have to wait");
                 }
             }
         })

@@ -264,7 +264,7 @@ fn a_signal_ends_it_and_nothing_stays_behind() {
     let (temporary, out) = (folder(&[]), folder(&[]));
     let slow = experiment(temporary.path(), out.path(), &["--upload-rate", "1KB/s"]);
     let mut peer = Program::start("peer", slow);
-    peer.expect_error("task1, run 1 of 1: 8 downloads, some ");
+    peer.expect_error("task1, run 1 of 1: 8 downloads, about ");
     peer.signal(Signal::INT);
     assert_eq!(peer.wait().0.code(), Some(130));
     assert_eq!(names(temporary.path()), [""; 0]);

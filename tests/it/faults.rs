@@ -36,7 +36,7 @@ fn a_server_that_was_killed_and_restarted_gets_everything_again() {
     // What is added meanwhile is not lost either.
     assert!(
         peer.answer(&["1", "4", "Four"])
-            .contains("[PEER] RFC 4 is registered when the index is back: ")
+            .contains("[PEER] RFC 4 will be registered when the index is back: ")
     );
 
     let after = server_at(before.port);

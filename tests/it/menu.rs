@@ -194,7 +194,7 @@ fn a_server_that_goes_away_is_said_and_the_menu_stays() {
     let printed = peer.answer(&["1", "5", "Five"]);
     assert!(
         printed.contains(
-            "[PEER] RFC 5 is registered when the index is back: the index server 127.0.0.1:"
+            "[PEER] RFC 5 will be registered when the index is back: the index server 127.0.0.1:"
         ),
         "{printed}"
     );

@@ -1,6 +1,6 @@
 //! The commands for scripts: the work of the menu, with the result alone on standard output.
 //!
-//! A result is record lines as they stand on the wire, or one JSON document, which is the outcome of
+//! A result is record lines as on the wire, or one JSON document, which is the outcome of
 //! the action; its field names stay.
 
 mod get;
@@ -79,7 +79,7 @@ pub struct Printed {
 /// How results are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// Record lines, as they stand on the wire.
+    /// Record lines, as on the wire.
     Lines,
     /// One JSON document.
     Json,
@@ -151,7 +151,8 @@ impl Command {
             }
             Self::Find { words, .. } => {
                 let words = words.join(" ");
-                let nothing = || Failure::new(Code::NotFound, format!("no title holds {words:?}"));
+                let nothing =
+                    || Failure::new(Code::NotFound, format!("no title contains {words:?}"));
                 printer.found(&node.find_titles(&words)?, nothing)
             }
             Self::Add { number, title, .. } => {

@@ -37,10 +37,10 @@ const HELP: [&str; 8] = [
     "A choice is its number or its name. Arguments may follow:",
     "  1  add [N [TITLE]]   register an RFC",
     "  2  lookup [N]        show who has an RFC",
-    "  3  list              show everything that anybody has",
+    "  3  list              show all records of the index",
     "  4  get [N...]        download RFCs: 123, rfc123, 8600-8605, all",
     "  5  exit              leave the index and end",
-    "     find WORDS        show the RFCs whose titles hold all of these words",
+    "     find WORDS        show the RFCs whose titles contain all of these words",
     "     status            show how this peer stands",
 ];
 
@@ -110,7 +110,7 @@ impl Menu<'_> {
             }
             Registered::Yes | Registered::Refused => {}
             Registered::Later(why) => self.say(format_args!(
-                "RFC {number} is registered when the index is back: {why}."
+                "RFC {number} will be registered when the index is back: {why}."
             )),
         }
         Ok(())

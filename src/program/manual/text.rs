@@ -9,11 +9,11 @@ use comfy_table::{ColumnConstraint, ContentArrangement, LineStyle, Table, TableS
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 use roff::{Roff, roman};
 
-/// How far text stands to the right of its heading.
+/// How far text is indented below its heading.
 const INDENT: usize = 2;
-/// How far code stands to the right of text.
+/// How far code is indented in the text.
 const CODE_INDENT: usize = 4;
-/// How far the columns of a table stand apart.
+/// The gap between the columns of a table.
 const GAP: u16 = 2;
 /// How wide a man page is: what it has on a terminal of 80 columns.
 const MAN_WIDTH: usize = 72;

@@ -83,7 +83,7 @@ fn what_nobody_has_is_code_3() {
     failed(
         &stage.ask(&["find", "no", "such"]),
         3,
-        "error: no title holds \"no such\"\n",
+        "error: no title contains \"no such\"\n",
     );
     let said = "error: RFC 9 was not downloaded: nobody has RFC 9\n";
     failed(&stage.ask(&["get", "9"]), 3, said);
