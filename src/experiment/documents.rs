@@ -1,11 +1,9 @@
-//! The documents of an experiment: RFCs of a folder, or generated files.
+//! What is fetched in an experiment: RFCs of a folder, or files that are made for it.
 
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
-use bytesize::ByteSize;
+use anyhow::bail;
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
@@ -14,87 +12,35 @@ use crate::library::scan;
 use crate::wire::RfcNumber;
 use crate::wire::di::exchange::Digest;
 
-/// The longest generated file, in bytes.
-const MAX_SYNTHETIC: u64 = 64 * 1024 * 1024;
-
-/// A document before it is fetched.
+/// A document as it is before anybody fetches it.
 #[derive(Debug, Clone)]
-pub struct Document {
+pub(super) struct Document {
     /// Its number.
-    pub number: RfcNumber,
-    /// Its path.
-    pub path: PathBuf,
-    /// Its length in bytes.
-    pub bytes: u64,
-    /// Its SHA-256.
-    pub digest: Digest,
+    pub(super) number: RfcNumber,
+    /// Where it is.
+    pub(super) path: PathBuf,
+    /// Its length.
+    pub(super) bytes: u64,
+    /// What it hashes to.
+    pub(super) digest: Digest,
 }
 
 /// The documents of an experiment, by number.
 #[derive(Debug)]
-pub struct Documents {
-    all: Vec<Document>,
-    /// The folder of generated files, removed on drop.
+pub(super) struct Documents {
+    pub(super) all: Vec<Document>,
+    /// Where they were made, which goes with them.
     _folder: Option<TempDir>,
 }
 
-/// Why there are no documents.
-#[derive(Debug, thiserror::Error)]
-pub enum DocumentsError {
-    /// A file or folder failed.
-    #[error(transparent)]
-    File(#[from] FileError),
-    /// There are too few documents.
-    #[error("{} has {there} file(s) named rfcN.txt, but the experiment needs {wanted}", .folder.display())]
-    TooFew {
-        /// The folder.
-        folder: PathBuf,
-        /// How many it has.
-        there: usize,
-        /// How many are needed.
-        wanted: usize,
-    },
-}
-
-/// Files to generate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Synthetic {
-    /// The number of files.
-    pub count: usize,
-    /// The size of each, in bytes.
-    pub size: u64,
-}
-
-/// Such as `60x50KiB`.
-impl FromStr for Synthetic {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let read = |(count, size): (&str, &str)| {
-            Some(Self {
-                count: count.trim().parse().ok()?,
-                size: size.trim().parse::<ByteSize>().ok()?.as_u64(),
-            })
-        };
-        let found = text.split_once('x').and_then(read);
-        let found = found.ok_or("expected a number and a size, such as 60x50KiB")?;
-        if found.size == 0 || found.size > MAX_SYNTHETIC {
-            let most = MAX_SYNTHETIC / 1024 / 1024;
-            return Err(format!("a file must have from 1 byte to {most} MiB"));
-        }
-        Ok(found)
-    }
-}
-
 impl Documents {
-    /// Generates files in a temporary folder, which is removed with the documents.
-    pub fn synthetic(kind: Synthetic) -> Result<Self, DocumentsError> {
-        let folder = TempDir::with_prefix("p2pci-experiment-")
-            .map_err(FileError::of("create a folder in", &std::env::temp_dir()))?;
-        let numbers = (1..=u32::MAX).filter_map(RfcNumber::new).take(kind.count);
+    /// Makes files of so many bytes in a folder of their own, which goes away with the documents.
+    pub(super) fn synthetic(count: usize, size: u64) -> anyhow::Result<Self> {
+        let folder = temporary_folder()?;
+        let numbers = (1..=u32::MAX).filter_map(RfcNumber::new).take(count);
         let make = |number| {
             let path = folder.path().join(format!("rfc{number}.txt"));
-            fs::write(&path, text(number, kind.size)).map_err(FileError::of("write", &path))?;
+            fs::write(&path, text(number, size)).map_err(FileError::of("write", &path))?;
             Document::read(number, path)
         };
         Ok(Self {
@@ -103,15 +49,14 @@ impl Documents {
         })
     }
 
-    /// The first `count` RFCs of a folder, by number. Fails if it has fewer.
-    pub fn of_corpus(folder: &Path, count: usize) -> Result<Self, DocumentsError> {
+    /// The first `count` RFCs of a folder, by number.
+    pub(super) fn of_corpus(folder: &Path, count: usize) -> anyhow::Result<Self> {
         let files = scan::files(folder)?;
-        if files.len() < count {
-            return Err(DocumentsError::TooFew {
-                folder: folder.to_owned(),
-                there: files.len(),
-                wanted: count,
-            });
+        let there = files.len();
+        if there < count {
+            let folder = folder.display();
+            let needs = format_args!("but the experiment needs {count}");
+            bail!("{folder} has {there} file(s) named rfcN.txt, {needs}");
         }
         let first = files.into_iter().take(count);
         let read = first.map(|(number, found)| Document::read(number, found.path));
@@ -121,28 +66,24 @@ impl Documents {
         })
     }
 
-    /// The document at a position, counted from 0.
-    pub fn get(&self, place: usize) -> Option<&Document> {
-        self.all.get(place)
-    }
-
-    /// All of them.
-    pub fn all(&self) -> &[Document] {
-        &self.all
-    }
-
     /// Their mean size s, in bytes.
-    pub fn mean_size(&self) -> f64 {
+    pub(super) fn mean_size(&self) -> f64 {
         let total: u64 = self.all.iter().map(|document| document.bytes).sum();
         float(total) / float(u64::try_from(self.all.len()).unwrap_or(u64::MAX).max(1))
     }
 
-    /// The length of each document in units of the mean size.
-    pub fn works(&self) -> Vec<f64> {
+    /// How long each is in units of the mean: all are 1 where they have one size.
+    pub(super) fn works(&self) -> Vec<f64> {
         let mean = self.mean_size();
         let work = |document: &Document| float(document.bytes) / mean;
         self.all.iter().map(work).collect()
     }
+}
+
+/// A folder that goes away with its handle.
+pub(super) fn temporary_folder() -> Result<TempDir, FileError> {
+    let folder = TempDir::with_prefix("p2pci-experiment-");
+    folder.map_err(FileError::of("create a folder in", &std::env::temp_dir()))
 }
 
 impl Document {
@@ -157,12 +98,12 @@ impl Document {
     }
 }
 
-/// The SHA-256 of bytes.
+/// What bytes hash to.
 pub(super) fn digest(bytes: &[u8]) -> Digest {
     Digest(Sha256::digest(bytes).into())
 }
 
-/// Converts a count to a float. Beyond 2⁵³ it is rounded, which no measurement notices.
+/// A count as a number to calculate with. Beyond 2⁵³ it is rounded, which no measurement sees.
 #[allow(
     clippy::as_conversions,
     clippy::cast_precision_loss,
@@ -172,21 +113,11 @@ pub(super) fn float(count: u64) -> f64 {
     count as f64
 }
 
-/// Generates text that is different for each number.
+/// Text that no other number has.
 fn text(number: RfcNumber, size: u64) -> Vec<u8> {
+    let line = format!("{number} is a document of an experiment.\n");
     let size = usize::try_from(size).unwrap_or(usize::MAX);
-    let mut text = Vec::with_capacity(size.saturating_add(80));
-    let mut line = 0_u64;
-    while text.len() < size {
-        line += 1;
-        // Writing to memory does not fail.
-        let _ = writeln!(
-            text,
-            "{number} is a document of an experiment; this is line {line}."
-        );
-    }
-    text.truncate(size);
-    text
+    line.bytes().cycle().take(size).collect()
 }
 
 #[cfg(test)]
@@ -194,40 +125,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_are_read_as_people_write_them() {
-        let read = |text: &str| text.parse::<Synthetic>();
-        let sixty = Synthetic {
-            count: 60,
-            size: 51_200,
-        };
-        assert_eq!(read("60x50KiB"), Ok(sixty));
-        assert_eq!(read("60 x 51200"), Ok(sixty));
-        for wrong in [
-            "",
-            "60",
-            "x",
-            "60x",
-            "x50KiB",
-            "60x50 sheep",
-            "-1x5",
-            "60x0",
-            "1x65MiB",
-        ] {
-            assert!(read(wrong).is_err(), "{wrong:?}");
-        }
-    }
-
-    #[test]
     fn files_are_made_with_their_size_and_each_is_another() {
-        let documents = Documents::synthetic(Synthetic {
-            count: 3,
-            size: 100,
-        })
-        .unwrap();
-        let sizes: Vec<_> = documents.all().iter().map(|d| d.bytes).collect();
+        let documents = Documents::synthetic(3, 100).unwrap();
+        let sizes: Vec<_> = documents.all.iter().map(|d| d.bytes).collect();
         assert_eq!(sizes, [100; 3]);
-        assert_ne!(documents.all()[0].digest, documents.all()[1].digest);
-        let path = documents.all()[0].path.clone();
+        assert_ne!(documents.all[0].digest, documents.all[1].digest);
+        let path = documents.all[0].path.clone();
         assert!(path.is_file());
         drop(documents);
         assert!(!path.exists());
@@ -245,7 +148,7 @@ mod tests {
             fs::write(folder.path().join(name), text).unwrap();
         }
         let documents = Documents::of_corpus(folder.path(), 2).unwrap();
-        let numbers: Vec<_> = documents.all().iter().map(|d| d.number.get()).collect();
+        let numbers: Vec<_> = documents.all.iter().map(|d| d.number.get()).collect();
         assert_eq!(numbers, [9, 10]);
         assert!((documents.mean_size() - 3.0).abs() < 1e-9);
         assert!((documents.works()[0] - 2.0 / 3.0).abs() < 1e-9);

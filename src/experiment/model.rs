@@ -1,26 +1,26 @@
-//! Predicts how long a plan takes.
+//! How long a plan takes in theory.
 //!
-//! The capacity of each peer flows in equal shares to all peers that fetch from it at that moment
-//! (processor sharing). Nothing else takes time: no connections, no disk, no queues. The unit of
-//! work is a document of mean size s, and every peer delivers one in the time s/u, so all times are
-//! in units of s/u.
+//! The capacity of each peer is a fluid that flows in equal shares to all who fetch from it at that
+//! moment (processor sharing). Nothing else takes time: no connection, no disk, no waiting for a
+//! turn. The unit of work is a document of mean size s, and every peer does one of them in the time
+//! s/u, so that all times come out in units of s/u.
 //!
-//! In the worst case of task 2 all peers arrive at each server at the same moment. Real ones don't
-//! quite: the first to arrive has the server alone until the others come, who then share what is
-//! left. With p clients at one server, its lead grows by a factor of p - 1. With six peers it stays
-//! small; with twenty the queue breaks up, and most finish much earlier.
+//! In the worst case of task 2 all peers come to each server at the same moment. Real ones don't
+//! quite: whoever comes first has the server alone until the others are there, who then share what
+//! is left. With p clients of one server a lead is p - 1 times as long behind it as before it. With
+//! six peers it stays short; with twenty the line breaks up, and most are done much earlier.
 
 use std::collections::HashMap;
 
-use super::Plan;
+use super::plan::Plan;
 
-/// The rest of a document that counts as done, because of rounding, in units of s.
+/// What is left of a document that is done but for the rounding of numbers, in units of s.
 const DONE: f64 = 1e-9;
 
-/// When each peer has fetched everything, in units of s/u; 0 if it fetches nothing.
+/// When each peer has all that it fetches, in units of s/u; 0 where it fetches nothing.
 ///
-/// `works` are the documents in units of the mean size. It costs O(p) for each download by p peers.
-pub fn predict(plan: &Plan, works: &[f64]) -> Vec<f64> {
+/// `works` are the documents in units of the mean size. It costs O(p) for each download of p peers.
+pub(super) fn predict(plan: &Plan, works: &[f64]) -> Vec<f64> {
     let mut now = 0.0;
     let mut clients: Vec<Client> = plan
         .fetches
@@ -29,7 +29,7 @@ pub fn predict(plan: &Plan, works: &[f64]) -> Vec<f64> {
             let work = |document: usize| works.get(document).copied().unwrap_or(1.0);
             let left = fetches.iter().map(|f| (f.holder, work(f.document)));
             Client {
-                // Items are taken from the end.
+                // Taken from the end.
                 left: left.rev().collect(),
                 ended: 0.0,
             }
@@ -41,7 +41,7 @@ pub fn predict(plan: &Plan, works: &[f64]) -> Vec<f64> {
             *loads.entry(*holder).or_default() += 1.0;
         }
         let load = |holder: &usize| loads.get(holder).copied().unwrap_or(1.0);
-        // The shares do not change until the next download ends.
+        // Up to the end of the next download nothing changes in who shares what.
         let next_end = clients
             .iter()
             .filter_map(|client| client.left.last())
@@ -65,19 +65,23 @@ pub fn predict(plan: &Plan, works: &[f64]) -> Vec<f64> {
 
 /// A peer that fetches.
 struct Client {
-    /// The server and the work of each fetch, in reverse order: the current one is last.
+    /// From whom, and how much work it is; what is fetched now is the last.
     left: Vec<(usize, f64)>,
     ended: f64,
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Fetch, Parameters, Scenario};
+    use super::super::plan::{Fetch, Parameters, Scenario};
     use super::*;
 
-    /// The prediction for documents of one size, which must be a whole number of units.
+    /// The prediction for documents of one size, which has to be a whole number of units.
     fn units(scenario: Scenario, peers: usize, per_peer: usize, fetch: Option<usize>) -> Vec<u32> {
-        let parameters = Parameters::new(peers, per_peer, fetch).unwrap();
+        let parameters = Parameters {
+            peers,
+            per_peer,
+            fetch,
+        };
         let ends = predict(
             &scenario.plan(parameters),
             &vec![1.0; parameters.documents()],
@@ -111,11 +115,11 @@ mod tests {
             let best = units(Scenario::Task2Best, peers, 3, None);
             assert_eq!(best, vec![share; peers]);
         }
-        // The queue gets shorter by one with each server, and the last two meet at each other.
+        // The line gets shorter by one with each server, and the last two meet at each other.
         assert_eq!(units(Scenario::Task2Worst, 2, 5, None), [5, 5]);
         assert_eq!(units(Scenario::Task2Worst, 3, 5, None), [10, 15, 15]);
         assert_eq!(units(Scenario::Task2Worst, 4, 1, None), [3, 5, 6, 6]);
-        // Peers that fetch fewer stop at the second server.
+        // Those who fetch fewer go no further than the second server.
         assert_eq!(
             units(Scenario::Task2Worst, 6, 10, Some(10)),
             [10, 50, 50, 50, 50, 50]
@@ -134,7 +138,7 @@ mod tests {
             holdings: vec![0..2, 0..0, 0..0],
             fetches: vec![Vec::new(), fetch(0), fetch(1)],
         };
-        // Both have half of the rate until 1.0, and then the longer one has all of it.
+        // Both have half of it up to 1.0, and then the longer one has all.
         let ends = predict(&plan, &[0.5, 1.5]);
         let expected = [0.0, 1.0, 2.0];
         assert!(

@@ -1,6 +1,6 @@
 //! The registration server and the peers of one run, all in this process, on free loopback ports.
 //!
-//! It knows who has what, but not what is fetched or measured.
+//! It knows who has what, and nothing of what is fetched or measured.
 
 use std::collections::HashSet;
 use std::fs;
@@ -8,27 +8,27 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use anyhow::{anyhow, ensure};
 use tempfile::TempDir;
 
-use super::Plan;
-use super::documents::{Document, Documents};
-use super::run::RunError;
-use super::stage::Stage;
+use super::documents::{Document, Documents, temporary_folder};
+use super::plan::Plan;
 use crate::event::{Event, Events, Reader, Topic, Topics};
 use crate::file_error::FileError;
 use crate::index::Kind;
 use crate::net::{Place, Server, Stop};
-use crate::node::{Activity, Config, Node, Search};
-use crate::registration::{self, StartError, Storage};
+use crate::node::{Activity, Config, Counts, Failure, Node, Query};
+use crate::program::Stage;
+use crate::registration::{self, Storage};
 use crate::wire::di;
 use crate::wire::{Dialect, Endpoint, Port, RfcNumber};
 
 /// How long the registration server waits for a request.
 const REQUEST_TIME: Duration = Duration::from_secs(30);
-/// The address of all listeners.
+/// Where everything listens.
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
-/// A registration server and its peers, which leave it on drop.
+/// A registration server and its peers, which leave it when they are dropped.
 #[derive(Debug)]
 pub(super) struct Network {
     pub(super) peers: Vec<Node>,
@@ -36,24 +36,15 @@ pub(super) struct Network {
     folder: TempDir,
 }
 
-/// What remains after the peers have left.
-#[derive(Debug)]
-pub(super) struct Left {
-    /// The activity of each peer.
-    pub(super) activities: Vec<Activity>,
-    folder: TempDir,
-}
-
 impl Network {
-    /// Starts everything: every peer is registered, but none has asked another yet.
+    /// Starts everything; every peer is registered, and no one has asked another yet.
     pub(super) fn start(
         plan: &Plan,
         documents: &Documents,
         upload_rate: u64,
         stage: &Stage,
-    ) -> Result<Self, RunError> {
-        let folder = TempDir::with_prefix("p2pci-experiment-")
-            .map_err(FileError::of("create a folder in", &std::env::temp_dir()))?;
+    ) -> anyhow::Result<Self> {
+        let folder = temporary_folder()?;
         let events = Events::default().and(Inside(stage.events.clone()));
         let registration = serve_registrations(&events)?;
         let server = Endpoint {
@@ -66,11 +57,11 @@ impl Network {
             folder,
         };
         for (peer, holding) in plan.holdings.iter().enumerate() {
-            let home = home(&network.folder, peer);
+            let home = network.home(peer);
             fs::create_dir(&home).map_err(FileError::of("create the folder", &home))?;
-            for document in documents.all().get(holding.clone()).unwrap_or_default() {
+            for document in documents.all.get(holding.clone()).unwrap_or_default() {
                 let Document { number, path, .. } = document;
-                let to = home.join(format!("rfc{number}.txt"));
+                let to = network.path(peer, *number);
                 fs::copy(path, &to).map_err(FileError::of("write", &to))?;
             }
             let config = Config {
@@ -86,72 +77,69 @@ impl Network {
                 upload_port: 0,
                 upload_rate,
                 max_uploads: usize::MAX,
-                // Every run starts without state.
+                // Every run is the first one.
                 state: None,
             };
             let node = Node::start(&config, &events, &stage.stop);
-            let node = node.map_err(|reason| RunError::Away { peer, reason })?;
+            let node = node.map_err(|failure| away(peer, &failure))?;
             network.peers.push(node);
         }
         Ok(network)
     }
 
-    /// Lets every peer ask all others for their indexes, and checks that it then knows exactly who
-    /// has what.
-    pub(super) fn tell_each_other(
-        &self,
-        plan: &Plan,
-        documents: &Documents,
-    ) -> Result<(), RunError> {
+    /// Lets every peer ask all others for their indexes, and checks that it knows then who holds
+    /// what, and no more.
+    pub(super) fn tell_each_other(&self, plan: &Plan, documents: &Documents) -> anyhow::Result<()> {
+        let all = self.peers.iter().zip(&plan.holdings);
+        let records = all.flat_map(|(peer, held)| {
+            let held = documents.all.get(held.clone()).unwrap_or_default();
+            held.iter().map(|held| (held.number, peer.me()))
+        });
+        let expected: HashSet<_> = records.collect();
         for (peer, node) in self.peers.iter().enumerate() {
-            let found = node.find(&Search::All { fresh: true });
-            let found = found.map_err(|reason| RunError::Away { peer, reason })?;
+            let found = node.find(&Query::All { fresh: true });
+            let found = found.map_err(|failure| away(peer, &failure))?;
             let (told, others) = (found.answered, self.peers.len() - 1);
-            if told != others {
-                let asking = peer;
-                return Err(RunError::Untold {
-                    asking,
-                    others,
-                    told,
-                });
-            }
+            ensure!(
+                told == others,
+                "only {told} of {others} other peers sent P{peer} their indexes"
+            );
             let records = found.records.iter().map(|listed| &listed.record);
             let told: HashSet<_> = records.map(|r| (r.number, &r.holder)).collect();
-            let mut left = documents.all().len();
-            for (other, held) in self.peers.iter().zip(&plan.holdings) {
-                let held = documents.all().get(held.clone()).unwrap_or_default();
-                let is_told = |held: &&Document| told.contains(&(held.number, other.me()));
-                left -= held.iter().filter(is_told).count();
-            }
-            let known = found.records.len();
-            if left > 0 || known != documents.all().len() {
-                return Err(RunError::Incomplete { peer, known, left });
-            }
+            let (known, left) = (found.records.len(), expected.difference(&told).count());
+            ensure!(
+                left == 0 && known == expected.len(),
+                "the index of P{peer} has {known} records, and {left} of those it should have are \
+                 missing"
+            );
         }
         Ok(())
     }
 
-    /// All peers leave, after every uploader has counted its uploads.
-    pub(super) fn leave(self) -> Left {
-        Left {
-            activities: self.peers.iter().map(Node::activity).collect(),
-            folder: self.folder,
-        }
+    /// All peers leave, and tell what each has done, once those who send have counted what they
+    /// sent. Their files stay.
+    pub(super) fn leave(&mut self) -> Vec<Counts> {
+        let activities: Vec<_> = self.peers.iter().map(Node::activity).collect();
+        self.peers.clear();
+        activities.iter().map(Activity::counts).collect()
     }
-}
 
-impl Left {
-    /// The path of an RFC's file at a peer.
+    /// Where the file of an RFC is that a peer has.
     pub(super) fn path(&self, peer: usize, number: RfcNumber) -> PathBuf {
-        home(&self.folder, peer).join(format!("rfc{number}.txt"))
+        self.home(peer).join(format!("rfc{number}.txt"))
+    }
+
+    fn home(&self, peer: usize) -> PathBuf {
+        self.folder.path().join(format!("p{peer}"))
     }
 }
 
-fn home(folder: &TempDir, peer: usize) -> PathBuf {
-    folder.path().join(format!("p{peer}"))
+fn away(peer: usize, failure: &Failure) -> anyhow::Error {
+    anyhow!("P{peer} does not take part: {failure}")
 }
 
-/// Passes on events from servers and peers, except their addresses and the end of a server.
+/// Passes on what happens inside servers and peers, and not where they are found, nor that a server
+/// ends.
 struct Inside(Events);
 
 impl Reader for Inside {
@@ -167,8 +155,8 @@ impl Reader for Inside {
     }
 }
 
-/// Starts a registration server that stores nothing.
-fn serve_registrations(events: &Events) -> Result<Server, StartError> {
+/// Starts a registration server that keeps nothing.
+fn serve_registrations(events: &Events) -> anyhow::Result<Server> {
     let config = registration::Config {
         place: Place {
             bind: Some(LOOPBACK),
@@ -178,6 +166,6 @@ fn serve_registrations(events: &Events) -> Result<Server, StartError> {
         ttl: Duration::from_secs(di::TTL.into()),
         storage: Storage::Memory,
     };
-    // However the peers are stopped, they leave the server first.
-    registration::start(config, events, &Stop::default())
+    // Whatever stops the peers, they leave it first.
+    registration::start(config, events, &Stop::default()).map_err(|error| anyhow!("{error}"))
 }

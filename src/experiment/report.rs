@@ -1,40 +1,23 @@
-//! Writes the results: every download and the totals as CSV, the curves as SVG, and the totals as a
-//! table.
+//! The results as files: every download and the totals as CSV, the curves as SVG; and the totals as
+//! a table for a person.
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{self, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use anyhow::Context;
 use atomic_write_file::AtomicWriteFile;
 use serde::Serialize;
 
-use super::chart::{self, ChartError, Curve, Picture};
-use super::results::{Against, Conditions, Results, Total, downloads, mean, rounded};
-use super::run::Measured;
+use super::chart::{self, Curve};
+use super::results::{Conditions, Results, Total, downloads, rounded};
+use crate::file_error::FileError;
 
-/// The largest deviation from the prediction, in percent, that causes no warning.
+/// How far a total may be from the prediction, in percent, before something is said about it.
 const FAR: f64 = 10.0;
 
-/// Why results can't be written.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot write {}: {reason}", .path.display())]
-pub struct ReportError {
-    path: PathBuf,
-    reason: Reason,
-}
-
-#[derive(Debug, thiserror::Error)]
-enum Reason {
-    #[error(transparent)]
-    Io(#[from] io::Error),
-    #[error(transparent)]
-    Csv(#[from] csv::Error),
-    #[error(transparent)]
-    Chart(#[from] ChartError),
-}
-
-/// A row of a scenario's file.
+/// A line of the file of a scenario.
 #[derive(Debug, Serialize)]
 struct DownloadRow {
     run: usize,
@@ -50,7 +33,7 @@ struct DownloadRow {
     upload_rate: u64,
 }
 
-/// A row of the summary.
+/// A line of the summary.
 #[derive(Debug, Serialize)]
 struct SummaryRow {
     scenario: &'static str,
@@ -65,228 +48,175 @@ struct SummaryRow {
     deviation_percent: Option<f64>,
 }
 
-/// The folder for results.
+/// The folder for the results, which say under which conditions they were measured.
 #[derive(Debug)]
-pub struct Folder(PathBuf);
+pub(super) struct Report {
+    folder: PathBuf,
+    conditions: Conditions,
+}
 
-impl Folder {
-    /// Opens the folder, and creates it if it is missing.
-    pub fn open(path: &Path) -> Result<Self, ReportError> {
-        let made = fs::create_dir_all(path);
-        made.map_err(|reason| error(path.to_owned(), reason))?;
-        Ok(Self(path.to_owned()))
+impl Report {
+    /// Makes the folder where it is missing.
+    pub(super) fn open(folder: &Path, conditions: Conditions) -> Result<Self, FileError> {
+        fs::create_dir_all(folder).map_err(FileError::of("write", folder))?;
+        let folder = folder.to_owned();
+        Ok(Self { folder, conditions })
     }
 
     /// Writes every download of a scenario.
-    pub fn write_downloads(
-        &self,
-        results: &Results,
-        conditions: &Conditions,
-    ) -> Result<PathBuf, ReportError> {
-        let rows = results.runs.iter().zip(1..).flat_map(|(run, number)| {
-            run.peers
-                .iter()
-                .enumerate()
-                .flat_map(move |(peer, downloads)| {
-                    downloads.iter().zip(1..).map(move |(download, seq)| {
-                        let Measured { start, end, .. } = download;
-                        DownloadRow {
-                            run: number,
-                            scenario: results.scenario.name(),
-                            peer: format!("P{peer}"),
-                            seq,
-                            rfc: download.number.get(),
-                            source: format!("P{}", download.holder),
-                            bytes: download.bytes,
-                            start_ms: rounded(start.as_secs_f64() * 1000.0),
-                            elapsed_ms: rounded(end.saturating_sub(*start).as_secs_f64() * 1000.0),
-                            cumulative_ms: rounded(end.as_secs_f64() * 1000.0),
-                            upload_rate: conditions.upload_rate,
-                        }
-                    })
-                })
-        });
-        self.write_csv(&format!("{}.csv", results.scenario), rows)
+    pub(super) fn write_downloads(&self, results: &Results) -> anyhow::Result<PathBuf> {
+        let mut rows = Vec::new();
+        for (run, number) in results.runs.iter().zip(1..) {
+            for (peer, downloads) in run.iter().enumerate() {
+                for (download, seq) in downloads.iter().zip(1..) {
+                    let [start, end] = [download.start, download.end].map(|at| at.as_secs_f64());
+                    rows.push(DownloadRow {
+                        run: number,
+                        scenario: results.scenario.name(),
+                        peer: format!("P{peer}"),
+                        seq,
+                        rfc: download.number.get(),
+                        source: format!("P{}", download.holder),
+                        bytes: download.bytes,
+                        start_ms: rounded(start * 1000.0),
+                        elapsed_ms: rounded((end - start) * 1000.0),
+                        cumulative_ms: rounded(end * 1000.0),
+                        upload_rate: self.conditions.upload_rate,
+                    });
+                }
+            }
+        }
+        self.write_csv(&format!("{}.csv", results.scenario.name()), rows)
     }
 
     /// Writes the totals of all scenarios, runs and peers.
-    pub fn write_summary(
-        &self,
-        all: &[Results],
-        conditions: &Conditions,
-    ) -> Result<PathBuf, ReportError> {
-        let rows = all.iter().flat_map(|results| {
-            results.runs.iter().zip(1..).flat_map(move |(run, number)| {
-                results.clients().map(move |peer| {
-                    let Total { seconds, against } = results.total(run, peer, conditions);
-                    SummaryRow {
+    pub(super) fn write_summary(&self, all: &[Results]) -> anyhow::Result<PathBuf> {
+        let mut rows = Vec::new();
+        for results in all {
+            for (run, number) in results.runs.iter().zip(1..) {
+                for peer in results.clients() {
+                    let total = results.total(std::slice::from_ref(run), peer);
+                    rows.push(SummaryRow {
                         scenario: results.scenario.name(),
                         run: number,
                         peer: format!("P{peer}"),
                         rfcs: downloads(run, peer).len(),
-                        mean_bytes: rounded(conditions.mean_size),
-                        upload_rate: conditions.upload_rate,
-                        total_ms: rounded(seconds * 1000.0),
-                        total_units: against.map(|against| rounded(against.measured)),
-                        predicted_units: against.map(|against| rounded(against.predicted)),
-                        deviation_percent: against.map(|against| rounded(against.deviation)),
-                    }
-                })
-            })
-        });
+                        mean_bytes: rounded(self.conditions.mean_size),
+                        upload_rate: self.conditions.upload_rate,
+                        total_ms: rounded(total.seconds * 1000.0),
+                        total_units: total.measured.map(rounded),
+                        predicted_units: total.predicted.map(rounded),
+                        deviation_percent: total.deviation.map(rounded),
+                    });
+                }
+            }
+        }
         self.write_csv("summary.csv", rows)
     }
 
     /// Draws a curve for each peer of a scenario.
-    pub fn draw_peers(
-        &self,
-        results: &Results,
-        conditions: &Conditions,
-    ) -> Result<PathBuf, ReportError> {
+    pub(super) fn draw_peers(&self, results: &Results) -> anyhow::Result<PathBuf> {
         let curve = |peer| Curve {
-            label: label(&format!("P{peer}"), results.mean_total(peer, conditions)),
+            label: label(&format!("P{peer}"), results.total(&results.runs, peer)),
             seconds: results.curve(&[peer]),
         };
-        let picture = Picture {
-            title: results.scenario.description().to_owned(),
-            conditions: conditions.in_words(),
-            curves: results.clients().map(curve).collect(),
-        };
-        self.draw(&format!("{}.svg", results.scenario), &picture)
+        let curves: Vec<_> = results.clients().map(curve).collect();
+        let name = format!("{}.svg", results.scenario.name());
+        self.draw(&name, results.scenario.description(), &curves)
     }
 
     /// Draws the mean curve of each scenario.
-    pub fn draw_comparison(
-        &self,
-        all: &[Results],
-        conditions: &Conditions,
-    ) -> Result<PathBuf, ReportError> {
-        let curve = |results: &Results| {
-            let clients: Vec<_> = results.clients().collect();
-            let totals = || {
-                clients
-                    .iter()
-                    .map(|&peer| results.mean_total(peer, conditions))
-            };
-            let seconds = mean(totals().map(|total| total.seconds));
-            let predicted = totals().filter_map(|total| Some(total.against?.predicted));
-            let total = Total::new(seconds, mean(predicted), conditions);
-            Curve {
-                label: label(results.scenario.name(), total),
-                seconds: results.curve(&clients),
+    pub(super) fn draw_comparison(&self, all: &[Results]) -> anyhow::Result<PathBuf> {
+        let curve = |results: &Results| Curve {
+            label: label(results.scenario.name(), results.mean_total()),
+            seconds: results.curve(&results.clients().collect::<Vec<_>>()),
+        };
+        let curves: Vec<_> = all.iter().map(curve).collect();
+        let title = "Mean over all peers that fetch, by scenario";
+        self.draw("comparison.svg", title, &curves)
+    }
+
+    fn draw(&self, name: &str, title: &str, curves: &[Curve]) -> anyhow::Result<PathBuf> {
+        self.write(name, |file| {
+            let svg = chart::draw(title, &self.conditions.in_words(), curves)?;
+            Ok(file.write_all(svg.as_bytes())?)
+        })
+    }
+
+    fn write_csv(&self, name: &str, rows: Vec<impl Serialize>) -> anyhow::Result<PathBuf> {
+        self.write(name, |file| {
+            let mut writer = csv::Writer::from_writer(file);
+            for row in rows {
+                writer.serialize(row)?;
             }
-        };
-        let picture = Picture {
-            title: "Mean over all peers that fetch, by scenario".to_owned(),
-            conditions: conditions.in_words(),
-            curves: all.iter().map(curve).collect(),
-        };
-        self.draw("comparison.svg", &picture)
+            Ok(writer.flush()?)
+        })
     }
 
-    fn draw(&self, name: &str, picture: &Picture) -> Result<PathBuf, ReportError> {
-        let path = self.0.join(name);
-        let svg = chart::draw(picture).map_err(|reason| error(path.clone(), reason))?;
-        write(path, svg.as_bytes())
-    }
-
-    fn write_csv(
+    /// Puts a file in its place whole.
+    fn write(
         &self,
         name: &str,
-        rows: impl Iterator<Item = impl Serialize>,
-    ) -> Result<PathBuf, ReportError> {
-        let path = self.0.join(name);
-        let text = to_csv(rows).map_err(|reason| error(path.clone(), reason))?;
-        write(path, &text)
+        write: impl FnOnce(&mut AtomicWriteFile) -> anyhow::Result<()>,
+    ) -> anyhow::Result<PathBuf> {
+        let path = self.folder.join(name);
+        let written = || {
+            let mut file = AtomicWriteFile::open(&path)?;
+            write(&mut file)?;
+            anyhow::Ok(file.commit()?)
+        };
+        written().with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(path)
     }
 }
 
-fn to_csv(rows: impl Iterator<Item = impl Serialize>) -> csv::Result<Vec<u8>> {
-    let mut text = Vec::new();
-    let mut writer = csv::Writer::from_writer(&mut text);
-    for row in rows {
-        writer.serialize(row)?;
-    }
-    writer.flush()?;
-    drop(writer);
-    Ok(text)
-}
-
-/// Writes a file in one step.
-fn write(path: PathBuf, text: &[u8]) -> Result<PathBuf, ReportError> {
-    let written = AtomicWriteFile::open(&path).and_then(|mut file| {
-        file.write_all(text)?;
-        file.commit()
-    });
-    match written {
-        Ok(()) => Ok(path),
-        Err(reason) => Err(error(path, reason)),
-    }
-}
-
-fn error(path: PathBuf, reason: impl Into<Reason>) -> ReportError {
-    let reason = reason.into();
-    ReportError { path, reason }
-}
-
-fn label(name: &str, Total { seconds, against }: Total) -> String {
-    match against {
-        Some(Against { measured, .. }) => format!("{name}: {seconds:.2} s ({measured:.1} × s/u)"),
+fn label(name: &str, total: Total) -> String {
+    let seconds = total.seconds;
+    match total.measured {
+        Some(measured) => format!("{name}: {seconds:.2} s ({measured:.1} × s/u)"),
         None => format!("{name}: {seconds:.3} s"),
     }
 }
 
-/// The totals, as means of all runs, beside the predictions.
-pub fn table(all: &[Results], conditions: &Conditions) -> String {
+/// The totals, each the mean of all runs, beside what was predicted.
+pub(super) fn table(all: &[Results]) -> String {
     let mut table = format!(
         "{:<12}  {:<4}  {:>15}  {:>14}  {:>9}  {:>9}\n",
         "scenario", "peer", "predicted (s/u)", "measured (s/u)", "deviation", "total (s)"
     );
     for results in all {
         for peer in results.clients() {
-            let Total { seconds, against } = results.mean_total(peer, conditions);
-            let [predicted, measured, deviation] = match against {
-                Some(against) => [
-                    format!("{:.1}", against.predicted),
-                    format!("{:.1}", against.measured),
-                    format!("{:+.1} %", against.deviation),
-                ],
-                None => ["-"; 3].map(str::to_owned),
-            };
-            // Writing to a string can't fail.
+            let total = results.total(&results.runs, peer);
+            let units = |value: Option<f64>| value.map_or("-".to_owned(), |u| format!("{u:.1}"));
+            let deviation = total.deviation.map(|percent| format!("{percent:+.1} %"));
+            // Writing to a string does not fail.
             let _ = writeln!(
                 table,
-                "{:<12}  {:<4}  {predicted:>15}  {measured:>14}  {deviation:>9}  {seconds:>9.3}",
-                results.scenario,
+                "{:<12}  {:<4}  {:>15}  {:>14}  {:>9}  {:>9.3}",
+                results.scenario.name(),
                 format!("P{peer}"),
+                units(total.predicted),
+                units(total.measured),
+                deviation.as_deref().unwrap_or("-"),
+                total.seconds
             );
         }
     }
     table
 }
 
-/// A warning if totals are far from their predictions.
-pub fn warning(all: &[Results], conditions: &Conditions) -> Option<String> {
-    let far = |results: &Results| {
+/// What is to be said where a total is far from its prediction; `None` where none is.
+pub(super) fn warning(all: &[Results]) -> Option<String> {
+    let totals = all.iter().flat_map(|results| {
         let clients = results.clients();
-        let deviations = clients.filter_map(|peer| {
-            Some(
-                results
-                    .mean_total(peer, conditions)
-                    .against?
-                    .deviation
-                    .abs(),
-            )
-        });
-        deviations.filter(|deviation| *deviation > FAR).count()
-    };
-    let count: usize = all.iter().map(far).sum();
+        clients.filter_map(|peer| results.total(&results.runs, peer).deviation)
+    });
+    let count = totals.filter(|deviation| deviation.abs() > FAR).count();
     (count > 0).then(|| {
         format!(
-            "Warning: {count} of the totals differ by more than {FAR} % from the prediction. Possible \
-             causes are other load on this machine, a slow disk for the temporary folder, or tiny \
-             files; and where many peers queue, a peer that is slightly ahead gains with every \
-             server"
+            "Warning: {count} totals differ from the prediction by more than {FAR} %. The machine may \
+             be busy, the disk of the temporary folder slow, or the files tiny; and where many peers \
+             wait in line, one that is a little ahead gains with every server"
         )
     })
 }

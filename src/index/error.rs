@@ -9,7 +9,7 @@ use crate::wire::{Endpoint, Fault, ReadError, Status};
 #[derive(Debug, thiserror::Error)]
 pub enum IndexError {
     /// The index server can't be reached.
-    #[error(transparent)]
+    #[error("the index server can't be reached: {0}")]
     Unreachable(#[from] ConnectError),
     /// The connection to the index server is lost, and the peer is reconnecting.
     #[error("the connection to the index server {0} is lost; trying to reconnect")]
@@ -73,6 +73,7 @@ impl IndexError {
     /// Why the connection was lost, in words that need not name the server.
     pub(super) fn reason(&self) -> String {
         match self {
+            Self::Unreachable(error) => error.to_string(),
             Self::NoAnswer { reason, .. } => reason.to_string(),
             Self::NoRoom(_) => "it is full (503)".to_owned(),
             error => error.to_string(),

@@ -1,87 +1,47 @@
-//! What a node can do besides GET. Each action has typed input, and a typed outcome, which is the
-//! JSON document of a command.
+//! What can be done with a node, besides GET: typed input, and a typed outcome.
 
-use std::path::PathBuf;
+use std::path::Path;
 
-use serde::Serialize;
-
-use super::{Code, Counts, Failure, Listed, Listing, Node, Standing};
+use super::{Code, Failure, Listed, Listing, Node, Query, Standing};
 use crate::event::{Event, Topic};
-use crate::index::{IndexError, Query};
-use crate::wire::{Endpoint, Record, RfcNumber, Title};
-
-/// A query.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Search {
-    /// The holders of an RFC. The title is sent if the protocol has a field for it.
-    Number(RfcNumber, Title),
-    /// Records whose titles contain all of these words, or parts of words, in any letter case.
-    Words(Vec<String>),
-    /// Everything.
-    All {
-        /// Whether to ask every active peer, if the index works that way, or use only what is
-        /// already known.
-        fresh: bool,
-    },
-}
-
-/// A newly shared RFC.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Added {
-    /// Its record.
-    pub record: Listed,
-    /// Whether the index has it.
-    #[serde(skip)]
-    pub registered: Registered,
-}
+use crate::index::IndexError;
+use crate::wire::{Record, RfcNumber, Title};
 
 /// Whether an index has a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Registered {
-    /// The index has it.
+pub(crate) enum Registered {
     Yes,
-    /// The index refused it, which an event has reported.
+    /// It has refused it, of which an event has told.
     Refused,
-    /// The index will get it after reconnecting, for this reason.
+    /// It will, once it is back.
     Later(Failure),
 }
 
-/// The state of a node.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Status {
-    /// The name at which others reach it.
-    pub me: Endpoint,
-    /// The state of its index.
-    pub index: Standing,
-    /// The number of RFCs that it shares,
-    pub shared: usize,
-    /// and the folder they are in.
-    pub folder: PathBuf,
-    /// What it has uploaded and downloaded.
-    pub counts: Counts,
-}
-
 impl Node {
-    /// Runs a query. An empty result is not a failure.
-    pub fn find(&self, search: &Search) -> Result<Listing, Failure> {
-        let query = match search {
-            Search::Number(number, title) => Query::Number {
-                number: *number,
-                title: title.clone(),
-            },
-            Search::Words(_) => Query::All { fresh: true },
-            Search::All { fresh } => Query::All { fresh: *fresh },
-        };
-        let mut found = self.index.find_first(&query)?;
-        if let Search::Words(words) = search {
-            keep_matching(&mut found.records, words);
-        }
+    /// Finds out who has what. Nobody is an empty answer and no failure.
+    pub(crate) fn find(&self, query: &Query) -> Result<Listing, Failure> {
+        Ok(self.index.find_first(query)?)
+    }
+
+    /// Finds the records whose titles have all of these words, or parts of words, in any letter case.
+    pub(crate) fn find_titles(&self, words: &str) -> Result<Listing, Failure> {
+        let mut found = self.find(&Query::All { fresh: true })?;
+        let words = words.to_lowercase();
+        found.records.retain(|Listed { record, .. }| {
+            let title = record.title.as_str().to_lowercase();
+            words.split_whitespace().all(|word| title.contains(word))
+        });
+        found.in_messages = false;
         Ok(found)
     }
 
-    /// Registers one RFC, by default under the title in its file. If it has no file, an event warns
-    /// that others will get 404.
-    pub fn add(&self, number: RfcNumber, title: Option<Title>) -> Result<Added, Failure> {
+    /// Registers one RFC, under the title in its file where none is given. Others will get 404 for
+    /// one without a file, of which an event warns.
+    pub(crate) fn add(
+        &self,
+        number: RfcNumber,
+        title: Option<Title>,
+    ) -> Result<(Listed, Registered), Failure> {
         let (record, taken) = self.register(number, title);
         let registered = match taken {
             Ok(true) => Registered::Yes,
@@ -89,11 +49,10 @@ impl Node {
             Err(error) if error.is_passing() => Registered::Later(error.into()),
             Err(error) => return Err(error.into()),
         };
-        let record = record.into();
-        Ok(Added { record, registered })
+        Ok((record.into(), registered))
     }
 
-    /// Shares an RFC from now on, and returns whether the index has it.
+    /// Shares an RFC from now on, and says whether the index has taken it.
     pub(super) fn register(
         &self,
         number: RfcNumber,
@@ -109,38 +68,27 @@ impl Node {
         (rfc.held_by(&self.me), taken.map(|count| count > 0))
     }
 
-    /// The state of this node.
-    pub fn status(&self) -> Status {
-        Status {
-            me: self.me.clone(),
-            index: self.index.standing(),
-            shared: self.library.shared().len(),
-            folder: self.library.folder().to_owned(),
-            counts: self.activity.counts(),
-        }
+    /// How it stands with its index.
+    pub(crate) fn standing(&self) -> Standing {
+        self.index.standing()
+    }
+
+    /// How many RFCs it shares, and of which folder.
+    pub(crate) fn shared(&self) -> (usize, &Path) {
+        (self.library.shared().len(), self.library.folder())
     }
 }
 
-impl Added {
-    /// The same, or a failure if the index does not have the record now.
-    pub fn now(self) -> Result<Self, Failure> {
-        match self.registered {
-            Registered::Yes => Ok(self),
-            Registered::Refused => {
-                let number = self.record.record.number;
+impl Registered {
+    /// A failure unless the index has the record now.
+    pub(crate) fn now(self, number: RfcNumber) -> Result<(), Failure> {
+        match self {
+            Self::Yes => Ok(()),
+            Self::Refused => {
                 let what = format_args!("the index server refused RFC {number}");
                 Err(Failure::new(Code::Protocol, what))
             }
-            Registered::Later(failure) => Err(failure),
+            Self::Later(failure) => Err(failure),
         }
     }
-}
-
-fn keep_matching(records: &mut Vec<Listed>, words: &[String]) {
-    let words = words.iter().flat_map(|word| word.split_whitespace());
-    let words: Vec<_> = words.map(str::to_lowercase).collect();
-    records.retain(|Listed { record, .. }| {
-        let title = record.title.as_str().to_lowercase();
-        words.iter().all(|word| title.contains(word))
-    });
 }

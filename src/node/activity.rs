@@ -1,4 +1,4 @@
-//! What this peer has uploaded and downloaded since it started, counted from events.
+//! What this peer has uploaded and downloaded since it was started: counted from events.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -8,42 +8,37 @@ use std::time::SystemTime;
 use crate::event::{Event, Reader, Step, Topic, Topics};
 use crate::wire::RfcNumber;
 
-/// How many recent uploads are kept.
+/// How many of the last uploads are remembered.
 const REMEMBERED: usize = 5;
 
-/// The counts of a peer. Clones share the same state.
+/// The counts of a peer. Clones are handles to the same ones.
 #[derive(Debug, Clone, Default)]
-pub struct Activity(Arc<Mutex<Counts>>);
+pub(crate) struct Activity(Arc<Mutex<Counts>>);
 
 /// How much was transferred.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Documents that others have downloaded completely.
-    pub uploads: u64,
-    /// Their bytes.
-    pub uploaded_bytes: u64,
-    /// Documents that this peer has downloaded completely.
-    pub downloads: u64,
-    /// Their bytes.
-    pub downloaded_bytes: u64,
-    /// The most recent uploads, newest first.
-    pub last_uploads: VecDeque<LastUpload>,
+pub(crate) struct Counts {
+    /// Documents that others have downloaded, whole.
+    pub(crate) uploads: u64,
+    pub(crate) uploaded_bytes: u64,
+    /// Documents that this peer has downloaded, whole.
+    pub(crate) downloads: u64,
+    pub(crate) downloaded_bytes: u64,
+    /// The last uploads, the latest first.
+    pub(crate) last_uploads: VecDeque<LastUpload>,
 }
 
 /// One upload.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LastUpload {
-    /// The document.
-    pub number: RfcNumber,
-    /// The remote address.
-    pub to: SocketAddr,
-    /// When it ended.
-    pub at: SystemTime,
+pub(crate) struct LastUpload {
+    pub(crate) number: RfcNumber,
+    pub(crate) to: SocketAddr,
+    /// When it was over.
+    pub(crate) at: SystemTime,
 }
 
 impl Activity {
-    /// The current counts.
-    pub fn counts(&self) -> Counts {
+    pub(crate) fn counts(&self) -> Counts {
         self.lock().clone()
     }
 
@@ -58,13 +53,13 @@ impl Reader for Activity {
     }
 
     fn read(&self, event: &Event<'_>) {
+        let mut counts = self.lock();
         match event {
             Event::Upload {
                 link,
                 number,
                 step: Step::Done { bytes, .. },
             } => {
-                let mut counts = self.lock();
                 counts.uploads += 1;
                 counts.uploaded_bytes += bytes;
                 counts.last_uploads.truncate(REMEMBERED - 1);
@@ -78,7 +73,6 @@ impl Reader for Activity {
                 step: Step::Done { bytes, .. },
                 ..
             } => {
-                let mut counts = self.lock();
                 counts.downloads += 1;
                 counts.downloaded_bytes += bytes;
             }
@@ -118,7 +112,7 @@ mod tests {
         for step in [done(), failed(), Step::GivenUp] {
             events.tell(Topic::Life, || Event::Download {
                 id: 1,
-                number: RfcNumber::new(1).unwrap(),
+                number: "1".parse().unwrap(),
                 holder: &holder,
                 step,
             });

@@ -1,22 +1,22 @@
-//! The peer: a shared folder, and the actions on it.
+//! The peer: a folder that is shared, and what can be done with it.
 //!
-//! A [`Node`] is started from a [`Config`], and leaves when it is dropped. Its actions
-//! ([`actions`], [`get`]) have typed outcomes. It never imports the server's side.
+//! A [`Node`] is started from a [`Config`], and leaves when it is dropped. What the doors offer are
+//! its actions (`actions`, `get`), each with a typed outcome. It never imports the server's side.
 
-pub mod actions;
+mod actions;
 mod activity;
 mod failure;
-pub mod get;
-pub mod name;
+pub(crate) mod get;
+mod name;
 pub mod numbers;
 mod watch;
 
-pub use actions::{Added, Search, Status};
-pub use activity::{Activity, Counts, LastUpload};
+pub(crate) use actions::Registered;
+pub(crate) use activity::{Activity, Counts, LastUpload};
 pub use failure::{Code, Failure};
-pub use get::{Gotten, Outcome, Wanted};
+pub(crate) use get::{Gotten, Outcome, Wanted};
 
-pub use crate::index::{Listed, Listing, Standing};
+pub use crate::index::{Listed, Listing, Query, Standing};
 pub use crate::net::Stop;
 
 use std::net::IpAddr;
@@ -26,47 +26,48 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::event::{Event, Events, Level, Role, Topic};
-use crate::index::{self, CookieFile, Index, IndexError, Kind, Known, Participation};
+use crate::index::{self, CookieFile, Index, Kind, Known, Participation};
 use crate::library::Library;
 use crate::net::{Dialects, Limits, Listener, Pace, Sockets, operating_system};
 use crate::transfer::{Downloader, Uploads};
 use crate::wire::{Dialect, Endpoint, Host, Port, Protocol, RfcNumber};
 
-/// How long current uploads have to end when the node leaves.
+/// How long the uploads at work have to end when the node leaves.
 const LEAVE_TIME: Duration = Duration::from_secs(5);
 
-/// The configuration of a node.
+/// What a node is made of.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The kind of index.
+    /// How it learns who has what.
     pub kind: Kind,
-    /// The index server or the registration server.
+    /// The index server, or the registration server.
     pub server: Endpoint,
-    /// The dialect of others; `None` to use what each one understands.
+    /// How others are spoken to: in one dialect, or in the one that each understands.
     pub dialect: Option<Dialect>,
-    /// How many RFCs are registered before the answers of a central index arrive.
+    /// How many RFCs are registered ahead of the answers of a central index.
     pub pipeline: usize,
-    /// The folder; created if it is missing.
+    /// The folder; made if it is missing.
     pub folder: PathBuf,
-    /// The RFCs of the folder to offer; `None` means all.
+    /// The RFCs of the folder that are offered, where it is not all of them.
     pub only: Option<Vec<RfcNumber>>,
-    /// Whether to share the folder. Otherwise only what is added or downloaded is shared.
+    /// Whether the folder is shared. Without it only what is added or downloaded is.
     pub shares: bool,
-    /// The name at which others reach it; `None` to choose one.
+    /// The name under which others reach it, where it is not to be found out.
     pub hostname: Option<Host>,
-    /// The local address of the upload server; `None` means every one.
+    /// The local address of the upload server, where it is not every one.
     pub bind: Option<IpAddr>,
-    /// The port of the upload server; 0 selects any free one.
+    /// The port of the upload server; 0 is any free one.
     pub upload_port: u16,
-    /// The total upload rate, in bytes per second; 0 means no limit.
+    /// The most bytes a second that all uploads together may take; 0 is no limit.
     pub upload_rate: u64,
-    /// The most uploads at the same time.
+    /// The most uploads at a time.
     pub max_uploads: usize,
-    /// The folder for state that the next run needs; without one no state is kept.
+    /// The folder that keeps what is needed in the next run; without one nothing is kept.
     pub state: Option<PathBuf>,
 }
 
-/// A running peer. When dropped, it leaves the index, and current uploads have 5 seconds to end.
+/// A peer that takes part, until it is dropped: then it leaves the index, and uploads at work have 5
+/// seconds to end.
 #[derive(Debug)]
 pub struct Node {
     me: Endpoint,
@@ -80,13 +81,13 @@ pub struct Node {
     _uploading: Uploading,
 }
 
-/// The connections from others. They are closed after leaving the index.
+/// The connections from others. They go after the index was left.
 #[derive(Debug)]
 struct Uploading(Sockets);
 
 impl Node {
-    /// Starts the upload server and joins the index. `stop` ends it at any time, even while it
-    /// connects: it closes all connections, and whatever waits for one fails.
+    /// Starts the upload server and joins the index. `stop` ends it at any time, also while it is
+    /// connecting: all its connections are closed then, and what waits for one fails.
     pub fn start(config: &Config, events: &Events, stop: &Stop) -> Result<Self, Failure> {
         let activity = Activity::default();
         let events = events.after(activity.clone());
@@ -95,7 +96,12 @@ impl Node {
         } else {
             Library::unshared(&config.folder, events.clone())?
         });
-        let (asking, uploading) = (Sockets::default(), Uploading::within(config.max_uploads));
+        let limits = Limits {
+            total: config.max_uploads,
+            ..Limits::default()
+        };
+        let asking = Sockets::default();
+        let uploading = Uploading(Sockets::with_limits(limits));
         stop.watch(&asking);
         stop.watch(&uploading.0);
         let (listener, me) = listen(config, &events)?;
@@ -136,7 +142,7 @@ impl Node {
             pipeline: config.pipeline,
             cookie_file,
         };
-        let index = index::join(config.kind, participation).map_err(unjoined)?;
+        let index = index::join(config.kind, participation)?;
         Ok(Self {
             me,
             library,
@@ -149,7 +155,7 @@ impl Node {
         })
     }
 
-    /// Registers the folder, now and whenever files are added, and reports how many RFCs it has.
+    /// Registers the folder, now and whenever something comes into it, and tells how much that is.
     pub fn share(&self) -> Result<(), Failure> {
         let (shared, folder) = (self.library.shared(), self.library.folder().display());
         match (self.index.publish(&shared), shared.len()) {
@@ -161,25 +167,24 @@ impl Node {
                 Level::Info,
                 format_args!("{count} RFC(s) of {folder} are shared"),
             ),
-            // The index will be back, and sharing continues in the meantime.
+            // The index will be back, and sharing goes on meanwhile.
             (Err(error), _) if error.is_passing() => {}
             (Err(error), _) => return Err(error.into()),
         }
         self.watch_folder()
     }
 
-    /// The name at which others reach this node.
-    pub fn me(&self) -> &Endpoint {
+    /// The name under which others reach this node.
+    pub(crate) fn me(&self) -> &Endpoint {
         &self.me
     }
 
-    /// What it has uploaded and downloaded, available even after it has left.
-    pub fn activity(&self) -> Activity {
+    /// What it has uploaded and downloaded, also after it has left.
+    pub(crate) fn activity(&self) -> Activity {
         self.activity.clone()
     }
 
-    /// Whether it is about to end.
-    pub fn is_stopping(&self) -> bool {
+    pub(crate) fn is_stopping(&self) -> bool {
         self.asking.is_closing()
     }
 }
@@ -191,18 +196,9 @@ impl Drop for Node {
     }
 }
 
-impl Uploading {
-    fn within(most: usize) -> Self {
-        Self(Sockets::with_limits(Limits {
-            total: most,
-            ..Limits::default()
-        }))
-    }
-}
-
 impl Drop for Uploading {
     fn drop(&mut self) {
-        // Current uploads may finish, but within a limit.
+        // Whoever downloads at the moment may finish, but does not keep us.
         self.0.stop_listening();
         if !self.0.wait_until_none(LEAVE_TIME) {
             self.0.close_all();
@@ -210,39 +206,28 @@ impl Drop for Uploading {
     }
 }
 
-/// Starts listening for uploads, and reports the port.
+/// Listens for uploads, and says where.
 fn listen(config: &Config, events: &Events) -> Result<(Listener, Endpoint), Failure> {
     let listener = Listener::bind(config.bind, config.upload_port);
     let listener = listener.map_err(Failure::other)?;
     let (role, port) = (Role::Upload, listener.port());
     events.tell(Topic::Life, || Event::Listening { role, port });
-    let name = name::choose(config.hostname.clone(), config.bind, &config.server);
+    let (host, reason) = name::choose(config.hostname.clone(), config.bind, &config.server);
     events.tell(Topic::Life, || Event::Named {
-        host: &name.host,
-        reason: name.reason.into(),
+        host: &host,
+        reason: reason.into(),
     });
     // A port that is listened on is never 0.
     let port = Port::new(port).unwrap_or(Port::MIN);
-    let host = name.host;
     Ok((listener, Endpoint { host, port }))
 }
 
-fn unjoined(error: IndexError) -> Failure {
-    match error {
-        IndexError::Unreachable(_) => Failure::new(
-            Code::IndexUnreachable,
-            format_args!("the index server can't be reached: {error}"),
-        ),
-        error => error.into(),
-    }
-}
-
-/// The file for this peer's cookie. Without it the registration server sees a new peer at each
-/// start, which is no reason to fail.
+/// The file that keeps the cookie of this peer. Without one the peer is a new one to the
+/// registration server each time, which is no reason not to take part.
 fn cookie_file(config: &Config, events: &Events) -> Option<CookieFile> {
     let state = config.state.as_deref()?;
     let folder = config.folder.as_path();
-    // All peers that share nothing use one file, whatever their folder.
+    // Peers that share nothing are one, whatever their folder.
     let shared = if config.shares { folder } else { Path::new("") };
     match CookieFile::open(state, &config.server, shared) {
         Ok(Some(file)) => return Some(file),

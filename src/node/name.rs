@@ -1,4 +1,4 @@
-//! The name at which others reach this peer, and why it was chosen.
+//! The name under which others reach this peer, and why it is that one.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -11,39 +11,22 @@ use crate::wire::{Endpoint, Host, Port};
 /// How long looking up a name may take.
 const RESOLVE_TIME: Duration = Duration::from_secs(5);
 
-/// A name, and why it was chosen, in words.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Choice {
-    /// The name.
-    pub host: Host,
-    /// Why it was chosen.
-    pub reason: String,
-}
-
-impl Choice {
-    fn new(host: Host, reason: impl Into<String>) -> Self {
-        let reason = reason.into();
-        Self { host, reason }
-    }
-}
-
-/// Chooses the name: `given`, else this machine's host name if others can use it, else the local
-/// address toward `server`. `bound` is the address of the upload server, if it has a specific one.
-pub fn choose(given: Option<Host>, bound: Option<IpAddr>, server: &Endpoint) -> Choice {
+/// Chooses the name, and says why: `given`, else this machine's host name where others can use it, else the
+/// local address towards `server`. `bound` is the address of the upload server, if it has one
+/// of its own.
+pub(super) fn choose(
+    given: Option<Host>,
+    bound: Option<IpAddr>,
+    server: &Endpoint,
+) -> (Host, String) {
     if let Some(host) = given {
-        return Choice::new(host, "given with --hostname");
+        return (host, "given with --hostname".to_owned());
     }
-    let name = hostname::get()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
+    let name = hostname::get().unwrap_or_default();
+    let name = name.to_string_lossy();
     let ways = Ways {
-        own: name
-            .parse()
-            .ok()
-            .map(|host| addresses(&host))
-            .unwrap_or_default(),
-        toward_server: way_to(server),
+        own: name.parse().map_or(Vec::new(), |host| addresses(&host)),
+        towards_server: way_to(server),
         bound: bound.filter(|address| !address.is_unspecified()),
     };
     ways.choose(&name)
@@ -64,7 +47,7 @@ fn addresses(host: &Host) -> Vec<IpAddr> {
         .collect()
 }
 
-/// This machine's first route to the server: the local address, and the server's.
+/// The first way to the server that this machine has: the local address, and the server's.
 fn way_to(server: &Endpoint) -> Option<(IpAddr, IpAddr)> {
     let addresses: Vec<SocketAddr> = resolve(server, RESOLVE_TIME).unwrap_or_default();
     addresses.into_iter().find_map(|remote| {
@@ -73,48 +56,48 @@ fn way_to(server: &Endpoint) -> Option<(IpAddr, IpAddr)> {
     })
 }
 
-/// The facts that the choice depends on.
+/// What the choice is made from.
 #[derive(Debug, Clone)]
 struct Ways {
     /// What this machine's host name resolves to.
     own: Vec<IpAddr>,
-    /// The local address toward the server, and the server's.
-    toward_server: Option<(IpAddr, IpAddr)>,
-    /// The address that the upload server is bound to, if not all of them.
+    /// The local address towards the server, and the server's.
+    towards_server: Option<(IpAddr, IpAddr)>,
+    /// The address that the upload server is bound to, where it is not all of them.
     bound: Option<IpAddr>,
 }
 
 impl Ways {
-    fn choose(self, name: &str) -> Choice {
+    fn choose(self, name: &str) -> (Host, String) {
         if let Some(bound) = self.bound.filter(|bound| !self.own.contains(bound)) {
-            // The host name does not resolve to it.
-            return Choice::new(bound.into(), "given with --bind");
+            // The host name does not lead there.
+            return (bound.into(), "given with --bind".to_owned());
         }
         let host: Option<Host> = name.parse().ok();
         let outside = self.own.iter().find(|address| !address.is_loopback());
         let usable = outside.or_else(|| self.own.first().filter(|_| self.server_is_here()));
         if let (Some(host), Some(address)) = (host, usable) {
             let reason = format!("this machine's host name, which resolves to {address}");
-            return Choice::new(host, reason);
+            return (host, reason);
         }
-        // Without a route to the server, connecting will report it.
+        // Without any way to the server, connecting will say so.
         let local = self
-            .toward_server
+            .towards_server
             .map_or(IpAddr::from([127, 0, 0, 1]), |(local, _)| local);
-        // If it resolves only to loopback, it only works on this machine.
+        // To loopback alone it leads nowhere but back to the machine it is used on.
         let resolves = if self.own.is_empty() {
             "does not resolve"
         } else {
             "resolves to loopback only"
         };
-        let toward = "the address of this machine toward the server";
-        let reason = format!("{toward}, because its host name {name:?} {resolves}");
-        Choice::new(local.into(), reason)
+        let towards = "the address of this machine toward the server";
+        let reason = format!("{towards}, because its host name {name:?} {resolves}");
+        (local.into(), reason)
     }
 
     /// A connection to our own address leaves from that address.
     fn server_is_here(&self) -> bool {
-        self.toward_server
+        self.towards_server
             .is_none_or(|(local, server)| server.is_loopback() || server == local)
     }
 }
@@ -123,7 +106,7 @@ impl Ways {
 mod tests {
     use super::*;
 
-    const TOWARD: &str = "the address of this machine toward the server, ";
+    const TOWARDS: &str = "the address of this machine toward the server, ";
 
     fn ip(text: &str) -> IpAddr {
         text.parse().unwrap()
@@ -132,14 +115,14 @@ mod tests {
     fn ways(own: &[&str], local: &str, server: &str) -> Ways {
         Ways {
             own: own.iter().map(|text| ip(text)).collect(),
-            toward_server: Some((ip(local), ip(server))),
+            towards_server: Some((ip(local), ip(server))),
             bound: None,
         }
     }
 
     fn chosen(ways: Ways) -> (String, String) {
-        let choice = ways.choose("vm");
-        (choice.host.to_string(), choice.reason)
+        let (host, reason) = ways.choose("vm");
+        (host.to_string(), reason)
     }
 
     #[test]
@@ -163,21 +146,21 @@ mod tests {
     }
 
     #[test]
-    fn a_host_name_on_loopback_is_not_used_toward_another_machine() {
-        let reason = TOWARD.to_owned() + "because its host name \"vm\" resolves to loopback only";
+    fn a_host_name_on_loopback_is_not_used_towards_another_machine() {
+        let reason = TOWARDS.to_owned() + "because its host name \"vm\" resolves to loopback only";
         let ways = ways(&["127.0.1.1", "::1"], "10.0.0.5", "10.0.0.1");
         assert_eq!(chosen(ways), ("10.0.0.5".to_owned(), reason));
     }
 
     #[test]
     fn a_host_name_that_does_not_resolve_is_not_used() {
-        let reason = TOWARD.to_owned() + "because its host name \"vm\" does not resolve";
+        let reason = TOWARDS.to_owned() + "because its host name \"vm\" does not resolve";
         let ways = ways(&[], "127.0.0.1", "127.0.0.1");
         assert_eq!(chosen(ways), ("127.0.0.1".to_owned(), reason));
     }
 
     #[test]
-    fn a_bound_address_is_used_if_the_host_name_does_not_resolve_to_it() {
+    fn a_bound_address_is_used_where_the_host_name_does_not_lead_there() {
         let mut ways = ways(&["127.0.1.1"], "127.0.0.1", "127.0.0.1");
         ways.bound = Some(ip("10.0.0.5"));
         let bound = ("10.0.0.5".to_owned(), "given with --bind".to_owned());

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use crate::wire::{RfcNumber, TermError};
 
-/// The most RFCs that ranges may name: more is probably a typing error.
+/// The most RFCs that ranges may name: more is a slip of the finger.
 const MOST: u32 = 100_000;
 
-/// Parses a number: `123`, `rfc123`, `RFC 123` or `rfc123.txt`.
+/// Reads a number: `123`, `rfc123`, `RFC 123` or `rfc123.txt`.
 pub fn number(text: &str) -> Result<RfcNumber, TermError> {
     let lower = text.trim().to_ascii_lowercase();
     let digits = match lower.strip_prefix("rfc") {
@@ -18,42 +18,37 @@ pub fn number(text: &str) -> Result<RfcNumber, TermError> {
     digits.parse().or_else(|_| text.parse::<RfcNumber>())
 }
 
-/// The selected RFCs.
+/// Which RFCs somebody wants.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Selection {
-    /// All that other peers have.
+pub(crate) enum Selection {
+    /// All that anybody else has.
     All,
-    /// These.
     These(BTreeSet<RfcNumber>),
 }
 
-/// Why a selection is invalid.
+/// Why a selection is none.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SelectionError {
-    /// A word is not a number.
+pub(crate) enum SelectionError {
     #[error(transparent)]
     Number(#[from] TermError),
-    /// A range ends before it begins.
     #[error("the range {0:?} ends before it begins")]
     Backwards(String),
-    /// The ranges are too long.
+    /// There is more than anybody wants.
     #[error("the ranges name more than {MOST} RFCs; use `all` to get every RFC")]
     TooMany,
-    /// `all` and something else.
     #[error("`all` cannot be combined with numbers")]
     AllAndMore,
 }
 
 impl Selection {
-    /// Parses numbers, ranges (`8600-8605`) and `all`.
-    pub fn parse(words: &[impl AsRef<str>]) -> Result<Self, SelectionError> {
+    /// Reads numbers, ranges (`8600-8605`) and `all`.
+    pub(crate) fn parse(words: &[impl AsRef<str>]) -> Result<Self, SelectionError> {
         let mut words = words.iter().map(AsRef::as_ref).peekable();
         let mut selected = BTreeSet::new();
         let mut is_all = false;
         while let Some(word) = words.next() {
             // "RFC 123" comes as two words.
-            let is_prefix = word.eq_ignore_ascii_case("rfc") && words.peek().is_some();
-            if is_prefix {
+            if word.eq_ignore_ascii_case("rfc") && words.peek().is_some() {
                 continue;
             }
             if word.eq_ignore_ascii_case("all") {
@@ -85,8 +80,8 @@ impl Selection {
         })
     }
 
-    /// The selected RFC, if there is only one.
-    pub fn single(&self) -> Option<RfcNumber> {
+    /// The one RFC that is selected, where it is one.
+    pub(crate) fn single(&self) -> Option<RfcNumber> {
         match self {
             Self::These(numbers) if numbers.len() == 1 => numbers.first().copied(),
             _ => None,

@@ -1,4 +1,4 @@
-//! Watches the folder, and registers files that are added while the peer runs.
+//! Watching the folder: what comes into it while the peer runs is registered.
 
 use std::thread;
 use std::time::Duration;
@@ -7,13 +7,12 @@ use tracing::debug;
 
 use super::{Failure, Node, in_background};
 use crate::event::{Event, Level, Topic};
-use crate::library::Changes;
 
-/// How often the folder is scanned.
+/// How often the folder is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 impl Node {
-    /// Scans the folder in the background, until the node is about to end.
+    /// Looks at the folder in the background, until the node is about to end.
     pub(super) fn watch_folder(&self) -> Result<(), Failure> {
         let (library, index) = (self.library.clone(), self.index.clone());
         let (events, asking) = (self.events.clone(), self.asking.clone());
@@ -24,25 +23,21 @@ impl Node {
                 if asking.is_closing() {
                     return;
                 }
-                let Changes {
-                    settled,
-                    gone,
-                    error,
-                } = library.look();
-                if let Some(error) = error.as_ref().filter(|_| !has_warned) {
+                let changes = library.look();
+                if let Some(error) = changes.error.as_ref().filter(|_| !has_warned) {
                     events.notice(Level::Warning, error);
                 }
-                has_warned = error.is_some();
-                // An index that can't remove a single record keeps listing us.
-                for number in gone {
+                has_warned = changes.error.is_some();
+                // An index that can't take back one record goes on naming us.
+                for number in changes.gone {
                     let folder = library.folder();
                     events.tell(Topic::Life, || Event::FileGone { number, folder });
                 }
-                if !settled.is_empty()
-                    && let Err(error) = index.publish(&settled)
+                if !changes.settled.is_empty()
+                    && let Err(error) = index.publish(&changes.settled)
                 {
-                    // The index has reported this, and gets the changes after reconnecting.
-                    debug!(%error, "changes of the folder are registered later");
+                    // The index has said so already, and gets them when it is back.
+                    debug!(%error, "changes in the folder have to wait");
                 }
             }
         })

@@ -1,24 +1,22 @@
 //! What both programs do around their work: options, the log, and how they end.
 
 pub mod manual;
-pub mod result;
 pub mod signals;
+mod stage;
 
 pub use crate::node::{Code, Failure};
+pub use stage::{Stage, run, unless_unread};
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::ffi::OsString;
 use std::io;
 use std::panic::{self, PanicHookInfo};
-use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::path::PathBuf;
 use std::thread;
-use std::time::{Duration, Instant};
 
-use anyhow::{Context, anyhow};
 use bytesize::ByteSize;
-use clap::builder::{PossibleValue, PossibleValuesParser, RangedI64ValueParser, TypedValueParser};
-use clap::{Command, Parser, value_parser};
+use clap::builder::{PossibleValue, PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
+use clap::{Command, Parser};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tracing::{debug, info};
 use tracing_subscriber::EnvFilter;
@@ -26,26 +24,27 @@ use tracing_subscriber::fmt::writer::BoxMakeWriter;
 
 use crate::event::{Events, Level};
 use crate::index::Kind;
-use crate::printout::{Output, Shows, Transcript};
 use crate::terminal::{Screen, style};
+use stage::{PRINT_TIME, end};
 
-/// The version of the programs, with the commit if known.
+/// The version of the programs, with the commit where it is known.
 pub const VERSION: &str = env!("P2PCI_VERSION");
 
-/// The prefix of the environment variables for options: `--max-peers` is `P2PCI_MAX_PEERS`.
+/// What the environment variables of options begin with: `--max-peers` is `P2PCI_MAX_PEERS`.
 const VARIABLES: &str = "P2PCI_";
 
-/// Reads the options of a program from its arguments and the environment. Ends the program if they
-/// are wrong (exit code 2), or if they only ask about the program.
+/// Reads the options of a program from its arguments and the environment. Ends the program where
+/// they are wrong (with 2), and where it is only asked about itself.
 pub fn options<O: Parser>() -> O {
     let matches = manual::understood(O::command()).get_matches();
     if let Some(answered) = manual::answer::<O>(&matches) {
+        let answered = answered.map_err(Failure::from);
         std::process::exit(end(&Screen::default(), answered, PRINT_TIME).into());
     }
     O::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
 }
 
-/// Lets environment variables set options as well.
+/// Lets every option be given by an environment variable as well.
 fn with_variables(command: Command) -> Command {
     let command = command.mut_args(|arg| match arg.get_long() {
         Some(long) => {
@@ -58,8 +57,8 @@ fn with_variables(command: Command) -> Command {
     command.mut_subcommands(with_variables)
 }
 
-/// Sends the log and panic messages to standard error. `RUST_LOG` selects what is logged; without
-/// it, warnings, and more with each `-v`.
+/// Sends the log to standard error, and what a panic says. `RUST_LOG` says what is in the log;
+/// without it, warnings, and more with each `-v`.
 pub fn log_to_stderr(verbose: u8, screen: &Screen) {
     let level = match verbose {
         0 => "warn",
@@ -77,7 +76,7 @@ pub fn log_to_stderr(verbose: u8, screen: &Screen) {
         .with_writer(BoxMakeWriter::new(move || to.stderr()))
         .init();
     let screen = screen.clone();
-    // The default hook writes to standard error directly, and could block.
+    // The usual one writes to standard error itself, and could wait for it.
     panic::set_hook(Box::new(move |panicked| say_panic(panicked, &screen)));
     info!(version = VERSION, system = %os_info::get(), "starting");
 }
@@ -105,78 +104,26 @@ fn say_panic(panicked: &PanicHookInfo<'_>, screen: &Screen) {
     }
 }
 
-/// How long an unread output delays the end of a program.
-pub const PRINT_TIME: Duration = Duration::from_secs(2);
-
 impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Self {
         Self::new(Code::Other, format_args!("{error:#}"))
     }
 }
 
-/// The printout of a program: to standard output as `shows` says, and in full to the end of `file`.
-/// Fails if the file can't be opened.
-pub fn transcript(
-    screen: &Screen,
-    shows: Shows,
-    file: Option<&Path>,
-) -> Result<Transcript, Failure> {
-    let mut outputs = vec![Output::stdout(screen, shows)];
-    if let Some(path) = file {
-        let file = Output::file(path, screen);
-        outputs.push(file.with_context(|| format!("cannot write {}", path.display()))?);
-    }
-    Ok(Transcript::new(screen.clone(), outputs))
-}
-
-/// Runs the work of a program, and returns its exit code. The printout is written before an error
-/// message, which includes all causes.
-pub fn run(transcript: &Transcript, work: impl FnOnce() -> Result<(), Failure>) -> ExitCode {
-    let mut ended = work();
-    let until = Instant::now() + PRINT_TIME;
-    transcript.finish(PRINT_TIME);
-    let broken: Vec<_> = transcript.broken_copies().collect();
-    if ended.is_ok() && !broken.is_empty() {
-        let broken = broken.join(", ");
-        ended = Err(anyhow!("could not write everything to {broken}").into());
-    }
-    let left = until.saturating_duration_since(Instant::now());
-    end(transcript.screen(), ended, left).into()
-}
-
-/// Prints on standard error why a program failed, and returns its exit code.
-pub fn exit_code(screen: &Screen, ended: Result<(), Failure>) -> ExitCode {
-    end(screen, ended, PRINT_TIME).into()
-}
-
-/// Waits at most `time` until standard error is written.
-fn end(screen: &Screen, ended: Result<(), Failure>, time: Duration) -> u8 {
-    let code = match ended {
-        Ok(()) => 0,
-        Err(failure) => {
-            if failure.error.is_some() {
-                screen.error(&failure);
-            }
-            failure.code.get()
-        }
-    };
-    screen.stderr().finish(time);
-    code
-}
-
-/// Parses the kind of an index.
+/// Reads the kind of an index.
 pub fn index_kind() -> impl TypedValueParser<Value = Kind> {
     let value = |kind: Kind| PossibleValue::new(kind.name()).help(kind.description());
     PossibleValuesParser::new(Kind::ALL.map(value)).try_map(|name| name.parse::<Kind>())
 }
 
-/// The folder that keeps the programs' state between runs; `None` if the system has none.
+/// Where the state of the programs is kept between runs; `None` where the system has no place
+/// for it.
 pub fn state_folder() -> Option<PathBuf> {
     let state = dirs::state_dir().or_else(dirs::data_local_dir);
     state.map(|folder| folder.join("p2pci"))
 }
 
-/// Parses a rate such as `2MB/s`, `500KiB/s` or `1000000`, in bytes per second.
+/// Reads a rate as people write it: `2MB/s`, `500KiB/s`, `1000000`, in bytes a second.
 pub fn rate(text: &str) -> Result<u64, String> {
     let size = text.trim().strip_suffix("/s").unwrap_or(text.trim());
     size.parse::<ByteSize>()
@@ -184,27 +131,22 @@ pub fn rate(text: &str) -> Result<u64, String> {
         .map_err(|_| format!("invalid rate {text:?}; for example 2MB/s or 500KiB/s"))
 }
 
-/// The most connections that a program can have at a time: with about 16,000 threads, which take
-/// four memory maps each, Linux ends the process instead of returning an error.
-const MOST_CONNECTIONS: i64 = 15_000;
+/// The most connections that a program can have at a time: with about 16,000 threads, of four
+/// memory maps each, Linux ends the process instead of returning an error.
+const MOST_CONNECTIONS: u64 = 15_000;
 
-/// Parses a limit on connections.
-pub fn connections() -> RangedI64ValueParser<u32> {
-    value_parser!(u32).range(1..=MOST_CONNECTIONS)
+/// Reads an option that says how many connections there may be.
+pub fn connections() -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(1..=MOST_CONNECTIONS)
 }
 
-/// Converts an option's number to a count.
-pub fn count(number: u32) -> usize {
-    usize::try_from(number).unwrap_or(usize::MAX)
-}
-
-/// How many descriptors a program needs besides those of its connections.
+/// How many descriptors a program wants besides those of the connections that it lets in.
 const OTHER_DESCRIPTORS: usize = 32;
 
-/// Raises the limit of open files to what the system allows, because a shell often sets a lower
-/// one. Returns how many connections the program may have: `wanted`, or with a warning as many as
-/// there are descriptors for.
-pub fn connections_within_limits(wanted: u32, events: &Events) -> usize {
+/// Lets the program have as many files and sockets as the system allows it, for the limit that a
+/// shell sets is often lower. Returns how many connections it may let in: `wanted` ones, or as
+/// many as there are descriptors for, and then says so.
+pub fn connections_within_limits(wanted: usize, events: &Events) -> usize {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     if let Err(error) = setrlimit(Resource::Nofile, limit) {
@@ -216,7 +158,6 @@ pub fn connections_within_limits(wanted: u32, events: &Events) -> usize {
     let possible = allowed.map_or(usize::MAX, |limit| {
         limit.saturating_sub(OTHER_DESCRIPTORS).max(1)
     });
-    let wanted = count(wanted);
     if possible < wanted {
         let why = "the limit of open files (ulimit -n) is too low";
         events.notice(

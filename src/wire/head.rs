@@ -4,6 +4,7 @@
 //! a bare LF and have trailing spaces, field names are case-insensitive, and empty lines before the
 //! start line are skipped.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use super::requests::{Reading, Waits};
@@ -18,6 +19,12 @@ pub(crate) const MAX_FIELDS: usize = 64;
 #[derive(Debug, Clone, Default)]
 pub struct Head {
     pub(super) text: Vec<u8>,
+    /// Where the start line is, without its line end.
+    start_line: Range<usize>,
+    /// Where the name and the value of each field are.
+    fields: Vec<(Range<usize>, Range<usize>)>,
+    /// Whether a header line is not a field.
+    is_malformed: bool,
     /// Whether the empty line at the end of the head arrived; it may be missing in a response if
     /// the connection closed.
     pub(super) is_whole: bool,
@@ -53,34 +60,51 @@ impl Head {
 
     /// The start line, without its line end.
     pub fn start_line(&self) -> &[u8] {
-        self.lines().next().unwrap_or_default()
+        self.part(&self.start_line)
     }
 
     /// Whether every header line is a field, `Name: value`.
     pub fn is_well_formed(&self) -> bool {
-        let mut lines = self.lines().skip(1).filter(|line| !line.is_empty());
-        lines.all(|line| field(line).is_some())
+        !self.is_malformed
     }
 
     /// The value of the field `name`, without surrounding white space. A duplicate field is an
     /// error.
     pub fn field(&self, name: &str) -> Result<Option<&str>, TermError> {
         let not_utf8 = |_| TermError(format!("the header {name} is not UTF-8"));
-        let fields = self.lines().skip(1).filter_map(field);
-        let mut found = fields.filter(|(found, _)| found.eq_ignore_ascii_case(name.as_bytes()));
+        let is_it = |(found, _): &&(_, _)| self.part(found).eq_ignore_ascii_case(name.as_bytes());
+        let mut found = self.fields.iter().filter(is_it);
         match (found.next(), found.next()) {
             (None, _) => Ok(None),
-            (Some((_, value)), None) => str::from_utf8(value).map(Some).map_err(not_utf8),
+            (Some((_, value)), None) => {
+                let value = str::from_utf8(self.part(value));
+                value.map(Some).map_err(not_utf8)
+            }
             (Some(_), Some(_)) => Err(TermError(format!("duplicate header {name}"))),
         }
     }
 
-    /// The lines without their line ends. Omits a line that the close cut off.
-    fn lines(&self) -> impl Iterator<Item = &[u8]> {
-        let lines = self.text.split_inclusive(|&byte| byte == b'\n');
-        lines
-            .filter(|line| line.ends_with(b"\n"))
-            .map(trim_line_end)
+    /// Takes in the line at the end of the text, from `start` on. Returns whether it is empty.
+    pub(super) fn take_line(&mut self, start: usize) -> bool {
+        let line = trim_line_end(self.text.get(start..).unwrap_or_default());
+        let end = start + line.len();
+        if line.is_empty() {
+            return true;
+        }
+        if start == 0 {
+            self.start_line = 0..end;
+        } else if let Some((name, value)) = field(line) {
+            let name = start..start + name.len();
+            let value = end - value.len()..end;
+            self.fields.push((name, value));
+        } else {
+            self.is_malformed = true;
+        }
+        false
+    }
+
+    fn part(&self, part: &Range<usize>) -> &[u8] {
+        self.text.get(part.clone()).unwrap_or_default()
     }
 }
 

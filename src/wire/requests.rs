@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::error::{ReadError, is_silence};
-use super::head::{MAX_FIELDS, MAX_HEAD, field, trim_line_end};
+use super::head::{MAX_FIELDS, MAX_HEAD, field};
 use super::{Head, Source, read_line};
 
 /// How long to wait for a message.
@@ -42,6 +42,8 @@ pub struct Requests {
     may_go_on: bool,
 }
 
+/// The room for a head at first, in bytes. Most fit.
+const USUAL_HEAD: usize = 256;
 /// How long to wait for more of a complete request that lacks its empty line.
 const SHORT_WHILE: Duration = Duration::from_millis(250);
 
@@ -90,6 +92,7 @@ impl<'a, S: Source> Reading<'a, S> {
     /// Reads a head through its empty line. The close may also end the head of a response.
     pub(super) fn head(mut self) -> Result<Option<Head>, ReadError> {
         let mut head = Head::default();
+        head.text.reserve(USUAL_HEAD);
         let mut limit = MAX_HEAD;
         if !self.start_line(&mut head, &mut limit)? {
             return self.closed(head);
@@ -102,7 +105,7 @@ impl<'a, S: Source> Reading<'a, S> {
             if !self.line(&mut head, limit - start)? {
                 return self.closed(head);
             }
-            if trim_line_end(head.text.get(start..).unwrap_or_default()).is_empty() {
+            if head.take_line(start) {
                 head.is_whole = true;
                 break;
             }
@@ -136,13 +139,13 @@ impl<'a, S: Source> Reading<'a, S> {
             if !self.line(head, *limit)? {
                 return Ok(false);
             }
-            let line = head.start_line();
-            if self.skips_fields && field(line).is_some() {
+            let is_empty = head.take_line(0);
+            if self.skips_fields && field(head.start_line()).is_some() {
                 fields += 1;
                 if fields > MAX_FIELDS {
                     return Err(ReadError::ManyFields);
                 }
-            } else if line.is_empty() {
+            } else if is_empty {
                 // A line of white space before the start line counts as empty.
                 *limit -= head.text.len();
             } else {

@@ -213,7 +213,7 @@ fn a_limit_is_in_the_results_and_has_a_prediction() {
             .all(|row| row[3..6] == ["3", "500.0", "1000000"])
     );
     let svg = fs::read_to_string(out.path().join("task2-worst.svg")).unwrap();
-    let conditions = "3 peers, 6 RFCs of s = 500 bytes, u = 1 MB/s for each peer, s/u = 0.5 ms";
+    let conditions = "3 peers, 6 RFCs of s = 0.5 KiB, u = 1.0 MB/s for each peer, s/u = 0.5 ms";
     assert!(svg.contains(conditions), "{svg}");
 }
 
@@ -264,7 +264,7 @@ fn a_signal_ends_it_and_nothing_stays_behind() {
     let (temporary, out) = (folder(&[]), folder(&[]));
     let slow = experiment(temporary.path(), out.path(), &["--upload-rate", "1KB/s"]);
     let mut peer = Program::start("peer", slow);
-    peer.expect_error("task1, run 1 of 1: 8 downloads, some ");
+    peer.expect_error("task1, run 1 of 1: 8 downloads, about ");
     peer.signal(Signal::INT);
     assert_eq!(peer.wait().0.code(), Some(130));
     assert_eq!(names(temporary.path()), [""; 0]);

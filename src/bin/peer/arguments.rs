@@ -2,61 +2,53 @@
 
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use clap::builder::FalseyValueParser;
 use clap::error::ErrorKind;
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, value_parser};
-use p2pci::doors::commands::{self, Format};
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum, value_parser};
+use p2pci::doors::commands;
 use p2pci::event::Events;
+use p2pci::experiment;
 use p2pci::index::Kind;
 use p2pci::node::Config;
-use p2pci::node::numbers::{self, Selection};
+use p2pci::node::numbers;
 use p2pci::printout::Shows;
 use p2pci::program::{self, VERSION};
-use p2pci::wire::{Dialect, Endpoint, Host, Port, RfcNumber, TermError, Title};
-
-use crate::experiment;
+use p2pci::wire::{Dialect, Endpoint, Host, Port, RfcNumber, TermError};
 
 /// Shares a folder of RFCs with other peers, and downloads from them.
 ///
-/// Without a command the peer registers its RFCs with the index server, serves them to others in
-/// the background, and offers a menu: ADD, LOOKUP, LIST, GET, EXIT. It prints every message that it
-/// sends or receives. The commands do the same work for scripts: they print only the result to
-/// standard output.
+/// Without a command the peer registers its RFCs with the index server, serves them to others in the
+/// background, and offers a menu: ADD, LOOKUP, LIST, GET, EXIT. Every message that is sent or
+/// received is printed. The commands do the same work for scripts: standard output has the result
+/// and nothing else.
 #[derive(Debug, Parser)]
 #[command(
     name = "peer",
     version = VERSION,
     override_usage = "peer [OPTIONS] [COMMAND]",
     subcommand_precedence_over_arg = true,
+    mut_args(|arg| arg.global(true)),
     after_help = EXAMPLES
 )]
 pub(crate) struct Arguments {
-    /// The index server or the registration server: HOST or HOST:PORT [default port: 7734; 65243
-    /// for a registration server]
-    #[arg(
-        global = true,
-        long,
-        value_name = "HOST[:PORT]",
-        default_value = "localhost",
-        help_heading = "Index"
-    )]
-    pub(crate) host: Server,
+    /// The index server, or the registration server: HOST or HOST:PORT [default port: 7734 or
+    /// 65243]
+    #[arg(long, value_name = "HOST[:PORT]", default_value = "localhost", value_parser = server, help_heading = "Index")]
+    pub(crate) host: (Host, Option<Port>),
     /// How the peer learns who has what: from one server (P2P-CI), or from the other peers (P2P-DI)
-    #[arg(global = true, long, value_name = "KIND", default_value_t = Kind::Central, value_parser = program::index_kind(), help_heading = "Index")]
+    #[arg(long, value_name = "KIND", default_value_t = Kind::Central, value_parser = program::index_kind(), help_heading = "Index")]
     pub(crate) index: Kind,
     /// How to talk to servers and peers: in text, in length-prefixed frames, or in text first and in
     /// frames if that is not understood
-    #[arg(global = true, long, value_enum, value_name = "DIALECT", default_value_t = DialectChoice::Auto, help_heading = "Index")]
+    #[arg(long, value_enum, value_name = "DIALECT", default_value_t = DialectChoice::Auto, help_heading = "Index")]
     pub(crate) dialect: DialectChoice,
     /// How many RFCs to register before the answers of the server arrive; more than 1 is faster over a
     /// slow line, but not every server can handle it
-    #[arg(global = true, long, value_name = "N", default_value_t = 1, value_parser = value_parser!(u8).range(1..=100), help_heading = "Index")]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = value_parser!(u8).range(1..=100), help_heading = "Index")]
     pub(crate) pipeline: u8,
     /// The folder to share; created if it is missing
     #[arg(
-        global = true,
         long,
         value_name = "FOLDER",
         default_value = "rfcs",
@@ -64,45 +56,36 @@ pub(crate) struct Arguments {
     )]
     pub(crate) dir: PathBuf,
     /// Offer only these RFCs of the folder
-    #[arg(global = true, short, long, value_name = "N", num_args = 1.., value_delimiter = ',', value_parser = numbers::number, help_heading = "Sharing")]
+    #[arg(short, long, value_name = "N", num_args = 1.., value_delimiter = ',', value_parser = numbers::number, help_heading = "Sharing")]
     pub(crate) rfcs: Option<Vec<RfcNumber>>,
-    /// The name that others connect to [default: this machine's host name if others can use it,
-    /// else its address toward the server]
-    #[arg(global = true, long, value_name = "NAME", help_heading = "Sharing")]
+    /// The name that others are told to connect to [default: this machine's host name if others can
+    /// use it, or its address towards the server]
+    #[arg(long, value_name = "NAME", help_heading = "Sharing")]
     pub(crate) hostname: Option<Host>,
     /// The port of the upload server [default: any free one]
-    #[arg(
-        global = true,
-        short = 'p',
-        long,
-        value_name = "PORT",
-        default_value_t = 0,
-        hide_default_value = true,
-        help_heading = "Sharing"
-    )]
-    pub(crate) upload_port: u16,
+    #[arg(short = 'p', long, value_name = "PORT", help_heading = "Sharing")]
+    pub(crate) upload_port: Option<u16>,
     /// The local address of the upload server [default: every IPv6 and IPv4 address]
-    #[arg(global = true, long, value_name = "ADDR", help_heading = "Sharing")]
+    #[arg(long, value_name = "ADDR", help_heading = "Sharing")]
     pub(crate) bind: Option<IpAddr>,
-    /// The total upload rate in bytes per second, for example 2MB/s; 0 means no limit [default: 0;
-    /// in an experiment 2MB/s for each peer]
-    #[arg(global = true, long, value_name = "RATE", value_parser = program::rate, help_heading = "Sharing")]
+    /// The most bytes per second for all uploads together, for example 2MB/s; 0 means no limit
+    /// [default: 0; in an experiment 2MB/s for each peer]
+    #[arg(long, value_name = "RATE", value_parser = program::rate, help_heading = "Sharing")]
     pub(crate) upload_rate: Option<u64>,
-    /// The maximum number of uploads at the same time
-    #[arg(global = true, long, value_name = "N", default_value_t = 256, value_parser = program::connections(), help_heading = "Sharing")]
-    pub(crate) max_uploads: u32,
-    /// Print connection events and answers but no messages; with a command, only errors and
-    /// warnings
-    #[arg(global = true, short, long, value_parser = FalseyValueParser::new(), help_heading = "Printing")]
+    /// The most downloads that others may have at the same time
+    #[arg(long, value_name = "N", default_value_t = 256, value_parser = program::connections(), help_heading = "Sharing")]
+    pub(crate) max_uploads: usize,
+    /// Print connection events and answers, no messages; with a command, only errors and warnings
+    #[arg(short, long, value_parser = FalseyValueParser::new(), help_heading = "Printing")]
     pub(crate) quiet: bool,
     /// With a command: print every message to standard output, as the menu does
-    #[arg(global = true, long, value_parser = FalseyValueParser::new(), help_heading = "Printing")]
+    #[arg(long, value_parser = FalseyValueParser::new(), help_heading = "Printing")]
     pub(crate) print_messages: bool,
-    /// Also append every message to FILE, regardless of what is printed
-    #[arg(global = true, long, value_name = "FILE", help_heading = "Printing")]
+    /// Append every message to FILE as well, whatever is printed
+    #[arg(long, value_name = "FILE", help_heading = "Printing")]
     pub(crate) transcript: Option<PathBuf>,
     /// Log more to standard error (-v, -vv, -vvv); the variable `RUST_LOG` takes precedence
-    #[arg(global = true, short, long, action = clap::ArgAction::Count, help_heading = "Printing")]
+    #[arg(short, long, action = clap::ArgAction::Count, help_heading = "Printing")]
     pub(crate) verbose: u8,
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
@@ -110,126 +93,35 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Show who has an RFC
-    Lookup {
-        /// Its number: 123, rfc123, rfc123.txt
-        #[arg(value_name = "N", value_parser = numbers::number)]
-        number: RfcNumber,
-        #[command(flatten)]
-        format: Printed,
-    },
-    /// Show all records of the index
-    List {
-        #[command(flatten)]
-        format: Printed,
-    },
-    /// Show the RFCs whose titles contain all of these words
-    Find {
-        /// Words, or parts of them, in any letter case
-        #[arg(value_name = "WORDS", required = true)]
-        words: Vec<String>,
-        #[command(flatten)]
-        format: Printed,
-    },
-    /// Download RFCs
-    ///
-    /// Each RFC is looked up, downloaded from a peer that has it, and registered. An RFC that the
-    /// folder already has is kept. A failure does not stop the others; all failures are reported at
-    /// the end.
-    Get(Get),
-    /// Register one RFC of the folder, and show its record
-    Add {
-        /// Its number: 123, rfc123, rfc123.txt
-        #[arg(value_name = "N", value_parser = numbers::number)]
-        number: RfcNumber,
-        /// Its title [default: the one in the file]
-        #[arg(long)]
-        title: Option<Title>,
-        #[command(flatten)]
-        format: Printed,
-    },
+    #[command(flatten)]
+    Work(commands::Command),
     /// Share without a menu, until SIGINT (Ctrl-C) or SIGTERM
     Share,
     /// Measure one server against many peers, over loopback
     ///
-    /// A registration server and the peers run in this one process and talk over real sockets. The
-    /// peers register, ask each other for their indexes, and then all fetch at the same time, one
-    /// RFC after the other: in task 1 from one peer that has all of them; in task 2 from each
-    /// other, starting with their neighbors (best) or all with the same peer (worst). Every file is
-    /// compared with its source.
+    /// A registration server and the peers run in this one process and talk over real sockets. They
+    /// register, ask each other for their indexes, and then all fetch at the same time, each peer one
+    /// RFC after the other: in task 1 from one peer that has all of them; in task 2 from each other,
+    /// starting with their neighbors (best) or all with the same peer (worst). Every file that arrives
+    /// is compared with its source.
     ///
     /// Standard output has a table of the total times next to those that a model predicts, in units
     /// of s/u: s is the mean size of the RFCs, u the upload rate of each peer (--upload-rate).
-    /// Without a limit there is no prediction. The folder gets every download and the totals as
-    /// CSV, and the curves as SVG. The peers keep their files in the temporary folder (the variable
-    /// TMPDIR) and remove them.
-    #[command(after_help = experiment::EXAMPLES)]
+    /// Without a limit there is no prediction. Every download and the totals are written into the
+    /// folder as CSV, and the curves as SVG. The peers keep their files below the temporary folder
+    /// (the variable TMPDIR) and remove them.
     Experiment(experiment::Options),
 }
 
-/// Ends the program because options conflict. clap's own check is not used, because it would also
-/// reject options from the environment that do not matter for the command.
+/// Ends the program because options conflict. clap is not asked, for it would refuse what comes from
+/// the environment and does no harm.
 pub(crate) fn usage_error(error: &str) -> ! {
     Arguments::command()
         .error(ErrorKind::ArgumentConflict, error)
         .exit()
 }
 
-/// How a result is printed.
-#[derive(Debug, Clone, Copy, Args)]
-pub(crate) struct Printed {
-    /// Print the result as one JSON document
-    #[arg(long, value_parser = FalseyValueParser::new())]
-    json: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Get {
-    /// Numbers (123, rfc123, rfc123.txt), ranges (8600-8605), or `all` that others have
-    #[arg(value_name = "N", required = true)]
-    numbers: Vec<String>,
-    /// Write a single RFC to FILE instead of the folder; - is standard output
-    #[arg(short, long, value_name = "FILE")]
-    output: Option<PathBuf>,
-    /// Replace files that the folder already has
-    #[arg(short, long, value_parser = FalseyValueParser::new())]
-    force: bool,
-    /// How many downloads run at the same time
-    #[arg(short, long, value_name = "N", default_value_t = 4, value_parser = value_parser!(u8).range(1..=64))]
-    jobs: u8,
-    /// Share the folder in the meantime, and stay until SIGINT (Ctrl-C) or SIGTERM
-    #[arg(long, value_parser = FalseyValueParser::new())]
-    share: bool,
-    #[command(flatten)]
-    format: Printed,
-}
-
-impl Get {
-    fn command(&self) -> Result<commands::Get, String> {
-        let selection = Selection::parse(&self.numbers).map_err(|error| error.to_string())?;
-        if self.output.is_some() && selection.single().is_none() {
-            return Err("--output takes a single RFC".to_owned());
-        }
-        if self.format.json && self.is_to_stdout() {
-            return Err("--json conflicts with --output -".to_owned());
-        }
-        if self.output.is_some() && self.share {
-            return Err("--output conflicts with --share".to_owned());
-        }
-        Ok(commands::Get {
-            selection,
-            output: self.output.clone(),
-            force: self.force,
-            jobs: self.jobs,
-        })
-    }
-
-    fn is_to_stdout(&self) -> bool {
-        self.output.as_deref().is_some_and(|path| path == "-")
-    }
-}
-
-/// The dialect for talking to others.
+/// In which dialect others are spoken to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum DialectChoice {
     /// Text first, and frames if that is not understood; remembered for each address
@@ -250,75 +142,34 @@ impl DialectChoice {
     }
 }
 
-/// A server as given by the user, perhaps without its port.
-#[derive(Debug, Clone)]
-pub(crate) struct Server {
-    host: Host,
-    port: Option<Port>,
-}
-
-impl FromStr for Server {
-    type Err = TermError;
-
-    fn from_str(text: &str) -> Result<Self, TermError> {
-        // Parsed with two default ports: they differ exactly if the text names no port.
-        let [one, other] = [Port::MIN, Port::MAX].map(|port| Endpoint::parse(text, port));
-        let (one, other) = (one?, other?);
-        Ok(Self {
-            port: (one.port == other.port).then_some(one.port),
-            host: one.host,
-        })
-    }
+/// Reads a server as the user names it, perhaps without its port.
+fn server(text: &str) -> Result<(Host, Option<Port>), TermError> {
+    // Read with two default ports, one of which the text does not name.
+    let one = Endpoint::parse(text, Port::MIN)?;
+    let other = Endpoint::parse(text, Port::MAX)?;
+    Ok((one.host, (one.port == other.port).then_some(one.port)))
 }
 
 impl Arguments {
-    /// What to do with the node; `None` means the menu, or only to share. Ends the program if
-    /// options conflict.
-    pub(crate) fn work(&self) -> Option<commands::Command> {
-        use commands::Command as Work;
-        let work = match self.command.as_ref()? {
-            Command::Lookup { number, .. } => Work::Lookup(*number),
-            Command::List { .. } => Work::List,
-            Command::Find { words, .. } => Work::Find(words.clone()),
-            Command::Add { number, title, .. } => Work::Add(*number, title.clone()),
-            Command::Get(get) => match get.command() {
-                Ok(get) => Work::Get(get),
-                Err(error) => usage_error(&error),
-            },
-            _ => return None,
-        };
-        if self.format() == Format::Json && self.print_messages {
-            usage_error("--json conflicts with --print-messages");
-        }
-        Some(work)
-    }
-
-    /// How the result is printed: not at all if standard output is for the document.
-    pub(crate) fn format(&self) -> Format {
+    /// The work on a node; `None` for the menu, or to share only.
+    pub(crate) fn work(&self) -> Option<&commands::Command> {
         match &self.command {
-            Some(
-                Command::Lookup { format, .. }
-                | Command::List { format }
-                | Command::Find { format, .. }
-                | Command::Add { format, .. }
-                | Command::Get(Get { format, .. }),
-            ) if format.json => Format::Json,
-            Some(Command::Get(get)) if get.is_to_stdout() => Format::Nothing,
-            _ => Format::Lines,
+            Some(Command::Work(work)) => Some(work),
+            _ => None,
         }
     }
 
-    /// Whether the whole folder is registered, and the peer runs until a signal, which is then not
-    /// a failure.
+    /// Whether the whole folder is registered, and the peer stays until it is told to end: a signal
+    /// is no failure then.
     pub(crate) fn shares(&self) -> bool {
         match &self.command {
             None | Some(Command::Share) => true,
-            Some(Command::Get(get)) => get.share,
-            Some(_) => false,
+            Some(Command::Work(work)) => work.shares(),
+            Some(Command::Experiment(_)) => false,
         }
     }
 
-    /// How much of the printout goes to standard output.
+    /// What standard output shows of the printout.
     pub(crate) fn shows(&self) -> Shows {
         match self.command {
             _ if self.print_messages => Shows::Messages,
@@ -328,9 +179,10 @@ impl Arguments {
         }
     }
 
-    /// The configuration of the node. The server's default port depends on its kind.
+    /// The node that is wanted. The server is on the well-known port of its kind where no other is
+    /// named.
     pub(crate) fn node(&self, events: &Events) -> Config {
-        let Server { host, port } = self.host.clone();
+        let (host, port) = self.host.clone();
         Config {
             kind: self.index,
             server: Endpoint {
@@ -344,7 +196,7 @@ impl Arguments {
             shares: self.shares(),
             hostname: self.hostname.clone(),
             bind: self.bind,
-            upload_port: self.upload_port,
+            upload_port: self.upload_port.unwrap_or_default(),
             upload_rate: self.upload_rate.unwrap_or_default(),
             max_uploads: program::connections_within_limits(self.max_uploads, events),
             state: program::state_folder(),

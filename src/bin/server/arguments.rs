@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::Parser;
-use clap::builder::FalseyValueParser;
+use clap::builder::{FalseyValueParser, RangedU64ValueParser};
 use p2pci::index::Kind;
 use p2pci::program::{self, VERSION};
 use p2pci::wire::di::TTL;
@@ -42,13 +42,13 @@ pub(crate) struct Arguments {
     pub(crate) state: Option<PathBuf>,
     /// The maximum number of connections
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = program::connections(), help_heading = "Limits")]
-    pub(crate) max_peers: u32,
+    pub(crate) max_peers: usize,
     /// The maximum number of connections from one address; loopback is exempt
     #[arg(long, value_name = "N", default_value_t = 1_024, value_parser = program::connections(), help_heading = "Limits")]
-    pub(crate) max_peers_per_address: u32,
+    pub(crate) max_peers_per_address: usize,
     /// The maximum number of RFCs that one peer may register
-    #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Limits")]
-    pub(crate) max_records_per_peer: u32,
+    #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = RangedU64ValueParser::<usize>::new().range(1..), help_heading = "Limits")]
+    pub(crate) max_records_per_peer: usize,
     /// How long a request may take from its first byte to its last
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..), help_heading = "Limits")]
     pub(crate) request_time: u16,

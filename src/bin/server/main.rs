@@ -7,12 +7,11 @@ use std::time::Duration;
 
 use anyhow::Context;
 use p2pci::central;
-use p2pci::event::{Event, Events, Level, Topic};
+use p2pci::event::{Event, Level, Topic};
 use p2pci::index::Kind;
-use p2pci::net::{Limits, Place, Stop, reachable};
-use p2pci::printout::{Log, Shows, Transcript};
-use p2pci::program::signals;
-use p2pci::program::{self, Failure};
+use p2pci::net::{Limits, Place, reachable};
+use p2pci::printout::Shows;
+use p2pci::program::{self, Failure, Stage, signals};
 use p2pci::registration::{self, Storage};
 use p2pci::terminal::Screen;
 
@@ -27,21 +26,20 @@ fn main() -> ExitCode {
     } else {
         Shows::Messages
     };
-    match program::transcript(&screen, shows, arguments.transcript.as_deref()) {
-        Ok(transcript) => program::run(&transcript, || run(arguments, &transcript)),
-        Err(failure) => program::exit_code(&screen, Err(failure)),
-    }
+    let (file, is_quiet) = (arguments.transcript.clone(), arguments.quiet);
+    program::run(&screen, shows, file.as_deref(), is_quiet, |stage| {
+        run(arguments, stage)
+    })
 }
 
-fn run(arguments: Arguments, transcript: &Transcript) -> Result<(), Failure> {
-    let events = Events::default().and(transcript.clone()).and(Log);
-    let stop = Stop::default();
+fn run(arguments: Arguments, stage: &Stage) -> Result<(), Failure> {
+    let Stage { events, stop, .. } = stage;
     let place = Place {
         bind: arguments.bind,
         port: arguments.port.unwrap_or(arguments.index.port().get()),
         limits: Limits {
-            total: program::connections_within_limits(arguments.max_peers, &events),
-            per_address: program::count(arguments.max_peers_per_address),
+            total: program::connections_within_limits(arguments.max_peers, events),
+            per_address: arguments.max_peers_per_address,
             send_time: Duration::from_secs(arguments.send_time.into()),
         },
         reached_at: reachable(arguments.bind),
@@ -50,17 +48,16 @@ fn run(arguments: Arguments, transcript: &Transcript) -> Result<(), Failure> {
     signals::on_stop(move |signal| {
         told.tell(Topic::Life, || Event::Stopping);
         stopping.now(signal);
-    })
-    .context("cannot handle signals")?;
+    })?;
     let request_time = Duration::from_secs(arguments.request_time.into());
     let server = match arguments.index {
         Kind::Central => {
             let config = central::Config {
                 place,
-                records_per_peer: program::count(arguments.max_records_per_peer),
+                records_per_peer: arguments.max_records_per_peer,
                 request_time,
             };
-            central::start(config, &events, &stop).map_err(Failure::other)?
+            central::start(config, events, stop).map_err(Failure::other)?
         }
         Kind::Distributed => {
             let file = arguments.state.map(Storage::File);
@@ -72,7 +69,7 @@ fn run(arguments: Arguments, transcript: &Transcript) -> Result<(), Failure> {
                 ttl: Duration::from_secs(arguments.ttl.into()),
                 storage: storage.unwrap_or(Storage::Memory),
             };
-            let server = registration::start(config, &events, &stop);
+            let server = registration::start(config, events, stop);
             let server = server.map_err(Failure::other)?;
             if forgets {
                 let what = "a restart will forget all peers (--state names a file)";

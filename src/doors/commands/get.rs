@@ -1,54 +1,92 @@
-//! `get`: downloads into the folder, or of one RFC into another file.
+//! `get`: downloads into the folder, or of one RFC to somewhere else.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use clap::builder::FalseyValueParser;
+use clap::{Args, value_parser};
 
-use super::{Format, Printer, stream};
-use crate::event::Level;
+use super::{Format, Printed, Printer, stream};
 use crate::node::get::{Downloaded, Failed, Kept, Place, Replace};
-use crate::node::numbers::Selection;
+use crate::node::numbers::{Selection, SelectionError};
 use crate::node::{Failure, Gotten, Node, Outcome, Wanted};
 use crate::terminal::progress::Several;
 use crate::wire::{RfcNumber, Title};
 
-/// The options of `get`.
-#[derive(Debug)]
+/// What `get` is to do.
+#[derive(Debug, Args)]
 pub struct Get {
-    /// The RFCs.
-    pub selection: Selection,
-    /// The file for a single RFC, instead of the folder; `-` is standard output.
-    pub output: Option<PathBuf>,
-    /// Whether to replace files of the folder.
-    pub force: bool,
-    /// How many downloads run at the same time.
-    pub jobs: u8,
+    /// Numbers (123, rfc123, rfc123.txt), ranges (8600-8605), or `all` that others have
+    #[arg(value_name = "N", required = true)]
+    numbers: Vec<String>,
+    /// Write a single RFC to FILE instead of the folder; - is standard output
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Replace files that the folder already has
+    #[arg(short, long, value_parser = FalseyValueParser::new())]
+    force: bool,
+    /// How many downloads run at the same time
+    #[arg(short, long, value_name = "N", default_value_t = 4, value_parser = value_parser!(u8).range(1..=64))]
+    jobs: u8,
+    /// Share the folder in the meantime, and stay until SIGINT (Ctrl-C) or SIGTERM
+    #[arg(long, value_parser = FalseyValueParser::new())]
+    pub(super) share: bool,
+    #[command(flatten)]
+    pub(super) printed: Printed,
 }
 
 impl Get {
-    /// Downloads RFCs. A failure does not stop the others; all are reported at the end, and the
-    /// first one determines the exit code.
+    /// Checks what the options mean together.
+    pub(super) fn check(&self) -> Result<(), String> {
+        let selection = self.selection().map_err(|error| error.to_string())?;
+        let conflict = match &self.output {
+            Some(_) if selection.single().is_none() => "--output takes a single RFC",
+            Some(_) if self.printed.json && self.is_to_stdout() => {
+                "--json conflicts with --output -"
+            }
+            Some(_) if self.share => "--output conflicts with --share",
+            _ => return Ok(()),
+        };
+        Err(conflict.to_owned())
+    }
+
+    pub(super) fn is_to_stdout(&self) -> bool {
+        self.output.as_deref().is_some_and(|path| path == "-")
+    }
+
+    fn selection(&self) -> Result<Selection, SelectionError> {
+        Selection::parse(&self.numbers)
+    }
+
+    /// Downloads RFCs. A failure does not stop the others; all are said at the end, and the first of
+    /// them gives the exit code.
     pub(super) fn run(&self, node: &Node, printer: &Printer<'_>) -> Result<(), Failure> {
-        match (self.selection.single(), &self.output) {
+        let selection = self.selection().map_err(Failure::other)?;
+        match (selection.single(), &self.output) {
             (Some(number), Some(file)) => into_file(node, number, file, printer),
-            _ => self.download(node, printer),
+            _ => self.download(&selection, node, printer),
         }
     }
 
-    fn download(&self, node: &Node, printer: &Printer<'_>) -> Result<(), Failure> {
+    fn download(
+        &self,
+        selection: &Selection,
+        node: &Node,
+        printer: &Printer<'_>,
+    ) -> Result<(), Failure> {
         let replace = if self.force {
             Replace::Always
         } else {
             Replace::Never
         };
         let wanted = Wanted {
-            numbers: node.selected(&self.selection)?,
+            numbers: node.selected(selection)?,
             title: Title::default(),
             place: Place::Folder(replace),
             jobs: self.jobs.into(),
         };
         let count = wanted.numbers.len();
-        let several = (count > 1).then(|| printer.progress.of(count));
+        let several = (count > 1).then(|| printer.stage.progress.of(count));
         let mut shown = Ok(());
         let gotten = node.get(&wanted, &mut |_| Some(self.force), &mut |outcome| {
             printer.say_done(outcome);
@@ -57,7 +95,7 @@ impl Get {
                 (outcome, printer.format, &shown)
             {
                 let record = std::slice::from_ref(record);
-                shown = printer.progress.aside(|| printer.lines(record));
+                shown = printer.stage.progress.aside(|| printer.lines(record));
             }
         });
         drop(several);
@@ -65,7 +103,7 @@ impl Get {
         if printer.format == Format::Json {
             printer.document(&gotten)?;
         }
-        // Downloads that a signal interrupted have not failed.
+        // What a signal has cut off has not failed.
         if node.is_stopping() {
             return Ok(());
         }
@@ -73,8 +111,8 @@ impl Get {
     }
 }
 
-/// Downloads one RFC into a file outside the folder. Standard output, a device or a pipe gets the
-/// document once it is complete.
+/// Downloads one RFC into a file that is not of the folder. What can't be replaced in one step
+/// (standard output, a device, a pipe) gets the document once it is whole.
 fn into_file(
     node: &Node,
     number: RfcNumber,
@@ -99,7 +137,7 @@ fn into_file(
         return Err(failure);
     }
     let Some(downloaded) = gotten.downloaded.first_mut() else {
-        // The user interrupted it and needs no message.
+        // Whoever has interrupted it knows.
         return Ok(());
     };
     if is_stream {
@@ -111,32 +149,32 @@ fn into_file(
 }
 
 impl Printer<'_> {
-    /// Reports on standard error what happened to one RFC, unless it failed.
+    /// Says on standard error what has become of one RFC, where that is no failure.
     fn say_done(&self, outcome: &Outcome) {
-        let what = match outcome {
-            _ if !self.says => return,
+        match outcome {
             Outcome::Downloaded(Downloaded {
                 record,
                 path,
                 bytes,
             }) => {
                 let (number, path) = (record.record.number, path.display());
-                format!("RFC {number} is in {path} ({bytes} bytes)")
+                let what = format_args!("RFC {number} is in {path} ({bytes} bytes)");
+                self.stage.say(what);
             }
             Outcome::Kept(Kept { number, path }) => {
                 let path = path.display();
-                format!("RFC {number} is already in {path}; --force replaces it")
+                let what = format_args!("RFC {number} is already in {path}; --force replaces it");
+                self.stage.say(what);
             }
-            Outcome::Failed(_) | Outcome::Interrupted(_) => return,
-        };
-        self.events.notice(Level::Info, what);
+            Outcome::Failed(_) | Outcome::Interrupted(_) => {}
+        }
     }
 
     fn say_failed(&self, gotten: &Gotten, count: usize) -> Result<(), Failure> {
         let Some(first) = gotten.failed.first() else {
             return Ok(());
         };
-        let screen = self.transcript.screen();
+        let screen = self.stage.transcript.screen();
         for Failed {
             number, failure, ..
         } in &gotten.failed

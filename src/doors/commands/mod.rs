@@ -1,42 +1,82 @@
-//! The commands for scripts: they do what the menu does, and print only the result to standard
-//! output.
+//! The commands for scripts: the work of the menu, with the result alone on standard output.
 //!
-//! A result is record lines as on the wire, or one JSON document, which is the outcome of the
-//! action. Its field names are stable.
+//! A result is record lines as on the wire, or one JSON document, which is the outcome of
+//! the action; its field names stay.
 
 mod get;
 mod stream;
 
 pub use get::Get;
 
+use std::collections::BTreeMap;
 use std::io::{self, IsTerminal};
 
+use clap::builder::FalseyValueParser;
+use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use crate::event::Events;
-use crate::node::{Code, Failure, Listed, Node, Search};
-use crate::printout::Transcript;
-use crate::program::result::print;
+use crate::node::numbers;
+use crate::node::{Code, Failure, Listed, Listing, Node, Query};
+use crate::program::Stage;
 use crate::terminal::escape::{escaped, escaped_json};
-use crate::terminal::progress::Progress;
 use crate::wire::{RfcNumber, Title};
 
-/// A command.
-#[derive(Debug)]
+/// What is done with a node.
+#[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Show who has an RFC.
-    Lookup(RfcNumber),
-    /// Show all records of the index.
-    List,
-    /// Show the RFCs whose titles contain all of these words.
-    Find(Vec<String>),
-    /// Register one RFC and show its record.
-    Add(RfcNumber, Option<Title>),
-    /// Download RFCs.
+    /// Show who has an RFC
+    Lookup {
+        /// Its number: 123, rfc123, rfc123.txt
+        #[arg(value_name = "N", value_parser = numbers::number)]
+        number: RfcNumber,
+        /// How the result is printed.
+        #[command(flatten)]
+        printed: Printed,
+    },
+    /// Show all records of the index
+    List {
+        /// How the result is printed.
+        #[command(flatten)]
+        printed: Printed,
+    },
+    /// Show the RFCs whose titles contain all of these words
+    Find {
+        /// Words, or parts of them, in any letter case
+        #[arg(value_name = "WORDS", required = true)]
+        words: Vec<String>,
+        /// How the result is printed.
+        #[command(flatten)]
+        printed: Printed,
+    },
+    /// Download RFCs
+    ///
+    /// Each RFC is looked up, downloaded from a peer that has it, and registered. An RFC that the
+    /// folder already has is kept. A failure does not stop the others; all failures are reported at
+    /// the end.
     Get(Get),
+    /// Register one RFC of the folder, and show its record
+    Add {
+        /// Its number: 123, rfc123, rfc123.txt
+        #[arg(value_name = "N", value_parser = numbers::number)]
+        number: RfcNumber,
+        /// Its title [default: the one in the file]
+        #[arg(long)]
+        title: Option<Title>,
+        /// How the result is printed.
+        #[command(flatten)]
+        printed: Printed,
+    },
 }
 
-/// The format of results.
+/// How the result of a command is printed.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Printed {
+    /// Print the result as one JSON document
+    #[arg(long, value_parser = FalseyValueParser::new())]
+    json: bool,
+}
+
+/// How results are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     /// Record lines, as on the wire.
@@ -50,52 +90,76 @@ pub enum Format {
 /// Where results are printed, and how.
 #[derive(Debug)]
 pub struct Printer<'a> {
-    /// The format.
+    /// How.
     pub format: Format,
-    /// The printout, which also shows failures.
-    pub transcript: &'a Transcript,
-    /// The readers of events,
-    pub events: &'a Events,
-    /// and whether there are any.
-    pub says: bool,
-    /// The bars that make room for results.
-    pub progress: &'a Progress,
+    /// Where.
+    pub stage: &'a Stage,
 }
 
-/// The result of a command that could not begin.
+/// What is printed where a command could not even begin.
 #[derive(Debug, Serialize)]
-struct ErrorDocument {
-    error: ErrorFields,
-}
-
-#[derive(Debug, Serialize)]
-struct ErrorFields {
-    message: String,
+struct ErrorFields<'a> {
+    message: &'a str,
     exit_code: Code,
 }
 
 impl Command {
-    /// Runs the command, and prints the result.
+    /// Checks what the options mean together; an error is for whoever gave them.
+    pub fn check(&self, prints_messages: bool) -> Result<(), String> {
+        if let Self::Get(get) = self {
+            get.check()?;
+        }
+        if prints_messages && self.format() == Format::Json {
+            return Err("--json conflicts with --print-messages".to_owned());
+        }
+        Ok(())
+    }
+
+    /// How the result is printed.
+    pub fn format(&self) -> Format {
+        match self {
+            Self::Lookup { printed, .. }
+            | Self::List { printed }
+            | Self::Find { printed, .. }
+            | Self::Add { printed, .. }
+            | Self::Get(Get { printed, .. })
+                if printed.json =>
+            {
+                Format::Json
+            }
+            Self::Get(get) if get.is_to_stdout() => Format::Nothing,
+            _ => Format::Lines,
+        }
+    }
+
+    /// Whether the folder is shared in the meantime, and until the program is told to end.
+    pub fn shares(&self) -> bool {
+        matches!(self, Self::Get(get) if get.share)
+    }
+
+    /// Does it, and prints the result.
     pub fn run(&self, node: &Node, printer: &Printer<'_>) -> Result<(), Failure> {
         match self {
-            Self::Lookup(number) => {
-                let search = Search::Number(*number, Title::default());
-                printer.found(node, &search, || Failure::not_found(*number))
+            Self::Lookup { number, .. } => {
+                let (number, title) = (*number, Title::default());
+                let found = node.find(&Query::Number { number, title })?;
+                printer.found(&found, || Failure::not_found(number))
             }
-            Self::List => {
-                let listing = node.find(&Search::All { fresh: true })?;
+            Self::List { .. } => {
+                let listing = node.find(&Query::All { fresh: true })?;
                 printer.result(&listing, &listing.records)
             }
-            Self::Find(words) => {
-                let nothing = || {
-                    let what = format_args!("no title contains {:?}", words.join(" "));
-                    Failure::new(Code::NotFound, what)
-                };
-                printer.found(node, &Search::Words(words.clone()), nothing)
+            Self::Find { words, .. } => {
+                let words = words.join(" ");
+                let nothing =
+                    || Failure::new(Code::NotFound, format!("no title contains {words:?}"));
+                printer.found(&node.find_titles(&words)?, nothing)
             }
-            Self::Add(number, title) => {
-                let added = node.add(*number, title.clone())?.now()?;
-                printer.result(&added, std::slice::from_ref(&added.record))
+            Self::Add { number, title, .. } => {
+                let (record, registered) = node.add(*number, title.clone())?;
+                registered.now(*number)?;
+                let document = BTreeMap::from([("record", &record)]);
+                printer.result(&document, std::slice::from_ref(&record))
             }
             Self::Get(get) => get.run(node, printer),
         }
@@ -103,37 +167,31 @@ impl Command {
 }
 
 impl Printer<'_> {
-    /// Prints a failure as a document, if that is the format and it was not reported yet.
+    /// Prints a failure as a document, where that is the format and nobody knows of it yet.
     pub fn failure(&self, failure: &Failure) -> Result<(), Failure> {
         match &failure.error {
             Some(message) if self.format == Format::Json => {
-                let (message, exit_code) = (message.clone(), failure.code);
+                let exit_code = failure.code;
                 let error = ErrorFields { message, exit_code };
-                self.document(&ErrorDocument { error })
+                self.document(&BTreeMap::from([("error", error)]))
             }
             _ => Ok(()),
         }
     }
 
-    /// Prints what was found, and fails if that is nothing.
-    fn found(
-        &self,
-        node: &Node,
-        search: &Search,
-        nothing: impl FnOnce() -> Failure,
-    ) -> Result<(), Failure> {
-        let listing = node.find(search)?;
-        self.result(&listing, &listing.records)?;
+    /// Prints what was found, and then says where that is nothing.
+    fn found(&self, listing: &Listing, nothing: impl FnOnce() -> Failure) -> Result<(), Failure> {
+        self.result(listing, &listing.records)?;
         if listing.records.is_empty() {
-            // There is never a second document.
+            // There is no second document.
             let failure = nothing();
-            self.transcript.screen().error(&failure);
+            self.stage.transcript.screen().error(&failure);
             return Err(Failure::said(failure.code));
         }
         Ok(())
     }
 
-    /// Prints an outcome, or its records.
+    /// Prints an outcome, or the records that it has.
     fn result(&self, outcome: &impl Serialize, records: &[Listed]) -> Result<(), Failure> {
         match self.format {
             Format::Nothing => Ok(()),
@@ -143,22 +201,21 @@ impl Printer<'_> {
     }
 
     fn lines(&self, records: &[Listed]) -> Result<(), Failure> {
-        print(self.transcript, |out| {
+        self.stage.print(|out| {
             let is_watched = io::stdout().is_terminal();
             for record in records {
-                let line = record.to_string();
+                let mut line = record.to_string();
                 if is_watched {
-                    writeln!(out, "{}", escaped(line.as_bytes(), false))?;
-                } else {
-                    writeln!(out, "{line}")?;
+                    line = escaped(line.as_bytes(), false);
                 }
+                writeln!(out, "{line}")?;
             }
             Ok(())
         })
     }
 
     fn document(&self, document: &impl Serialize) -> Result<(), Failure> {
-        print(self.transcript, |out| {
+        self.stage.print(|out| {
             let text = serde_json::to_string_pretty(document)?;
             writeln!(out, "{}", escaped_json(&text))
         })

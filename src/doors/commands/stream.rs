@@ -8,7 +8,7 @@ use std::path::Path;
 use rustix::fs::{OFlags, fcntl_setfl};
 use rustix::io::Errno;
 
-use crate::program::result::unless_unread;
+use crate::program::unless_unread;
 
 /// Whether this is such a file; `-` is standard output.
 pub(super) fn is_one(file: &Path) -> bool {

@@ -1,12 +1,12 @@
-//! The numbered menu (section 6 of the protocol page).
+//! The numbered menu (section 6 of the protocol page): asks, does, and asks again.
 //!
-//! A choice is a number or a name, perhaps with arguments: `4`, `get`, `get 3457`. Choices that the
-//! protocol page does not have (`find`, `status`) have only a name.
+//! A choice is its number or its name, perhaps with arguments: `4`, `get`, `get 3457`. What the
+//! protocol page does not know (`find`, `status`) has a name only.
 
 mod console;
 mod table;
 
-pub use console::{Console, Hangup};
+pub use console::Console;
 
 use std::fmt::Display;
 use std::path::Path;
@@ -14,10 +14,9 @@ use std::path::Path;
 use chrono::{DateTime, Local};
 
 use self::table::table;
-use crate::node::actions::Registered;
 use crate::node::get::{Failed, Place, Replace};
 use crate::node::numbers::{self, Selection};
-use crate::node::{Code, Failure, LastUpload, Listed, Listing, Node, Outcome, Search, Wanted};
+use crate::node::{Code, LastUpload, Listed, Listing, Node, Outcome, Query, Registered, Wanted};
 use crate::printout::Transcript;
 use crate::terminal::pages::pages;
 use crate::terminal::{Expected, Screen};
@@ -25,13 +24,17 @@ use crate::wire::{RfcNumber, Title};
 
 const MENU: &str = "1. ADD\n2. LOOKUP\n3. LIST\n4. GET\n5. EXIT\nChoice: ";
 
+const TITLE_OR_NONE: &str = "RFC title (press Enter to skip): ";
+const UNLISTED: &str = "Could not list the index";
+const NOBODY: &str = "Nobody has it.";
+
 /// The names of the choices.
-pub const CHOICES: [&str; 8] = [
+const CHOICES: [&str; 8] = [
     "add", "lookup", "list", "get", "exit", "find", "status", "help",
 ];
 
 const HELP: [&str; 8] = [
-    "Type a number or a name; arguments may follow:",
+    "A choice is its number or its name. Arguments may follow:",
     "  1  add [N [TITLE]]   register an RFC",
     "  2  lookup [N]        show who has an RFC",
     "  3  list              show all records of the index",
@@ -41,185 +44,140 @@ const HELP: [&str; 8] = [
     "     status            show the state of this peer",
 ];
 
-/// Answers the questions of the menu.
-pub trait Answers: Send {
-    /// Asks, and returns the answer without surrounding white space; `None` at the end of input.
-    fn ask(&mut self, question: &str, expected: Expected) -> Option<String>;
-
-    /// The screen in front of a person, if there is one.
-    fn screen(&self) -> Option<&Screen>;
-
-    /// Adds RFCs and their titles to those offered for completion.
-    fn learn(&mut self, records: &[Listed]);
-}
-
 /// Runs the menu until EXIT or the end of input.
-pub fn run(node: &Node, answers: &mut impl Answers, transcript: &Transcript) {
+pub fn run(node: &Node, console: &mut Console, transcript: &Transcript) {
     let mut menu = Menu {
         node,
-        answers,
+        console,
         transcript,
     };
-    while menu.one_choice().is_some() {}
+    while !matches!(menu.one_choice(), Err(Undone::End)) {}
 }
 
-struct Menu<'a, A> {
+struct Menu<'a> {
     node: &'a Node,
-    answers: &'a mut A,
+    console: &'a mut Console,
     transcript: &'a Transcript,
 }
 
-impl<A: Answers> Menu<'_, A> {
-    /// Offers the menu once and runs the choice; `None` is the end.
-    fn one_choice(&mut self) -> Option<()> {
-        let choice = self.answers.ask(MENU, Expected::Choice)?;
-        let (name, object) = choice
+/// Why a choice was not done to its end.
+enum Undone {
+    /// There is no more input.
+    End,
+    /// What was wrong has been said.
+    Said,
+}
+
+impl Menu<'_> {
+    /// Offers the menu once and does what is chosen.
+    fn one_choice(&mut self) -> Result<(), Undone> {
+        let choice = self.ask(MENU, Expected::Choice)?;
+        let (name, arguments) = choice
             .split_once(char::is_whitespace)
             .unwrap_or((&choice, ""));
-        let object = object.trim();
-        match (name.to_ascii_lowercase().as_str(), object) {
-            ("1" | "add", _) => self.add(object),
-            ("2" | "lookup", _) => self.lookup(object),
-            ("3" | "list", "") => self.list(),
-            ("4" | "get", _) => self.get(object),
-            ("5" | "exit", "") => None,
-            ("find", words) if !words.is_empty() => self.find(words),
-            ("status", "") => {
-                self.status();
-                Some(())
-            }
-            ("help" | "?", "") => {
-                for line in HELP {
-                    self.say(line);
-                }
-                Some(())
-            }
-            ("", _) => {
-                self.say("Nothing was chosen: type a number from 1 to 5.");
-                Some(())
-            }
-            _ => {
-                self.say(format_args!(
-                    "Unknown choice {choice:?}: type a number from 1 to 5."
-                ));
-                Some(())
-            }
+        let arguments = arguments.trim();
+        match (name.to_ascii_lowercase().as_str(), arguments) {
+            ("1" | "add", _) => self.add(arguments)?,
+            ("2" | "lookup", _) => self.lookup(arguments)?,
+            ("3" | "list", "") => self.list()?,
+            ("4" | "get", _) => self.get(arguments)?,
+            ("5" | "exit", "") => return Err(Undone::End),
+            ("find", words) if !words.is_empty() => self.find(words)?,
+            ("status", "") => self.status(),
+            ("help" | "?", "") => HELP.iter().for_each(|line| self.say(line)),
+            ("", _) => self.say("Nothing was chosen: type a number from 1 to 5."),
+            _ => self.say(format_args!(
+                "Unknown choice {choice:?}: type a number from 1 to 5."
+            )),
         }
+        Ok(())
     }
 
-    fn add(&mut self, object: &str) -> Option<()> {
-        let (number, title) = if object.is_empty() {
+    fn add(&mut self, arguments: &str) -> Result<(), Undone> {
+        let (number, title) = if arguments.is_empty() {
             (self.number()?, self.title("RFC title: ")?)
         } else {
-            let (first, title) = number_first(object);
-            let number = self.understood(numbers::number(first));
-            let both = number.and_then(|number| Some((number, self.understood(title.parse())?)));
-            let Some(both) = both else {
-                return Some(());
-            };
-            both
+            let (number, title) = number_first(arguments);
+            let number = self.understood(numbers::number(number))?;
+            (number, self.understood(title.parse())?)
         };
         let title = Some(title).filter(|title: &Title| !title.is_empty());
-        match self.node.add(number, title).map(|added| added.registered) {
-            Ok(Registered::Yes) if !self.transcript.shows_messages() => {
+        let added = self.node.add(number, title);
+        let (_, registered) =
+            self.or_say(format_args!("RFC {number} was not registered"), added)?;
+        match registered {
+            Registered::Yes if !self.transcript.shows_messages() => {
                 self.say(format_args!("RFC {number} is registered."));
             }
-            Ok(Registered::Yes | Registered::Refused) => {}
-            Ok(Registered::Later(why)) => self.say(format_args!(
+            Registered::Yes | Registered::Refused => {}
+            Registered::Later(why) => self.say(format_args!(
                 "RFC {number} will be registered when the index is back: {why}."
             )),
-            Err(error) => self.say(format_args!("RFC {number} was not registered: {error}.")),
         }
-        Some(())
+        Ok(())
     }
 
-    fn lookup(&mut self, object: &str) -> Option<()> {
-        let (number, title) = if object.is_empty() {
-            (
-                self.number()?,
-                self.title("RFC title (press Enter to skip): ")?,
-            )
+    fn lookup(&mut self, arguments: &str) -> Result<(), Undone> {
+        let (number, title) = if arguments.is_empty() {
+            (self.number()?, self.title(TITLE_OR_NONE)?)
         } else {
-            match self.understood(numbers::number(object)) {
-                Some(number) => (number, Title::default()),
-                None => return Some(()),
-            }
+            let number = self.understood(numbers::number(arguments))?;
+            (number, Title::default())
         };
-        match self.node.find(&Search::Number(number, title)) {
-            Ok(found) => return self.show(&found),
-            Err(error) => self.say(format_args!("RFC {number} was not looked up: {error}.")),
-        }
-        Some(())
+        let found = self.node.find(&Query::Number { number, title });
+        let found = self.or_say(format_args!("RFC {number} was not looked up"), found)?;
+        self.show(&found, NOBODY)
     }
 
-    fn list(&mut self) -> Option<()> {
-        match self.listed(self.node.find(&Search::All { fresh: false })) {
-            Some(found) if found.records.is_empty() && !found.in_messages => {
-                self.say("No records are known yet; LOOKUP and find ask the other peers.");
-            }
-            Some(found) => return self.show(&found),
-            None => {}
-        }
-        Some(())
-    }
-
-    fn find(&mut self, words: &str) -> Option<()> {
-        let found = self.node.find(&Search::Words(vec![words.to_owned()]));
-        let Some(Listing { records, .. }) = self.listed(found) else {
-            return Some(());
+    fn list(&mut self) -> Result<(), Undone> {
+        let found = self.or_say(UNLISTED, self.node.find(&Query::All { fresh: false }))?;
+        let nothing = if found.in_messages {
+            NOBODY
+        } else {
+            "No records are known yet; LOOKUP and find ask the other peers."
         };
-        self.answers.learn(&records);
-        if records.is_empty() {
-            self.say("No title has all of these words.");
-        }
-        if self.answers.screen().is_some() {
-            return self.show_table(&records);
-        }
-        self.print(&records);
-        Some(())
+        self.show(&found, nothing)
     }
 
-    /// The index's listing; reports a failure.
-    fn listed<T>(&self, listed: Result<T, Failure>) -> Option<T> {
-        listed
-            .map_err(|error| self.say(format_args!("Could not list the index: {error}.")))
-            .ok()
+    fn find(&mut self, words: &str) -> Result<(), Undone> {
+        let found = self.or_say(UNLISTED, self.node.find_titles(words))?;
+        self.show(&found, "No title has all of these words.")
     }
 
-    fn get(&mut self, object: &str) -> Option<()> {
-        if object.is_empty() {
-            let number = self.number()?;
-            let title = self.title("RFC title (press Enter to skip): ")?;
+    fn get(&mut self, arguments: &str) -> Result<(), Undone> {
+        if arguments.is_empty() {
+            let (number, title) = (self.number()?, self.title(TITLE_OR_NONE)?);
             return self.get_all(vec![number], title, Replace::Ask);
         }
-        let words: Vec<_> = object.split_whitespace().collect();
-        let Some(selection) = self.understood(Selection::parse(&words)) else {
-            return Some(());
-        };
-        // With `all`, files that we have are kept without asking.
+        let words: Vec<_> = arguments.split_whitespace().collect();
+        let selection = self.understood(Selection::parse(&words))?;
+        // Of all that there is, what we have is left alone.
         let replace = match selection {
             Selection::All => Replace::Never,
             Selection::These(_) => Replace::Ask,
         };
-        match self.listed(self.node.selected(&selection)) {
-            Some(numbers) => self.get_all(numbers, Title::default(), replace),
-            None => Some(()),
-        }
+        let numbers = self.or_say(UNLISTED, self.node.selected(&selection))?;
+        self.get_all(numbers, Title::default(), replace)
     }
 
-    /// One after the other, because there may be questions in between.
-    fn get_all(&mut self, numbers: Vec<RfcNumber>, title: Title, replace: Replace) -> Option<()> {
+    /// One after the other, for there may be questions in between.
+    fn get_all(
+        &mut self,
+        numbers: Vec<RfcNumber>,
+        title: Title,
+        replace: Replace,
+    ) -> Result<(), Undone> {
         let wanted = Wanted {
             numbers,
             title,
             place: Place::Folder(replace),
             jobs: 1,
         };
-        let (answers, transcript) = (&mut *self.answers, self.transcript);
+        let (console, transcript) = (&mut *self.console, self.transcript);
         let mut has_ended = false;
         let mut ask = |path: &Path| {
             let question = format!("{} exists. Replace it? [y/N]: ", path.display());
-            let answer = answers.ask(&question, Expected::Text);
+            let answer = console.ask(&question, Expected::Text);
             has_ended = answer.is_none();
             Some(matches!(
                 answer?.as_str(),
@@ -229,39 +187,30 @@ impl<A: Answers> Menu<'_, A> {
         self.node.get(&wanted, &mut ask, &mut |outcome| {
             say_got(outcome, transcript);
         });
-        (!has_ended).then_some(())
+        if has_ended { Err(Undone::End) } else { Ok(()) }
     }
 
     fn status(&self) {
-        let is = self.node.status();
-        let (folder, counts) = (is.folder.display(), is.counts);
-        let lines = [
-            format!("This peer: {}", is.me),
-            format!("Index: {}", is.index),
-            format!("Shared: {} RFC(s) of {folder}", is.shared),
-            format!(
-                "Uploads: {} ({} bytes)",
-                counts.uploads, counts.uploaded_bytes
-            ),
-            format!(
-                "Downloads: {} ({} bytes)",
-                counts.downloads, counts.downloaded_bytes
-            ),
-        ];
-        for line in lines {
-            self.say(line);
-        }
+        let (shared, folder) = self.node.shared();
+        let (folder, counts) = (folder.display(), self.node.activity().counts());
+        self.say(format_args!("This peer: {}", self.node.me()));
+        self.say(format_args!("Index: {}", self.node.standing()));
+        self.say(format_args!("Shared: {shared} RFC(s) of {folder}"));
+        let (number, bytes) = (counts.uploads, counts.uploaded_bytes);
+        self.say(format_args!("Uploads: {number} ({bytes} bytes)"));
+        let (number, bytes) = (counts.downloads, counts.downloaded_bytes);
+        self.say(format_args!("Downloads: {number} ({bytes} bytes)"));
         for LastUpload { number, to, at } in counts.last_uploads {
             let at = DateTime::<Local>::from(at).format("%T");
             self.say(format_args!("RFC {number} was downloaded by {to} at {at}"));
         }
     }
 
-    fn number(&mut self) -> Option<RfcNumber> {
+    fn number(&mut self) -> Result<RfcNumber, Undone> {
         self.ask_until_right("RFC number: ", Expected::Number, numbers::number)
     }
 
-    fn title(&mut self, question: &str) -> Option<Title> {
+    fn title(&mut self, question: &str) -> Result<Title, Undone> {
         self.ask_until_right(question, Expected::Text, str::parse)
     }
 
@@ -270,47 +219,53 @@ impl<A: Answers> Menu<'_, A> {
         question: &str,
         expected: Expected,
         read: impl Fn(&str) -> Result<T, E>,
-    ) -> Option<T> {
+    ) -> Result<T, Undone> {
         loop {
-            let answer = read(&self.answers.ask(question, expected)?);
-            if let Some(answer) = self.understood(answer) {
-                return Some(answer);
+            let answer = read(&self.ask(question, expected)?);
+            if let Ok(answer) = self.understood(answer) {
+                return Ok(answer);
             }
         }
     }
 
-    /// A parsed answer; reports an invalid one.
-    fn understood<T, E: Display>(&self, read: Result<T, E>) -> Option<T> {
-        read.map_err(|error| self.say(format_args!("Not understood: {error}.")))
-            .ok()
+    fn ask(&mut self, question: &str, expected: Expected) -> Result<String, Undone> {
+        self.console.ask(question, expected).ok_or(Undone::End)
     }
 
-    /// Shows what was found, on a screen as a table. Otherwise the messages, if printed, have
-    /// already shown the records.
-    fn show(&mut self, found: &Listing) -> Option<()> {
+    fn understood<T, E: Display>(&self, read: Result<T, E>) -> Result<T, Undone> {
+        self.or_say("Not understood", read)
+    }
+
+    /// What was done; where it failed, that is said.
+    fn or_say<T, E: Display>(&self, failed: impl Display, done: Result<T, E>) -> Result<T, Undone> {
+        done.map_err(|error| {
+            self.say(format_args!("{failed}: {error}."));
+            Undone::Said
+        })
+    }
+
+    /// Shows what was found, or says `nothing`: as a table on a screen. Elsewhere the messages have
+    /// shown the records, where they are printed.
+    fn show(&mut self, found: &Listing, nothing: &str) -> Result<(), Undone> {
         let records = &found.records;
-        self.answers.learn(records);
+        self.console.learn(records);
         let are_shown = found.in_messages && self.transcript.shows_messages();
         if !are_shown && records.is_empty() {
-            self.say("Nobody has it.");
-        } else if self.answers.screen().is_some() {
+            self.say(nothing);
+        } else if self.console.screen().is_some() {
             return self.show_table(records);
         } else if !are_shown {
-            self.print(records);
+            for record in records {
+                self.transcript.line(record);
+            }
         }
-        Some(())
+        Ok(())
     }
 
-    fn print(&self, records: &[Listed]) {
-        for record in records {
-            self.transcript.line(record);
-        }
-    }
-
-    /// Shows one screen at a time.
-    fn show_table(&mut self, records: &[Listed]) -> Option<()> {
-        let Some(size) = self.answers.screen().map(Screen::size) else {
-            return Some(());
+    /// A screen at a time.
+    fn show_table(&mut self, records: &[Listed]) -> Result<(), Undone> {
+        let Some(size) = self.console.screen().map(Screen::size) else {
+            return Ok(());
         };
         let (columns, rows) = table(records);
         let mut shown = 0;
@@ -318,7 +273,7 @@ impl<A: Answers> Menu<'_, A> {
             if shown > 0 {
                 let all = records.len();
                 let question = format!("{shown} of {all} shown. Enter for more, q to stop: ");
-                if !self.answers.ask(&question, Expected::Text)?.is_empty() {
+                if !self.ask(&question, Expected::Text)?.is_empty() {
                     break;
                 }
             }
@@ -326,7 +281,7 @@ impl<A: Answers> Menu<'_, A> {
             shown += page.lines().count() - 1;
             self.transcript.show(&page);
         }
-        Some(())
+        Ok(())
     }
 
     fn say(&self, what: impl Display) {
@@ -338,7 +293,7 @@ fn say(what: impl Display, transcript: &Transcript) {
     transcript.line(format_args!("[PEER] {what}"));
 }
 
-/// Reports how a GET ended, unless something else already has.
+/// Says how a GET has ended, where nothing else does.
 fn say_got(outcome: &Outcome, transcript: &Transcript) {
     let what = match outcome {
         Outcome::Downloaded(_) | Outcome::Kept(_) => return,
@@ -360,16 +315,16 @@ fn say_got(outcome: &Outcome, transcript: &Transcript) {
     say(what, transcript);
 }
 
-/// Splits a number from the title after it; the number may be two words (`RFC 123`).
-fn number_first(object: &str) -> (&str, &str) {
-    let start = match object.split_once(char::is_whitespace) {
+/// Parts a number from the title behind it; the number may be two words (`RFC 123`).
+fn number_first(arguments: &str) -> (&str, &str) {
+    let start = match arguments.split_once(char::is_whitespace) {
         Some((rfc, rest)) if rfc.eq_ignore_ascii_case("rfc") => {
-            object.len() - rest.trim_start().len()
+            arguments.len() - rest.trim_start().len()
         }
         _ => 0,
     };
-    let rest = object.get(start..).unwrap_or_default();
+    let rest = arguments.get(start..).unwrap_or_default();
     let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
-    let (number, title) = object.split_at(start + end);
+    let (number, title) = arguments.split_at(start + end);
     (number, title.trim())
 }

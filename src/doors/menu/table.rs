@@ -5,7 +5,7 @@ use crate::terminal::escape::escaped;
 use crate::terminal::pages::Column;
 use crate::wire::Record;
 
-/// The last one is omitted if no record expires.
+/// The last one is missing if no record expires.
 static COLUMNS: [Column; 5] = [
     column("RFC", false, true),
     column("Title", true, false),

@@ -1,9 +1,6 @@
-//! GET from start to end: finding peers that have an RFC (`holders`), fetching it from one of them
-//! (`fetching`), and storing it (`keeping`).
+//! GET from end to end, of any number of RFCs; `one` gets each.
 
-mod fetching;
-mod holders;
-mod keeping;
+mod one;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
@@ -12,121 +9,109 @@ use std::thread;
 
 use serde::Serialize;
 
-use self::holders::Holders;
-use self::keeping::Keeping;
 use super::numbers::Selection;
-use super::{Failure, Listed, Node, Search};
+use super::{Failure, Listed, Node, Query};
 use crate::transfer::Spread;
-use crate::wire::{Fault, RfcNumber, Title};
+use crate::wire::{RfcNumber, Title};
 
-/// What to get, and where to store it.
+/// What is to be got, and where it is to go.
 #[derive(Debug, Clone)]
-pub struct Wanted {
-    /// The RFCs, in this order.
-    pub numbers: Vec<RfcNumber>,
-    /// Their title, if known; it is sent along.
-    pub title: Title,
-    /// Where to store them.
-    pub place: Place,
-    /// How many downloads run at the same time; 0 means one.
-    pub jobs: usize,
+pub(crate) struct Wanted {
+    pub(crate) numbers: Vec<RfcNumber>,
+    /// What they are called, where that is known: it is sent along.
+    pub(crate) title: Title,
+    pub(crate) place: Place,
+    /// How many downloads run at a time; one where it is 0.
+    pub(crate) jobs: usize,
 }
 
-/// Where documents are stored.
+/// Where documents are to go.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
-    /// In the folder, to be shared.
+pub(crate) enum Place {
+    /// Into the folder, to be shared.
     Folder(Replace),
-    /// One document in this file, which is replaced and not shared.
+    /// One document into this file, which is replaced. It is not shared.
     File(PathBuf),
 }
 
-/// Whether to replace files of the folder.
+/// Whether files of the folder are replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Replace {
-    /// Never: existing documents are not even looked up.
+pub(crate) enum Replace {
+    /// No: what is there is not even looked up.
     Never,
-    /// Ask, once a holder is found.
+    /// Whoever wants the document is asked, once there is somebody to get it from.
     Ask,
-    /// Always.
     Always,
 }
 
-/// Asks whether a file may be replaced; `None` means that nobody answers any more, so nothing else
-/// is started.
-pub type Ask<'a> = &'a mut (dyn FnMut(&Path) -> Option<bool> + Send);
+/// Asks whether a file may be replaced; `None`: nobody answers any more, so nothing more is begun.
+pub(crate) type Ask<'a> = &'a mut (dyn FnMut(&Path) -> Option<bool> + Send);
 
-/// Receives the outcome for one RFC, while others are still running.
-pub type Done<'a> = &'a mut (dyn FnMut(&Outcome) + Send);
+/// Takes note of how the GET of one RFC has ended, while others go on.
+pub(crate) type Done<'a> = &'a mut (dyn FnMut(&Outcome) + Send);
 
-/// The outcome of GET for one RFC.
+/// How the GET of one RFC has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// It was downloaded.
+pub(crate) enum Outcome {
+    /// It is here.
     Downloaded(Downloaded),
-    /// The existing file was kept.
+    /// What was here stays.
     Kept(Kept),
-    /// It failed.
+    /// It could not be got.
     Failed(Failed),
     /// The node is about to end.
     Interrupted(RfcNumber),
 }
 
-/// A downloaded RFC.
+/// An RFC that was downloaded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Downloaded {
+pub(crate) struct Downloaded {
     /// The record of the holder that delivered it.
     #[serde(flatten)]
-    pub record: Listed,
-    /// The path.
-    pub path: PathBuf,
-    /// The length in bytes.
-    pub bytes: u64,
+    pub(crate) record: Listed,
+    pub(crate) path: PathBuf,
+    pub(crate) bytes: u64,
 }
 
-/// An RFC that the folder already has.
+/// An RFC that is in the folder already.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Kept {
-    /// Its number.
-    pub number: RfcNumber,
-    /// The path.
-    pub path: PathBuf,
+pub(crate) struct Kept {
+    pub(crate) number: RfcNumber,
+    pub(crate) path: PathBuf,
 }
 
-/// An RFC that could not be downloaded.
+/// An RFC that could not be got.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Failed {
-    /// Its number.
-    pub number: RfcNumber,
-    /// The reason.
+pub(crate) struct Failed {
+    pub(crate) number: RfcNumber,
     #[serde(flatten)]
-    pub failure: Failure,
-    /// Whether it was downloaded, but the index does not know.
+    pub(crate) failure: Failure,
+    /// Whether it is here all the same, and the index does not know.
     #[serde(skip)]
-    pub is_here: bool,
+    pub(crate) is_here: bool,
     /// Whether the messages of the index have shown that nobody has it.
     #[serde(skip)]
-    pub in_messages: bool,
+    pub(crate) in_messages: bool,
 }
 
-/// The outcomes for all RFCs, except interrupted ones.
+/// What has become of everything that was wanted and was not interrupted.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Gotten {
-    /// The downloaded ones, by number.
-    pub downloaded: Vec<Downloaded>,
-    /// The kept ones, by number.
-    pub kept: Vec<Kept>,
-    /// The failed ones, in order of failing.
-    pub failed: Vec<Failed>,
+pub(crate) struct Gotten {
+    /// What was downloaded, by number.
+    pub(crate) downloaded: Vec<Downloaded>,
+    /// What was there already, by number.
+    pub(crate) kept: Vec<Kept>,
+    /// What could not be got, as it failed.
+    pub(crate) failed: Vec<Failed>,
 }
 
 impl Node {
-    /// The selected RFCs; `all` means those that other peers have, by number.
-    pub fn selected(&self, selection: &Selection) -> Result<Vec<RfcNumber>, Failure> {
+    /// The RFCs that are selected: all is what others have, by number.
+    pub(crate) fn selected(&self, selection: &Selection) -> Result<Vec<RfcNumber>, Failure> {
         match selection {
             Selection::These(numbers) => Ok(numbers.iter().copied().collect()),
             Selection::All => {
-                let found = self.find(&Search::All { fresh: true })?;
+                let found = self.find(&Query::All { fresh: true })?;
                 let records = found.records.into_iter().map(|listed| listed.record);
                 let others = records.filter(|record| record.holder != self.me);
                 let numbers: BTreeSet<_> = others.map(|record| record.number).collect();
@@ -135,9 +120,9 @@ impl Node {
         }
     }
 
-    /// Gets RFCs from other peers, and shares those that go into the folder. A failure does not
-    /// stop the others. One of the jobs runs in the calling thread.
-    pub fn get(&self, wanted: &Wanted, ask: Ask<'_>, done: Done<'_>) -> Gotten {
+    /// Gets RFCs from whoever has them, and shares those that go into the folder. A failure does not
+    /// stop the others. One job runs in the thread that asks for it.
+    pub(crate) fn get(&self, wanted: &Wanted, ask: Ask<'_>, done: Done<'_>) -> Gotten {
         let spread = Spread::default();
         let left: VecDeque<_> = wanted.numbers.iter().copied().collect();
         let (left, ask) = (Mutex::new(left), Mutex::new(ask));
@@ -153,13 +138,20 @@ impl Node {
         let work = || {
             while let Some(number) = next() {
                 let got = self.get_one(number, wanted, &spread, &may_replace);
+                let outcome = got.unwrap_or_else(|outcome| outcome);
                 let (done, gotten) = &mut *locked(&ended);
-                gotten.take(got.unwrap_or_else(|outcome| outcome), done);
+                done(&outcome);
+                match outcome {
+                    Outcome::Downloaded(downloaded) => gotten.downloaded.push(downloaded),
+                    Outcome::Kept(kept) => gotten.kept.push(kept),
+                    Outcome::Failed(failed) => gotten.failed.push(failed),
+                    Outcome::Interrupted(_) => {}
+                }
             }
         };
         thread::scope(|scope| {
             for _ in 1..wanted.jobs.min(wanted.numbers.len()) {
-                // With fewer threads it only takes longer.
+                // With fewer threads it takes longer, and that is all.
                 let thread = thread::Builder::new().name("download".to_owned());
                 let _ = thread.spawn_scoped(scope, work);
             }
@@ -170,44 +162,6 @@ impl Node {
         gotten.downloaded.sort_by_key(number);
         gotten.kept.sort_by_key(|kept| kept.number);
         gotten
-    }
-
-    /// Gets one RFC: tries each holder, except this peer, until one delivers. Any other outcome is
-    /// the error.
-    fn get_one(
-        &self,
-        number: RfcNumber,
-        wanted: &Wanted,
-        spread: &Spread,
-        ask: &dyn Fn(&Path) -> bool,
-    ) -> Result<Outcome, Outcome> {
-        let mut keeping = Keeping::new(self, number, &wanted.place)?;
-        let mut holders = Holders::new(self, number, wanted.title.clone());
-        let mut worst = Fault::Unreachable;
-        while let Some(found) = holders.next().map_err(|error| failed(number, error))? {
-            // Asked only once, and only after a holder is found.
-            keeping.decide(ask)?;
-            let begin = || keeping.begin();
-            if let Some((record, fetched)) =
-                self.fetch_any(number, &found, spread, &mut worst, begin)?
-            {
-                return keeping.keep(record, fetched);
-            }
-        }
-        Err(Outcome::Failed(holders.failed(worst)))
-    }
-}
-
-impl Gotten {
-    /// Adds the outcome for one RFC.
-    fn take(&mut self, outcome: Outcome, done: Done<'_>) {
-        done(&outcome);
-        match outcome {
-            Outcome::Downloaded(downloaded) => self.downloaded.push(downloaded),
-            Outcome::Kept(kept) => self.kept.push(kept),
-            Outcome::Failed(failed) => self.failed.push(failed),
-            Outcome::Interrupted(_) => {}
-        }
     }
 }
 
@@ -220,10 +174,6 @@ impl Failed {
             in_messages: false,
         }
     }
-}
-
-fn failed(number: RfcNumber, failure: impl Into<Failure>) -> Outcome {
-    Outcome::Failed(Failed::new(number, failure.into()))
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

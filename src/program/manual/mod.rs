@@ -1,15 +1,12 @@
-//! The manual: help for the commands, the pages of `src/manual`, man pages, and completions.
+//! The manual: the help of the commands, the pages of `src/manual`, man pages, and completions.
 //!
 //! A page is written once, in Markdown. `help TOPIC` prints it, `make install` installs it as a man
-//! page, and rustdoc shows it as a module here. clap provides the list of options.
+//! page, and rustdoc shows it as a module here. The list of options is clap's.
 
-mod markdown;
-mod roff;
 mod text;
 
 use std::fs;
-use std::io::{self, ErrorKind, Write};
-use std::ops::RangeInclusive;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -17,13 +14,13 @@ use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Arg, ArgMatches, Command, CommandFactory, value_parser};
 use clap_complete::Shell;
 
-use super::{Failure, VERSION, with_variables};
+use super::{VERSION, unless_unread, with_variables};
 use crate::terminal::Screen;
 use text::heading;
 
-/// How wide a page may be: longer lines are hard to read, and shorter ones have no room for a
-/// table.
-const WIDTHS: RangeInclusive<u16> = 40..=100;
+/// How wide a page is at least, and at most: shorter lines can't hold a table, and longer ones are
+/// hard to read.
+const WIDTHS: (u16, u16) = (40, 100);
 
 /// A page of the manual.
 struct Page {
@@ -33,7 +30,7 @@ struct Page {
 
 macro_rules! pages {
     ($($topic:ident)*) => {
-        /// All pages, in listing order.
+        /// All pages, in the order in which they are listed.
         const PAGES: &[Page] = &[$(Page {
             topic: stringify!($topic),
             text: include_str!(concat!("../../manual/", stringify!($topic), ".md")),
@@ -48,18 +45,18 @@ macro_rules! pages {
 pages!(session protocol distributed framed scripting options limits security speed);
 
 impl Page {
-    /// A short description.
+    /// What it is about, in a few words.
     fn title(&self) -> &'static str {
         let first = self.text.lines().next().unwrap_or_default();
         first.trim_start_matches(['#', ' '])
     }
 }
 
-/// The visible command line of a program: its own, and the commands with which both programs
-/// describe themselves.
+/// The command line of a program with everything that it shows: besides its work, what both
+/// programs say about themselves.
 fn shown(program: Command) -> Command {
     let mut program = with_variables(program).disable_help_subcommand(true);
-    // This passes global options down to the existing commands. The ones added below do not need
+    // This hands global options down to the commands that are there. Those below have no use for
     // them.
     program.build();
     let name = program.get_name().to_owned();
@@ -71,7 +68,7 @@ fn shown(program: Command) -> Command {
             .arg(argument)
     };
     let shell = Arg::new("SHELL")
-        .help("The shell")
+        .help("Which shell")
         .required(true)
         .value_parser(value_parser!(Shell));
     let completions = command("completions", "Print completions for a shell", shell);
@@ -91,7 +88,7 @@ fn shown(program: Command) -> Command {
     ))
 }
 
-/// The commands of a program and their descriptions.
+/// The commands of a program, and what each does.
 fn commands(program: &Command) -> impl Iterator<Item = (String, String)> {
     program.get_subcommands().map(|command| {
         let about = command.get_about().map(ToString::to_string);
@@ -99,7 +96,7 @@ fn commands(program: &Command) -> impl Iterator<Item = (String, String)> {
     })
 }
 
-/// The whole command line of a program, with hidden commands.
+/// The command line of a program with everything that it understands.
 pub(super) fn understood(program: Command) -> Command {
     let folder = Arg::new("FOLDER").required(true);
     let folder = folder.value_parser(value_parser!(PathBuf));
@@ -107,8 +104,8 @@ pub(super) fn understood(program: Command) -> Command {
     shown(program).subcommand(man.hide(true).arg(folder))
 }
 
-/// Handles the commands that describe the program; `None` for any other.
-pub(super) fn answer<O: CommandFactory>(matches: &ArgMatches) -> Option<Result<(), Failure>> {
+/// Does what a program is asked about itself; `None` where it is asked something else.
+pub(super) fn answer<O: CommandFactory>(matches: &ArgMatches) -> Option<anyhow::Result<()>> {
     match matches.subcommand()? {
         ("help", arguments) => Some(print(&match arguments.get_one::<String>("NAME") {
             None => overview::<O>(),
@@ -125,23 +122,20 @@ pub(super) fn answer<O: CommandFactory>(matches: &ArgMatches) -> Option<Result<(
             let folder = arguments.get_one::<PathBuf>("FOLDER")?;
             let written = write_man_pages::<O>(folder);
             let context = || format!("cannot write man pages into {}", folder.display());
-            Some(written.with_context(context).map_err(Failure::from))
+            Some(written.with_context(context))
         }
         _ => None,
     }
 }
 
-/// Writes to standard output, without color if color is off.
-fn print(text: &str) -> Result<(), Failure> {
+/// Writes to standard output, without color where it may have none.
+fn print(text: &str) -> anyhow::Result<()> {
     let mut out = anstream::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        // A reader that closes the pipe early is not an error.
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        written => Ok(written.context("cannot write standard output")?),
-    }
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    unless_unread(written).context("cannot write standard output")
 }
 
-/// The list of commands and topics.
+/// The commands and the topics.
 fn overview<O: CommandFactory>() -> String {
     let program = shown(O::command());
     let item = |name: &str, about: &str| format!("  {name:<12} {about}\n");
@@ -166,18 +160,15 @@ fn help_of<O: CommandFactory>(name: &str) -> String {
     format!("{}\n", help.unwrap_or_default().trim_end())
 }
 
-/// A page; the page `options` is followed by the list of all options.
+/// A page, and below that of the options all of them.
 fn page<O: CommandFactory>(page: &Page) -> String {
-    let width = Screen::default()
-        .size()
-        .columns
-        .clamp(*WIDTHS.start(), *WIDTHS.end());
+    let columns = Screen::default().size().columns;
+    let width = columns.clamp(WIDTHS.0, WIDTHS.1);
     let mut text = text::text(page.text, width.into());
     if page.topic == "options" {
         let program = with_variables(O::command());
         let mut add = |command: &Command| {
-            // Commands are listed elsewhere, and an option inherited by each command is listed
-            // once.
+            // Commands are not told again, nor options again for each command that has them.
             let command = command
                 .clone()
                 .mut_subcommands(|command| command.hide(true));
@@ -206,25 +197,21 @@ fn completions<O: CommandFactory>(shell: Shell) -> String {
     String::from_utf8_lossy(&script).into_owned()
 }
 
-/// Writes the man pages of a program, its commands and the manual into a folder, which is created
-/// if missing.
+/// Writes the man pages of a program and its commands, and those of the manual, into a folder,
+/// which is made.
 fn write_man_pages<O: CommandFactory>(folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)?;
-    // The pages below replace that of `help`.
+    // The pages below are what `help` shows.
     let program = shown(O::command()).mut_subcommand("help", |help| help.hide(true));
     clap_mangen::generate_to(program, folder)?;
     for page in PAGES {
-        let name = |page: &Page| format!("p2pci-{}", page.topic);
+        let (name, source) = (format!("p2pci-{}", page.topic), format!("p2pci {VERSION}"));
         let others = PAGES.iter().filter(|other| other.topic != page.topic);
-        let others = others.map(|other| format!("{}(7)", name(other)));
-        let others: Vec<_> = ["server(1)", "peer(1)"]
-            .map(str::to_owned)
-            .into_iter()
-            .chain(others)
-            .collect();
-        let source = format!("p2pci {VERSION}");
-        let text = roff::roff(&name(page), &source, page.text, &others.join(", "));
-        fs::write(folder.join(format!("{}.7", name(page))), text)?;
+        let others = others.map(|other| format!("p2pci-{}(7)", other.topic));
+        let others = others.collect::<Vec<_>>().join(", ");
+        let others = format!("server(1), peer(1), {others}");
+        let text = text::man_page(&name, &source, page.text, &others);
+        fs::write(folder.join(format!("{name}.7")), text)?;
     }
     Ok(())
 }
@@ -233,7 +220,7 @@ fn write_man_pages<O: CommandFactory>(folder: &Path) -> io::Result<()> {
 mod tests {
     use super::*;
 
-    /// `help` lists the titles, so each must be short and on the first line.
+    /// What `help` lists are the titles, so they are short and on the first line.
     #[test]
     fn pages_begin_with_their_title() {
         for page in PAGES {

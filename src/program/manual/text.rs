@@ -1,16 +1,22 @@
-//! Renders a page as text, for a terminal or a pipe.
+//! A page as text for a terminal, or for whoever reads it through a pipe; and that text as the
+//! source of a man page. It knows as much Markdown as the pages use.
+
+use std::fmt::Write;
+use std::mem::take;
 
 use anstyle::Style;
 use comfy_table::{ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle, Width};
+use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
+use roff::{Roff, roman};
 
-use super::markdown::{Block, Text, blocks, plain};
-
-/// The indentation of text below its heading.
+/// How far text is indented below its heading.
 const INDENT: usize = 2;
-/// The indentation of code within text.
+/// How far code is indented in the text.
 const CODE_INDENT: usize = 4;
-/// The space between the columns of a table.
+/// The gap between the columns of a table.
 const GAP: u16 = 2;
+/// How wide a man page is: what it has on a terminal of 80 columns.
+const MAN_WIDTH: usize = 72;
 
 /// A line that stands out on a terminal.
 pub(super) fn heading(words: &str) -> String {
@@ -18,50 +24,82 @@ pub(super) fn heading(words: &str) -> String {
     format!("{bold}{words}{bold:#}\n")
 }
 
-/// Renders a page in lines of at most `width` characters; only code may be wider.
+/// Renders a page in lines of `width` characters at most, except where code has longer ones.
 pub(super) fn text(page: &str, width: usize) -> String {
     let mut out = String::new();
-    let mut was_item = false;
-    for block in blocks(page) {
-        let is_item = matches!(block, Block::Item(..));
-        if !(out.is_empty() || is_item && was_item) {
-            out.push('\n');
-        }
-        was_item = is_item;
-        match block {
-            Block::Title(text) | Block::Heading(text) => {
-                out += &heading(&plain(&text));
+    // What is read of the block at hand; the mark of an item, and the number of the next one.
+    let (mut words, mut mark, mut number) = (String::new(), String::new(), None);
+    let (mut rows, mut cells) = (Vec::new(), Vec::new());
+    for event in Parser::new_ext(page, Options::ENABLE_TABLES) {
+        match event {
+            Event::Text(text) => words += &text,
+            // Writing to a string does not fail.
+            Event::Code(code) => drop(write!(words, "`{code}`")),
+            Event::SoftBreak | Event::HardBreak => words.push(' '),
+            Event::Start(Tag::Heading { .. }) if !out.is_empty() => out.push('\n'),
+            Event::End(TagEnd::Heading(_)) => out += &heading(&take(&mut words)),
+            Event::Start(Tag::List(first)) => {
+                number = first;
+                out.push('\n');
             }
-            Block::Paragraph(text) => fill(&mut out, "", &plain(&text), width),
-            Block::Item(mark, text) => fill(&mut out, &format!("{mark} "), &plain(&text), width),
-            Block::Code(lines) => {
-                for line in lines.lines() {
-                    indented(&mut out, INDENT + CODE_INDENT, line);
+            Event::Start(Tag::Item) => {
+                mark = number.map_or("- ".to_owned(), |number| format!("{number}. "));
+                number = number.map(|number| number + 1);
+            }
+            Event::End(TagEnd::Paragraph | TagEnd::Item) if !words.is_empty() => {
+                if mark.is_empty() {
+                    out.push('\n');
                 }
+                fill(&mut out, &take(&mut mark), &take(&mut words), width);
             }
-            Block::Table(rows) => {
-                for line in table(&rows, width - INDENT).lines() {
-                    indented(&mut out, INDENT, line);
-                }
+            Event::End(TagEnd::CodeBlock) => {
+                out.push('\n');
+                indented(&mut out, INDENT + CODE_INDENT, &take(&mut words));
             }
+            Event::End(TagEnd::TableCell) => cells.push(take(&mut words)),
+            Event::End(TagEnd::TableHead | TagEnd::TableRow) => rows.push(take(&mut cells)),
+            Event::End(TagEnd::Table) => {
+                out.push('\n');
+                indented(&mut out, INDENT, &table(&take(&mut rows), width - INDENT));
+            }
+            // Comments are for whoever reads the source.
+            _ => {}
         }
     }
     out
 }
 
-/// Aligns the cells of a table in columns. Words stay whole if there is room.
-pub(super) fn table(rows: &[Vec<Text>], width: usize) -> String {
-    let cells = |row: &Vec<Text>| row.iter().map(plain).collect::<Vec<_>>();
-    let rows: Vec<_> = rows.iter().map(cells).collect();
+/// Renders a page as the source of a man page under its name, and names the pages that go with it.
+pub(super) fn man_page(name: &str, source: &str, page: &str, others: &str) -> String {
+    let text = anstream::adapter::strip_str(&text(page, MAN_WIDTH)).to_string();
+    let (title, rest) = text.split_once("\n\n").unwrap_or((&text, ""));
+    let mut roff = Roff::new();
+    roff.control("TH", [name, "7", source]);
+    roff.control("SH", ["NAME"]);
+    roff.text([roman(format!("{name} - {title}"))]);
+    roff.control("SH", ["DESCRIPTION"]).control("nf", []);
+    for line in rest.lines() {
+        match line.strip_prefix("  ") {
+            Some(line) => roff.text([roman(line)]),
+            None if line.is_empty() => roff.control("sp", []),
+            None => {
+                roff.control("SH", []).text([roman(line)]);
+                roff.control("nf", [])
+            }
+        };
+    }
+    roff.control("SH", ["SEE ALSO"]);
+    roff.text([roman(others)]);
+    roff.render()
+}
+
+/// Aligns the cells of a table in columns. Words stay whole where there is room for them.
+fn table(rows: &[Vec<String>], width: usize) -> String {
     let longest_word = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column));
-        let words = cells
-            .flat_map(|cell| cell.split(' '))
-            .map(|word| word.chars().count());
-        words
-            .max()
-            .and_then(|length| u16::try_from(length).ok())
-            .unwrap_or_default()
+        let words = cells.flat_map(|cell| cell.split(' '));
+        let longest = words.map(|word| word.chars().count()).max();
+        u16::try_from(longest.unwrap_or_default()).unwrap_or_default()
     };
     let mut table = Table::new();
     table
@@ -78,7 +116,7 @@ pub(super) fn table(rows: &[Vec<Text>], width: usize) -> String {
     table.trim_fmt()
 }
 
-/// Breaks words into lines, indented to the first word after `mark`.
+/// Breaks words into lines, which begin below the first word after `mark`.
 fn fill(out: &mut String, mark: &str, words: &str, width: usize) {
     let mut line = mark.to_owned();
     let blank = " ".repeat(mark.chars().count());
@@ -96,23 +134,64 @@ fn fill(out: &mut String, mark: &str, words: &str, width: usize) {
     indented(out, INDENT, &line);
 }
 
-fn indented(out: &mut String, by: usize, line: &str) {
-    if !line.trim().is_empty() {
-        out.extend(std::iter::repeat_n(' ', by));
-        out.push_str(line);
+fn indented(out: &mut String, by: usize, lines: &str) {
+    for line in lines.lines() {
+        if !line.trim().is_empty() {
+            out.extend(std::iter::repeat_n(' ', by));
+            out.push_str(line);
+        }
+        out.push('\n');
     }
-    out.push('\n');
 }
 
 #[cfg(test)]
 mod tests {
+    use pulldown_cmark::HeadingLevel;
+
     use super::*;
+
+    /// What a page has besides is not rendered, or not as it should be.
+    #[test]
+    fn pages_have_what_can_be_rendered() {
+        for page in super::super::PAGES {
+            let mut depth = 0;
+            for event in Parser::new_ext(page.text, Options::ENABLE_TABLES) {
+                match event {
+                    Event::Start(Tag::List(_)) => depth += 1,
+                    Event::End(TagEnd::List(_)) => depth -= 1,
+                    Event::Start(
+                        Tag::Heading {
+                            level: HeadingLevel::H1 | HeadingLevel::H2,
+                            ..
+                        }
+                        | Tag::Paragraph
+                        | Tag::Item
+                        | Tag::CodeBlock(_)
+                        | Tag::Strong
+                        | Tag::HtmlBlock
+                        | Tag::Table(_)
+                        | Tag::TableHead
+                        | Tag::TableRow
+                        | Tag::TableCell,
+                    )
+                    | Event::End(_)
+                    | Event::Text(_)
+                    | Event::Code(_)
+                    | Event::SoftBreak
+                    | Event::Html(_) => {}
+                    other => panic!("{}: {other:?}", page.topic),
+                }
+                assert!(depth <= 1, "{}: a list in a list", page.topic);
+            }
+        }
+    }
 
     #[test]
     fn a_page_is_filled_and_indented() {
-        let page = "# Title\n\nA paragraph that goes on\nfor more than one line.\n\n\
-                    - an item that is as long\n- short\n\n```text\nas it  is\n\nhere\n```\n\n\
-                    | x | |\n|---|---|\n| `a` | about a thing of this width |\n";
+        let page = "# Title\n\nA **paragraph** that goes on\nfor more than one line.\n\n\
+                    <!-- a comment -->\n\n- an item that is as long\n- short\n  or not\n\n\
+                    1. first\n2. second\n\n```text\nas it  is\n\nhere\n```\n\n## Heading\n\n\
+                    | x | |\n|---|---|\n| `a\\|b` | about a thing of this width |\n";
         let expected = "\
 Title
 
@@ -122,18 +201,49 @@ Title
 
   - an item that is as
     long
-  - short
+  - short or not
+
+  1. first
+  2. second
 
       as it  is
 
       here
 
+Heading
+
   x
   ----------------------
-  `a`  about a thing
-       of this width
+  `a|b`  about a thing
+         of this width
 ";
         let printed = anstream::adapter::strip_str(&text(page, 24)).to_string();
         assert_eq!(printed, expected);
+    }
+
+    #[test]
+    fn the_source_of_a_man_page() {
+        let page = "# Short title\n\nSome `code` and\n**more**.\n\n## It's two words\n\n- one\n\n\
+                    ```text\n.as it is\n```\n";
+        let source = man_page("p2pci-x", "p2pci 1.0", page, "peer(1)");
+        let expected = r#"
+.TH p2pci-x 7 "p2pci 1.0"
+.SH NAME
+p2pci\-x \- Short title
+.SH DESCRIPTION
+.nf
+Some `code` and more.
+.sp
+.SH
+It\*(Aqs two words
+.nf
+.sp
+\- one
+.sp
+    .as it is
+.SH "SEE ALSO"
+peer(1)
+"#;
+        assert!(source.ends_with(expected.trim_start()), "{source}");
     }
 }

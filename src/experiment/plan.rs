@@ -1,0 +1,211 @@
+//! Who has which documents, and who fetches what from whom.
+
+use std::iter;
+use std::ops::Range;
+
+use clap::Args;
+use clap::builder::RangedU64ValueParser;
+
+/// How many peers and documents there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Args)]
+pub(super) struct Parameters {
+    /// How many peers take part
+    #[arg(long, value_name = "N", default_value_t = 6, value_parser = RangedU64ValueParser::<usize>::new().range(2..=20))]
+    pub(super) peers: usize,
+    /// How many RFCs each peer has in task 2; in task 1 the first peer has those of all
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = RangedU64ValueParser::<usize>::new().range(1..=1000))]
+    pub(super) per_peer: usize,
+    /// How many RFCs each peer fetches [default: all that it lacks in task 2, which is 50 for 6 peers
+    /// with 10 each]
+    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=65_535))]
+    pub(super) fetch: Option<usize>,
+}
+
+impl Parameters {
+    /// Checks that the others have as much as each peer is to fetch.
+    pub(super) fn check(&self) -> Result<(), String> {
+        let most = self.most();
+        match self.fetch {
+            Some(fetch) if fetch > most => Err(format!(
+                "each peer can fetch at most {most} RFCs, which is what the others have; not {fetch}"
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// How many documents there are in all.
+    pub(super) fn documents(&self) -> usize {
+        self.peers * self.per_peer
+    }
+
+    fn most(&self) -> usize {
+        (self.peers - 1) * self.per_peer
+    }
+}
+
+/// Who has what, and who asks whom first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scenario {
+    /// P0 has everything, as a server of files would, and all others fetch from it.
+    Task1,
+    /// Each has its part, and begins with its right-hand neighbor: every server has one client at
+    /// any time.
+    Task2Best,
+    /// Each has its part, and all begin with P0: they wait in line while the others idle.
+    Task2Worst,
+}
+
+impl Scenario {
+    /// Its name in results, also of its files.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Task1 => "task1",
+            Self::Task2Best => "task2-best",
+            Self::Task2Worst => "task2-worst",
+        }
+    }
+
+    /// What it is, for a person.
+    pub(super) const fn description(self) -> &'static str {
+        match self {
+            Self::Task1 => "Task 1: everything is fetched from P0",
+            Self::Task2Best => "Task 2, best case: each peer begins with its neighbor",
+            Self::Task2Worst => "Task 2, worst case: all peers begin with P0",
+        }
+    }
+
+    /// What everybody does in it.
+    pub(super) fn plan(self, parameters: Parameters) -> Plan {
+        let Parameters {
+            peers, per_peer, ..
+        } = parameters;
+        let fetch = parameters.fetch.unwrap_or(parameters.most());
+        let holdings: Vec<_> = (0..peers)
+            .map(|peer| match (self, peer) {
+                (Self::Task1, 0) => 0..parameters.documents(),
+                (Self::Task1, _) => 0..0,
+                (Self::Task2Best | Self::Task2Worst, _) => peer * per_peer..(peer + 1) * per_peer,
+            })
+            .collect();
+        let sources = |peer: usize| -> Vec<usize> {
+            match self {
+                Self::Task1 if peer == 0 => Vec::new(),
+                Self::Task1 => vec![0],
+                Self::Task2Best => (1..peers).map(|step| (peer + step) % peers).collect(),
+                Self::Task2Worst => (0..peers).filter(|&source| source != peer).collect(),
+            }
+        };
+        let all_of = |holder: usize| {
+            let documents = holdings.get(holder).cloned().unwrap_or_default();
+            iter::zip(documents, iter::repeat(holder))
+        };
+        let fetches = |peer| {
+            let all = sources(peer).into_iter().flat_map(all_of).take(fetch);
+            all.map(|(document, holder)| Fetch { document, holder })
+                .collect()
+        };
+        Plan {
+            fetches: (0..peers).map(fetches).collect(),
+            holdings,
+        }
+    }
+}
+
+/// Who has what, and who fetches what from whom. Peers and documents are numbered from 0.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Plan {
+    /// The documents that each peer has from the beginning.
+    pub(super) holdings: Vec<Range<usize>>,
+    /// What each peer fetches, one after the other.
+    pub(super) fetches: Vec<Vec<Fetch>>,
+}
+
+/// One download.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Fetch {
+    /// Which document.
+    pub(super) document: usize,
+    /// From which peer.
+    pub(super) holder: usize,
+}
+
+impl Plan {
+    /// How many downloads there are in all.
+    pub(super) fn downloads(&self) -> usize {
+        self.fetches.iter().map(Vec::len).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parameters(peers: usize, per_peer: usize, fetch: Option<usize>) -> Parameters {
+        Parameters {
+            peers,
+            per_peer,
+            fetch,
+        }
+    }
+
+    fn sources(scenario: Scenario, peer: usize, fetch: usize) -> Vec<(usize, usize)> {
+        let parameters = parameters(3, 2, Some(fetch));
+        let plan = scenario.plan(parameters);
+        let fetches = plan.fetches[peer].iter();
+        fetches
+            .map(|fetch| (fetch.document, fetch.holder))
+            .collect()
+    }
+
+    #[test]
+    fn everybody_fetches_from_the_first_peer_in_task_1() {
+        assert_eq!(sources(Scenario::Task1, 0, 4), []);
+        for peer in 1..3 {
+            let all = [(0, 0), (1, 0), (2, 0), (3, 0)];
+            assert_eq!(sources(Scenario::Task1, peer, 4), all);
+        }
+        let plan = Scenario::Task1.plan(parameters(3, 2, None));
+        assert_eq!(
+            (plan.holdings, plan.fetches.len()),
+            (vec![0..6, 0..0, 0..0], 3)
+        );
+    }
+
+    #[test]
+    fn neighbors_come_first_in_the_best_case() {
+        let from = |peer| sources(Scenario::Task2Best, peer, 4);
+        assert_eq!(from(0), [(2, 1), (3, 1), (4, 2), (5, 2)]);
+        assert_eq!(from(1), [(4, 2), (5, 2), (0, 0), (1, 0)]);
+        assert_eq!(from(2), [(0, 0), (1, 0), (2, 1), (3, 1)]);
+    }
+
+    #[test]
+    fn the_first_peer_comes_first_in_the_worst_case_and_nobody_asks_itself() {
+        let from = |peer| sources(Scenario::Task2Worst, peer, 3);
+        assert_eq!(from(0), [(2, 1), (3, 1), (4, 2)]);
+        assert_eq!(from(1), [(0, 0), (1, 0), (4, 2)]);
+        assert_eq!(from(2), [(0, 0), (1, 0), (2, 1)]);
+    }
+
+    #[test]
+    fn the_course_has_250_and_300_downloads() {
+        let parameters = parameters(6, 10, None);
+        assert_eq!((parameters.most(), parameters.documents()), (50, 60));
+        let downloads = |scenario: Scenario| scenario.plan(parameters).downloads();
+        assert_eq!(downloads(Scenario::Task1), 250);
+        assert_eq!(downloads(Scenario::Task2Best), 300);
+        assert_eq!(downloads(Scenario::Task2Worst), 300);
+    }
+
+    #[test]
+    fn nobody_fetches_what_is_not_there() {
+        let error = parameters(3, 2, Some(5)).check().unwrap_err();
+        assert!(error.contains("at most 4 RFCs"), "{error}");
+        assert_eq!(parameters(3, 2, Some(4)).check(), Ok(()));
+        let command = Parameters::augment_args(clap::Command::new("x"));
+        for wrong in ["--peers=1", "--peers=21", "--per-peer=0", "--fetch=0"] {
+            let parsed = command.clone().try_get_matches_from(["x", wrong]);
+            assert!(parsed.is_err(), "{wrong}");
+        }
+    }
+}
