@@ -210,14 +210,13 @@ pub const MOST_RECORDS: usize = 200;
 
 /// Something that happens.
 #[derive(Debug, Clone)]
+#[expect(
+    missing_docs,
+    reason = "a field without a comment is what its name says"
+)]
 pub enum Event<'a> {
     /// A server listens on a port.
-    Listening {
-        /// Its purpose.
-        role: Role,
-        /// The port.
-        port: u16,
-    },
+    Listening { role: Role, port: u16 },
     /// The program is about to end.
     Stopping,
     /// A server has stopped.
@@ -229,27 +228,22 @@ pub enum Event<'a> {
     Opened(Link),
     /// Such a connection ended.
     Closed {
-        /// The connection.
         link: Link,
         /// Whether [`Event::Left`] was reported for its peer.
         had_name: bool,
     },
     /// A connection was turned away.
     TurnedAway {
-        /// What it was for.
         role: Role,
         /// The remote address, if the system knows it.
         from: Option<IpAddr>,
-        /// The reason.
         why: Cow<'a, str>,
         /// How many others were turned away since the last such event.
         before: u64,
     },
     /// A message, exactly as on the wire. A message we send is reported before it is sent.
     Message {
-        /// The connection.
         link: Link,
-        /// The direction.
         way: Way,
         /// The whole message; but at most [`MOST_RECORDS`] records of an answer of the central
         /// index, and only the head of an answer with a document.
@@ -259,23 +253,18 @@ pub enum Event<'a> {
     },
     /// A request is refused. The protocol's answer has no field for the reason.
     Refusing {
-        /// The connection.
         link: Link,
-        /// The status of the answer.
         status: Status,
-        /// The reason.
         reason: Cow<'a, str>,
     },
     /// A peer entered a server's list, or became active.
     Entered {
-        /// Its name.
         name: &'a Endpoint,
         /// Its cookie, on a registration server.
         cookie: Option<Cookie>,
     },
     /// A peer left a server's list, or is no longer active.
     Left {
-        /// Its name.
         name: &'a Endpoint,
         /// Its cookie, on a registration server.
         cookie: Option<Cookie>,
@@ -285,15 +274,9 @@ pub enum Event<'a> {
         is_expired: bool,
     },
     /// A record was added to the central index.
-    Added {
-        /// The connection.
-        link: Link,
-        /// The record.
-        record: &'a Record,
-    },
+    Added { link: Link, record: &'a Record },
     /// The name at which others reach this peer.
     Named {
-        /// The name.
         host: &'a Host,
         /// Why this name was chosen.
         reason: Cow<'a, str>,
@@ -302,61 +285,41 @@ pub enum Event<'a> {
     Index {
         /// The index server or the registration server.
         server: &'a Endpoint,
-        /// The step.
         step: IndexStep<'a>,
     },
     /// Somebody downloads a document from this peer.
     Upload {
-        /// The connection.
         link: Link,
-        /// The document.
         number: RfcNumber,
-        /// The step.
         step: Step<'a>,
     },
     /// This peer downloads a document.
     Download {
         /// The number of this download.
         id: u64,
-        /// The document.
         number: RfcNumber,
-        /// The peer that has it.
         holder: &'a Endpoint,
-        /// The step.
         step: Step<'a>,
     },
     /// The search for more holders of a document has failed.
     NoMoreHolders {
-        /// The document.
         number: RfcNumber,
-        /// The reason.
         why: Cow<'a, str>,
     },
     /// The file of a shared document has disappeared.
-    FileGone {
-        /// The document.
-        number: RfcNumber,
-        /// The folder.
-        folder: &'a Path,
-    },
+    FileGone { number: RfcNumber, folder: &'a Path },
     /// A registered document has no file.
-    FileMissing {
-        /// The document.
-        number: RfcNumber,
-        /// The folder that should have it.
-        folder: &'a Path,
-    },
+    FileMissing { number: RfcNumber, folder: &'a Path },
     /// A message to the user.
-    Notice {
-        /// Its level.
-        level: Level,
-        /// Its text.
-        text: Cow<'a, str>,
-    },
+    Notice { level: Level, text: Cow<'a, str> },
 }
 
 /// What happens between a peer and its index.
 #[derive(Debug, Clone)]
+#[expect(
+    missing_docs,
+    reason = "a field without a comment is what its name says"
+)]
 pub enum IndexStep<'a> {
     /// The first connection attempt begins.
     Connecting,
@@ -371,25 +334,19 @@ pub enum IndexStep<'a> {
     },
     /// It is about to register a document.
     Publishing {
-        /// The document.
         number: RfcNumber,
-        /// The title.
         title: &'a Title,
         /// Whether this peer keeps the index itself, so that no server is involved.
         is_local: bool,
     },
     /// A document was not registered.
     NotPublished {
-        /// The document.
         number: RfcNumber,
-        /// The reason.
         why: Cow<'a, str>,
     },
     /// Another peer did not send its index.
     Untold {
-        /// The other peer.
         peer: &'a Endpoint,
-        /// The reason.
         why: Cow<'a, str>,
     },
     /// The connection to the server is lost. The peer keeps sharing and tries to reconnect.
@@ -410,6 +367,10 @@ pub enum IndexStep<'a> {
 
 /// A step of a transfer.
 #[derive(Debug, Clone)]
+#[expect(
+    missing_docs,
+    reason = "a field without a comment is what its name says"
+)]
 pub enum Step<'a> {
     /// A download connects to the peer that has the document.
     Connecting,
@@ -428,10 +389,7 @@ pub enum Step<'a> {
         path: Option<&'a Path>,
     },
     /// The transfer failed because of the other side.
-    Failed {
-        /// The reason.
-        why: Cow<'a, str>,
-    },
+    Failed { why: Cow<'a, str> },
     /// The transfer ended for a local reason (the folder failed, or the program ends), which its
     /// caller reports.
     GivenUp,
