@@ -60,20 +60,23 @@ pub(super) struct StatusLine(pub(super) Protocol, pub(super) Status);
 impl fmt::Display for StatusLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(protocol, status) = self;
-        let phrase = match (status, protocol) {
-            (Status::Ok, _) => "OK",
-            (Status::BadRequest, _) => "Bad Request",
-            (Status::UnknownCookie, _) => "Unknown Cookie",
-            (Status::NotRegistered, _) => "Not Registered",
-            (Status::NotFound, _) => "Not Found",
-            (Status::NoActivePeers, _) => "No Active Peers",
-            (Status::RequestTimeout, _) => "Request Timeout",
-            (Status::ServiceUnavailable, Protocol::Ci) => "Service Unavailable",
-            (Status::ServiceUnavailable, Protocol::Di) => "Busy",
-            (Status::VersionNotSupported, Protocol::Ci) => "P2P-CI Version Not Supported",
-            (Status::VersionNotSupported, Protocol::Di) => "P2P-DI Version Not Supported",
+        let status = match (status, protocol) {
+            (Status::Ok, _) => "200 OK",
+            (Status::BadRequest, _) => "400 Bad Request",
+            (Status::UnknownCookie, _) => "403 Unknown Cookie",
+            (Status::NotRegistered, _) => "403 Not Registered",
+            (Status::NotFound, _) => "404 Not Found",
+            (Status::NoActivePeers, _) => "404 No Active Peers",
+            (Status::RequestTimeout, _) => "408 Request Timeout",
+            (Status::ServiceUnavailable, Protocol::Ci) => "503 Service Unavailable",
+            (Status::ServiceUnavailable, Protocol::Di) => "503 Busy",
+            (Status::VersionNotSupported, Protocol::Ci) => "505 P2P-CI Version Not Supported",
+            (Status::VersionNotSupported, Protocol::Di) => "505 P2P-DI Version Not Supported",
         };
-        write!(f, "{} {} {phrase}", protocol.version(), status.code())
+        // Every answer has one, so it is put together without formatting a number.
+        f.write_str(protocol.version())?;
+        f.write_str(" ")?;
+        f.write_str(status)
     }
 }
 
@@ -131,8 +134,9 @@ impl Protocol {
     /// checks). Returns what precedes the version: a method and its arguments, one to three words.
     pub(super) fn request_line(self, head: &Head) -> Result<&str, Reject> {
         let (words, version) = split_version(head).ok_or_else(|| no_request_line(head))?;
-        let is_shaped =
-            words.split(' ').count() <= 3 && words.split(' ').all(|word| !word.is_empty());
+        let mut parts = words.split(' ');
+        let is_shaped = parts.by_ref().take(3).all(|part| !part.is_empty());
+        let is_shaped = is_shaped && parts.next().is_none();
         if !is_shaped || !self.has_version(version) {
             return Err(no_request_line(head));
         }

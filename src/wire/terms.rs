@@ -132,6 +132,9 @@ impl FromStr for Title {
     type Err = TermError;
 
     fn from_str(text: &str) -> Result<Self, TermError> {
+        if text.is_empty() {
+            return Ok(Self::default());
+        }
         // A tab counts as white space. Any other control character is refused, even if Unicode
         // counts it as white space.
         if text.chars().any(|c| c.is_control() && c != '\t') {
