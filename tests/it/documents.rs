@@ -55,9 +55,10 @@ impl Example {
         self.command.ends_with(" share")
     }
 
-    /// What a person types.
+    /// What a person types, where the command asks. One that shows a file of a session does not.
     fn answers(&self) -> impl Iterator<Item = &str> {
-        self.shown.iter().filter_map(|line| {
+        let asks = self.command.starts_with("peer ");
+        self.shown.iter().filter(move |_| asks).filter_map(|line| {
             let mut questions = QUESTIONS.iter();
             let (question, answer) =
                 questions.find_map(|question| Some((*question, line.strip_prefix(question)?)))?;
