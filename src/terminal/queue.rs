@@ -109,6 +109,9 @@ impl Shared {
             state.left_out += 1;
             return false;
         }
+        // A busy writer looks for more by itself. Waking it each time would cost a system call for
+        // each text.
+        let is_asleep = state.waiting.is_empty() && !state.is_busy;
         let left_out = std::mem::take(&mut state.left_out);
         if left_out > 0 {
             let line = format!("... {left_out} printouts dropped: output not read in time\n");
@@ -116,7 +119,9 @@ impl Shared {
         }
         state.waiting.extend(parts.iter().copied());
         drop(state);
-        self.changed.notify_all();
+        if is_asleep {
+            self.changed.notify_all();
+        }
         true
     }
 
