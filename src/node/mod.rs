@@ -198,7 +198,7 @@ impl Drop for Node {
 
 impl Drop for Uploading {
     fn drop(&mut self) {
-        // Whoever downloads at the moment may finish, but does not keep us.
+        // Uploads that have begun may finish within a time limit.
         self.0.stop_listening();
         if !self.0.wait_until_none(LEAVE_TIME) {
             self.0.close_all();

@@ -12,7 +12,7 @@ use crate::wire::{Endpoint, Host, Port};
 const RESOLVE_TIME: Duration = Duration::from_secs(5);
 
 /// Chooses the name, and says why: `given`, else this machine's host name where others can use it, else the
-/// local address towards `server`. `bound` is the address of the upload server, if it has one
+/// local address toward `server`. `bound` is the address of the upload server, if it has one
 /// of its own.
 pub(super) fn choose(
     given: Option<Host>,
@@ -26,7 +26,7 @@ pub(super) fn choose(
     let name = name.to_string_lossy();
     let ways = Ways {
         own: name.parse().map_or(Vec::new(), |host| addresses(&host)),
-        towards_server: way_to(server),
+        toward_server: way_to(server),
         bound: bound.filter(|address| !address.is_unspecified()),
     };
     ways.choose(&name)
@@ -61,8 +61,8 @@ fn way_to(server: &Endpoint) -> Option<(IpAddr, IpAddr)> {
 struct Ways {
     /// What this machine's host name resolves to.
     own: Vec<IpAddr>,
-    /// The local address towards the server, and the server's.
-    towards_server: Option<(IpAddr, IpAddr)>,
+    /// The local address toward the server, and the server's.
+    toward_server: Option<(IpAddr, IpAddr)>,
     /// The address that the upload server is bound to, where it is not all of them.
     bound: Option<IpAddr>,
 }
@@ -82,7 +82,7 @@ impl Ways {
         }
         // Without any way to the server, connecting will say so.
         let local = self
-            .towards_server
+            .toward_server
             .map_or(IpAddr::from([127, 0, 0, 1]), |(local, _)| local);
         // To loopback alone it leads nowhere but back to the machine it is used on.
         let resolves = if self.own.is_empty() {
@@ -90,14 +90,14 @@ impl Ways {
         } else {
             "resolves to loopback only"
         };
-        let towards = "the address of this machine toward the server";
-        let reason = format!("{towards}, because its host name {name:?} {resolves}");
+        let toward = "the address of this machine toward the server";
+        let reason = format!("{toward}, because its host name {name:?} {resolves}");
         (local.into(), reason)
     }
 
     /// A connection to our own address leaves from that address.
     fn server_is_here(&self) -> bool {
-        self.towards_server
+        self.toward_server
             .is_none_or(|(local, server)| server.is_loopback() || server == local)
     }
 }
@@ -106,7 +106,7 @@ impl Ways {
 mod tests {
     use super::*;
 
-    const TOWARDS: &str = "the address of this machine toward the server, ";
+    const TOWARD: &str = "the address of this machine toward the server, ";
 
     fn ip(text: &str) -> IpAddr {
         text.parse().unwrap()
@@ -115,7 +115,7 @@ mod tests {
     fn ways(own: &[&str], local: &str, server: &str) -> Ways {
         Ways {
             own: own.iter().map(|text| ip(text)).collect(),
-            towards_server: Some((ip(local), ip(server))),
+            toward_server: Some((ip(local), ip(server))),
             bound: None,
         }
     }
@@ -146,15 +146,15 @@ mod tests {
     }
 
     #[test]
-    fn a_host_name_on_loopback_is_not_used_towards_another_machine() {
-        let reason = TOWARDS.to_owned() + "because its host name \"vm\" resolves to loopback only";
+    fn a_host_name_on_loopback_is_not_used_toward_another_machine() {
+        let reason = TOWARD.to_owned() + "because its host name \"vm\" resolves to loopback only";
         let ways = ways(&["127.0.1.1", "::1"], "10.0.0.5", "10.0.0.1");
         assert_eq!(chosen(ways), ("10.0.0.5".to_owned(), reason));
     }
 
     #[test]
     fn a_host_name_that_does_not_resolve_is_not_used() {
-        let reason = TOWARDS.to_owned() + "because its host name \"vm\" does not resolve";
+        let reason = TOWARD.to_owned() + "because its host name \"vm\" does not resolve";
         let ways = ways(&[], "127.0.0.1", "127.0.0.1");
         assert_eq!(chosen(ways), ("127.0.0.1".to_owned(), reason));
     }

@@ -59,7 +59,7 @@ pub(crate) struct Arguments {
     #[arg(short, long, value_name = "N", num_args = 1.., value_delimiter = ',', value_parser = numbers::number, help_heading = "Sharing")]
     pub(crate) rfcs: Option<Vec<RfcNumber>>,
     /// The name that others are told to connect to [default: this machine's host name if others can
-    /// use it, or its address towards the server]
+    /// use it, or its address toward the server]
     #[arg(long, value_name = "NAME", help_heading = "Sharing")]
     pub(crate) hostname: Option<Host>,
     /// The port of the upload server [default: any free one]

@@ -39,7 +39,7 @@ pub(crate) enum Place {
 pub(crate) enum Replace {
     /// No: what is there is not even looked up.
     Never,
-    /// Whoever wants the document is asked, once there is somebody to get it from.
+    /// The user is asked, once a peer that has the document is found.
     Ask,
     Always,
 }
@@ -120,7 +120,7 @@ impl Node {
         }
     }
 
-    /// Gets RFCs from whoever has them, and shares those that go into the folder. A failure does not
+    /// Gets RFCs from the peers that have them, and shares those that go into the folder. A failure does not
     /// stop the others. One job runs in the thread that asks for it.
     pub(crate) fn get(&self, wanted: &Wanted, ask: Ask<'_>, done: Done<'_>) -> Gotten {
         let spread = Spread::default();

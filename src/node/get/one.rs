@@ -22,7 +22,7 @@ impl Node {
         self.downloader.download(number, holder, begin)
     }
 
-    /// Gets one RFC. Each holder but ourselves is tried in turn, whoever has the least to do first,
+    /// Gets one RFC. Each other holder is tried in turn, the least busy first,
     /// until one delivers. An error is an outcome as well: it ends the work early.
     pub(super) fn get_one(
         &self,
