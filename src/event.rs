@@ -420,7 +420,9 @@ impl Event<'_> {
 
 #[cfg(test)]
 pub(crate) mod testing {
-    use std::sync::{Arc, Mutex};
+    use std::sync::Arc;
+
+    use parking_lot::Mutex;
 
     use super::{Event, Link, Reader, Role, Topic, Topics};
 
@@ -441,7 +443,7 @@ pub(crate) mod testing {
     impl Notes {
         /// The events so far.
         pub(crate) fn all(&self) -> Vec<String> {
-            self.0.lock().unwrap().clone()
+            self.0.lock().clone()
         }
     }
 
@@ -451,7 +453,7 @@ pub(crate) mod testing {
         }
 
         fn read(&self, event: &Event<'_>) {
-            self.0.lock().unwrap().push(format!("{event:?}"));
+            self.0.lock().push(format!("{event:?}"));
         }
     }
 }

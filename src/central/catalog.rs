@@ -10,7 +10,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use crate::wire::Record;
 use crate::wire::{Endpoint, RfcNumber, Title};
@@ -131,7 +133,10 @@ impl Catalog {
     /// it added.
     #[must_use]
     pub fn join(&self, connection: ConnectionId, address: IpAddr) -> Presence {
-        self.lock().peers.insert(connection, Peer::nobody(address));
+        self.state
+            .lock()
+            .peers
+            .insert(connection, Peer::nobody(address));
         Presence {
             catalog: self.clone(),
             connection,
@@ -147,7 +152,7 @@ impl Catalog {
             page.push(record.clone());
             last = sequence;
         };
-        let state = self.lock();
+        let state = self.state.lock();
         match scope {
             Scope::All => {
                 let older = state.records.range(..from.before).rev();
@@ -168,7 +173,7 @@ impl Catalog {
 
     /// How many records there are.
     pub fn len(&self) -> usize {
-        self.lock().records.len()
+        self.state.lock().records.len()
     }
 
     /// Whether there is no record.
@@ -180,7 +185,7 @@ impl Catalog {
     /// in chunks, so that a large peer does not block the others; then the name is free.
     fn remove(&self, connection: ConnectionId) -> Option<Left> {
         loop {
-            let mut state = self.lock();
+            let mut state = self.state.lock();
             let removed = state.remove_some(connection)?;
             if removed.is_empty() {
                 return state.remove_peer(connection);
@@ -189,12 +194,6 @@ impl Catalog {
             // The memory is freed outside the lock.
             drop(removed);
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // A panic in one session must not end the others. No step below leaves the state half
-        // changed: only a failed allocation could panic there, and that aborts.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -211,7 +210,7 @@ impl Presence {
     /// nothing if the peer already has a name. Fails with [`Denied::Taken`] or
     /// [`Denied::Replaced`].
     pub fn introduce(&self, name: &Endpoint, gone: impl FnMut(Gone)) -> Result<Entrance, Denied> {
-        let mut state = self.catalog.lock();
+        let mut state = self.catalog.state.lock();
         if state.peer(self.connection)?.name.is_some() {
             return Ok(Entrance::Known);
         }
@@ -227,7 +226,7 @@ impl Presence {
             title,
             holder,
         } = record;
-        let mut state = self.catalog.lock();
+        let mut state = self.catalog.state.lock();
         let peer = state.peer(self.connection)?;
         if peer.name.as_ref() == Some(holder) {
             let most = self.catalog.records_per_peer;
@@ -243,6 +242,7 @@ impl Presence {
         drop(state);
         let entrance = self.enter(holder, gone)?;
         self.catalog
+            .state
             .lock()
             .insert(self.connection, *number, title)?;
         Ok(entrance)
@@ -253,7 +253,7 @@ impl Presence {
     /// has another name, or with [`Denied::Replaced`].
     pub fn withdraw(&self, name: &Endpoint) -> Result<Option<Vec<Record>>, Denied> {
         let address = {
-            let mut state = self.catalog.lock();
+            let mut state = self.catalog.state.lock();
             let peer = state.peer(self.connection)?;
             match &peer.name {
                 None => return Ok(None),
@@ -263,7 +263,7 @@ impl Presence {
         };
         let mut all = Vec::new();
         loop {
-            let mut state = self.catalog.lock();
+            let mut state = self.catalog.state.lock();
             let Some(removed) = state.remove_some(self.connection) else {
                 return Err(Denied::Replaced);
             };
@@ -291,7 +291,7 @@ impl Presence {
     /// first are removed before the second adds any.
     fn enter(&self, name: &Endpoint, mut gone: impl FnMut(Gone)) -> Result<Entrance, Denied> {
         loop {
-            let mut state = self.catalog.lock();
+            let mut state = self.catalog.state.lock();
             let Some(holder) = state.holder(self.connection, name)? else {
                 let former = state.rename(self.connection, name)?;
                 drop(state);
@@ -531,7 +531,7 @@ mod tests {
         let session = std::thread::spawn(move || {
             let peer = inside.join(1, address(1));
             peer.add(&record(1, "", 1), |_| {}).unwrap();
-            let _lock = inside.state.lock().unwrap();
+            let _lock = inside.state.lock();
             panic!("a session that panics under the lock");
         });
         assert!(session.join().is_err());
@@ -612,7 +612,11 @@ mod tests {
         }
         // The first one is leaving when the second arrives.
         assert_eq!(
-            catalog.lock().remove_some(1).map(|removed| removed.len()),
+            catalog
+                .state
+                .lock()
+                .remove_some(1)
+                .map(|removed| removed.len()),
             Some(PAGE)
         );
         assert_eq!(

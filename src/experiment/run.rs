@@ -1,11 +1,12 @@
 //! One run of a plan, over real sockets, with a clock.
 
 use std::fs;
-use std::sync::{OnceLock, PoisonError, RwLock};
+use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, ensure};
+use parking_lot::RwLock;
 
 use super::documents::{Documents, digest};
 use super::network::Network;
@@ -71,13 +72,13 @@ fn fetch_all(
     let begun = RwLock::new(None);
     let fetched = thread::scope(|scope| {
         // Nobody begins before all are there; where a thread is missing, nobody does.
-        let mut gate = begun.write().unwrap_or_else(PoisonError::into_inner);
+        let mut gate = begun.write();
         let mut threads = Vec::new();
         for (peer, fetches) in plan.fetches.iter().enumerate() {
             let (begun, fetching) = (&begun, &fetching);
             let thread = thread::Builder::new().name(format!("P{peer}"));
             let thread = thread.spawn_scoped(scope, move || {
-                let begun: Option<Instant> = *begun.read().unwrap_or_else(PoisonError::into_inner);
+                let begun: Option<Instant> = *begun.read();
                 let fetched = fetching.fetch(peer, fetches, begun?);
                 fetched.unwrap_or_else(|error| {
                     // Whoever fails first says why; the others only stop for it.

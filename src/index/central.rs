@@ -7,9 +7,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::iter;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use parking_lot::Mutex;
 
 use super::keeper::{self, Keeper, Kept, growing};
 use super::{Index, IndexError, Listed, Listing, Listings, Participation, Query, Standing, State};
@@ -63,7 +65,7 @@ impl Central {
         } = central.participation();
         let first = dialects.attempts(server).first().copied();
         let link = central.connect(first.unwrap_or_default())?;
-        *central.lock() = Ok(link);
+        *central.link.lock() = Ok(link);
         let connected = || IndexStep::Connected;
         central.participation().tell(Topic::Life, connected);
         keeper::start(Arc::new(central))
@@ -104,7 +106,7 @@ impl Central {
         let Participation {
             server, dialects, ..
         } = self.participation();
-        let mut current = self.lock();
+        let mut current = self.link.lock();
         let link = match &mut *current {
             Ok(link) if !self.keeper.is_leaving() => link,
             _ => return Err(IndexError::Away(server.clone())),
@@ -235,7 +237,7 @@ impl Central {
                     reason: ReadError::Closed,
                 });
             }
-            let mut current = self.lock();
+            let mut current = self.link.lock();
             // Anything shared from now on waits for the lock, and is registered then.
             if self.shared_beyond(&tried).is_empty() {
                 let (all, refused) = (tried.len(), link.refused.len());
@@ -258,10 +260,6 @@ impl Central {
 
     fn pipeline(&self) -> usize {
         self.participation().pipeline.max(1)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Result<Link, String>> {
-        self.link.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -287,24 +285,14 @@ impl Index for Central {
     }
 
     fn standing(&self) -> Standing {
-        let (is_away, since) = self.keeper.presence();
-        Standing {
-            server: self.participation().server.clone(),
-            state: if is_away {
-                State::Away
-            } else {
-                State::Connected
-            },
-            since,
-            cookie: None,
-        }
+        self.keeper.standing(State::Connected, None)
     }
 
     fn leave(&self) {
         self.keeper.leave();
         let Participation { known, sockets, .. } = self.participation();
         // Some dialects have a request for leaving. It is sent if the link is free.
-        if let Ok(mut current) = self.link.try_lock()
+        if let Some(mut current) = self.link.try_lock()
             && let Ok(link) = &mut *current
             && let Some(goodbye) = link.responses.goodbye(known.me())
         {
@@ -324,7 +312,7 @@ impl Kept for Central {
     fn tend(&self, turn: u32) -> Result<(), String> {
         let retry = growing(FIRST_RETRY, turn, LONGEST_RETRY);
         let refused = loop {
-            let watch = match &*self.lock() {
+            let watch = match &*self.link.lock() {
                 Ok(link) => link.connection.watch(),
                 Err(why) => return Err(why.clone()),
             };
@@ -332,7 +320,7 @@ impl Kept for Central {
             if self.keeper.is_over() {
                 return Ok(());
             }
-            let mut current = self.lock();
+            let mut current = self.link.lock();
             match &mut *current {
                 Ok(link) if !is_closed => break link.refused.clone(),
                 Ok(link) if watch.is_of(&link.connection) => {

@@ -7,8 +7,10 @@
 use std::collections::HashSet;
 use std::io::Write;
 use std::iter;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
+
+use parking_lot::Mutex;
 
 use super::cookie::CookieFile;
 use super::keeper::{self, Keeper, Kept};
@@ -124,7 +126,7 @@ impl Distributed {
     /// How this peer says that it is registered.
     fn claim(&self) -> Result<Claim, IndexError> {
         let Participation { server, known, .. } = self.participation();
-        let cookie = self.lock().cookie;
+        let cookie = self.registration.lock().cookie;
         Ok(Claim {
             cookie: cookie.ok_or_else(|| IndexError::Away(server.clone()))?,
             peer: Some(known.me().clone()),
@@ -169,7 +171,7 @@ impl Distributed {
             } if code == Status::NotRegistered.code() => {
                 // An unknown cookie is useless; an expired one is still valid.
                 if is_unknown_cookie {
-                    self.lock().cookie = None;
+                    self.registration.lock().cookie = None;
                 }
                 self.register()?;
                 self.ask_server(sockets, &request(self.claim()?), ANSWER_TIME)
@@ -191,7 +193,7 @@ impl Distributed {
 
     fn register(&self) -> Result<(), IndexError> {
         let participation = self.participation();
-        let before = self.lock().cookie;
+        let before = self.registration.lock().cookie;
         let request = Request::Register {
             peer: participation.known.me().clone(),
             cookie: before,
@@ -210,7 +212,7 @@ impl Distributed {
         }
         let step = || IndexStep::Registered { cookie, ttl };
         participation.tell(Topic::Life, step);
-        let mut registration = self.lock();
+        let mut registration = self.registration.lock();
         registration.cookie = Some(cookie);
         registration.ttl = Duration::from_secs(ttl.into());
         self.keeper.is_there();
@@ -227,14 +229,14 @@ impl Distributed {
         let mut seen = HashSet::from([self.participation().known.me().clone()]);
         let others = active.into_iter().filter(|peer| seen.insert(peer.clone()));
         let others: Arc<[_]> = others.collect();
-        self.lock().peers = Arc::clone(&others);
+        self.registration.lock().peers = Arc::clone(&others);
         Ok(others)
     }
 
     /// Asks a peer for its index and merges it.
     fn query(&self, peer: &Endpoint) -> Result<(), AskError> {
         let Participation { known, sockets, .. } = self.participation();
-        let peers = Arc::clone(&self.lock().peers);
+        let peers = Arc::clone(&self.registration.lock().peers);
         let port_at = |host: &_| {
             let at_host = peers.iter().find(|known| known.host == *host);
             at_host.map(|known| known.port)
@@ -308,11 +310,6 @@ impl Distributed {
     fn is_closing(&self) -> bool {
         self.participation().sockets.is_closing()
     }
-
-    fn lock(&self) -> MutexGuard<'_, Registration> {
-        let locked = self.registration.lock();
-        locked.unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 fn listing(records: Vec<Timed>, asked: usize, answered: usize) -> Listing {
@@ -345,17 +342,8 @@ impl Index for Distributed {
     }
 
     fn standing(&self) -> Standing {
-        let (is_away, since) = self.keeper.presence();
-        Standing {
-            server: self.participation().server.clone(),
-            state: if is_away {
-                State::Away
-            } else {
-                State::Registered
-            },
-            since,
-            cookie: self.lock().cookie,
-        }
+        let cookie = self.registration.lock().cookie;
+        self.keeper.standing(State::Registered, cookie)
     }
 
     fn leave(&self) {
@@ -381,14 +369,14 @@ impl Kept for Distributed {
 
     /// Waits a third of the TTL and sends a KEEPALIVE.
     fn tend(&self, _: u32) -> Result<(), String> {
-        let ttl = self.lock().ttl;
+        let ttl = self.registration.lock().ttl;
         self.keeper.wait(keepalive_pause(ttl));
         if self.keeper.is_over() {
             return Ok(());
         }
         let lost = match self.ask_registered(Request::KeepAlive) {
             Ok(Response::Alive { ttl }) => {
-                self.lock().ttl = Duration::from_secs(ttl.into());
+                self.registration.lock().ttl = Duration::from_secs(ttl.into());
                 return Ok(());
             }
             Ok(response) => self.refused(&response),

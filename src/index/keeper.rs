@@ -5,14 +5,16 @@
 //! ([`Kept`]).
 
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
+use parking_lot::{Condvar, Mutex};
 use tracing::debug;
 
-use super::{Index, IndexError, Participation};
+use super::{Index, IndexError, Participation, Standing, State};
 use crate::event::{IndexStep, Topic};
+use crate::wire::di::registration::Cookie;
 
 /// The pause before the first try to reconnect,
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -77,36 +79,41 @@ impl Keeper {
 
     /// Marks the server as connected.
     pub(super) fn is_there(&self) {
-        let mut presence = self.lock();
+        let mut presence = self.presence.lock();
         presence.is_away = false;
         presence.since = SystemTime::now();
     }
 
     /// Marks the server as lost, if it was connected.
     pub(super) fn is_lost(&self) {
-        let mut presence = self.lock();
+        let mut presence = self.presence.lock();
         if !presence.is_away {
             presence.is_away = true;
             presence.since = SystemTime::now();
         }
     }
 
-    /// Whether the server is lost, and the time of the last change.
-    pub(super) fn presence(&self) -> (bool, SystemTime) {
-        let presence = self.lock();
-        (presence.is_away, presence.since)
+    /// The state of the connection: `there`, unless the server is lost.
+    pub(super) fn standing(&self, there: State, cookie: Option<Cookie>) -> Standing {
+        let Presence { is_away, since, .. } = *self.presence.lock();
+        Standing {
+            server: self.participation.server.clone(),
+            state: if is_away { State::Away } else { there },
+            since,
+            cookie,
+        }
     }
 
     /// The peer is leaving: ends all waits.
     pub(super) fn leave(&self) {
         self.participation.tell(Topic::Life, || IndexStep::Leaving);
-        self.lock().is_leaving = true;
+        self.presence.lock().is_leaving = true;
         self.leaving.notify_all();
     }
 
     /// Whether the peer is leaving.
     pub(super) fn is_leaving(&self) -> bool {
-        self.lock().is_leaving
+        self.presence.lock().is_leaving
     }
 
     /// Whether the work is over: the peer is leaving, or the program is about to end.
@@ -117,8 +124,8 @@ impl Keeper {
     /// Waits for `time`, or until the peer leaves.
     pub(super) fn wait(&self, time: Duration) {
         let stays = |presence: &mut Presence| !presence.is_leaving;
-        let waited = self.leaving.wait_timeout_while(self.lock(), time, stays);
-        drop(waited);
+        self.leaving
+            .wait_while_for(&mut self.presence.lock(), stays, time);
     }
 
     fn keep(&self, kept: &impl Kept) {
@@ -153,10 +160,6 @@ impl Keeper {
                 }
             }
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Presence> {
-        self.presence.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -212,7 +215,7 @@ mod tests {
         }
 
         fn standing(&self) -> Standing {
-            unreachable!("nobody asks")
+            self.keeper.standing(State::Connected, None)
         }
 
         fn leave(&self) {
@@ -226,7 +229,7 @@ mod tests {
         }
 
         fn tend(&self, turn: u32) -> Result<(), String> {
-            if self.answers.lock().unwrap().len() == 2 {
+            if self.answers.lock().len() == 2 {
                 return Err("it closed the connection".to_owned());
             }
             self.says
@@ -240,9 +243,8 @@ mod tests {
         }
 
         fn reconnect(&self) -> Result<(), IndexError> {
-            let (is_away, _) = self.keeper.presence();
-            assert!(is_away);
-            if self.answers.lock().unwrap().pop().unwrap() {
+            assert_eq!(self.standing().state, State::Away);
+            if self.answers.lock().pop().unwrap() {
                 self.says.send("back").unwrap();
                 self.keeper.is_there();
                 return Ok(());

@@ -5,8 +5,10 @@
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 use super::Rfc;
 use crate::wire::di::TTL;
@@ -60,7 +62,7 @@ impl Known {
     /// second-hand: they live no longer than it says, and never extend the life of a known record.
     /// Records of this peer are skipped.
     pub fn merge(&self, answering: &Endpoint, records: Vec<Timed>, now: Instant) {
-        let mut state = self.lock();
+        let mut state = self.0.state.lock();
         state.drop_expired(now);
         let before = state.others.remove(answering).unwrap_or_default();
         state.count -= before.len();
@@ -103,7 +105,7 @@ impl Known {
 
     /// The known holders of a document, without this peer.
     pub fn holders(&self, number: RfcNumber, now: Instant) -> Vec<Timed> {
-        let state = self.lock();
+        let state = self.0.state.lock();
         let mut found: Vec<_> = state
             .others
             .iter()
@@ -121,7 +123,7 @@ impl Known {
     /// others, by number.
     pub fn all(&self, shared: Vec<Rfc>, now: Instant) -> Vec<Timed> {
         let own = shared.into_iter().map(|rfc| self.own(rfc));
-        let state = self.lock();
+        let state = self.0.state.lock();
         let mut others: Vec<_> = state
             .others
             .iter()
@@ -140,10 +142,6 @@ impl Known {
             record: rfc.held_by(&self.0.me),
             ttl: TTL,
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -19,7 +19,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use parking_lot::Mutex;
 
 use self::scan::{Found, Stamp};
 use crate::event::{Events, Level};
@@ -165,14 +166,14 @@ impl Library {
 
     /// Every shared document, by number. It reads no file; it copies the list, but not the titles.
     pub fn shared(&self) -> Vec<Rfc> {
-        let state = self.lock();
+        let state = self.state.lock();
         let shared = state.entries.iter().filter(|(_, entry)| entry.is_shared);
         shared.map(|(&number, entry)| entry.rfc(number)).collect()
     }
 
     /// The title of a shared RFC; `None` if it is not shared. It reads no file.
     pub fn title(&self, number: RfcNumber) -> Option<Title> {
-        let state = self.lock();
+        let state = self.state.lock();
         let entry = state.entries.get(&number).filter(|e| e.is_shared)?;
         Some(entry.rfc(number).title)
     }
@@ -189,16 +190,16 @@ impl Library {
     /// A given title stays until the file prints a different one. The file may be missing. Its
     /// title is read if it was not read yet.
     pub fn offer(&self, number: RfcNumber, title: Option<Title>) -> Rfc {
-        if let Some(only) = &mut self.lock().only {
+        if let Some(only) = &mut self.state.lock().only {
             only.insert(number);
         }
         if let Some(path) = self.path_of(number)
             && let Ok(stamp) = fs::metadata(&path).and_then(|found| Stamp::of(&found))
-            && !self.lock().is_read(number, stamp)
+            && !self.state.lock().is_read(number, stamp)
         {
             self.share(number, &path, stamp);
         }
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let entry = state.entries.entry(number).or_default();
         entry.is_shared = true;
         entry.given = title;
@@ -212,14 +213,14 @@ impl Library {
         if usual.is_file() {
             return Some(usual);
         }
-        let path = self.lock().files.get(&number)?.path.clone();
+        let path = self.state.lock().files.get(&number)?.path.clone();
         Some(path).filter(|path| path.is_file())
     }
 
     /// Opens an RFC for an upload; `None` if it is missing or not offered. A file that is too new
     /// to be shared is opened all the same.
     pub fn document(&self, number: RfcNumber) -> Result<Option<Document>, FileError> {
-        if !self.lock().is_offered(number) {
+        if !self.state.lock().is_offered(number) {
             return Ok(None);
         }
         let Some(path) = self.path_of(number) else {
@@ -235,13 +236,18 @@ impl Library {
     /// file stays the same.
     pub fn digest(&self, document: &Document) -> Result<Digest, FileError> {
         let (number, stamp) = (document.number, document.stamp());
-        let kept = self.lock().entries.get(&number).and_then(|e| e.digest);
+        let kept = self
+            .state
+            .lock()
+            .entries
+            .get(&number)
+            .and_then(|e| e.digest);
         if let Some((_, digest)) = kept.filter(|(hashed, _)| *hashed == stamp) {
             return Ok(digest);
         }
         let path = scan::usual_path(&self.folder, number);
         let digest = document.hash().map_err(FileError::of("read", &path))?;
-        self.lock().entries.entry(number).or_default().digest = Some((stamp, digest));
+        self.state.lock().entries.entry(number).or_default().digest = Some((stamp, digest));
         Ok(digest)
     }
 
@@ -260,7 +266,7 @@ impl Library {
     /// Shares a file under the title that it prints. Returns the RFC if its title is new.
     fn share(&self, number: RfcNumber, path: &Path, stamp: Stamp) -> Option<Rfc> {
         let read = Document::open(number, path).and_then(|document| document.printed_title());
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let entry = state.entries.entry(number).or_default();
         entry.read = Some(stamp);
         match read {
@@ -277,10 +283,6 @@ impl Library {
                 None
             }
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -40,7 +40,7 @@ impl Library {
 
     /// Applies the result of a scan.
     pub(super) fn take_in(&self, files: BTreeMap<RfcNumber, Found>) -> Changes {
-        let (unread, gone) = self.lock().take_in(files);
+        let (unread, gone) = self.state.lock().take_in(files);
         let settled = unread
             .into_iter()
             .filter_map(|(number, found)| self.share(number, &found.path, found.stamp));

@@ -5,11 +5,13 @@
 
 use std::collections::VecDeque;
 use std::io::Write;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex};
 
 use super::Connection;
 use super::seldom::Seldom;
@@ -63,7 +65,7 @@ impl<S: Fn(Connection) + Send + Sync + 'static> Crew<S> {
     /// Hands a connection to a waiting thread, or else to a new one. If no thread can be started,
     /// the connection is closed.
     pub(super) fn serve(&self, connection: Connection) {
-        let mut waiting = self.0.lock();
+        let mut waiting = self.0.waiting.lock();
         if waiting.threads > waiting.connections.len() {
             waiting.connections.push_back(connection);
             self.0.connection_came.notify_one();
@@ -84,12 +86,9 @@ impl<S: Fn(Connection) + Send + Sync + 'static> Crew<S> {
                 let _ = hand_over.send(connection);
             }
             Err(error) => {
-                let pauses = self.0.pauses.lock();
                 let what =
                     format_args!("accepting pauses, because no thread can be started: {error}");
-                pauses
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .warn(&self.0.events, what);
+                self.0.pauses.lock().warn(&self.0.events, what);
                 let mut connection = connection;
                 let told = connection
                     .write_all(&self.0.no_room)
@@ -107,19 +106,13 @@ impl<S: Fn(Connection)> Shared<S> {
         let mut next = Some(first);
         while let Some(connection) = next {
             (self.session)(connection);
-            let mut waiting = self.lock();
+            let mut waiting = self.waiting.lock();
             waiting.threads += 1;
             let none = |waiting: &mut Waiting| waiting.connections.is_empty();
-            let waited = self
-                .connection_came
-                .wait_timeout_while(waiting, IDLE_TIME, none);
-            let mut waiting = waited.unwrap_or_else(PoisonError::into_inner).0;
+            self.connection_came
+                .wait_while_for(&mut waiting, none, IDLE_TIME);
             waiting.threads -= 1;
             next = waiting.connections.pop_front();
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

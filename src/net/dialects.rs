@@ -1,7 +1,9 @@
 //! Which dialect (text or frames) each remote side speaks, as far as known.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use crate::wire::Dialect;
 use crate::wire::Endpoint;
@@ -28,7 +30,7 @@ impl Dialects {
 
     /// The dialects to try with a remote side, in order.
     pub fn attempts(&self, other: &Endpoint) -> &'static [Dialect] {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = self.known.lock();
         match self.only.or_else(|| known.get(other).copied()) {
             Some(Dialect::Text) => &[Dialect::Text],
             Some(Dialect::Framed) => &[Dialect::Framed],
@@ -38,7 +40,7 @@ impl Dialects {
 
     /// Remembers that a remote side answered in this dialect.
     pub fn learn(&self, other: &Endpoint, dialect: Dialect) {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known.lock();
         if known.len() >= MOST {
             known.clear();
         }

@@ -1,8 +1,10 @@
 //! Limits the upload rate of a peer: one token bucket for all its connections.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 /// The longest pause that is made up for. A client needs this long between two documents, to save
 /// one and to connect for the next, and should not lose rate by it. A longer pause earns nothing,
@@ -67,11 +69,7 @@ impl Pace {
 
     /// Grants `bytes`, and returns how long to wait before they are sent.
     fn reserve(&self, bytes: u64, now: Instant) -> Duration {
-        let mut busy_until = self
-            .0
-            .busy_until
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut busy_until = self.0.busy_until.lock();
         let is_recent = |end: &Instant| now.saturating_duration_since(*end) <= PAUSE;
         let begin = busy_until.filter(is_recent).unwrap_or(now);
         let nanoseconds = u128::from(bytes) * 1_000_000_000 / u128::from(self.0.rate);

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use socket2::SockRef;
 
 use super::Connection;
@@ -119,7 +120,7 @@ impl Sockets {
             total, per_address, ..
         } = self.0.limits;
         let is_full = |open: &mut Open| open.connections.len() >= total && !open.closing;
-        let mut open = self.lock();
+        let mut open = self.0.open.lock();
         let same = open.by_address.get(&address).copied().unwrap_or_default();
         if same >= per_address && !address.is_loopback() {
             return Err(Refused::AddressFull);
@@ -129,11 +130,9 @@ impl Sockets {
             if let Some(stream) = open.connections.get(&oldest) {
                 shut_down(stream);
             }
-            let waited = self
-                .0
+            self.0
                 .one_closed
-                .wait_timeout_while(open, ROOM_TIME, is_full);
-            open = waited.unwrap_or_else(PoisonError::into_inner).0;
+                .wait_while_for(&mut open, is_full, ROOM_TIME);
         }
         if open.closing {
             Err(Refused::Closing)
@@ -146,7 +145,7 @@ impl Sockets {
 
     /// Adds a listener, to be shut down with the rest.
     pub(super) fn admit_listener(&self, listener: Arc<TcpListener>) {
-        let mut open = self.lock();
+        let mut open = self.0.open.lock();
         if open.closing {
             shut_down_listener(&listener);
         }
@@ -156,20 +155,20 @@ impl Sockets {
     /// Marks that a connection has sent a request, so that it is not closed to make room for
     /// others.
     pub fn heard(&self, id: u64) {
-        self.lock().silent.remove(&id);
+        self.0.open.lock().silent.remove(&id);
     }
 
     /// Closes one connection, by [`Connection::id`]: a thread that reads from it or writes to it
     /// continues at once with the end of the stream or an error.
     pub fn close(&self, id: u64) {
-        if let Some(stream) = self.lock().connections.get(&id) {
+        if let Some(stream) = self.0.open.lock().connections.get(&id) {
             shut_down(stream);
         }
     }
 
     /// Stops listening and refuses new connections.
     pub fn stop_listening(&self) {
-        let mut open = self.lock();
+        let mut open = self.0.open.lock();
         open.closing = true;
         open.listeners
             .iter()
@@ -179,7 +178,7 @@ impl Sockets {
     /// Stops listening, refuses new connections, and closes all open ones.
     pub fn close_all(&self) {
         self.stop_listening();
-        let open = self.lock();
+        let open = self.0.open.lock();
         open.connections
             .values()
             .for_each(|stream| shut_down(stream));
@@ -187,21 +186,19 @@ impl Sockets {
 
     /// Whether new connections are refused.
     pub fn is_closing(&self) -> bool {
-        self.lock().closing
+        self.0.open.lock().closing
     }
 
     /// Waits at most `time` until no connection is open, and returns whether that is so.
     #[must_use]
     pub fn wait_until_none(&self, time: Duration) -> bool {
-        let open = self.lock();
+        let mut open = self.0.open.lock();
         let still_open = |open: &mut Open| !open.connections.is_empty();
-        let waited = self.0.one_closed.wait_timeout_while(open, time, still_open);
-        !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Open> {
-        // Each change under this lock is one step, so a panic leaves nothing half done.
-        self.0.open.lock().unwrap_or_else(PoisonError::into_inner)
+        let waited = self
+            .0
+            .one_closed
+            .wait_while_for(&mut open, still_open, time);
+        !waited.timed_out()
     }
 }
 
@@ -221,7 +218,7 @@ impl Admission {
 
 impl Drop for Admission {
     fn drop(&mut self) {
-        let mut open = self.sockets.lock();
+        let mut open = self.sockets.0.open.lock();
         open.connections.remove(&self.id);
         open.silent.remove(&self.id);
         if let Some(same) = open.by_address.get_mut(&self.address) {

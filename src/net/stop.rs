@@ -1,7 +1,9 @@
 //! Ending work from another thread.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use parking_lot::Mutex;
 
 use super::Sockets;
 
@@ -21,7 +23,7 @@ impl Stop {
     /// Closes all sockets, which ends everything that waits for one.
     pub fn now(&self, signal: u8) {
         self.0.signal.store(signal, Ordering::SeqCst);
-        self.lock().iter().for_each(Sockets::close_all);
+        self.0.open.lock().iter().for_each(Sockets::close_all);
     }
 
     /// The number of the signal, if one came.
@@ -32,7 +34,7 @@ impl Stop {
 
     /// Closes these sockets too, at once if the stop came before.
     pub fn watch(&self, sockets: &Sockets) {
-        let mut open = self.lock();
+        let mut open = self.0.open.lock();
         open.push(sockets.clone());
         if self.signal().is_some() {
             sockets.close_all();
@@ -41,11 +43,7 @@ impl Stop {
 
     /// The work is over: its sockets are no longer kept.
     pub fn forget(&self) {
-        self.lock().clear();
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<Sockets>> {
-        self.0.open.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.open.lock().clear();
     }
 }
 

@@ -2,8 +2,10 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::SystemTime;
+
+use parking_lot::Mutex;
 
 use crate::event::{Event, Reader, Step, Topic, Topics};
 use crate::wire::RfcNumber;
@@ -39,11 +41,7 @@ pub(crate) struct LastUpload {
 
 impl Activity {
     pub(crate) fn counts(&self) -> Counts {
-        self.lock().clone()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Counts> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().clone()
     }
 }
 
@@ -53,7 +51,7 @@ impl Reader for Activity {
     }
 
     fn read(&self, event: &Event<'_>) {
-        let mut counts = self.lock();
+        let mut counts = self.0.lock();
         match event {
             Event::Upload {
                 link,

@@ -3,7 +3,8 @@
 use std::fs::OpenOptions;
 use std::io;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use parking_lot::Mutex;
 
 use crate::terminal::{Queue, Screen};
 
@@ -85,7 +86,7 @@ impl From<Output> for Sink {
 impl Sink {
     /// Prints a text, in parts, on its own line.
     pub(super) fn print(&self, parts: &[&str]) {
-        let mut question = self.lock();
+        let mut question = self.question.lock();
         if question.is_open && !question.line.is_empty() {
             self.output.queue.push(&["\n"]);
         }
@@ -102,7 +103,7 @@ impl Sink {
         if self.output.is_screen {
             return self.print(&[before]);
         }
-        let mut asked = self.lock();
+        let mut asked = self.question.lock();
         asked.is_open = self.output.queue.push(&[question]);
         last.clone_into(&mut asked.line);
     }
@@ -110,14 +111,10 @@ impl Sink {
     /// Prints the answer to the question if `is_printed`, and repeats the question if something
     /// else came in between.
     pub(super) fn answered(&self, answer: &str, is_printed: bool) {
-        let question = std::mem::take(&mut *self.lock());
+        let question = std::mem::take(&mut *self.question.lock());
         if is_printed && !self.output.is_screen {
             let again = if question.is_open { "" } else { &question.line };
             self.output.queue.push(&[again, answer, "\n"]);
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Question> {
-        self.question.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -8,12 +8,13 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
 use atomic_write_file::AtomicWriteFile;
 use atomic_write_file::unix::OpenOptionsExt as _;
+use parking_lot::{Condvar, Mutex};
 use rustix::fs::OFlags;
 
 use super::table::{Registrar, Saved};
@@ -125,7 +126,7 @@ impl Register {
 
     /// Changes the table, and waits until the change is on disk.
     pub fn change<T>(&self, change: impl FnOnce(&mut Registrar) -> T) -> T {
-        let mut state = self.0.lock();
+        let mut state = self.0.state.lock();
         let done = change(&mut state.table);
         state.changes += 1;
         state.urgent = state.changes;
@@ -134,29 +135,31 @@ impl Register {
         if self.0.path.is_some() {
             let unsaved = |state: &mut State| state.saved < mine && !state.is_closing;
             // If the disk takes longer, the peer is answered anyway.
-            let _ = self.0.changed.wait_timeout_while(state, SAVE_TIME, unsaved);
+            self.0
+                .changed
+                .wait_while_for(&mut state, unsaved, SAVE_TIME);
         }
         done
     }
 
     /// Changes the table; the change may be written later.
     pub fn touch<T>(&self, change: impl FnOnce(&mut Registrar) -> T) -> T {
-        let mut state = self.0.lock();
+        let mut state = self.0.state.lock();
         state.changes += 1;
         change(&mut state.table)
     }
 
     /// Reads the table.
     pub fn look<T>(&self, look: impl FnOnce(&Registrar) -> T) -> T {
-        look(&self.0.lock().table)
+        look(&self.0.state.lock().table)
     }
 
     /// Writes all pending changes and unlocks the file. Nothing is written after that.
     pub fn close(&self) {
-        self.0.lock().is_closing = true;
+        self.0.state.lock().is_closing = true;
         self.0.changed.notify_all();
-        let _writing = self.0.writing();
-        let state = self.0.lock();
+        let _writing = self.0.writing.lock();
+        let state = self.0.state.lock();
         if let Some(path) = &self.0.path
             && state.saved < state.changes
             && let Err(error) = save(path, &state.table.to_saved())
@@ -176,12 +179,11 @@ impl Shared {
         let Some(path) = &self.path else { return };
         let mut has_warned = false;
         loop {
-            let state = self.lock();
             let lazy = |state: &mut State| state.urgent <= state.saved && !state.is_closing;
-            let waited = self.changed.wait_timeout_while(state, LAZY_TIME, lazy);
-            drop(waited);
-            let writing = self.writing();
-            let state = self.lock();
+            self.changed
+                .wait_while_for(&mut self.state.lock(), lazy, LAZY_TIME);
+            let writing = self.writing.lock();
+            let state = self.state.lock();
             if state.is_closing {
                 return;
             }
@@ -200,22 +202,14 @@ impl Shared {
             }
             has_warned = written.is_err();
             // After a failure nobody waits any longer; the next write retries it.
-            self.lock().saved = changes;
+            self.state.lock().saved = changes;
             self.changed.notify_all();
             drop(writing);
             if has_warned {
-                self.lock().changes += 1;
+                self.state.lock().changes += 1;
                 thread::sleep(LAZY_TIME);
             }
         }
-    }
-
-    fn writing(&self) -> MutexGuard<'_, ()> {
-        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

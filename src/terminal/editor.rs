@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use rustyline::completion::{Completer, Pair};
 use rustyline::error::ReadlineError;
 use rustyline::highlight::Highlighter;
@@ -56,12 +57,12 @@ struct Words {
 impl Vocabulary {
     /// Sets the names of the choices.
     pub fn set_choices<'a>(&self, choices: impl IntoIterator<Item = &'a str>) {
-        self.lock().choices = choices.into_iter().map(str::to_owned).collect();
+        self.0.lock().choices = choices.into_iter().map(str::to_owned).collect();
     }
 
     /// Adds numbers, each with its title.
     pub fn add_numbers(&self, numbers: impl Iterator<Item = (u32, String)>) {
-        let mut words = self.lock();
+        let mut words = self.0.lock();
         for (number, title) in numbers {
             if words.numbers.len() >= MOST_NUMBERS {
                 words.numbers.clear();
@@ -74,7 +75,7 @@ impl Vocabulary {
     fn complete(&self, line: &str, expected: Expected) -> (usize, Vec<Pair>) {
         let start = line.rfind(' ').map_or(0, |space| space + 1);
         let word = line.get(start..).unwrap_or_default().to_ascii_lowercase();
-        let words = self.lock();
+        let words = self.0.lock();
         let candidates = match expected {
             Expected::Text => Vec::new(),
             Expected::Choice if start == 0 => {
@@ -96,10 +97,6 @@ impl Vocabulary {
             }
         };
         (start, candidates)
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Words> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -312,7 +309,7 @@ mod tests {
         let vocabulary = Vocabulary::default();
         let title = "\u{202e}x".repeat(500);
         vocabulary.add_numbers((1..=300_000).map(|number| (number, title.clone())));
-        assert!(vocabulary.lock().numbers.len() <= MOST_NUMBERS);
+        assert!(vocabulary.0.lock().numbers.len() <= MOST_NUMBERS);
         let (_, offered) = vocabulary.complete("", Expected::Number);
         assert_eq!(offered.len(), MOST_CANDIDATES);
         assert!(

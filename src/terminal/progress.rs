@@ -3,14 +3,15 @@
 use std::collections::HashMap;
 use std::io::{self, Write};
 use std::os::fd::{AsRawFd, RawFd};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use console::Term;
 use indicatif::{BinaryBytes, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use parking_lot::Mutex;
 
 use super::Screen;
 use super::queue::Queue;
@@ -60,7 +61,7 @@ impl Progress {
         bar.set_length(u64::try_from(count).unwrap_or(u64::MAX));
         bar.set_message(BinaryBytes(0).to_string());
         self.0.bytes.store(0, Ordering::Relaxed);
-        *locked(&self.0.all) = Some(bar.clone());
+        *self.0.all.lock() = Some(bar.clone());
         Several {
             bar: Bar::show_later(&self.0.bars, bar, None),
             progress: self.clone(),
@@ -83,14 +84,14 @@ impl Progress {
             None => bar.set_style(style(WITHOUT_LENGTH)),
         }
         let bar = Bar::show_later(&self.0.bars, bar, Some(0));
-        locked(&self.0.single).insert(id, bar);
+        self.0.single.lock().insert(id, bar);
     }
 
     fn moved(&self, id: u64, bytes: u64) {
-        if let Some(bar) = locked(&self.0.single).get(&id) {
+        if let Some(bar) = self.0.single.lock().get(&id) {
             bar.line.inc(bytes);
         }
-        if let Some(all) = &*locked(&self.0.all) {
+        if let Some(all) = &*self.0.all.lock() {
             let total = self.0.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
             all.set_message(BinaryBytes(total).to_string());
         }
@@ -118,7 +119,7 @@ impl Reader for Progress {
             Step::Began { length } => self.began(*id, format!("RFC {number}"), *length),
             Step::Moved(bytes) => self.moved(*id, *bytes),
             Step::Done { .. } | Step::Failed { .. } | Step::GivenUp => {
-                let bar = locked(&self.0.single).remove(id);
+                let bar = self.0.single.lock().remove(id);
                 // This waits without holding the lock.
                 drop(bar);
             }
@@ -142,7 +143,7 @@ impl Several {
 
 impl Drop for Several {
     fn drop(&mut self) {
-        *locked(&self.progress.0.all) = None;
+        *self.progress.0.all.lock() = None;
     }
 }
 
@@ -150,10 +151,6 @@ fn style(template: &str) -> ProgressStyle {
     // The templates are constants, and tested.
     let style = ProgressStyle::with_template(template);
     style.unwrap_or_else(|_| ProgressStyle::default_bar())
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A bar. It disappears when dropped.

@@ -2,11 +2,12 @@
 //! slow disk blocks nobody. If too much is waiting, further text is dropped and counted.
 
 use std::io::{self, Write};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use indicatif::MultiProgress;
+use parking_lot::{Condvar, Mutex};
 
 /// How many bytes may wait to be written before further text is dropped. A single larger text is
 /// not dropped.
@@ -55,7 +56,7 @@ impl Queue {
         let thread = thread::Builder::new().name("output".to_owned());
         let started = thread.spawn(move || failed(&writing.write_to(out)));
         if started.is_err() {
-            shared.lock().is_broken = true;
+            shared.state.lock().is_broken = true;
         }
         Self { shared, bars: None }
     }
@@ -80,13 +81,15 @@ impl Queue {
     /// Waits at most `time` until everything is written. The rest is lost, because nobody reads it.
     pub fn finish(&self, time: Duration) {
         let at_work = |state: &mut State| state.is_busy || !state.waiting.is_empty();
-        let (shared, state) = (&self.shared, self.shared.lock());
-        let _ = shared.changed.wait_timeout_while(state, time, at_work);
+        let mut state = self.shared.state.lock();
+        self.shared
+            .changed
+            .wait_while_for(&mut state, at_work, time);
     }
 
     /// Whether writing has failed.
     pub fn is_broken(&self) -> bool {
-        self.shared.lock().is_broken
+        self.shared.state.lock().is_broken
     }
 }
 
@@ -104,7 +107,7 @@ impl Write for Queue {
 
 impl Shared {
     fn push(&self, parts: &[&str]) -> bool {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         if state.is_broken || state.waiting.len() > MOST_WAITING {
             state.left_out += 1;
             return false;
@@ -130,13 +133,13 @@ impl Shared {
     fn write_to(&self, mut out: impl Write) -> io::Error {
         loop {
             let idle = |state: &mut State| state.waiting.is_empty();
-            let waited = self.changed.wait_while(self.lock(), idle);
-            let mut state = waited.unwrap_or_else(PoisonError::into_inner);
+            let mut state = self.state.lock();
+            self.changed.wait_while(&mut state, idle);
             state.is_busy = true;
             let text = std::mem::take(&mut state.waiting);
             drop(state);
             let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-            let mut state = self.lock();
+            let mut state = self.state.lock();
             state.is_busy = false;
             state.is_broken = written.is_err();
             if state.is_broken {
@@ -148,10 +151,6 @@ impl Shared {
                 return error;
             }
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

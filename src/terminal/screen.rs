@@ -3,9 +3,10 @@
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::BorrowedFd;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use indicatif::MultiProgress;
+use parking_lot::Mutex;
 use rustix::fs::fstat;
 use rustix::stdio;
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
@@ -157,12 +158,12 @@ impl Screen {
     }
 
     pub(super) fn print_above_with(&self, printer: impl ExternalPrinter + Send + 'static) {
-        *locked(&self.0.prompt.above) = Some(Box::new(printer));
+        *self.0.prompt.above.lock() = Some(Box::new(printer));
     }
 
     /// Sets whether somebody types at the prompt.
     pub fn prompt(&self, is_there: bool) {
-        *locked(&self.0.prompt.is_there) = is_there;
+        *self.0.prompt.is_there.lock() = is_there;
     }
 }
 
@@ -172,21 +173,17 @@ fn are_one(one: BorrowedFd<'_>, other: BorrowedFd<'_>) -> bool {
     matches!((place(one), place(other)), (Ok(one), Ok(other)) if one == other)
 }
 
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// Standard output on a terminal, with text above the prompt.
 struct AbovePrompt(Screen);
 
 impl Write for AbovePrompt {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let Prompt { above, is_there } = &self.0.0.prompt;
-        let is_there = locked(is_there);
+        let is_there = is_there.lock();
         if *is_there {
             // The prompt must be able to end while this waits.
             drop(is_there);
-            if let Some(printer) = locked(above).as_mut() {
+            if let Some(printer) = above.lock().as_mut() {
                 let text = String::from_utf8_lossy(bytes).into_owned();
                 if printer.print(text).is_ok() {
                     return Ok(bytes.len());

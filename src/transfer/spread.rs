@@ -1,7 +1,8 @@
 //! Spreads concurrent downloads over the holders.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use parking_lot::Mutex;
 
 use crate::wire::{Endpoint, Record};
 
@@ -25,7 +26,7 @@ pub struct Turn<'a> {
 impl Spread {
     /// Takes the least loaded holder from those left; among equals, the first.
     pub fn next<'r>(&self, left: &mut Vec<&'r Record>) -> Option<(&'r Record, Turn<'_>)> {
-        let mut loads = self.lock();
+        let mut loads = self.0.lock();
         let load = |record: &Record| loads.get(&record.holder).copied().unwrap_or_default();
         let (place, _) = left
             .iter()
@@ -41,15 +42,11 @@ impl Spread {
         };
         Some((record, turn))
     }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<Endpoint, Load>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        if let Some(load) = self.spread.lock().get_mut(&self.holder) {
+        if let Some(load) = self.spread.0.lock().get_mut(&self.holder) {
             load.at_work -= 1;
         }
     }

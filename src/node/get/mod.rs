@@ -4,9 +4,9 @@ mod one;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
+use parking_lot::Mutex;
 use serde::Serialize;
 
 use super::numbers::Selection;
@@ -128,18 +128,18 @@ impl Node {
         let (left, ask) = (Mutex::new(left), Mutex::new(ask));
         let ended = Mutex::new((done, Gotten::default()));
         let may_replace = |path: &Path| {
-            let answer = locked(&ask)(path);
+            let answer = ask.lock()(path);
             if answer.is_none() {
-                locked(&left).clear();
+                left.lock().clear();
             }
             answer == Some(true)
         };
-        let next = || locked(&left).pop_front().filter(|_| !self.is_stopping());
+        let next = || left.lock().pop_front().filter(|_| !self.is_stopping());
         let work = || {
             while let Some(number) = next() {
                 let got = self.get_one(number, wanted, &spread, &may_replace);
                 let outcome = got.unwrap_or_else(|outcome| outcome);
-                let (done, gotten) = &mut *locked(&ended);
+                let (done, gotten) = &mut *ended.lock();
                 done(&outcome);
                 match outcome {
                     Outcome::Downloaded(downloaded) => gotten.downloaded.push(downloaded),
@@ -157,7 +157,7 @@ impl Node {
             }
             work();
         });
-        let (_, mut gotten) = ended.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let (_, mut gotten) = ended.into_inner();
         let number = |downloaded: &Downloaded| downloaded.record.record.number;
         gotten.downloaded.sort_by_key(number);
         gotten.kept.sort_by_key(|kept| kept.number);
@@ -174,8 +174,4 @@ impl Failed {
             in_messages: false,
         }
     }
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
