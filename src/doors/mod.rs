@@ -1,5 +1,5 @@
-//! The ways to use a node: the menu, and the commands for scripts. Each one asks for input, calls
-//! the actions of the node, and shows the outcome.
+//! The user interfaces of a node: the menu, and the commands for scripts. Both read input, call the
+//! actions of the node, and show the outcome.
 
 pub mod commands;
 pub mod menu;

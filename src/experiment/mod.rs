@@ -32,7 +32,7 @@ use crate::program::{Code, Failure, Stage};
 pub fn perform(options: &Options, upload_rate: u64, stage: &Stage) -> Result<(), Failure> {
     let measured = measure(options, upload_rate, stage);
     if let Some(signal) = stage.stop.signal() {
-        return Err(Failure::said(Code::Interrupted(signal)));
+        return Err(Failure::reported(Code::Interrupted(signal)));
     }
     let (all, files) = measured?;
     stage.print(|out| {

@@ -1,4 +1,4 @@
-//! What can be done with a node, besides GET: typed input, and a typed outcome.
+//! The actions of a node other than GET.
 
 use std::path::Path;
 
@@ -7,23 +7,22 @@ use crate::event::{Event, Topic};
 use crate::index::IndexError;
 use crate::wire::{Record, RfcNumber, Title};
 
-/// Whether an index has a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Registered {
     Yes,
-    /// It has refused it, of which an event has told.
+    /// The index refused it; an event has reported that.
     Refused,
-    /// It will, once it is back.
+    /// The index is lost; the RFC is registered when it is back.
     Later(Failure),
 }
 
 impl Node {
-    /// Finds out who has what. Nobody is an empty answer and no failure.
+    /// Asks the index. An empty listing is not a failure.
     pub(crate) fn find(&self, query: &Query) -> Result<Listing, Failure> {
         Ok(self.index.find_first(query)?)
     }
 
-    /// Finds the records whose titles have all of these words, or parts of words, in any letter case.
+    /// Finds the records whose titles contain all of these words, in any letter case.
     pub(crate) fn find_titles(&self, words: &str) -> Result<Listing, Failure> {
         let mut found = self.find(&Query::All { fresh: true })?;
         let words = words.to_lowercase();
@@ -35,8 +34,8 @@ impl Node {
         Ok(found)
     }
 
-    /// Registers one RFC, under the title in its file where none is given. Others will get 404 for
-    /// one without a file, of which an event warns.
+    /// Registers one RFC, by default under the title in its file. An event warns if it has no file,
+    /// because others will get 404.
     pub(crate) fn add(
         &self,
         number: RfcNumber,
@@ -52,7 +51,7 @@ impl Node {
         Ok((record.into(), registered))
     }
 
-    /// Shares an RFC from now on, and says whether the index has taken it.
+    /// Shares an RFC from now on, and returns whether the index accepted it.
     pub(super) fn register(
         &self,
         number: RfcNumber,
@@ -61,26 +60,26 @@ impl Node {
         let rfc = self.library.offer(number, title);
         if self.library.path_of(number).is_none() {
             let folder = self.library.folder();
-            let missing = || Event::FileMissing { number, folder };
-            self.events.tell(Topic::Life, missing);
+            self.events
+                .tell(Topic::Life, || Event::FileMissing { number, folder });
         }
         let taken = self.index.publish(std::slice::from_ref(&rfc));
         (rfc.held_by(&self.me), taken.map(|count| count > 0))
     }
 
-    /// How it stands with its index.
+    /// The state of its index.
     pub(crate) fn standing(&self) -> Standing {
         self.index.standing()
     }
 
-    /// How many RFCs it shares, and of which folder.
+    /// The number of RFCs that it shares, and their folder.
     pub(crate) fn shared(&self) -> (usize, &Path) {
         (self.library.shared().len(), self.library.folder())
     }
 }
 
 impl Registered {
-    /// A failure unless the index has the record now.
+    /// Fails unless the index has the record.
     pub(crate) fn now(self, number: RfcNumber) -> Result<(), Failure> {
         match self {
             Self::Yes => Ok(()),

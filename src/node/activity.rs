@@ -1,4 +1,4 @@
-//! What this peer has uploaded and downloaded since it was started: counted from events.
+//! Counts uploads and downloads since the start, from events.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -10,32 +10,30 @@ use parking_lot::Mutex;
 use crate::event::{Event, Reader, Step, Topic, Topics};
 use crate::wire::RfcNumber;
 
-/// How many of the last uploads are remembered.
+/// How many recent uploads to remember.
 const REMEMBERED: usize = 5;
 
-/// The counts of a peer. Clones are handles to the same ones.
+/// The counts of a peer. Clones share them.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Activity(Arc<Mutex<Counts>>);
 
-/// How much was transferred.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
-    /// Documents that others have downloaded, whole.
+    /// Completed uploads.
     pub(crate) uploads: u64,
     pub(crate) uploaded_bytes: u64,
-    /// Documents that this peer has downloaded, whole.
+    /// Completed downloads.
     pub(crate) downloads: u64,
     pub(crate) downloaded_bytes: u64,
-    /// The last uploads, the latest first.
+    /// The latest first.
     pub(crate) last_uploads: VecDeque<LastUpload>,
 }
 
-/// One upload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LastUpload {
     pub(crate) number: RfcNumber,
     pub(crate) to: SocketAddr,
-    /// When it was over.
+    /// When it ended.
     pub(crate) at: SystemTime,
 }
 
@@ -87,7 +85,7 @@ mod tests {
     use crate::wire::{Endpoint, Port};
 
     #[test]
-    fn whole_documents_are_counted_and_the_last_uploads_remembered() {
+    fn completed_transfers_are_counted_and_the_last_uploads_remembered() {
         let activity = Activity::default();
         let events = Events::default().and(activity.clone());
         let upload = |number, step| {

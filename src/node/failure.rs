@@ -1,4 +1,4 @@
-//! Failures of actions, and their exit codes.
+//! Failures and their exit codes.
 
 use std::fmt;
 
@@ -9,27 +9,27 @@ use crate::index::IndexError;
 use crate::library::LibraryError;
 use crate::wire::{Fault, RfcNumber};
 
-/// The exit codes for failures. 0 is success, and 2 is wrong options.
+/// The exit code of a failure. 0 means success, and 2 wrong options.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Code {
     /// 1: any other failure.
     Other,
     /// 3: the named document does not exist.
     NotFound,
-    /// 4: the index server can't be reached, or the connection to it is lost.
+    /// 4: the index server is unreachable, or the connection to it was lost.
     IndexUnreachable,
-    /// 5: peers have the RFC, but none of them could be reached and would deliver it.
+    /// 5: peers have the RFC, but none of them could deliver it.
     NoHolder,
-    /// 6: the other side speaks another protocol or version, or refused the request.
+    /// 6: the other side uses another protocol or version, or refused the request.
     Protocol,
-    /// 7: the received file is not the announced document.
+    /// 7: the received file does not match the announced one.
     WrongBytes,
-    /// 128 plus the number of the signal: 130 is Ctrl-C.
+    /// 128 plus the signal number: 130 for Ctrl-C.
     Interrupted(u8),
 }
 
 impl Code {
-    /// The exit code.
+    /// The code as a number.
     pub const fn get(self) -> u8 {
         match self {
             Self::Other => 1,
@@ -42,7 +42,7 @@ impl Code {
         }
     }
 
-    /// The code for the worst fault of the holders of a document.
+    /// The code for the worst fault of all holders.
     pub(super) const fn of_holders(fault: Fault) -> Self {
         match fault {
             Fault::Unreachable => Self::NoHolder,
@@ -52,7 +52,6 @@ impl Code {
     }
 }
 
-/// The number.
 impl Serialize for Code {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_u8(self.get())
@@ -62,7 +61,7 @@ impl Serialize for Code {
 /// Why an action or a program failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Failure {
-    /// The message for standard error, unless it was already printed.
+    /// The message for standard error; `None` if the user has already seen it.
     pub error: Option<String>,
     /// The exit code.
     #[serde(rename = "exit_code")]
@@ -70,7 +69,7 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A failure that still needs to be reported.
+    /// A failure that still has to be reported.
     pub fn new(code: Code, error: impl fmt::Display) -> Self {
         Self {
             code,
@@ -78,17 +77,17 @@ impl Failure {
         }
     }
 
-    /// A failure that the user has already been told about.
-    pub const fn said(code: Code) -> Self {
+    /// A failure that was already reported.
+    pub const fn reported(code: Code) -> Self {
         Self { code, error: None }
     }
 
-    /// Nobody has an RFC.
+    /// No peer has the RFC.
     pub fn not_found(number: RfcNumber) -> Self {
         Self::new(Code::NotFound, format_args!("nobody has RFC {number}"))
     }
 
-    /// Any failure without its own code.
+    /// A failure without a code of its own.
     pub fn other(error: impl fmt::Display) -> Self {
         Self::new(Code::Other, error)
     }
@@ -125,7 +124,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.error {
             Some(error) => f.write_str(error),
-            None => write!(f, "ended with {}", self.code.get()),
+            None => write!(f, "exit code {}", self.code.get()),
         }
     }
 }

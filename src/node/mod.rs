@@ -1,7 +1,7 @@
-//! The peer: a folder that is shared, and what can be done with it.
+//! The peer: shares a folder, and downloads from other peers.
 //!
-//! A [`Node`] is started from a [`Config`], and leaves when it is dropped. What the doors offer are
-//! its actions (`actions`, `get`), each with a typed outcome. It never imports the server's side.
+//! A [`Node`] starts from a [`Config`] and leaves the index when it is dropped. Its actions
+//! (`actions`, `get`) have typed outcomes, which the doors show. It imports nothing of the servers.
 
 mod actions;
 mod activity;
@@ -14,7 +14,7 @@ mod watch;
 pub(crate) use actions::Registered;
 pub(crate) use activity::{Activity, Counts, LastUpload};
 pub use failure::{Code, Failure};
-pub(crate) use get::{Gotten, Outcome, Wanted};
+pub(crate) use get::{Outcome, Wanted};
 
 pub use crate::index::{Listed, Listing, Query, Standing};
 pub use crate::net::Stop;
@@ -32,42 +32,41 @@ use crate::net::{Dialects, Limits, Listener, Pace, Sockets, operating_system};
 use crate::transfer::{Downloader, Uploads};
 use crate::wire::{Dialect, Endpoint, Host, Port, Protocol, RfcNumber};
 
-/// How long the uploads at work have to end when the node leaves.
+/// How long running uploads may take to finish when the node leaves.
 const LEAVE_TIME: Duration = Duration::from_secs(5);
 
-/// What a node is made of.
+/// The configuration of a node.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// How it learns who has what.
+    /// The kind of index.
     pub kind: Kind,
     /// The index server, or the registration server.
     pub server: Endpoint,
-    /// How others are spoken to: in one dialect, or in the one that each understands.
+    /// The dialect for requests; `None` uses whichever the other side understands.
     pub dialect: Option<Dialect>,
-    /// How many RFCs are registered ahead of the answers of a central index.
+    /// How many ADDs to send to a central index before reading the first response.
     pub pipeline: usize,
-    /// The folder; made if it is missing.
+    /// The folder; created if it is missing.
     pub folder: PathBuf,
-    /// The RFCs of the folder that are offered, where it is not all of them.
+    /// The RFCs of the folder to offer; `None` for all.
     pub only: Option<Vec<RfcNumber>>,
-    /// Whether the folder is shared. Without it only what is added or downloaded is.
+    /// Whether to share the folder. If not, only RFCs that are added or downloaded are shared.
     pub shares: bool,
-    /// The name under which others reach it, where it is not to be found out.
+    /// The name that others connect to; `None` chooses one.
     pub hostname: Option<Host>,
-    /// The local address of the upload server, where it is not every one.
+    /// The local address of the upload server; `None` for every address.
     pub bind: Option<IpAddr>,
-    /// The port of the upload server; 0 is any free one.
+    /// The port of the upload server; 0 for any free one.
     pub upload_port: u16,
-    /// The most bytes a second that all uploads together may take; 0 is no limit.
+    /// The limit of all uploads together, in bytes per second; 0 for none.
     pub upload_rate: u64,
-    /// The most uploads at a time.
+    /// The maximum number of simultaneous uploads.
     pub max_uploads: usize,
-    /// The folder that keeps what is needed in the next run; without one nothing is kept.
+    /// The folder for state that survives a restart; `None` keeps nothing.
     pub state: Option<PathBuf>,
 }
 
-/// A peer that takes part, until it is dropped: then it leaves the index, and uploads at work have 5
-/// seconds to end.
+/// A running peer. When dropped, it leaves the index, and running uploads have 5 seconds to finish.
 #[derive(Debug)]
 pub struct Node {
     me: Endpoint,
@@ -76,18 +75,18 @@ pub struct Node {
     downloader: Downloader,
     activity: Activity,
     events: Events,
-    /// The connections to others.
+    /// Outgoing connections.
     asking: Sockets,
     _uploading: Uploading,
 }
 
-/// The connections from others. They go after the index was left.
+/// Incoming connections. They close after the node has left the index.
 #[derive(Debug)]
 struct Uploading(Sockets);
 
 impl Node {
-    /// Starts the upload server and joins the index. `stop` ends it at any time, also while it is
-    /// connecting: all its connections are closed then, and what waits for one fails.
+    /// Starts the upload server and joins the index. `stop` closes all its connections at any time,
+    /// even during the start, so whatever waits for one fails.
     pub fn start(config: &Config, events: &Events, stop: &Stop) -> Result<Self, Failure> {
         let activity = Activity::default();
         let events = events.after(activity.clone());
@@ -155,7 +154,8 @@ impl Node {
         })
     }
 
-    /// Registers the folder, now and whenever something comes into it, and tells how much that is.
+    /// Registers the folder now, reports how many RFCs that is, and registers new files as they
+    /// appear.
     pub fn share(&self) -> Result<(), Failure> {
         let (shared, folder) = (self.library.shared(), self.library.folder().display());
         match (self.index.publish(&shared), shared.len()) {
@@ -167,19 +167,19 @@ impl Node {
                 Level::Info,
                 format_args!("{count} RFC(s) of {folder} are shared"),
             ),
-            // The index will be back, and sharing goes on meanwhile.
+            // Sharing continues until the index is back.
             (Err(error), _) if error.is_passing() => {}
             (Err(error), _) => return Err(error.into()),
         }
         self.watch_folder()
     }
 
-    /// The name under which others reach this node.
+    /// The endpoint that others connect to.
     pub(crate) fn me(&self) -> &Endpoint {
         &self.me
     }
 
-    /// What it has uploaded and downloaded, also after it has left.
+    /// The counts of transfers, which outlive the node.
     pub(crate) fn activity(&self) -> Activity {
         self.activity.clone()
     }
@@ -198,7 +198,7 @@ impl Drop for Node {
 
 impl Drop for Uploading {
     fn drop(&mut self) {
-        // Uploads that have begun may finish within a time limit.
+        // Let running uploads finish within the time limit.
         self.0.stop_listening();
         if !self.0.wait_until_none(LEAVE_TIME) {
             self.0.close_all();
@@ -206,7 +206,7 @@ impl Drop for Uploading {
     }
 }
 
-/// Listens for uploads, and says where.
+/// Listens for uploads, and reports the address.
 fn listen(config: &Config, events: &Events) -> Result<(Listener, Endpoint), Failure> {
     let listener = Listener::bind(config.bind, config.upload_port);
     let listener = listener.map_err(Failure::other)?;
@@ -217,17 +217,17 @@ fn listen(config: &Config, events: &Events) -> Result<(Listener, Endpoint), Fail
         host: &host,
         reason: reason.into(),
     });
-    // A port that is listened on is never 0.
+    // A bound port is never 0.
     let port = Port::new(port).unwrap_or(Port::MIN);
     Ok((listener, Endpoint { host, port }))
 }
 
-/// The file that keeps the cookie of this peer. Without one the peer is a new one to the
-/// registration server each time, which is no reason not to take part.
+/// Opens the file that keeps the cookie. Without a file the peer still works, but each run registers as
+/// a new peer.
 fn cookie_file(config: &Config, events: &Events) -> Option<CookieFile> {
     let state = config.state.as_deref()?;
     let folder = config.folder.as_path();
-    // Peers that share nothing are one, whatever their folder.
+    // Peers that share nothing use the same cookie, whatever their folder.
     let shared = if config.shares { folder } else { Path::new("") };
     match CookieFile::open(state, &config.server, shared) {
         Ok(Some(file)) => return Some(file),
@@ -243,8 +243,10 @@ fn cookie_file(config: &Config, events: &Events) -> Option<CookieFile> {
         Ok(None) => {}
         Err(error) => {
             let state = state.display();
-            let what = format_args!("cannot save the cookie in {state}: {error}");
-            events.notice(Level::Warning, what);
+            events.notice(
+                Level::Warning,
+                format_args!("cannot save the cookie in {state}: {error}"),
+            );
         }
     }
     None
@@ -252,8 +254,7 @@ fn cookie_file(config: &Config, events: &Events) -> Option<CookieFile> {
 
 fn in_background(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), Failure> {
     let thread = thread::Builder::new().name(name.to_owned()).spawn(work);
-    thread.map(drop).map_err(|error| {
-        let what = format_args!("cannot start the thread {name:?}: {error}");
-        Failure::new(Code::Other, what)
-    })
+    thread
+        .map(drop)
+        .map_err(|error| Failure::other(format_args!("cannot start the thread {name:?}: {error}")))
 }

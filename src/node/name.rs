@@ -1,4 +1,4 @@
-//! The name under which others reach this peer, and why it is that one.
+//! Chooses the name that others use to reach this peer.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -8,12 +8,11 @@ use tracing::debug;
 use crate::net::{local_address_toward, resolve};
 use crate::wire::{Endpoint, Host, Port};
 
-/// How long looking up a name may take.
+/// How long a name lookup may take.
 const RESOLVE_TIME: Duration = Duration::from_secs(5);
 
-/// Chooses the name, and says why: `given`, else this machine's host name where others can use it, else the
-/// local address toward `server`. `bound` is the address of the upload server, if it has one
-/// of its own.
+/// Chooses a name, and gives the reason: `given`, else this machine's host name if others can use it,
+/// else the local address toward `server`. `bound` is the address that the upload server binds to.
 pub(super) fn choose(
     given: Option<Host>,
     bound: Option<IpAddr>,
@@ -41,36 +40,34 @@ fn addresses(host: &Host) -> Vec<IpAddr> {
         debug!(%host, %error, "the host name does not resolve");
         Vec::new()
     });
-    found
-        .into_iter()
-        .map(|address| address.ip().to_canonical())
-        .collect()
+    let canonical = |address: SocketAddr| address.ip().to_canonical();
+    found.into_iter().map(canonical).collect()
 }
 
-/// The first way to the server that this machine has: the local address, and the server's.
+/// The local address toward the server, and the server's own.
 fn way_to(server: &Endpoint) -> Option<(IpAddr, IpAddr)> {
-    let addresses: Vec<SocketAddr> = resolve(server, RESOLVE_TIME).unwrap_or_default();
+    let addresses = resolve(server, RESOLVE_TIME).unwrap_or_default();
     addresses.into_iter().find_map(|remote| {
         let local = local_address_toward(remote).ok()?;
         Some((local, remote.ip().to_canonical()))
     })
 }
 
-/// What the choice is made from.
+/// The addresses that the choice depends on.
 #[derive(Debug, Clone)]
 struct Ways {
-    /// What this machine's host name resolves to.
+    /// The addresses of this machine's host name.
     own: Vec<IpAddr>,
-    /// The local address toward the server, and the server's.
+    /// The local address toward the server, and the server's own.
     toward_server: Option<(IpAddr, IpAddr)>,
-    /// The address that the upload server is bound to, where it is not all of them.
+    /// The address of the upload server, unless it listens on all.
     bound: Option<IpAddr>,
 }
 
 impl Ways {
     fn choose(self, name: &str) -> (Host, String) {
         if let Some(bound) = self.bound.filter(|bound| !self.own.contains(bound)) {
-            // The host name does not lead there.
+            // The host name does not resolve to it.
             return (bound.into(), "given with --bind".to_owned());
         }
         let host: Option<Host> = name.parse().ok();
@@ -80,11 +77,10 @@ impl Ways {
             let reason = format!("this machine's host name, which resolves to {address}");
             return (host, reason);
         }
-        // Without any way to the server, connecting will say so.
+        // Without a route to the server, connecting will fail and say so.
         let local = self
             .toward_server
             .map_or(IpAddr::from([127, 0, 0, 1]), |(local, _)| local);
-        // To loopback alone it leads nowhere but back to the machine it is used on.
         let resolves = if self.own.is_empty() {
             "does not resolve"
         } else {
@@ -95,7 +91,7 @@ impl Ways {
         (local.into(), reason)
     }
 
-    /// A connection to our own address leaves from that address.
+    /// A connection to this machine's own address starts from that address.
     fn server_is_here(&self) -> bool {
         self.toward_server
             .is_none_or(|(local, server)| server.is_loopback() || server == local)
@@ -160,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bound_address_is_used_where_the_host_name_does_not_lead_there() {
+    fn a_bound_address_is_used_if_the_host_name_does_not_resolve_to_it() {
         let mut ways = ways(&["127.0.1.1"], "127.0.0.1", "127.0.0.1");
         ways.bound = Some(ip("10.0.0.5"));
         let bound = ("10.0.0.5".to_owned(), "given with --bind".to_owned());

@@ -1,53 +1,51 @@
-//! RFC numbers as people type them.
+//! Parses RFC numbers, ranges, and `all`.
 
 use std::collections::BTreeSet;
 
 use crate::wire::{RfcNumber, TermError};
 
-/// The most RFCs that ranges may name: more is a slip of the finger.
+/// The most RFCs that ranges may contain; more is probably a typo.
 const MOST: u32 = 100_000;
 
-/// Reads a number: `123`, `rfc123`, `RFC 123` or `rfc123.txt`.
+/// Parses a number: `123`, `rfc123`, `RFC 123` or `rfc123.txt`.
 pub fn number(text: &str) -> Result<RfcNumber, TermError> {
     let lower = text.trim().to_ascii_lowercase();
     let digits = match lower.strip_prefix("rfc") {
         Some(rest) => rest.strip_suffix(".txt").unwrap_or(rest).trim_start(),
         None => lower.as_str(),
     };
-    // The error quotes what was typed.
+    // The error quotes the input as typed.
     digits.parse().or_else(|_| text.parse::<RfcNumber>())
 }
 
-/// Which RFCs somebody wants.
+/// The RFCs that the user wants.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Selection {
-    /// All that anybody else has.
+    /// Every RFC that another peer has.
     All,
     These(BTreeSet<RfcNumber>),
 }
 
-/// Why a selection is none.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum SelectionError {
     #[error(transparent)]
     Number(#[from] TermError),
     #[error("the range {0:?} ends before it begins")]
     Backwards(String),
-    /// There is more than anybody wants.
-    #[error("the ranges name more than {MOST} RFCs; use `all` to get every RFC")]
+    #[error("the ranges contain more than {MOST} RFCs; use `all` to get every RFC")]
     TooMany,
     #[error("`all` cannot be combined with numbers")]
     AllAndMore,
 }
 
 impl Selection {
-    /// Reads numbers, ranges (`8600-8605`) and `all`.
+    /// Parses numbers, ranges (`8600-8605`) and `all`.
     pub(crate) fn parse(words: &[impl AsRef<str>]) -> Result<Self, SelectionError> {
         let mut words = words.iter().map(AsRef::as_ref).peekable();
         let mut selected = BTreeSet::new();
         let mut is_all = false;
         while let Some(word) = words.next() {
-            // "RFC 123" comes as two words.
+            // "RFC 123" arrives as two words.
             if word.eq_ignore_ascii_case("rfc") && words.peek().is_some() {
                 continue;
             }
@@ -80,7 +78,7 @@ impl Selection {
         })
     }
 
-    /// The one RFC that is selected, where it is one.
+    /// The selected RFC, if there is exactly one.
     pub(crate) fn single(&self) -> Option<RfcNumber> {
         match self {
             Self::These(numbers) if numbers.len() == 1 => numbers.first().copied(),
@@ -102,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_read_as_people_type_them() {
+    fn numbers_parse_as_people_type_them() {
         for text in ["123", "rfc123", "RFC 123", "rfc123.txt", " Rfc0123 "] {
             assert_eq!(number(text).unwrap().get(), 123, "{text:?}");
         }

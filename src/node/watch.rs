@@ -1,4 +1,4 @@
-//! Watching the folder: what comes into it while the peer runs is registered.
+//! Watches the folder and registers new files while the peer runs.
 
 use std::thread;
 use std::time::Duration;
@@ -8,11 +8,11 @@ use tracing::debug;
 use super::{Failure, Node, in_background};
 use crate::event::{Event, Level, Topic};
 
-/// How often the folder is looked at.
+/// How often to scan the folder.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 impl Node {
-    /// Looks at the folder in the background, until the node is about to end.
+    /// Scans the folder in the background until the node stops.
     pub(super) fn watch_folder(&self) -> Result<(), Failure> {
         let (library, index) = (self.library.clone(), self.index.clone());
         let (events, asking) = (self.events.clone(), self.asking.clone());
@@ -28,7 +28,7 @@ impl Node {
                     events.notice(Level::Warning, error);
                 }
                 has_warned = changes.error.is_some();
-                // An index that can't take back one record goes on naming us.
+                // A central index can't withdraw one record, so it keeps listing it.
                 for number in changes.gone {
                     let folder = library.folder();
                     events.tell(Topic::Life, || Event::FileGone { number, folder });
@@ -36,8 +36,8 @@ impl Node {
                 if !changes.settled.is_empty()
                     && let Err(error) = index.publish(&changes.settled)
                 {
-                    // The index has said so already, and gets them when it is back.
-                    debug!(%error, "changes in the folder have to wait");
+                    // The index has reported this, and gets the changes when it is back.
+                    debug!(%error, "folder changes are not registered yet");
                 }
             }
         })

@@ -67,7 +67,7 @@ fn share(arguments: &Arguments, printer: &Printer<'_>) -> Result<(), Failure> {
         None => ended,
         // To share until a signal comes is what was asked, and so is to leave the menu by one.
         Some(_) if arguments.shares() => Ok(()),
-        Some(signal) => Err(Failure::said(Code::Interrupted(signal))),
+        Some(signal) => Err(Failure::reported(Code::Interrupted(signal))),
     }
 }
 

@@ -1,4 +1,4 @@
-//! `get`: downloads into the folder, or of one RFC to somewhere else.
+//! `get`: downloads RFCs into the folder, or a single one to another file.
 
 use std::path::{Path, PathBuf};
 
@@ -9,14 +9,14 @@ use clap::{Args, value_parser};
 use super::{Format, Printed, Printer, stream};
 use crate::node::get::{Downloaded, Failed, Kept, Place, Replace};
 use crate::node::numbers::{Selection, SelectionError};
-use crate::node::{Failure, Gotten, Node, Outcome, Wanted};
+use crate::node::{Failure, Node, Outcome, Wanted};
 use crate::terminal::progress::Several;
 use crate::wire::{RfcNumber, Title};
 
-/// What `get` is to do.
+/// The arguments of `get`.
 #[derive(Debug, Args)]
 pub struct Get {
-    /// Numbers (123, rfc123, rfc123.txt), ranges (8600-8605), or `all` that others have
+    /// Numbers (123, rfc123, rfc123.txt), ranges (8600-8605), or `all` RFCs of the other peers
     #[arg(value_name = "N", required = true)]
     numbers: Vec<String>,
     /// Write a single RFC to FILE instead of the folder; - is standard output
@@ -28,7 +28,7 @@ pub struct Get {
     /// How many downloads run at the same time
     #[arg(short, long, value_name = "N", default_value_t = 4, value_parser = value_parser!(u8).range(1..=64))]
     jobs: u8,
-    /// Share the folder in the meantime, and stay until SIGINT (Ctrl-C) or SIGTERM
+    /// Share the folder meanwhile, and keep sharing until SIGINT (Ctrl-C) or SIGTERM
     #[arg(long, value_parser = FalseyValueParser::new())]
     pub(super) share: bool,
     #[command(flatten)]
@@ -36,7 +36,7 @@ pub struct Get {
 }
 
 impl Get {
-    /// Checks what the options mean together.
+    /// Checks the options for conflicts.
     pub(super) fn check(&self) -> Result<(), String> {
         let selection = self.selection().map_err(|error| error.to_string())?;
         let conflict = match &self.output {
@@ -58,8 +58,8 @@ impl Get {
         Selection::parse(&self.numbers)
     }
 
-    /// Downloads RFCs. A failure does not stop the others; all are said at the end, and the first of
-    /// them gives the exit code.
+    /// Downloads RFCs. A failure does not stop the others; all are reported at the end, and the first
+    /// one determines the exit code.
     pub(super) fn run(&self, node: &Node, printer: &Printer<'_>) -> Result<(), Failure> {
         let selection = self.selection().map_err(Failure::other)?;
         match (selection.single(), &self.output) {
@@ -89,7 +89,7 @@ impl Get {
         let several = (count > 1).then(|| printer.stage.progress.of(count));
         let mut shown = Ok(());
         let gotten = node.get(&wanted, &mut |_| Some(self.force), &mut |outcome| {
-            printer.say_done(outcome);
+            printer.report(outcome);
             several.iter().for_each(Several::one_done);
             if let (Outcome::Downloaded(Downloaded { record, .. }), Format::Lines, Ok(())) =
                 (outcome, printer.format, &shown)
@@ -103,23 +103,22 @@ impl Get {
         if printer.format == Format::Json {
             printer.document(&gotten)?;
         }
-        // What a signal has cut off has not failed.
+        // After a signal, whatever it interrupted does not count as a failure.
         if node.is_stopping() {
             return Ok(());
         }
-        printer.say_failed(&gotten, count)
+        printer.report_failures(&gotten.failed, count)
     }
 }
 
-/// Downloads one RFC into a file that is not of the folder. What can't be replaced in one step
-/// (standard output, a device, a pipe) gets the document once it is whole.
+/// Downloads one RFC into a file outside the folder. A stream gets the document once it is complete.
 fn into_file(
     node: &Node,
     number: RfcNumber,
     file: &Path,
     printer: &Printer<'_>,
 ) -> Result<(), Failure> {
-    let is_stream = stream::is_one(file);
+    let is_stream = stream::is_stream(file);
     let folder = tempfile::tempdir().context("cannot create a temporary folder")?;
     let path = if is_stream {
         folder.path().join("document")
@@ -137,7 +136,7 @@ fn into_file(
         return Err(failure);
     }
     let Some(downloaded) = gotten.downloaded.first_mut() else {
-        // Whoever has interrupted it knows.
+        // It was interrupted.
         return Ok(());
     };
     if is_stream {
@@ -149,42 +148,33 @@ fn into_file(
 }
 
 impl Printer<'_> {
-    /// Says on standard error what has become of one RFC, where that is no failure.
-    fn say_done(&self, outcome: &Outcome) {
+    /// Reports a success on standard error.
+    fn report(&self, outcome: &Outcome) {
         match outcome {
-            Outcome::Downloaded(Downloaded {
-                record,
-                path,
-                bytes,
-            }) => {
-                let (number, path) = (record.record.number, path.display());
-                let what = format_args!("RFC {number} is in {path} ({bytes} bytes)");
-                self.stage.say(what);
+            Outcome::Downloaded(got) => {
+                let (number, path, bytes) =
+                    (got.record.record.number, got.path.display(), got.bytes);
+                self.stage
+                    .say(format_args!("RFC {number} is in {path} ({bytes} bytes)"));
             }
-            Outcome::Kept(Kept { number, path }) => {
-                let path = path.display();
-                let what = format_args!("RFC {number} is already in {path}; --force replaces it");
-                self.stage.say(what);
-            }
+            Outcome::Kept(Kept { number, path }) => self.stage.say(format_args!(
+                "RFC {number} is already in {}; --force replaces it",
+                path.display()
+            )),
             Outcome::Failed(_) | Outcome::Interrupted(_) => {}
         }
     }
 
-    fn say_failed(&self, gotten: &Gotten, count: usize) -> Result<(), Failure> {
-        let Some(first) = gotten.failed.first() else {
+    fn report_failures(&self, failed: &[Failed], count: usize) -> Result<(), Failure> {
+        let Some(first) = failed.first() else {
             return Ok(());
         };
         let screen = self.stage.transcript.screen();
-        for Failed {
-            number, failure, ..
-        } in &gotten.failed
-        {
-            screen.error(format_args!("RFC {number} was not downloaded: {failure}"));
-        }
+        failed.iter().for_each(|failed| screen.error(failed));
         if count > 1 {
-            let failed = gotten.failed.len();
+            let failed = failed.len();
             screen.error(format_args!("{failed} of {count} RFCs were not downloaded"));
         }
-        Err(Failure::said(first.failure.code))
+        Err(Failure::reported(first.failure.code))
     }
 }

@@ -1,7 +1,7 @@
-//! The commands for scripts: the work of the menu, with the result alone on standard output.
+//! The commands for scripts, which do the same as the menu but print only the result to standard output.
 //!
-//! A result is record lines as on the wire, or one JSON document, which is the outcome of
-//! the action; its field names stay.
+//! A result is record lines as on the wire, or one JSON document, which serializes the outcome of the
+//! action. Scripts rely on its field names.
 
 mod get;
 mod stream;
@@ -21,7 +21,7 @@ use crate::program::Stage;
 use crate::terminal::escape::{escaped, escaped_json};
 use crate::wire::{RfcNumber, Title};
 
-/// What is done with a node.
+/// A command for a node.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Show who has an RFC
@@ -29,13 +29,13 @@ pub enum Command {
         /// Its number: 123, rfc123, rfc123.txt
         #[arg(value_name = "N", value_parser = numbers::number)]
         number: RfcNumber,
-        /// How the result is printed.
+        /// The output options.
         #[command(flatten)]
         printed: Printed,
     },
     /// Show all records of the index
     List {
-        /// How the result is printed.
+        /// The output options.
         #[command(flatten)]
         printed: Printed,
     },
@@ -44,7 +44,7 @@ pub enum Command {
         /// Words, or parts of them, in any letter case
         #[arg(value_name = "WORDS", required = true)]
         words: Vec<String>,
-        /// How the result is printed.
+        /// The output options.
         #[command(flatten)]
         printed: Printed,
     },
@@ -62,13 +62,13 @@ pub enum Command {
         /// Its title [default: the one in the file]
         #[arg(long)]
         title: Option<Title>,
-        /// How the result is printed.
+        /// The output options.
         #[command(flatten)]
         printed: Printed,
     },
 }
 
-/// How the result of a command is printed.
+/// The output options of a command.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct Printed {
     /// Print the result as one JSON document
@@ -76,27 +76,27 @@ pub struct Printed {
     json: bool,
 }
 
-/// How results are printed.
+/// The format of results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     /// Record lines, as on the wire.
     Lines,
     /// One JSON document.
     Json,
-    /// Nothing: standard output is for the document itself.
+    /// Nothing, because standard output gets the downloaded document.
     Nothing,
 }
 
-/// Where results are printed, and how.
+/// Prints results.
 #[derive(Debug)]
 pub struct Printer<'a> {
-    /// How.
+    /// The format.
     pub format: Format,
-    /// Where.
+    /// The outputs.
     pub stage: &'a Stage,
 }
 
-/// What is printed where a command could not even begin.
+/// The JSON document for a command that could not start.
 #[derive(Debug, Serialize)]
 struct ErrorFields<'a> {
     message: &'a str,
@@ -104,7 +104,7 @@ struct ErrorFields<'a> {
 }
 
 impl Command {
-    /// Checks what the options mean together; an error is for whoever gave them.
+    /// Checks the options for conflicts. An error is a message for the user.
     pub fn check(&self, prints_messages: bool) -> Result<(), String> {
         if let Self::Get(get) = self {
             get.check()?;
@@ -115,7 +115,7 @@ impl Command {
         Ok(())
     }
 
-    /// How the result is printed.
+    /// The format of the result.
     pub fn format(&self) -> Format {
         match self {
             Self::Lookup { printed, .. }
@@ -132,12 +132,12 @@ impl Command {
         }
     }
 
-    /// Whether the folder is shared in the meantime, and until the program is told to end.
+    /// Whether to share the folder meanwhile, and until a signal arrives.
     pub fn shares(&self) -> bool {
         matches!(self, Self::Get(get) if get.share)
     }
 
-    /// Does it, and prints the result.
+    /// Runs the command and prints the result.
     pub fn run(&self, node: &Node, printer: &Printer<'_>) -> Result<(), Failure> {
         match self {
             Self::Lookup { number, .. } => {
@@ -167,7 +167,7 @@ impl Command {
 }
 
 impl Printer<'_> {
-    /// Prints a failure as a document, where that is the format and nobody knows of it yet.
+    /// Prints a failure as JSON if that is the format and nothing has reported it yet.
     pub fn failure(&self, failure: &Failure) -> Result<(), Failure> {
         match &failure.error {
             Some(message) if self.format == Format::Json => {
@@ -179,19 +179,19 @@ impl Printer<'_> {
         }
     }
 
-    /// Prints what was found, and then says where that is nothing.
+    /// Prints a listing. An empty one is a failure.
     fn found(&self, listing: &Listing, nothing: impl FnOnce() -> Failure) -> Result<(), Failure> {
         self.result(listing, &listing.records)?;
         if listing.records.is_empty() {
-            // There is no second document.
+            // Reported here, so that no second JSON document follows.
             let failure = nothing();
             self.stage.transcript.screen().error(&failure);
-            return Err(Failure::said(failure.code));
+            return Err(Failure::reported(failure.code));
         }
         Ok(())
     }
 
-    /// Prints an outcome, or the records that it has.
+    /// Prints an outcome as JSON, or its records as lines.
     fn result(&self, outcome: &impl Serialize, records: &[Listed]) -> Result<(), Failure> {
         match self.format {
             Format::Nothing => Ok(()),

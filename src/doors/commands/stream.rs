@@ -1,4 +1,4 @@
-//! Files that a document can be copied to but can't replace: standard output, a device, a pipe.
+//! Output files that can't be replaced: standard output, devices and pipes.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -10,19 +10,19 @@ use rustix::io::Errno;
 
 use crate::program::unless_unread;
 
-/// Whether this is such a file; `-` is standard output.
-pub(super) fn is_one(file: &Path) -> bool {
+/// Whether `file` is one of them; `-` is standard output.
+pub(super) fn is_stream(file: &Path) -> bool {
     file == "-" || fs::metadata(file).is_ok_and(|found| !found.is_file())
 }
 
-/// Copies a document.
+/// Copies a document to a stream. A closed pipe is not an error.
 pub(super) fn copy(from: &Path, to: &Path) -> io::Result<()> {
     let mut document = File::open(from)?;
     let copied = if to == "-" {
         let mut stdout = io::stdout().lock();
         io::copy(&mut document, &mut stdout).and_then(|_| stdout.flush())
     } else {
-        // A pipe without a reader is an error instead of an endless wait.
+        // Without blocking, so that a pipe without a reader is an error rather than an endless wait.
         let mut stream = fs::OpenOptions::new()
             .write(true)
             .custom_flags(OFlags::NONBLOCK.bits().cast_signed())

@@ -1,4 +1,4 @@
-//! The person, or the script, at standard input.
+//! Reads the answers of a person or a script from standard input.
 
 use std::io::{self, BufRead, IsTerminal, Read, Write};
 use std::path::PathBuf;
@@ -13,17 +13,17 @@ use crate::node::{Listed, Stop};
 use crate::printout::Transcript;
 use crate::terminal::{Editor, Expected, Modes, Screen, Vocabulary};
 
-/// The longest line that is read, in bytes.
+/// The maximum length of a line, in bytes.
 const MAX_LINE: u64 = 64 * 1024;
 
-/// How long a prompt waits for what is printed before it.
+/// How long a prompt waits for earlier output.
 const SETTLE_TIME: Duration = Duration::from_secs(1);
 
-/// Asks on the printout and reads answers from standard input: from a line editor where both are
-/// a terminal, and plain lines elsewhere.
+/// Prints questions and reads answers from standard input: with a line editor on a terminal, and as
+/// plain lines elsewhere.
 ///
-/// A thread of its own reads, so that a signal can end a question that nobody answers. It reads a
-/// line when there is a question for it, and not before: what is typed ahead stays where it is.
+/// A separate thread reads, so that a signal can end a question that nobody answers. It reads a line
+/// only once a question is asked, so typed-ahead input stays in the terminal.
 #[derive(Debug)]
 pub struct Console {
     transcript: Transcript,
@@ -31,19 +31,18 @@ pub struct Console {
     stop: Stop,
     answers: Receiver<Answer>,
     answering: Sender<Answer>,
-    /// `None` until it is started.
+    /// `None` until it starts.
     reader: Option<Reader>,
     has_ended: bool,
 }
 
-/// The thread that reads.
 #[derive(Debug)]
 struct Reader {
-    /// Tells it that a line is wanted: what the prompt shows, and what it expects.
+    /// Requests a line: the prompt, and the kind of answer.
     asking: Sender<(String, Expected)>,
     thread: JoinHandle<()>,
     is_interactive: bool,
-    /// Whether it has got a question that it has not answered.
+    /// Whether a question is unanswered.
     is_asked: bool,
     _modes: Option<Modes>,
 }
@@ -51,14 +50,13 @@ struct Reader {
 #[derive(Debug)]
 enum Answer {
     Line(String),
-    /// The end of the input.
     End,
-    /// The end of the program, whatever the input still has.
+    /// The program ends, even if there is more input.
     Hangup,
 }
 
 impl Console {
-    /// A console that reads nothing yet. It asks nothing once it is told to `stop`.
+    /// Reads nothing yet. After a `stop` it asks no more questions.
     pub fn new(transcript: Transcript, stop: Stop) -> Self {
         let (answering, answers) = mpsc::channel();
         let vocabulary = Vocabulary::default();
@@ -74,17 +72,14 @@ impl Console {
         }
     }
 
-    /// Answers, when it is called, the question at hand and all after it with the end of input.
+    /// Returns a function that answers the current question and all later ones with the end of input.
     pub fn hangup(&self) -> impl Fn() + Send + 'static {
         let answering = self.answering.clone();
-        move || {
-            // The console may be gone already.
-            let _ = answering.send(Answer::Hangup);
-        }
+        // This fails only if the console is gone.
+        move || drop(answering.send(Answer::Hangup))
     }
 
-    /// Reads standard input from now on. `history` is the file that keeps what is typed at a
-    /// prompt.
+    /// Starts reading standard input. `history` is the file that keeps typed lines.
     pub fn read_stdin(&mut self, history: Option<PathBuf>) -> io::Result<()> {
         let (asking, questions) = mpsc::channel::<(String, _)>();
         let answering = self.answering.clone();
@@ -109,7 +104,6 @@ impl Console {
                     }
                     line(&mut io::stdin().lock())
                 };
-                // The console may be gone already.
                 let _ = answering.send(line.map_or(Answer::End, Answer::Line));
             }
         })?;
@@ -128,7 +122,7 @@ impl Console {
         while let Ok(Answer::Line(_) | Answer::End) = self.answers.recv() {}
     }
 
-    /// Asks, and returns the answer without the white space around it; `None` at the end of input.
+    /// Asks, and returns the trimmed answer; `None` at the end of input.
     pub(super) fn ask(&mut self, question: &str, expected: Expected) -> Option<String> {
         if self.stop.signal().is_some() {
             self.has_ended = true;
@@ -136,18 +130,15 @@ impl Console {
         }
         self.transcript.ask(question);
         if self.screen().is_some() {
-            // The prompt comes below what is printed before it. A terminal that is stopped gets it
-            // anywhere, for nobody can type there.
+            // Earlier output comes first. A stopped terminal does not matter: nobody can type there.
             self.transcript.finish(SETTLE_TIME);
         }
         let prompt = question.rsplit('\n').next().unwrap_or_default();
         let answer = self.next(prompt, expected);
-        if let Some(line) = &answer {
-            self.transcript.answered(line, io::stdin().is_terminal());
-        } else {
-            self.has_ended = true;
-            self.transcript.answered("", false);
-        }
+        self.has_ended |= answer.is_none();
+        let is_echoed = answer.is_some() && io::stdin().is_terminal();
+        let line = answer.as_deref().unwrap_or_default();
+        self.transcript.answered(line, is_echoed);
         answer
     }
 
@@ -163,22 +154,24 @@ impl Console {
         }
     }
 
-    /// The screen in front of a person; `None` where there is none.
+    /// The screen, if a person uses it.
     pub(super) fn screen(&self) -> Option<&Screen> {
         let reader = self.reader.as_ref()?;
         reader.is_interactive.then(|| self.transcript.screen())
     }
 
-    /// Takes note of RFCs that are known now, with their titles, besides those known before.
+    /// Adds RFCs and their titles to the completions.
     pub(super) fn learn(&self, records: &[Listed]) {
-        let titled =
-            |Listed { record, .. }: &Listed| (record.number.get(), record.title.to_string());
+        let titled = |listed: &Listed| {
+            let record = &listed.record;
+            (record.number.get(), record.title.to_string())
+        };
         self.vocabulary.add_numbers(records.iter().map(titled));
     }
 }
 
-/// The editor goes with its thread, so that nothing waits to be shown above a prompt that does not
-/// come again. A thread in the middle of a line is left alone.
+/// Ends the thread and with it the editor, so that later output no longer waits for a prompt. A thread
+/// that is reading a line can't be joined.
 impl Drop for Console {
     fn drop(&mut self) {
         let Some(reader) = self.reader.take() else {
@@ -190,31 +183,29 @@ impl Drop for Console {
         } else if reader.is_interactive {
             let screen = self.transcript.screen();
             screen.prompt(false);
-            // Not to the terminal itself, which may be stopped.
+            // Queued, because the terminal may be stopped.
             screen.stdout().push(&["\n"]);
         }
     }
 }
 
-/// Says that there will be no more answers, in whatever way the thread that reads ends.
+/// Sends the end of input however the reading thread ends, even by a panic.
 struct LastWord(Sender<Answer>);
 
 impl Drop for LastWord {
     fn drop(&mut self) {
-        // The console may be gone already.
         let _ = self.0.send(Answer::End);
     }
 }
 
-/// The next line without the white space around it; `None` at the end. What is beyond the longest
-/// line is dropped, up to the end of the line.
+/// Reads and trims the next line; `None` at the end. The rest of a line that is too long is dropped.
 fn line(stdin: &mut impl BufRead) -> Option<String> {
     let mut line = Vec::new();
     if !matches!(stdin.take(MAX_LINE).read_until(b'\n', &mut line), Ok(1..)) {
         return None;
     }
     if !line.ends_with(b"\n") {
-        // An error comes again with the next line.
+        // An error recurs with the next line.
         let _ = stdin.skip_until(b'\n');
     }
     Some(String::from_utf8_lossy(&line).trim().to_owned())

@@ -1,7 +1,7 @@
-//! The numbered menu (section 6 of the protocol page): asks, does, and asks again.
+//! The numbered menu (section 6 of the protocol page).
 //!
-//! A choice is its number or its name, perhaps with arguments: `4`, `get`, `get 3457`. What the
-//! protocol page does not know (`find`, `status`) has a name only.
+//! A choice is a number or a name, with optional arguments: `4`, `get`, `get 3457`. Choices that the
+//! protocol page does not define (`find`, `status`) have only a name.
 
 mod console;
 mod table;
@@ -14,7 +14,7 @@ use std::path::Path;
 use chrono::{DateTime, Local};
 
 use self::table::table;
-use crate::node::get::{Failed, Place, Replace};
+use crate::node::get::{Place, Replace};
 use crate::node::numbers::{self, Selection};
 use crate::node::{Code, LastUpload, Listed, Listing, Node, Outcome, Query, Registered, Wanted};
 use crate::printout::Transcript;
@@ -28,7 +28,6 @@ const TITLE_OR_NONE: &str = "RFC title (press Enter to skip): ";
 const UNLISTED: &str = "Could not list the index";
 const NOBODY: &str = "Nobody has it.";
 
-/// The names of the choices.
 const CHOICES: [&str; 8] = [
     "add", "lookup", "list", "get", "exit", "find", "status", "help",
 ];
@@ -60,21 +59,20 @@ struct Menu<'a> {
     transcript: &'a Transcript,
 }
 
-/// Why a choice was not done to its end.
+/// Why a choice was not completed.
 enum Undone {
-    /// There is no more input.
+    /// EXIT, or the end of input.
     End,
-    /// What was wrong has been said.
-    Said,
+    /// An error that was printed.
+    Reported,
 }
 
 impl Menu<'_> {
-    /// Offers the menu once and does what is chosen.
+    /// Shows the menu once and carries out the choice.
     fn one_choice(&mut self) -> Result<(), Undone> {
         let choice = self.ask(MENU, Expected::Choice)?;
-        let (name, arguments) = choice
-            .split_once(char::is_whitespace)
-            .unwrap_or((&choice, ""));
+        let words = choice.split_once(char::is_whitespace);
+        let (name, arguments) = words.unwrap_or((&choice, ""));
         let arguments = arguments.trim();
         match (name.to_ascii_lowercase().as_str(), arguments) {
             ("1" | "add", _) => self.add(arguments)?,
@@ -151,7 +149,7 @@ impl Menu<'_> {
         }
         let words: Vec<_> = arguments.split_whitespace().collect();
         let selection = self.understood(Selection::parse(&words))?;
-        // Of all that there is, what we have is left alone.
+        // `all` skips the RFCs that the folder has.
         let replace = match selection {
             Selection::All => Replace::Never,
             Selection::These(_) => Replace::Ask,
@@ -160,7 +158,7 @@ impl Menu<'_> {
         self.get_all(numbers, Title::default(), replace)
     }
 
-    /// One after the other, for there may be questions in between.
+    /// Downloads one RFC at a time, because each may ask a question.
     fn get_all(
         &mut self,
         numbers: Vec<RfcNumber>,
@@ -179,14 +177,11 @@ impl Menu<'_> {
             let question = format!("{} exists. Replace it? [y/N]: ", path.display());
             let answer = console.ask(&question, Expected::Text);
             has_ended = answer.is_none();
-            Some(matches!(
-                answer?.as_str(),
-                "y" | "Y" | "yes" | "Yes" | "YES"
-            ))
+            let answer = answer?.to_ascii_lowercase();
+            Some(matches!(answer.as_str(), "y" | "yes"))
         };
-        self.node.get(&wanted, &mut ask, &mut |outcome| {
-            say_got(outcome, transcript);
-        });
+        let mut report = |outcome: &Outcome| report(outcome, transcript);
+        self.node.get(&wanted, &mut ask, &mut report);
         if has_ended { Err(Undone::End) } else { Ok(()) }
     }
 
@@ -207,14 +202,14 @@ impl Menu<'_> {
     }
 
     fn number(&mut self) -> Result<RfcNumber, Undone> {
-        self.ask_until_right("RFC number: ", Expected::Number, numbers::number)
+        self.ask_until_valid("RFC number: ", Expected::Number, numbers::number)
     }
 
     fn title(&mut self, question: &str) -> Result<Title, Undone> {
-        self.ask_until_right(question, Expected::Text, str::parse)
+        self.ask_until_valid(question, Expected::Text, str::parse)
     }
 
-    fn ask_until_right<T, E: Display>(
+    fn ask_until_valid<T, E: Display>(
         &mut self,
         question: &str,
         expected: Expected,
@@ -236,16 +231,16 @@ impl Menu<'_> {
         self.or_say("Not understood", read)
     }
 
-    /// What was done; where it failed, that is said.
+    /// Prints an error.
     fn or_say<T, E: Display>(&self, failed: impl Display, done: Result<T, E>) -> Result<T, Undone> {
         done.map_err(|error| {
             self.say(format_args!("{failed}: {error}."));
-            Undone::Said
+            Undone::Reported
         })
     }
 
-    /// Shows what was found, or says `nothing`: as a table on a screen. Elsewhere the messages have
-    /// shown the records, where they are printed.
+    /// Shows the records, or says `nothing`: as a table on a screen. Elsewhere it prints them only if
+    /// no printed message has shown them.
     fn show(&mut self, found: &Listing, nothing: &str) -> Result<(), Undone> {
         let records = &found.records;
         self.console.learn(records);
@@ -262,7 +257,7 @@ impl Menu<'_> {
         Ok(())
     }
 
-    /// A screen at a time.
+    /// Shows one page at a time.
     fn show_table(&mut self, records: &[Listed]) -> Result<(), Undone> {
         let Some(size) = self.console.screen().map(Screen::size) else {
             return Ok(());
@@ -293,29 +288,21 @@ fn say(what: impl Display, transcript: &Transcript) {
     transcript.line(format_args!("[PEER] {what}"));
 }
 
-/// Says how a GET has ended, where nothing else does.
-fn say_got(outcome: &Outcome, transcript: &Transcript) {
+/// Prints an outcome unless an event or a message has shown it.
+fn report(outcome: &Outcome, transcript: &Transcript) {
     let what = match outcome {
         Outcome::Downloaded(_) | Outcome::Kept(_) => return,
         Outcome::Interrupted(number) => format!("RFC {number} was not downloaded: interrupted."),
-        Outcome::Failed(failed) => {
-            let Failed {
-                number, failure, ..
-            } = failed;
-            match failure.code {
-                Code::NotFound if failed.in_messages && transcript.shows_messages() => return,
-                Code::NotFound => format!("Nobody has RFC {number}."),
-                _ if failed.is_here => {
-                    format!("RFC {number} was downloaded but not registered: {failure}.")
-                }
-                _ => format!("RFC {number} was not downloaded: {failure}."),
-            }
-        }
+        Outcome::Failed(failed) => match failed.failure.code {
+            Code::NotFound if failed.in_messages && transcript.shows_messages() => return,
+            Code::NotFound => format!("Nobody has RFC {}.", failed.number),
+            _ => format!("{failed}."),
+        },
     };
     say(what, transcript);
 }
 
-/// Parts a number from the title behind it; the number may be two words (`RFC 123`).
+/// Splits a number from the title after it. The number may be two words (`RFC 123`).
 fn number_first(arguments: &str) -> (&str, &str) {
     let start = match arguments.split_once(char::is_whitespace) {
         Some((rfc, rest)) if rfc.eq_ignore_ascii_case("rfc") => {

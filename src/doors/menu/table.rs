@@ -1,11 +1,10 @@
-//! Records as a table.
+//! Shows records as a table.
 
 use crate::node::Listed;
 use crate::terminal::escape::escaped;
 use crate::terminal::pages::Column;
-use crate::wire::Record;
 
-/// The last one is missing if no record expires.
+/// The last one is omitted if records do not expire.
 static COLUMNS: [Column; 5] = [
     column("RFC", false, true),
     column("Title", true, false),
@@ -22,19 +21,13 @@ const fn column(name: &'static str, may_be_cut: bool, is_number: bool) -> Column
     }
 }
 
-/// The columns and rows of a table.
 pub(super) fn table(records: &[Listed]) -> (&'static [Column], Vec<Vec<String>>) {
     let cells = |Listed { record, ttl }: &Listed| {
-        let Record {
-            number,
-            title,
-            holder,
-        } = record;
         let mut cells = vec![
-            number.to_string(),
-            escaped(title.as_str().as_bytes(), false),
-            holder.host.to_string(),
-            holder.port.to_string(),
+            record.number.to_string(),
+            escaped(record.title.as_str().as_bytes(), false),
+            record.holder.host.to_string(),
+            record.holder.port.to_string(),
         ];
         cells.extend(ttl.map(|ttl| ttl.to_string()));
         cells

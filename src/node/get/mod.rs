@@ -1,8 +1,9 @@
-//! GET from end to end, of any number of RFCs; `one` gets each.
+//! Downloads any number of RFCs; `one` downloads each.
 
 mod one;
 
 use std::collections::{BTreeSet, VecDeque};
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::thread;
 
@@ -14,105 +15,99 @@ use super::{Failure, Listed, Node, Query};
 use crate::transfer::Spread;
 use crate::wire::{RfcNumber, Title};
 
-/// What is to be got, and where it is to go.
+/// What to download, and where to put it.
 #[derive(Debug, Clone)]
 pub(crate) struct Wanted {
     pub(crate) numbers: Vec<RfcNumber>,
-    /// What they are called, where that is known: it is sent along.
+    /// The title to send with each lookup; empty if unknown.
     pub(crate) title: Title,
     pub(crate) place: Place,
-    /// How many downloads run at a time; one where it is 0.
+    /// How many downloads run at once; at least one does.
     pub(crate) jobs: usize,
 }
 
-/// Where documents are to go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Place {
-    /// Into the folder, to be shared.
+    /// Into the shared folder.
     Folder(Replace),
-    /// One document into this file, which is replaced. It is not shared.
+    /// A single document replaces this file and is not shared.
     File(PathBuf),
 }
 
-/// Whether files of the folder are replaced.
+/// Whether to replace files in the folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Replace {
-    /// No: what is there is not even looked up.
+    /// Existing files are not even looked up.
     Never,
-    /// The user is asked, once a peer that has the document is found.
+    /// Ask the user once a holder is found.
     Ask,
     Always,
 }
 
-/// Asks whether a file may be replaced; `None`: nobody answers any more, so nothing more is begun.
+/// Asks whether to replace a file; `None` means that the input has ended, so no more downloads start.
 pub(crate) type Ask<'a> = &'a mut (dyn FnMut(&Path) -> Option<bool> + Send);
 
-/// Takes note of how the GET of one RFC has ended, while others go on.
+/// Called with each outcome while other downloads continue.
 pub(crate) type Done<'a> = &'a mut (dyn FnMut(&Outcome) + Send);
 
-/// How the GET of one RFC has ended.
+/// The outcome for one RFC.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// It is here.
     Downloaded(Downloaded),
-    /// What was here stays.
     Kept(Kept),
-    /// It could not be got.
     Failed(Failed),
-    /// The node is about to end.
+    /// The node is stopping.
     Interrupted(RfcNumber),
 }
 
-/// An RFC that was downloaded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Downloaded {
-    /// The record of the holder that delivered it.
+    /// The record of the peer that delivered it.
     #[serde(flatten)]
     pub(crate) record: Listed,
     pub(crate) path: PathBuf,
     pub(crate) bytes: u64,
 }
 
-/// An RFC that is in the folder already.
+/// An RFC that is already in the folder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Kept {
     pub(crate) number: RfcNumber,
     pub(crate) path: PathBuf,
 }
 
-/// An RFC that could not be got.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Failed {
     pub(crate) number: RfcNumber,
     #[serde(flatten)]
     pub(crate) failure: Failure,
-    /// Whether it is here all the same, and the index does not know.
+    /// Whether only the registration failed.
     #[serde(skip)]
-    pub(crate) is_here: bool,
-    /// Whether the messages of the index have shown that nobody has it.
+    pub(crate) is_downloaded: bool,
+    /// Whether the printed messages already show that nobody has it.
     #[serde(skip)]
     pub(crate) in_messages: bool,
 }
 
-/// What has become of everything that was wanted and was not interrupted.
+/// All outcomes except interruptions.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Gotten {
-    /// What was downloaded, by number.
+    /// Sorted by number.
     pub(crate) downloaded: Vec<Downloaded>,
-    /// What was there already, by number.
+    /// Sorted by number.
     pub(crate) kept: Vec<Kept>,
-    /// What could not be got, as it failed.
+    /// In the order of the failures.
     pub(crate) failed: Vec<Failed>,
 }
 
 impl Node {
-    /// The RFCs that are selected: all is what others have, by number.
+    /// The selected RFCs, sorted by number.
     pub(crate) fn selected(&self, selection: &Selection) -> Result<Vec<RfcNumber>, Failure> {
         match selection {
             Selection::These(numbers) => Ok(numbers.iter().copied().collect()),
             Selection::All => {
                 let found = self.find(&Query::All { fresh: true })?;
-                let records = found.records.into_iter().map(|listed| listed.record);
+                let records = found.records.iter().map(|listed| &listed.record);
                 let others = records.filter(|record| record.holder != self.me);
                 let numbers: BTreeSet<_> = others.map(|record| record.number).collect();
                 Ok(numbers.into_iter().collect())
@@ -120,8 +115,8 @@ impl Node {
         }
     }
 
-    /// Gets RFCs from the peers that have them, and shares those that go into the folder. A failure does not
-    /// stop the others. One job runs in the thread that asks for it.
+    /// Downloads RFCs and shares those that go into the folder. A failure does not stop the others. One
+    /// of the jobs runs in the calling thread.
     pub(crate) fn get(&self, wanted: &Wanted, ask: Ask<'_>, done: Done<'_>) -> Gotten {
         let spread = Spread::default();
         let left: VecDeque<_> = wanted.numbers.iter().copied().collect();
@@ -151,17 +146,32 @@ impl Node {
         };
         thread::scope(|scope| {
             for _ in 1..wanted.jobs.min(wanted.numbers.len()) {
-                // With fewer threads it takes longer, and that is all.
+                // Without this thread the download only takes longer.
                 let thread = thread::Builder::new().name("download".to_owned());
                 let _ = thread.spawn_scoped(scope, work);
             }
             work();
         });
         let (_, mut gotten) = ended.into_inner();
-        let number = |downloaded: &Downloaded| downloaded.record.record.number;
-        gotten.downloaded.sort_by_key(number);
+        gotten
+            .downloaded
+            .sort_by_key(|got| got.record.record.number);
         gotten.kept.sort_by_key(|kept| kept.number);
         gotten
+    }
+}
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (number, failure) = (self.number, &self.failure);
+        if self.is_downloaded {
+            write!(
+                f,
+                "RFC {number} was downloaded but not registered: {failure}"
+            )
+        } else {
+            write!(f, "RFC {number} was not downloaded: {failure}")
+        }
     }
 }
 
@@ -170,7 +180,7 @@ impl Failed {
         Self {
             number,
             failure,
-            is_here: false,
+            is_downloaded: false,
             in_messages: false,
         }
     }

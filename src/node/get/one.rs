@@ -1,4 +1,4 @@
-//! Getting one RFC: who has it, fetching it from one of them, and what becomes of it here.
+//! Downloads one RFC: finds its holders, downloads it from one of them, and registers it.
 
 use std::path::Path;
 
@@ -11,8 +11,8 @@ use crate::transfer::{DownloadError, Fetched, Spread};
 use crate::wire::{Endpoint, Fault, Record, RfcNumber, Title};
 
 impl Node {
-    /// Fetches an RFC from one holder into the folder, where it must not be, and does not register
-    /// it.
+    /// Downloads an RFC from one holder into the folder without registering it. Fails if the folder
+    /// already has it.
     pub(crate) fn fetch(
         &self,
         number: RfcNumber,
@@ -22,8 +22,8 @@ impl Node {
         self.downloader.download(number, holder, begin)
     }
 
-    /// Gets one RFC. Each other holder is tried in turn, the least busy first,
-    /// until one delivers. An error is an outcome as well: it ends the work early.
+    /// Tries the holders in turn, the least busy first, until one delivers. An error is an early
+    /// outcome.
     pub(super) fn get_one(
         &self,
         number: RfcNumber,
@@ -40,7 +40,7 @@ impl Node {
         let mut worst = Fault::Unreachable;
         let mut may_replace = false;
         while let Some(found) = holders.next().map_err(|error| failed(error.into()))? {
-            // Asked once, and not before there is somebody to get it from.
+            // Ask only once, and only if somebody has it.
             may_replace = may_replace || self.may_replace(number, place, ask)?;
             let begin = || match place {
                 Place::File(path) => Incoming::at(path),
@@ -50,7 +50,7 @@ impl Node {
             while let Some((record, _turn)) = spread.next(&mut left) {
                 match self.downloader.download(number, &record.holder, begin) {
                     Ok(fetched) => return self.keep(record, fetched, place),
-                    // No other holder would help.
+                    // Another holder would not help.
                     Err(DownloadError::Folder(error)) => return Err(failed(error.into())),
                     Err(DownloadError::Interrupted) => return Err(Outcome::Interrupted(number)),
                     Err(error) => worst = error.fault().max(worst),
@@ -60,7 +60,7 @@ impl Node {
         Err(holders.failed(worst))
     }
 
-    /// Whether there is a file in the folder that is replaced. One that is not ends the work.
+    /// Whether to replace a file in the folder. Keeping one is an early outcome.
     fn may_replace(
         &self,
         number: RfcNumber,
@@ -70,19 +70,14 @@ impl Node {
         let (Place::Folder(replace), Some(path)) = (place, self.library.path_of(number)) else {
             return Ok(false);
         };
-        let is_replaced = match replace {
-            Replace::Never => false,
-            Replace::Ask => ask(&path),
-            Replace::Always => true,
-        };
-        if is_replaced {
-            Ok(true)
-        } else {
-            Err(Outcome::Kept(Kept { number, path }))
+        match replace {
+            Replace::Always => Ok(true),
+            Replace::Ask if ask(&path) => Ok(true),
+            Replace::Never | Replace::Ask => Err(Outcome::Kept(Kept { number, path })),
         }
     }
 
-    /// Registers what has come into the folder.
+    /// Registers a download into the folder.
     fn keep(&self, record: &Record, fetched: Fetched, place: &Place) -> Result<Outcome, Outcome> {
         let number = record.number;
         if let Place::Folder(_) = place {
@@ -90,7 +85,7 @@ impl Node {
             let (_, taken) = self.register(number, title);
             taken.map_err(|error| {
                 Outcome::Failed(Failed {
-                    is_here: true,
+                    is_downloaded: true,
                     ..Failed::new(number, error.into())
                 })
             })?;
@@ -104,16 +99,16 @@ impl Node {
     }
 }
 
-/// The holders of an RFC, a few at a time and each once: what comes later costs more to find out.
+/// The other holders of an RFC, each once, in batches: later ones cost more to find.
 struct Holders<'a> {
     node: &'a Node,
     number: RfcNumber,
     found: Listings<'a>,
-    /// Those who were there so far.
+    /// The holders returned so far.
     before: Vec<Endpoint>,
-    /// Whether anybody has it, and be it ourselves.
+    /// Whether anybody has it, including this peer.
     is_known: bool,
-    /// Whether messages have shown all that was found.
+    /// Whether the printed messages already show everything found.
     in_messages: bool,
 }
 
@@ -129,8 +124,8 @@ impl<'a> Holders<'a> {
         }
     }
 
-    /// The next ones, of which there is at least one; `None` where there are no more.
-    /// Where the index fails, that is an error if there was nobody so far, and else an event.
+    /// The next batch, never empty; `None` at the end. A failure of the index is an error only before
+    /// the first batch, and an event later.
     fn next(&mut self) -> Result<Option<Vec<Record>>, IndexError> {
         for found in self.found.by_ref() {
             let found = match found {
@@ -146,20 +141,20 @@ impl<'a> Holders<'a> {
             self.in_messages = found.in_messages;
             self.is_known |= !found.records.is_empty();
             let records = found.records.into_iter().map(|listed| listed.record);
-            let is_new = |Record { holder, .. }: &Record| {
-                *holder != self.node.me && !self.before.contains(holder)
+            let is_new = |record: &Record| {
+                record.holder != self.node.me && !self.before.contains(&record.holder)
             };
             let found: Vec<_> = records.filter(is_new).collect();
             if !found.is_empty() {
-                let holders = found.iter().map(|record| record.holder.clone());
-                self.before.extend(holders);
+                self.before
+                    .extend(found.iter().map(|record| record.holder.clone()));
                 return Ok(Some(found));
             }
         }
         Ok(None)
     }
 
-    /// Why there is no document, where `worst` is the worst that happened with any of them.
+    /// The outcome once every holder has failed; `worst` is the worst of their faults.
     fn failed(&self, worst: Fault) -> Outcome {
         let number = self.number;
         let failure = match self.before.len() {
