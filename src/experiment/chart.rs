@@ -1,23 +1,21 @@
-//! Curves as an SVG picture, to be put into a report: cumulative time against number of RFCs.
+//! Draws curves as an SVG chart for a report: cumulative time by number of RFCs.
 //!
-//! It knows no scenario. Curves that lie upon each other are told apart by their marks, which stand
-//! at other places on each.
+//! Each curve has its markers at different places, so that overlapping curves can be told apart.
 
 use std::io;
 
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
-/// Width and height of the picture, in pixels.
+/// The width and height of the chart, in pixels.
 const SIZE: (u32, u32) = (1080, 640);
-/// How many steps a pixel is drawn with: plotters knows whole ones only, and a straight line would
-/// be bent by them. All sizes below are in such steps.
+/// The subpixels per pixel: plotters rounds to whole units, which would bend straight lines. All sizes
+/// below are in subpixels.
 const FINE: u32 = 4;
-/// The size in such steps.
 const CANVAS: (u32, u32) = (SIZE.0 * FINE, SIZE.1 * FINE);
-/// The grey of the axes and of the grid.
-const GREY: RGBColor = RGBColor(90, 90, 90);
-/// Colors that differ also for those who can't tell red from green (Okabe and Ito).
+/// The color of the axes and the conditions.
+const GRAY: RGBColor = RGBColor(90, 90, 90);
+/// The palette of Okabe and Ito, which is safe for color-blind readers.
 const COLORS: [RGBColor; 7] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
@@ -27,25 +25,22 @@ const COLORS: [RGBColor; 7] = [
     RGBColor(86, 180, 233),
     RGBColor(0, 0, 0),
 ];
-/// The corners of a mark, from its middle.
+/// The corners of a marker, relative to its center.
 type Shape = &'static [(i32, i32)];
 const SQUARE: Shape = &[(-16, -16), (16, -16), (16, 16), (-16, 16)];
 const DIAMOND: Shape = &[(0, -23), (23, 0), (0, 23), (-23, 0)];
 const UP: Shape = &[(0, -22), (22, 16), (-22, 16)];
 const DOWN: Shape = &[(0, 22), (22, -16), (-22, -16)];
-/// As many as share no factor with the colors, so that the pairs repeat late.
+/// The number of shapes and of colors are coprime, so that pairs repeat only after 28 curves.
 const SHAPES: [Shape; 4] = [SQUARE, UP, DIAMOND, DOWN];
-/// How many marks a curve has, about.
-const MARKS: usize = 9;
-/// The room for the legend, beside the curves.
+/// The approximate number of markers on a curve.
+const MARKERS: usize = 9;
+/// The width of the legend.
 const LEGEND: u32 = 1320;
-/// The family of all text.
 const FONT: &str = "sans-serif";
 
-/// A curve.
 #[derive(Debug, Clone)]
 pub(super) struct Curve {
-    /// What it is.
     pub(super) label: String,
     /// The time after 0, 1, 2, … RFCs, in seconds.
     pub(super) seconds: Vec<f64>,
@@ -54,11 +49,11 @@ pub(super) struct Curve {
 type Drawn = Result<(), DrawingAreaErrorKind<io::Error>>;
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
-/// Draws a picture as SVG. `conditions`, below the title, says how it was measured.
+/// Draws a chart as SVG, with `conditions` as its subtitle.
 pub(super) fn draw(title: &str, conditions: &str, curves: &[Curve]) -> anyhow::Result<String> {
     let mut svg = String::new();
     draw_into(&mut svg, title, conditions, curves)?;
-    // How the picture says how large it wants to be shown.
+    // The size attributes are in pixels; the view box stays in subpixels.
     let shown = |(width, height)| format!("width=\"{width}\" height=\"{height}\" viewBox=");
     Ok(svg.replacen(&shown(CANVAS), &shown(SIZE), 1))
 }
@@ -69,7 +64,7 @@ fn draw_into(svg: &mut String, title: &str, conditions: &str, curves: &[Curve]) 
     let area = root.margin(40, 20, 20, 20);
     let area = area.titled(title, (FONT, 112))?;
     let area = area.margin(20, 0, 0, 0);
-    let area = area.titled(conditions, (FONT, 76).into_font().color(&GREY))?;
+    let area = area.titled(conditions, (FONT, 76).into_font().color(&GRAY))?;
     let (left, right) = area.split_horizontally(CANVAS.0 - LEGEND);
     draw_curves(&left, curves)?;
     draw_legend(&right, curves)?;
@@ -97,7 +92,7 @@ fn draw_curves(area: &Area<'_>, curves: &[Curve]) -> Drawn {
         .x_labels(11)
         .y_labels(9)
         .max_light_lines(1)
-        .axis_style(GREY.stroke_width(4))
+        .axis_style(GRAY.stroke_width(4))
         .bold_line_style(RGBColor(215, 215, 215).stroke_width(4))
         .light_line_style(TRANSPARENT)
         .set_all_tick_mark_size(20)
@@ -105,12 +100,12 @@ fn draw_curves(area: &Area<'_>, curves: &[Curve]) -> Drawn {
         .axis_desc_style((FONT, 84))
         .draw()?;
 
-    let step = usize::try_from(right).unwrap_or(1).div_ceil(MARKS).max(1);
+    let step = usize::try_from(right).unwrap_or(1).div_ceil(MARKERS).max(1);
     for (place, curve) in curves.iter().enumerate() {
         let (color, shape) = look(place);
         let points = || (0..).zip(curve.seconds.iter().copied());
         chart.draw_series(LineSeries::new(points(), color.stroke_width(8)))?;
-        // Each curve begins its marks elsewhere, and all have one at their end.
+        // Markers start at a different place on each curve, and every curve ends with one.
         let last = curve.seconds.len().saturating_sub(1);
         let first = 1 + place * step / curves.len().max(1);
         let is_marked = |at: usize| {
@@ -119,33 +114,33 @@ fn draw_curves(area: &Area<'_>, curves: &[Curve]) -> Drawn {
         };
         let marked = points().enumerate().filter(|(at, _)| is_marked(*at));
         chart.draw_series(
-            marked.map(|(_, point)| EmptyElement::at(point) + mark(shape, (0, 0), color)),
+            marked.map(|(_, point)| EmptyElement::at(point) + marker(shape, (0, 0), color)),
         )?;
     }
     Ok(())
 }
 
-/// A piece of each line, and what it is.
+/// Draws a sample of each line and its label.
 fn draw_legend(area: &Area<'_>, curves: &[Curve]) -> Drawn {
     for (place, (curve, y)) in curves.iter().zip((90..).step_by(90)).enumerate() {
         let (color, shape) = look(place);
         let line = [(0, y), (120, y)];
         area.draw(&PathElement::new(line, color.stroke_width(8)))?;
-        area.draw(&mark(shape, (60, y), color))?;
+        area.draw(&marker(shape, (60, y), color))?;
         let style = (FONT, 72).into_text_style(area);
         area.draw_text(&curve.label, &style, (160, y - 28))?;
     }
     Ok(())
 }
 
-/// The color and the marks of a curve, which begin again where there are too few.
+/// The color and the markers of a curve; both repeat if there are many.
 fn look(place: usize) -> (RGBColor, Shape) {
     let color = COLORS.get(place % COLORS.len()).copied();
     let shape = SHAPES.get(place % SHAPES.len()).copied();
     (color.unwrap_or(BLACK), shape.unwrap_or(SQUARE))
 }
 
-fn mark(shape: Shape, (x, y): (i32, i32), color: RGBColor) -> Polygon<(i32, i32)> {
+fn marker(shape: Shape, (x, y): (i32, i32), color: RGBColor) -> Polygon<(i32, i32)> {
     let corners = shape.iter().map(|(right, down)| (x + right, y + down));
     Polygon::new(corners.collect::<Vec<_>>(), color.filled())
 }
@@ -164,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_says_what_it_shows() {
+    fn a_chart_has_titles_axes_curves_and_a_legend() {
         let svg = drawn(6);
         for text in [
             "Title",
@@ -187,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn the_legend_of_many_curves_stands_beside_them() {
+    fn the_legend_has_room_for_20_curves() {
         let svg = drawn(20);
         for place in 0..20 {
             assert_eq!(svg.matches(&format!("\nP{place} &lt;")).count(), 1, "{svg}");
@@ -195,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn each_curve_has_another_mark_and_color() {
+    fn each_curve_has_its_own_marker_and_color() {
         let pairs: std::collections::HashSet<_> = (0..24)
             .map(|place| {
                 let (RGBColor(red, green, blue), shape) = look(place);
@@ -206,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn there_is_a_picture_where_there_is_hardly_anything_to_draw() {
+    fn empty_and_tiny_curves_can_be_drawn() {
         for seconds in [vec![], vec![0.0], vec![0.0, 0.0], vec![0.0, 1e-6]] {
             let label = String::new();
             let curve = Curve { label, seconds };

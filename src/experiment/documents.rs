@@ -1,9 +1,9 @@
-//! What is fetched in an experiment: RFCs of a folder, or files that are made for it.
+//! The documents of an experiment: RFCs from a folder, or generated files.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::bail;
+use anyhow::ensure;
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
@@ -12,29 +12,25 @@ use crate::library::scan;
 use crate::wire::RfcNumber;
 use crate::wire::di::exchange::Digest;
 
-/// A document as it is before anybody fetches it.
+/// A source document.
 #[derive(Debug, Clone)]
 pub(super) struct Document {
-    /// Its number.
     pub(super) number: RfcNumber,
-    /// Where it is.
     pub(super) path: PathBuf,
-    /// Its length.
     pub(super) bytes: u64,
-    /// What it hashes to.
     pub(super) digest: Digest,
 }
 
-/// The documents of an experiment, by number.
+/// All documents, sorted by number.
 #[derive(Debug)]
 pub(super) struct Documents {
     pub(super) all: Vec<Document>,
-    /// Where they were made, which goes with them.
+    /// Holds generated files until this is dropped.
     _folder: Option<TempDir>,
 }
 
 impl Documents {
-    /// Makes files of so many bytes in a folder of their own, which goes away with the documents.
+    /// Generates `count` files of `size` bytes each in a temporary folder.
     pub(super) fn synthetic(count: usize, size: u64) -> anyhow::Result<Self> {
         let folder = temporary_folder()?;
         let numbers = (1..=u32::MAX).filter_map(RfcNumber::new).take(count);
@@ -49,15 +45,15 @@ impl Documents {
         })
     }
 
-    /// The first `count` RFCs of a folder, by number.
+    /// Reads the first `count` RFCs of a folder, by number.
     pub(super) fn of_corpus(folder: &Path, count: usize) -> anyhow::Result<Self> {
         let files = scan::files(folder)?;
-        let there = files.len();
-        if there < count {
-            let folder = folder.display();
-            let needs = format_args!("but the experiment needs {count}");
-            bail!("{folder} has {there} file(s) named rfcN.txt, {needs}");
-        }
+        ensure!(
+            files.len() >= count,
+            "{} has {} file(s) named rfcN.txt, but the experiment needs {count}",
+            folder.display(),
+            files.len()
+        );
         let first = files.into_iter().take(count);
         let read = first.map(|(number, found)| Document::read(number, found.path));
         Ok(Self {
@@ -72,7 +68,7 @@ impl Documents {
         float(total) / float(u64::try_from(self.all.len()).unwrap_or(u64::MAX).max(1))
     }
 
-    /// How long each is in units of the mean: all are 1 where they have one size.
+    /// The size of each document, in units of the mean.
     pub(super) fn works(&self) -> Vec<f64> {
         let mean = self.mean_size();
         let work = |document: &Document| float(document.bytes) / mean;
@@ -80,7 +76,7 @@ impl Documents {
     }
 }
 
-/// A folder that goes away with its handle.
+/// Creates a folder that is removed when the handle is dropped.
 pub(super) fn temporary_folder() -> Result<TempDir, FileError> {
     let folder = TempDir::with_prefix("p2pci-experiment-");
     folder.map_err(FileError::of("create a folder in", &std::env::temp_dir()))
@@ -98,22 +94,21 @@ impl Document {
     }
 }
 
-/// What bytes hash to.
 pub(super) fn digest(bytes: &[u8]) -> Digest {
     Digest(Sha256::digest(bytes).into())
 }
 
-/// A count as a number to calculate with. Beyond 2⁵³ it is rounded, which no measurement sees.
+/// Converts a count. Values above 2⁵³ are rounded, which does not matter for measurements.
 #[allow(
     clippy::as_conversions,
     clippy::cast_precision_loss,
-    reason = "std has no other way from 64 bits to a float, and the loss is the point of a float"
+    reason = "std has no other conversion from u64 to f64, and rounding is acceptable"
 )]
 pub(super) fn float(count: u64) -> f64 {
     count as f64
 }
 
-/// Text that no other number has.
+/// Generates text that is different for each number.
 fn text(number: RfcNumber, size: u64) -> Vec<u8> {
     let line = format!("{number} is a document of an experiment.\n");
     let size = usize::try_from(size).unwrap_or(usize::MAX);
@@ -125,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files_are_made_with_their_size_and_each_is_another() {
+    fn generated_files_have_the_right_size_and_differ() {
         let documents = Documents::synthetic(3, 100).unwrap();
         let sizes: Vec<_> = documents.all.iter().map(|d| d.bytes).collect();
         assert_eq!(sizes, [100; 3]);
@@ -137,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_files_of_a_corpus_are_taken_by_number() {
+    fn a_corpus_provides_its_lowest_numbers() {
         let folder = tempfile::tempdir().unwrap();
         for (name, text) in [
             ("rfc10.txt", "1234"),

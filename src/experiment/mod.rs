@@ -1,10 +1,10 @@
-//! The experiment of P2P-DI/1.0, section 5: what a server costs that everybody asks, and what peers
-//! gain that share the work.
+//! The experiment of P2P-DI/1.0, section 5: compares one server that everybody uses with peers that
+//! share the work.
 //!
-//! A scenario makes a `plan` of the [`Options`]: who has which `documents`, and who fetches what from
-//! whom in which order. `model` says how long that takes in theory, `run` does it in a `network` of
+//! A scenario turns the [`Options`] into a `plan`: which peer has which `documents`, and fetches what
+//! from whom in which order. `model` predicts how long that takes, `run` measures it in a `network` of
 //! the real registration server and real peers over loopback, `results` compares the two, `report`
-//! writes the figures and `chart` draws them. Nothing here is a simulation but the model.
+//! writes the figures, and `chart` draws them. Only the model is a simulation.
 
 mod chart;
 mod documents;
@@ -28,7 +28,7 @@ use crate::event::Level;
 use crate::program::{Code, Failure, Stage};
 
 /// Measures, writes the results into files, and prints the totals and the paths. Each peer uploads
-/// `upload_rate` bytes a second; 0 is no limit.
+/// `upload_rate` bytes per second; 0 means no limit.
 pub fn perform(options: &Options, upload_rate: u64, stage: &Stage) -> Result<(), Failure> {
     let measured = measure(options, upload_rate, stage);
     if let Some(signal) = stage.stop.signal() {
@@ -46,8 +46,8 @@ pub fn perform(options: &Options, upload_rate: u64, stage: &Stage) -> Result<(),
     Ok(())
 }
 
-/// Runs every scenario as often as is wanted and writes the results of each once it is done, so that
-/// they stay where a later one fails. Returns the paths as well.
+/// Runs every scenario and writes its results at once, so that they survive the failure of a later one.
+/// Returns the results and the paths.
 fn measure(
     options: &Options,
     upload_rate: u64,

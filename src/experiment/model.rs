@@ -1,25 +1,25 @@
-//! How long a plan takes in theory.
+//! Predicts how long a plan takes, with processor sharing.
 //!
-//! The capacity of each peer is a fluid that flows in equal shares to all who fetch from it at that
-//! moment (processor sharing). Nothing else takes time: no connection, no disk, no waiting for a
-//! turn. The unit of work is a document of mean size s, and every peer does one of them in the time
-//! s/u, so that all times come out in units of s/u.
+//! Each peer divides its upload rate u equally among all that fetch from it at that moment. Nothing
+//! else takes time: no connecting, no disk, no queueing. The unit of work is a document of the mean size
+//! s. A peer delivers one in the time s/u, so all times are in units of s/u.
 //!
-//! In the worst case of task 2 all peers come to each server at the same moment. Real ones don't
-//! quite: whoever comes first has the server alone until the others are there, who then share what
-//! is left. With p clients of one server a lead is p - 1 times as long behind it as before it. With
-//! six peers it stays short; with twenty the line breaks up, and most are done much earlier.
+//! In the worst case of task 2 the model has all peers reach each server at the same moment. Real peers
+//! don't quite: the first has the server to itself until the others arrive. With p clients, each server
+//! multiplies such a lead by p - 1. With six peers the lead stays small; with twenty the group breaks
+//! up, and most peers finish much earlier.
 
 use std::collections::HashMap;
 
 use super::plan::Plan;
 
-/// What is left of a document that is done but for the rounding of numbers, in units of s.
+/// The work below which a document counts as complete, to absorb rounding; in units of s.
 const DONE: f64 = 1e-9;
 
-/// When each peer has all that it fetches, in units of s/u; 0 where it fetches nothing.
+/// Predicts when each peer has everything, in units of s/u; 0 if it fetches nothing.
 ///
-/// `works` are the documents in units of the mean size. It costs O(p) for each download of p peers.
+/// `works` are the sizes of the documents in units of the mean. The cost is O(p) per download, with p
+/// peers.
 pub(super) fn predict(plan: &Plan, works: &[f64]) -> Vec<f64> {
     let mut now = 0.0;
     let mut clients: Vec<Client> = plan
@@ -29,7 +29,6 @@ pub(super) fn predict(plan: &Plan, works: &[f64]) -> Vec<f64> {
             let work = |document: usize| works.get(document).copied().unwrap_or(1.0);
             let left = fetches.iter().map(|f| (f.holder, work(f.document)));
             Client {
-                // Taken from the end.
                 left: left.rev().collect(),
                 ended: 0.0,
             }
@@ -41,7 +40,7 @@ pub(super) fn predict(plan: &Plan, works: &[f64]) -> Vec<f64> {
             *loads.entry(*holder).or_default() += 1.0;
         }
         let load = |holder: &usize| loads.get(holder).copied().unwrap_or(1.0);
-        // Up to the end of the next download nothing changes in who shares what.
+        // The shares stay the same until the next download ends.
         let next_end = clients
             .iter()
             .filter_map(|client| client.left.last())
@@ -63,9 +62,8 @@ pub(super) fn predict(plan: &Plan, works: &[f64]) -> Vec<f64> {
     clients.into_iter().map(|client| client.ended).collect()
 }
 
-/// A peer that fetches.
 struct Client {
-    /// From whom, and how much work it is; what is fetched now is the last.
+    /// The holders and the remaining work, in reverse: the current download is the last.
     left: Vec<(usize, f64)>,
     ended: f64,
 }
@@ -75,7 +73,7 @@ mod tests {
     use super::super::plan::{Fetch, Parameters, Scenario};
     use super::*;
 
-    /// The prediction for documents of one size, which has to be a whole number of units.
+    /// The prediction for documents of equal size, which must be whole units.
     fn units(scenario: Scenario, peers: usize, per_peer: usize, fetch: Option<usize>) -> Vec<u32> {
         let parameters = Parameters {
             peers,
@@ -94,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn the_course_comes_out_exactly() {
+    fn the_course_is_predicted_exactly() {
         assert_eq!(
             units(Scenario::Task1, 6, 10, None),
             [0, 250, 250, 250, 250, 250]
@@ -115,11 +113,11 @@ mod tests {
             let best = units(Scenario::Task2Best, peers, 3, None);
             assert_eq!(best, vec![share; peers]);
         }
-        // The line gets shorter by one with each server, and the last two meet at each other.
+        // Each server has one client fewer, and the last two peers fetch from each other.
         assert_eq!(units(Scenario::Task2Worst, 2, 5, None), [5, 5]);
         assert_eq!(units(Scenario::Task2Worst, 3, 5, None), [10, 15, 15]);
         assert_eq!(units(Scenario::Task2Worst, 4, 1, None), [3, 5, 6, 6]);
-        // Those who fetch fewer go no further than the second server.
+        // Peers that fetch fewer get no further than the second server.
         assert_eq!(
             units(Scenario::Task2Worst, 6, 10, Some(10)),
             [10, 50, 50, 50, 50, 50]
@@ -138,7 +136,7 @@ mod tests {
             holdings: vec![0..2, 0..0, 0..0],
             fetches: vec![Vec::new(), fetch(0), fetch(1)],
         };
-        // Both have half of it up to 1.0, and then the longer one has all.
+        // Both get half of the rate up to 1.0, and then the longer one gets all of it.
         let ends = predict(&plan, &[0.5, 1.5]);
         let expected = [0.0, 1.0, 2.0];
         assert!(

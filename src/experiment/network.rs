@@ -1,6 +1,4 @@
 //! The registration server and the peers of one run, all in this process, on free loopback ports.
-//!
-//! It knows who has what, and nothing of what is fetched or measured.
 
 use std::collections::HashSet;
 use std::fs;
@@ -11,7 +9,7 @@ use std::time::Duration;
 use anyhow::{anyhow, ensure};
 use tempfile::TempDir;
 
-use super::documents::{Document, Documents, temporary_folder};
+use super::documents::{Documents, temporary_folder};
 use super::plan::Plan;
 use crate::event::{Event, Events, Reader, Topic, Topics};
 use crate::file_error::FileError;
@@ -23,12 +21,11 @@ use crate::registration::{self, Storage};
 use crate::wire::di;
 use crate::wire::{Dialect, Endpoint, Port, RfcNumber};
 
-/// How long the registration server waits for a request.
+/// How long the registration server waits for a complete request.
 const REQUEST_TIME: Duration = Duration::from_secs(30);
-/// Where everything listens.
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
-/// A registration server and its peers, which leave it when they are dropped.
+/// A registration server and its peers, which leave when they are dropped.
 #[derive(Debug)]
 pub(super) struct Network {
     pub(super) peers: Vec<Node>,
@@ -37,7 +34,7 @@ pub(super) struct Network {
 }
 
 impl Network {
-    /// Starts everything; every peer is registered, and no one has asked another yet.
+    /// Starts and registers all peers. None has asked another yet.
     pub(super) fn start(
         plan: &Plan,
         documents: &Documents,
@@ -45,7 +42,7 @@ impl Network {
         stage: &Stage,
     ) -> anyhow::Result<Self> {
         let folder = temporary_folder()?;
-        let events = Events::default().and(Inside(stage.events.clone()));
+        let events = Events::default().and(Forward(stage.events.clone()));
         let registration = serve_registrations(&events)?;
         let server = Endpoint {
             host: LOOPBACK.into(),
@@ -60,9 +57,8 @@ impl Network {
             let home = network.home(peer);
             fs::create_dir(&home).map_err(FileError::of("create the folder", &home))?;
             for document in documents.all.get(holding.clone()).unwrap_or_default() {
-                let Document { number, path, .. } = document;
-                let to = network.path(peer, *number);
-                fs::copy(path, &to).map_err(FileError::of("write", &to))?;
+                let to = network.path(peer, document.number);
+                fs::copy(&document.path, &to).map_err(FileError::of("write", &to))?;
             }
             let config = Config {
                 kind: Kind::Distributed,
@@ -77,19 +73,22 @@ impl Network {
                 upload_port: 0,
                 upload_rate,
                 max_uploads: usize::MAX,
-                // Every run is the first one.
                 state: None,
             };
             let node = Node::start(&config, &events, &stage.stop);
-            let node = node.map_err(|failure| away(peer, &failure))?;
+            let node = node.map_err(|failure| failed(peer, &failure))?;
             network.peers.push(node);
         }
         Ok(network)
     }
 
-    /// Lets every peer ask all others for their indexes, and checks that it knows then who holds
-    /// what, and no more.
-    pub(super) fn tell_each_other(&self, plan: &Plan, documents: &Documents) -> anyhow::Result<()> {
+    /// Makes every peer ask all others for their indexes, and checks that it then knows exactly their
+    /// records.
+    pub(super) fn exchange_indexes(
+        &self,
+        plan: &Plan,
+        documents: &Documents,
+    ) -> anyhow::Result<()> {
         let all = self.peers.iter().zip(&plan.holdings);
         let records = all.flat_map(|(peer, held)| {
             let held = documents.all.get(held.clone()).unwrap_or_default();
@@ -98,33 +97,32 @@ impl Network {
         let expected: HashSet<_> = records.collect();
         for (peer, node) in self.peers.iter().enumerate() {
             let found = node.find(&Query::All { fresh: true });
-            let found = found.map_err(|failure| away(peer, &failure))?;
-            let (told, others) = (found.answered, self.peers.len() - 1);
+            let found = found.map_err(|failure| failed(peer, &failure))?;
+            let (answered, others) = (found.answered, self.peers.len() - 1);
             ensure!(
-                told == others,
-                "only {told} of {others} other peers sent P{peer} their indexes"
+                answered == others,
+                "only {answered} of {others} other peers sent P{peer} their indexes"
             );
             let records = found.records.iter().map(|listed| &listed.record);
-            let told: HashSet<_> = records.map(|r| (r.number, &r.holder)).collect();
-            let (known, left) = (found.records.len(), expected.difference(&told).count());
+            let listed: HashSet<_> = records.map(|r| (r.number, &r.holder)).collect();
+            let (known, missing) = (found.records.len(), expected.difference(&listed).count());
             ensure!(
-                left == 0 && known == expected.len(),
-                "the index of P{peer} has {known} records, and {left} of those it should have are \
-                 missing"
+                missing == 0 && known == expected.len(),
+                "the index of P{peer} has {known} of {} records, and lacks {missing}",
+                expected.len()
             );
         }
         Ok(())
     }
 
-    /// All peers leave, and tell what each has done, once those who send have counted what they
-    /// sent. Their files stay.
+    /// Makes all peers leave, which waits for their uploads, and returns the counts. The files remain.
     pub(super) fn leave(&mut self) -> Vec<Counts> {
         let activities: Vec<_> = self.peers.iter().map(Node::activity).collect();
         self.peers.clear();
         activities.iter().map(Activity::counts).collect()
     }
 
-    /// Where the file of an RFC is that a peer has.
+    /// The path of an RFC in the folder of a peer.
     pub(super) fn path(&self, peer: usize, number: RfcNumber) -> PathBuf {
         self.home(peer).join(format!("rfc{number}.txt"))
     }
@@ -134,15 +132,14 @@ impl Network {
     }
 }
 
-fn away(peer: usize, failure: &Failure) -> anyhow::Error {
-    anyhow!("P{peer} does not take part: {failure}")
+fn failed(peer: usize, failure: &Failure) -> anyhow::Error {
+    anyhow!("P{peer} failed: {failure}")
 }
 
-/// Passes on what happens inside servers and peers, and not where they are found, nor that a server
-/// ends.
-struct Inside(Events);
+/// Forwards all events except addresses and the end of a server.
+struct Forward(Events);
 
-impl Reader for Inside {
+impl Reader for Forward {
     fn wants(&self) -> Topics {
         Topics::of(&[Topic::Life, Topic::Messages, Topic::Progress])
     }
@@ -155,7 +152,7 @@ impl Reader for Inside {
     }
 }
 
-/// Starts a registration server that keeps nothing.
+/// Starts a registration server that keeps its state in memory.
 fn serve_registrations(events: &Events) -> anyhow::Result<Server> {
     let config = registration::Config {
         place: Place {
@@ -166,6 +163,6 @@ fn serve_registrations(events: &Events) -> anyhow::Result<Server> {
         ttl: Duration::from_secs(di::TTL.into()),
         storage: Storage::Memory,
     };
-    // Whatever stops the peers, they leave it first.
+    // A signal must not stop it before the peers have left.
     registration::start(config, events, &Stop::default()).map_err(|error| anyhow!("{error}"))
 }

@@ -1,4 +1,4 @@
-//! The options of an experiment.
+//! The options, and what they select.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -9,9 +9,9 @@ use clap::{Args, ValueEnum, value_parser};
 use super::documents::Documents;
 use super::plan::{Parameters, Scenario};
 
-/// The size of the files that are made up where none is given, in bytes.
+/// The default size of generated files, in bytes.
 const DEFAULT_SIZE: u64 = 50 * 1024;
-/// The longest file that is made up, in bytes.
+/// The maximum size of a generated file, in bytes.
 const MAX_SIZE: u64 = 64 * 1024 * 1024;
 
 const EXAMPLES: &str = "\
@@ -21,7 +21,7 @@ Examples:
   peer experiment --corpus rfcs --repeat 5 --out results    real RFCs, means of five runs
   peer experiment --peers 10 --per-peer 4 --upload-rate 500KB/s --out results";
 
-/// What is measured, and where the results go.
+/// The options of `peer experiment`.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Experiment", after_help = EXAMPLES)]
 pub struct Options {
@@ -33,17 +33,16 @@ pub struct Options {
     order: Orders,
     #[command(flatten)]
     pub(super) parameters: Parameters,
-    /// How often everything is measured; the pictures and the table show the means
+    /// How often to run each scenario; the charts and the table show the means
     #[arg(long, value_name = "K", default_value_t = 1, value_parser = value_parser!(u32).range(1..=100))]
     pub(super) repeat: u32,
-    /// Fetch the first files rfcN.txt of this folder
+    /// Fetch the first rfcN.txt files of this folder
     #[arg(long, value_name = "FOLDER", help_heading = "Documents")]
     corpus: Option<PathBuf>,
-    /// Fetch files that are made up: how many, and of what size [default: as many as are needed, of
-    /// 50KiB]
+    /// Fetch generated files: how many, and of what size [default: as many as needed, of 50KiB each]
     #[arg(long, value_name = "COUNTxSIZE", help_heading = "Documents")]
     synthetic: Option<Synthetic>,
-    /// The folder for the results; created if it is missing; files of the same names are replaced
+    /// The folder for the results; created if it is missing; existing results are replaced
     #[arg(long, value_name = "FOLDER", help_heading = "Results")]
     pub(super) out: PathBuf,
 }
@@ -64,7 +63,7 @@ enum Orders {
     All,
 }
 
-/// Files to be made up: how many, and their size in bytes, as `60x50KiB`.
+/// Files to generate, for example `60x50KiB`. The size is in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Synthetic {
     count: usize,
@@ -75,23 +74,20 @@ impl FromStr for Synthetic {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let read = |(count, size): (&str, &str)| {
-            Some(Self {
-                count: count.trim().parse().ok()?,
-                size: size.trim().parse::<ByteSize>().ok()?.as_u64(),
-            })
+        let parse = |(count, size): (&str, &str)| {
+            let size: ByteSize = size.trim().parse().ok()?;
+            Some((count.trim().parse().ok()?, size.as_u64()))
         };
-        let found = text.split_once('x').and_then(read);
-        let found = found.ok_or("expected a number and a size; for example 60x50KiB")?;
-        if found.size == 0 || found.size > MAX_SIZE {
-            return Err("the size of a file is from 1 byte to 64 MiB".to_owned());
+        match text.split_once('x').and_then(parse) {
+            Some((count, size @ 1..=MAX_SIZE)) => Ok(Self { count, size }),
+            Some(_) => Err("invalid size of a file; use 1 byte to 64 MiB".to_owned()),
+            None => Err("expected a number and a size; for example 60x50KiB".to_owned()),
         }
-        Ok(found)
     }
 }
 
 impl Options {
-    /// Checks what the options mean together; an error is for whoever gave them.
+    /// Checks the options for conflicts. An error is a message for the user.
     pub fn check(&self) -> Result<(), String> {
         self.parameters.check()?;
         let needed = self.parameters.documents();
@@ -100,13 +96,13 @@ impl Options {
                 Err("--synthetic conflicts with --corpus".to_owned())
             }
             Some(Synthetic { count, .. }) if count < needed => Err(format!(
-                "--synthetic makes {count} files, and {needed} are needed"
+                "--synthetic makes {count} files, but the experiment needs {needed}"
             )),
             _ => Ok(()),
         }
     }
 
-    /// What is run, one after the other.
+    /// The scenarios to run, in order.
     pub(super) fn scenarios(&self) -> impl Iterator<Item = Scenario> {
         let scenarios = [Scenario::Task1, Scenario::Task2Best, Scenario::Task2Worst];
         scenarios.into_iter().filter(|scenario| match scenario {
@@ -116,16 +112,14 @@ impl Options {
         })
     }
 
-    /// What is fetched: as many documents as are needed.
+    /// Prepares as many documents as the experiment needs.
     pub(super) fn documents(&self) -> anyhow::Result<Documents> {
         let count = self.parameters.documents();
-        match (&self.corpus, self.synthetic) {
-            (Some(folder), _) => Documents::of_corpus(folder, count),
-            (None, synthetic) => {
-                let size = synthetic.map_or(DEFAULT_SIZE, |synthetic| synthetic.size);
-                Documents::synthetic(count, size)
-            }
+        if let Some(folder) = &self.corpus {
+            return Documents::of_corpus(folder, count);
         }
+        let size = self.synthetic.map_or(DEFAULT_SIZE, |files| files.size);
+        Documents::synthetic(count, size)
     }
 }
 
@@ -134,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_are_read_as_people_write_them() {
+    fn sizes_parse_as_people_write_them() {
         let read = |text: &str| text.parse::<Synthetic>();
         let sixty = Synthetic {
             count: 60,

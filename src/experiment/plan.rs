@@ -1,4 +1,4 @@
-//! Who has which documents, and who fetches what from whom.
+//! Plans which peer holds which documents and downloads which from whom.
 
 use std::iter;
 use std::ops::Range;
@@ -6,57 +6,58 @@ use std::ops::Range;
 use clap::Args;
 use clap::builder::RangedU64ValueParser;
 
-/// How many peers and documents there are.
+/// The size of an experiment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Args)]
 pub(super) struct Parameters {
     /// How many peers take part
     #[arg(long, value_name = "N", default_value_t = 6, value_parser = RangedU64ValueParser::<usize>::new().range(2..=20))]
     pub(super) peers: usize,
-    /// How many RFCs each peer has in task 2; in task 1 the first peer has those of all
+    /// How many RFCs each peer has in task 2; in task 1 the first peer has all of them
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = RangedU64ValueParser::<usize>::new().range(1..=1000))]
     pub(super) per_peer: usize,
-    /// How many RFCs each peer fetches [default: all that it lacks in task 2, which is 50 for 6 peers
-    /// with 10 each]
+    /// How many RFCs each peer fetches [default: all that it lacks in task 2, for example 50 with 6
+    /// peers of 10 each]
     #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=65_535))]
     pub(super) fetch: Option<usize>,
 }
 
 impl Parameters {
-    /// Checks that the others have as much as each peer is to fetch.
+    /// Checks that the other peers have enough documents to fetch.
     pub(super) fn check(&self) -> Result<(), String> {
         let most = self.most();
         match self.fetch {
             Some(fetch) if fetch > most => Err(format!(
-                "each peer can fetch at most {most} RFCs, which is what the others have; not {fetch}"
+                "--fetch {fetch} is too many: the other peers have {most} RFCs; use at most {most}"
             )),
             _ => Ok(()),
         }
     }
 
-    /// How many documents there are in all.
+    /// The number of all documents.
     pub(super) fn documents(&self) -> usize {
         self.peers * self.per_peer
     }
 
+    /// The number of documents that each peer lacks in task 2.
     fn most(&self) -> usize {
         (self.peers - 1) * self.per_peer
     }
 }
 
-/// Who has what, and who asks whom first.
+/// Which peers have the documents, and in which order the others fetch them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Scenario {
-    /// P0 has everything, as a server of files would, and all others fetch from it.
+    /// P0 has everything, like a file server, and all others fetch from it.
     Task1,
-    /// Each has its part, and begins with its right-hand neighbor: every server has one client at
-    /// any time.
+    /// Each peer has a share and begins with its right-hand neighbor, so that every server has one
+    /// client at any time.
     Task2Best,
-    /// Each has its part, and all begin with P0: they wait in line while the others idle.
+    /// Each peer has a share, and all begin with P0, so that they crowd one server while others idle.
     Task2Worst,
 }
 
 impl Scenario {
-    /// Its name in results, also of its files.
+    /// The name in results and of their files.
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Task1 => "task1",
@@ -65,7 +66,6 @@ impl Scenario {
         }
     }
 
-    /// What it is, for a person.
     pub(super) const fn description(self) -> &'static str {
         match self {
             Self::Task1 => "Task 1: everything is fetched from P0",
@@ -74,11 +74,8 @@ impl Scenario {
         }
     }
 
-    /// What everybody does in it.
     pub(super) fn plan(self, parameters: Parameters) -> Plan {
-        let Parameters {
-            peers, per_peer, ..
-        } = parameters;
+        let (peers, per_peer) = (parameters.peers, parameters.per_peer);
         let fetch = parameters.fetch.unwrap_or(parameters.most());
         let holdings: Vec<_> = (0..peers)
             .map(|peer| match (self, peer) {
@@ -114,23 +111,22 @@ impl Scenario {
 /// Who has what, and who fetches what from whom. Peers and documents are numbered from 0.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Plan {
-    /// The documents that each peer has from the beginning.
+    /// The documents that each peer has at the start.
     pub(super) holdings: Vec<Range<usize>>,
-    /// What each peer fetches, one after the other.
+    /// The downloads of each peer, in order.
     pub(super) fetches: Vec<Vec<Fetch>>,
 }
 
 /// One download.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Fetch {
-    /// Which document.
     pub(super) document: usize,
-    /// From which peer.
+    /// The peer to download from.
     pub(super) holder: usize,
 }
 
 impl Plan {
-    /// How many downloads there are in all.
+    /// The number of all downloads.
     pub(super) fn downloads(&self) -> usize {
         self.fetches.iter().map(Vec::len).sum()
     }
@@ -180,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_peer_comes_first_in_the_worst_case_and_nobody_asks_itself() {
+    fn the_first_peer_comes_first_in_the_worst_case_and_no_peer_asks_itself() {
         let from = |peer| sources(Scenario::Task2Worst, peer, 3);
         assert_eq!(from(0), [(2, 1), (3, 1), (4, 2)]);
         assert_eq!(from(1), [(0, 0), (1, 0), (4, 2)]);
@@ -198,9 +194,9 @@ mod tests {
     }
 
     #[test]
-    fn nobody_fetches_what_is_not_there() {
+    fn no_peer_fetches_more_than_there_is() {
         let error = parameters(3, 2, Some(5)).check().unwrap_err();
-        assert!(error.contains("at most 4 RFCs"), "{error}");
+        assert!(error.contains("use at most 4"), "{error}");
         assert_eq!(parameters(3, 2, Some(4)).check(), Ok(()));
         let command = Parameters::augment_args(clap::Command::new("x"));
         for wrong in ["--peers=1", "--peers=21", "--per-peer=0", "--fetch=0"] {

@@ -1,5 +1,5 @@
-//! The results as files: every download and the totals as CSV, the curves as SVG; and the totals as
-//! a table for a person.
+//! Writes the results: all downloads and the totals as CSV, the curves as SVG, and the totals as a
+//! table on standard output.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -14,10 +14,10 @@ use super::chart::{self, Curve};
 use super::results::{Conditions, Results, Total, downloads, rounded};
 use crate::file_error::FileError;
 
-/// How far a total may be from the prediction, in percent, before something is said about it.
+/// The deviation from the prediction, in percent, above which a warning appears.
 const FAR: f64 = 10.0;
 
-/// A line of the file of a scenario.
+/// A row of the file of a scenario.
 #[derive(Debug, Serialize)]
 struct DownloadRow {
     run: usize,
@@ -33,7 +33,7 @@ struct DownloadRow {
     upload_rate: u64,
 }
 
-/// A line of the summary.
+/// A row of the summary.
 #[derive(Debug, Serialize)]
 struct SummaryRow {
     scenario: &'static str,
@@ -48,7 +48,7 @@ struct SummaryRow {
     deviation_percent: Option<f64>,
 }
 
-/// The folder for the results, which say under which conditions they were measured.
+/// Writes into the folder for the results.
 #[derive(Debug)]
 pub(super) struct Report {
     folder: PathBuf,
@@ -56,7 +56,7 @@ pub(super) struct Report {
 }
 
 impl Report {
-    /// Makes the folder where it is missing.
+    /// Creates the folder if it is missing.
     pub(super) fn open(folder: &Path, conditions: Conditions) -> Result<Self, FileError> {
         fs::create_dir_all(folder).map_err(FileError::of("write", folder))?;
         let folder = folder.to_owned();
@@ -153,7 +153,7 @@ impl Report {
         })
     }
 
-    /// Puts a file in its place whole.
+    /// Replaces a file atomically.
     fn write(
         &self,
         name: &str,
@@ -178,7 +178,7 @@ fn label(name: &str, total: Total) -> String {
     }
 }
 
-/// The totals, each the mean of all runs, beside what was predicted.
+/// The table of the mean totals next to the predictions.
 pub(super) fn table(all: &[Results]) -> String {
     let mut table = format!(
         "{:<12}  {:<4}  {:>15}  {:>14}  {:>9}  {:>9}\n",
@@ -189,7 +189,7 @@ pub(super) fn table(all: &[Results]) -> String {
             let total = results.total(&results.runs, peer);
             let units = |value: Option<f64>| value.map_or("-".to_owned(), |u| format!("{u:.1}"));
             let deviation = total.deviation.map(|percent| format!("{percent:+.1} %"));
-            // Writing to a string does not fail.
+            // Writing to a string never fails.
             let _ = writeln!(
                 table,
                 "{:<12}  {:<4}  {:>15}  {:>14}  {:>9}  {:>9.3}",
@@ -205,7 +205,7 @@ pub(super) fn table(all: &[Results]) -> String {
     table
 }
 
-/// What is to be said where a total is far from its prediction; `None` where none is.
+/// A warning if totals are far from the prediction.
 pub(super) fn warning(all: &[Results]) -> Option<String> {
     let totals = all.iter().flat_map(|results| {
         let clients = results.clients();
@@ -214,9 +214,9 @@ pub(super) fn warning(all: &[Results]) -> Option<String> {
     let count = totals.filter(|deviation| deviation.abs() > FAR).count();
     (count > 0).then(|| {
         format!(
-            "Warning: {count} totals differ from the prediction by more than {FAR} %. The machine may \
-             be busy, the disk of the temporary folder slow, or the files tiny; and where many peers \
-             wait in line, one that is a little ahead gains with every server"
+            "Warning: {count} total(s) differ from the prediction by more than {FAR} %. The machine may \
+             be busy, the disk of the temporary folder slow, or the files tiny; and with many peers in \
+             the worst case, a small lead grows with every server"
         )
     })
 }

@@ -1,6 +1,4 @@
-//! What was measured, under which conditions, and how it compares to the prediction.
-//!
-//! It knows no files.
+//! Compares the measurements with the prediction.
 
 use bytesize::ByteSize;
 
@@ -8,51 +6,49 @@ use super::documents::float;
 use super::plan::{Parameters, Scenario};
 use super::run::{Measured, Run};
 
-/// Under which conditions everything was measured.
+/// The conditions of all measurements.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Conditions {
     pub(super) parameters: Parameters,
     /// The mean size s of the documents, in bytes.
     pub(super) mean_size: f64,
-    /// The upload rate u of each peer, in bytes a second; 0 is no limit.
+    /// The upload rate u of each peer, in bytes per second; 0 means no limit.
     pub(super) upload_rate: u64,
-    /// How often each scenario was run.
+    /// The number of runs of each scenario.
     pub(super) repeat: u32,
 }
 
-/// What one scenario has given.
+/// The results of one scenario.
 #[derive(Debug)]
 pub(super) struct Results {
     pub(super) scenario: Scenario,
-    /// What the model says of each peer, in units of s/u.
+    /// The predicted time of each peer, in units of s/u.
     pub(super) predicted: Vec<f64>,
     /// The unit s/u, in seconds; `None` without a limit.
     pub(super) unit: Option<f64>,
     pub(super) runs: Vec<Run>,
 }
 
-/// How long a peer took, in one run or in the mean of all. Without a limit of uploads there is
-/// nothing to compare it with.
+/// A total time. Without an upload limit there is no unit s/u to compare it with.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Total {
     pub(super) seconds: f64,
-    /// In units of s/u.
+    /// In units of s/u, like the prediction.
     pub(super) measured: Option<f64>,
-    /// In units of s/u.
     pub(super) predicted: Option<f64>,
-    /// In percent of what was predicted.
+    /// The deviation from the prediction, in percent.
     pub(super) deviation: Option<f64>,
 }
 
 impl Conditions {
-    /// The time s/u that a peer needs for one document of mean size, in seconds; `None` without a
+    /// The time s/u that a peer takes to upload a document of mean size, in seconds; `None` without a
     /// limit.
     pub(super) fn unit(&self) -> Option<f64> {
         let unit = self.mean_size / float(self.upload_rate);
         (unit.is_finite() && unit > 0.0).then_some(unit)
     }
 
-    /// What has to be said below the title of every picture.
+    /// The subtitle of every chart.
     pub(super) fn in_words(&self) -> String {
         let (peers, documents) = (self.parameters.peers, self.parameters.documents());
         let size = self.mean_size / 1024.0;
@@ -73,30 +69,28 @@ impl Conditions {
 }
 
 impl Results {
-    /// How long a run will take, in words that end a sentence.
+    /// The expected time of a run, as the end of a sentence.
     pub(super) fn expected_time(&self) -> String {
         let longest = self.predicted.iter().copied().fold(0.0, f64::max);
         let in_words = |unit| format!(", about {:.1} s", longest * unit);
         self.unit.map_or_else(String::new, in_words)
     }
 
-    /// The peers that fetch anything.
+    /// The peers that download anything.
     pub(super) fn clients(&self) -> impl Iterator<Item = usize> {
         let predicted = self.predicted.iter().enumerate();
         predicted.filter_map(|(peer, time)| (*time > 0.0).then_some(peer))
     }
 
-    /// How long a peer took, in the mean of these runs.
+    /// The mean total of a peer over these runs.
     pub(super) fn total(&self, runs: &[Run], peer: usize) -> Total {
-        let ends = runs.iter().map(|run| {
-            let last = downloads(run, peer).last();
-            last.map_or(0.0, |last| last.end.as_secs_f64())
-        });
+        let last = runs.iter().map(|run| downloads(run, peer).last());
+        let ends = last.map(|last| last.map_or(0.0, |last| last.end.as_secs_f64()));
         let predicted = self.predicted.get(peer).copied().unwrap_or_default();
         self.compared(mean(ends), predicted)
     }
 
-    /// How long the peers that fetch anything took, in the mean of all of them and of all runs.
+    /// The mean total of all clients over all runs.
     pub(super) fn mean_total(&self) -> Total {
         let seconds = self
             .clients()
@@ -115,8 +109,7 @@ impl Results {
         }
     }
 
-    /// The mean over runs and the given peers of the time, in seconds, at which so many RFCs were
-    /// there.
+    /// The times, in seconds, after 0, 1, 2, … downloads: means over all runs and the given peers.
     pub(super) fn curve(&self, peers: &[usize]) -> Vec<f64> {
         let of_run = |run| peers.iter().map(move |&peer| downloads(run, peer));
         let all: Vec<_> = self.runs.iter().flat_map(of_run).collect();
@@ -130,7 +123,6 @@ impl Results {
     }
 }
 
-/// What a peer has downloaded in a run.
 pub(super) fn downloads(run: &Run, peer: usize) -> &[Measured] {
     run.get(peer).map_or(&[], Vec::as_slice)
 }
@@ -140,7 +132,7 @@ fn mean(values: impl Iterator<Item = f64>) -> f64 {
     if count > 0.0 { sum / count } else { 0.0 }
 }
 
-/// To thousandths, which is a microsecond where it is milliseconds.
+/// Rounds to thousandths: to microseconds if the value is in milliseconds.
 pub(super) fn rounded(value: f64) -> f64 {
     (value * 1000.0).round() / 1000.0
 }

@@ -1,4 +1,4 @@
-//! One run of a plan, over real sockets, with a clock.
+//! Runs a plan over real sockets and measures it.
 
 use std::fs;
 use std::sync::OnceLock;
@@ -17,25 +17,23 @@ use crate::program::Stage;
 use crate::terminal::progress::Several;
 use crate::wire::RfcNumber;
 
-/// What was measured: the downloads of each peer, in order.
+/// The downloads of each peer, in order.
 pub(super) type Run = Vec<Vec<Measured>>;
 
-/// One download. Times count from the moment at which all peers began.
+/// One download. Times are relative to the common start of all peers.
 #[derive(Debug, Clone)]
 pub(super) struct Measured {
     pub(super) number: RfcNumber,
-    /// The peer that delivered it.
     pub(super) holder: usize,
     pub(super) bytes: u64,
-    /// When the peer began to connect.
+    /// When the peer started to connect.
     pub(super) start: Duration,
     /// When the file was in the folder.
     pub(super) end: Duration,
 }
 
-/// Starts a registration server and the peers, lets them tell each other what they have, and then
-/// all fetch what the plan says, at the same time. Everything that came is compared with its
-/// source.
+/// Starts a registration server and the peers, makes them exchange their indexes, and executes the plan
+/// with all peers at the same time. Checks every file against its source.
 pub(super) fn run(
     plan: &Plan,
     documents: &Documents,
@@ -44,7 +42,7 @@ pub(super) fn run(
 ) -> anyhow::Result<Run> {
     let network = Network::start(plan, documents, upload_rate, stage);
     let ended = network.and_then(|mut network| {
-        network.tell_each_other(plan, documents)?;
+        network.exchange_indexes(plan, documents)?;
         let run = fetch_all(plan, documents, &network, stage);
         let counts = network.leave();
         let run = run?;
@@ -56,7 +54,7 @@ pub(super) fn run(
     ended
 }
 
-/// All peers fetch at the same time, each one thing after the other.
+/// All peers fetch at the same time, each one document after another.
 fn fetch_all(
     plan: &Plan,
     documents: &Documents,
@@ -71,7 +69,7 @@ fn fetch_all(
     };
     let begun = RwLock::new(None);
     let fetched = thread::scope(|scope| {
-        // Nobody begins before all are there; where a thread is missing, nobody does.
+        // No peer starts before all threads exist; if one is missing, none starts.
         let mut gate = begun.write();
         let mut threads = Vec::new();
         for (peer, fetches) in plan.fetches.iter().enumerate() {
@@ -81,7 +79,7 @@ fn fetch_all(
                 let begun: Option<Instant> = *begun.read();
                 let fetched = fetching.fetch(peer, fetches, begun?);
                 fetched.unwrap_or_else(|error| {
-                    // Whoever fails first says why; the others only stop for it.
+                    // Keep the first error; the other peers stop because of it.
                     let _ = fetching.failure.set(error);
                     None
                 })
@@ -97,7 +95,7 @@ fn fetch_all(
     })?;
     match fetching.failure.into_inner() {
         Some(failure) => Err(failure),
-        None => fetched.context("it was stopped"),
+        None => fetched.context("interrupted"),
     }
 }
 
@@ -106,12 +104,12 @@ struct Fetching<'a> {
     documents: &'a Documents,
     network: &'a Network,
     progress: Several,
-    /// Why the others stop as well.
+    /// The first error, which stops all peers.
     failure: OnceLock<anyhow::Error>,
 }
 
 impl Fetching<'_> {
-    /// One peer at work; `None` where it was stopped.
+    /// Executes the fetches of one peer; `None` if it was stopped.
     fn fetch(
         &self,
         peer: usize,
@@ -131,7 +129,8 @@ impl Fetching<'_> {
             let start = begun.elapsed();
             let got = node.fetch(number, from);
             let end = begun.elapsed();
-            let failed = |why| anyhow!("P{peer} did not get RFC {number} from P{holder}: {why}");
+            let failed =
+                |why| anyhow!("P{peer} could not fetch RFC {number} from P{holder}: {why}");
             let bytes = got.map_err(failed)?.bytes;
             self.progress.one_done();
             measured.push(Measured {
@@ -146,7 +145,7 @@ impl Fetching<'_> {
     }
 }
 
-/// Every file that was fetched is the one that its holder had.
+/// Checks that every downloaded file equals its source.
 fn check_files(run: &Run, documents: &Documents, network: &Network) -> anyhow::Result<()> {
     for (peer, fetched) in run.iter().enumerate() {
         for Measured { number, .. } in fetched {
@@ -156,7 +155,7 @@ fn check_files(run: &Run, documents: &Documents, network: &Network) -> anyhow::R
             let source = sources.find(|source| source.number == *number);
             ensure!(
                 source.is_some_and(|source| source.digest == digest(&bytes)),
-                "{} does not have the SHA-256 of its source",
+                "{} differs from its source",
                 path.display()
             );
         }
@@ -164,7 +163,7 @@ fn check_files(run: &Run, documents: &Documents, network: &Network) -> anyhow::R
     Ok(())
 }
 
-/// There are as many downloads as were planned, and as many uploads.
+/// Checks that there were as many downloads and uploads as planned.
 fn check_counts(run: &Run, plan: &Plan, counts: &[Counts]) -> anyhow::Result<()> {
     let measured: usize = run.iter().map(Vec::len).sum();
     let downloads: u64 = counts.iter().map(|count| count.downloads).sum();
@@ -172,8 +171,8 @@ fn check_counts(run: &Run, plan: &Plan, counts: &[Counts]) -> anyhow::Result<()>
     let planned = u64::try_from(plan.downloads())?;
     ensure!(
         [u64::try_from(measured)?, downloads, uploads] == [planned; 3],
-        "{planned} downloads were planned, and there were {measured} measurements, {downloads} \
-         downloads, and {uploads} uploads"
+        "expected {planned} downloads, but there were {measured} measurements, {downloads} downloads, \
+         and {uploads} uploads"
     );
     Ok(())
 }
