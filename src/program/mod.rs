@@ -1,4 +1,4 @@
-//! What both programs do around their work: options, the log, and how they end.
+//! What both programs share: options, the log, signals, the manual, and exit codes.
 
 pub mod manual;
 pub mod signals;
@@ -27,16 +27,16 @@ use crate::index::Kind;
 use crate::terminal::{Screen, style};
 use stage::{PRINT_TIME, end};
 
-/// The version of the programs, with the commit where it is known.
+/// The version of the programs, with the commit if it is known.
 pub const VERSION: &str = env!("P2PCI_VERSION");
 
-/// What the environment variables of options begin with: `--max-peers` is `P2PCI_MAX_PEERS`.
+/// The prefix of the environment variables for options: `--max-peers` is `P2PCI_MAX_PEERS`.
 const VARIABLES: &str = "P2PCI_";
 
-/// Reads the options of a program from its arguments and the environment. Ends the program where
-/// they are wrong (with 2), and where it is only asked about itself.
+/// Parses the options from the arguments and the environment. Exits with 2 if they are wrong, and after
+/// `help`, `completions` and `man`.
 pub fn options<O: Parser>() -> O {
-    let matches = manual::understood(O::command()).get_matches();
+    let matches = manual::with_manual(O::command()).get_matches();
     if let Some(answered) = manual::answer::<O>(&matches) {
         let answered = answered.map_err(Failure::from);
         std::process::exit(end(&Screen::default(), answered, PRINT_TIME).into());
@@ -44,7 +44,7 @@ pub fn options<O: Parser>() -> O {
     O::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
 }
 
-/// Lets every option be given by an environment variable as well.
+/// Gives every option an environment variable.
 fn with_variables(command: Command) -> Command {
     let command = command.mut_args(|arg| match arg.get_long() {
         Some(long) => {
@@ -57,8 +57,8 @@ fn with_variables(command: Command) -> Command {
     command.mut_subcommands(with_variables)
 }
 
-/// Sends the log to standard error, and what a panic says. `RUST_LOG` says what is in the log;
-/// without it, warnings, and more with each `-v`.
+/// Sends the log and panic messages to standard error. `RUST_LOG` selects what is logged; by default
+/// warnings, and more with each `-v`.
 pub fn log_to_stderr(verbose: u8, screen: &Screen) {
     let level = match verbose {
         0 => "warn",
@@ -76,28 +76,24 @@ pub fn log_to_stderr(verbose: u8, screen: &Screen) {
         .with_writer(BoxMakeWriter::new(move || to.stderr()))
         .init();
     let screen = screen.clone();
-    // The usual one writes to standard error itself, and could wait for it.
-    panic::set_hook(Box::new(move |panicked| say_panic(panicked, &screen)));
+    // The default hook could block on standard error.
+    panic::set_hook(Box::new(move |panicked| report_panic(panicked, &screen)));
     info!(version = VERSION, system = %os_info::get(), "starting");
 }
 
-fn say_panic(panicked: &PanicHookInfo<'_>, screen: &Screen) {
+fn report_panic(panicked: &PanicHookInfo<'_>, screen: &Screen) {
     let thread = thread::current();
     let name = thread.name().unwrap_or("without a name");
     let place = panicked
         .location()
         .map_or_else(String::new, |place| format!(" at {place}"));
-    let what = panicked
-        .payload_as_str()
-        .unwrap_or("unknown")
-        .replace('\n', " ");
+    let what = panicked.payload_as_str().unwrap_or("unknown");
+    let what = what.replace('\n', " ");
     screen.error(format_args!("the thread {name:?} panicked{place}: {what}"));
     let backtrace = Backtrace::capture();
     if backtrace.status() == BacktraceStatus::Captured {
-        backtrace
-            .to_string()
-            .lines()
-            .for_each(|line| screen.say(line));
+        let lines = backtrace.to_string();
+        lines.lines().for_each(|line| screen.say(line));
     }
     if name == "main" {
         screen.stderr().finish(PRINT_TIME);
@@ -110,20 +106,19 @@ impl From<anyhow::Error> for Failure {
     }
 }
 
-/// Reads the kind of an index.
+/// Parses the kind of an index.
 pub fn index_kind() -> impl TypedValueParser<Value = Kind> {
     let value = |kind: Kind| PossibleValue::new(kind.name()).help(kind.description());
     PossibleValuesParser::new(Kind::ALL.map(value)).try_map(|name| name.parse::<Kind>())
 }
 
-/// Where the state of the programs is kept between runs; `None` where the system has no place
-/// for it.
+/// The folder for state between runs; `None` if the system defines none.
 pub fn state_folder() -> Option<PathBuf> {
     let state = dirs::state_dir().or_else(dirs::data_local_dir);
     state.map(|folder| folder.join("p2pci"))
 }
 
-/// Reads a rate as people write it: `2MB/s`, `500KiB/s`, `1000000`, in bytes a second.
+/// Parses a rate in bytes per second: `2MB/s`, `500KiB/s`, `1000000`.
 pub fn rate(text: &str) -> Result<u64, String> {
     let size = text.trim().strip_suffix("/s").unwrap_or(text.trim());
     size.parse::<ByteSize>()
@@ -131,33 +126,29 @@ pub fn rate(text: &str) -> Result<u64, String> {
         .map_err(|_| format!("invalid rate {text:?}; for example 2MB/s or 500KiB/s"))
 }
 
-/// The most connections that a program can have at a time: with about 16,000 threads, of four
-/// memory maps each, Linux ends the process instead of returning an error.
-const MOST_CONNECTIONS: u64 = 15_000;
+/// The maximum number of connections. With about 16,000 threads, each of four memory maps, Linux kills
+/// the process instead of returning an error.
+const MAX_CONNECTIONS: u64 = 15_000;
 
-/// Reads an option that says how many connections there may be.
+/// Parses a limit of connections.
 pub fn connections() -> RangedU64ValueParser<usize> {
-    RangedU64ValueParser::new().range(1..=MOST_CONNECTIONS)
+    RangedU64ValueParser::new().range(1..=MAX_CONNECTIONS)
 }
 
-/// How many descriptors a program wants besides those of the connections that it lets in.
+/// The number of descriptors reserved for anything but accepted connections.
 const OTHER_DESCRIPTORS: usize = 32;
 
-/// Lets the program have as many files and sockets as the system allows it, for the limit that a
-/// shell sets is often lower. Returns how many connections it may let in: `wanted` ones, or as
-/// many as there are descriptors for, and then says so.
+/// Raises the limit of open files to the maximum, because shells often set a lower one. Returns how many
+/// connections the program may accept: `wanted`, or fewer with a warning.
 pub fn connections_within_limits(wanted: usize, events: &Events) -> usize {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     if let Err(error) = setrlimit(Resource::Nofile, limit) {
-        debug!(%error, "the limit of open files stays as it is");
+        debug!(%error, "cannot raise the limit of open files");
     }
-    let allowed = getrlimit(Resource::Nofile)
-        .current
-        .and_then(|limit| usize::try_from(limit).ok());
-    let possible = allowed.map_or(usize::MAX, |limit| {
-        limit.saturating_sub(OTHER_DESCRIPTORS).max(1)
-    });
+    let allowed = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    let allowed = usize::try_from(allowed).unwrap_or(usize::MAX);
+    let possible = allowed.saturating_sub(OTHER_DESCRIPTORS).max(1);
     if possible < wanted {
         let why = "the limit of open files (ulimit -n) is too low";
         events.notice(

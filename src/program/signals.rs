@@ -1,4 +1,4 @@
-//! SIGINT and SIGTERM: the program ends cleanly with the first, and at once with the second.
+//! SIGINT and SIGTERM: the first one ends the program cleanly, the second one at once.
 
 use std::thread;
 use std::time::Duration;
@@ -12,24 +12,23 @@ use super::Failure;
 
 const FAILED: &str = "cannot handle signals";
 
-/// How long ending cleanly may take: 5 seconds for those who are served, 2 for what is printed, and
-/// a margin. What hangs for longer, as for a pipe that nobody reads, hangs for ever.
+/// How long a clean end may take: 5 seconds for running transfers, 2 for output, and a margin. After
+/// that something hangs forever, for example on a pipe that nobody reads.
 const END_TIME: Duration = Duration::from_secs(10);
 
-/// Runs `stop`, with the number of the signal, when the program is told to end.
+/// Calls `stop` with the number of the first signal.
 pub fn on_stop(stop: impl Fn(u8) + Send + 'static) -> Result<(), Failure> {
     let mut signals = Signals::new([SIGINT, SIGTERM]).context(FAILED)?;
     let handle = move || {
         let mut received = signals.forever();
         if let Some(signal) = received.next() {
-            // Without a thread for it, whoever waits can ask twice.
+            // Without this thread a second signal still works.
             let _ = thread::Builder::new()
                 .name("end".to_owned())
-                .spawn(move || end_at_last(signal));
+                .spawn(move || end_late(signal));
             stop(u8::try_from(signal).unwrap_or_default());
         }
         for signal in received {
-            // Whoever asks twice does not want to wait.
             let _ = emulate_default_handler(signal);
         }
     };
@@ -38,7 +37,7 @@ pub fn on_stop(stop: impl Fn(u8) + Send + 'static) -> Result<(), Failure> {
     Ok(())
 }
 
-fn end_at_last(signal: i32) {
+fn end_late(signal: i32) {
     thread::sleep(END_TIME);
     let _ = emulate_default_handler(signal);
 }

@@ -1,4 +1,4 @@
-//! What surrounds the work of a program: where it prints, what ends it, and how it ended.
+//! The environment of the work of a program: its outputs, its stop signal, and its end.
 
 use std::fmt::Display;
 use std::io::{self, BufWriter, Write};
@@ -15,26 +15,25 @@ use crate::printout::{Log, Output, Shows, Transcript};
 use crate::terminal::Screen;
 use crate::terminal::progress::Progress;
 
-/// How long an output that is not read holds up the end of a program.
+/// How long unread output may delay the end of a program.
 pub(super) const PRINT_TIME: Duration = Duration::from_secs(2);
 
-/// What surrounds the work of a program.
+/// The environment of the work of a program.
 #[derive(Debug)]
 pub struct Stage {
     /// The printout.
     pub transcript: Transcript,
-    /// Tells those who print and log what happens.
+    /// Events for the outputs and the log.
     pub events: Events,
-    /// The bars of downloads.
+    /// The progress bars.
     pub progress: Progress,
-    /// Ends the work from elsewhere.
+    /// Ends the work from another thread.
     pub stop: Stop,
-    /// Whether standard error says nothing but errors and warnings.
-    pub is_quiet: bool,
+    /// Whether standard error gets only errors and warnings.
+    is_quiet: bool,
 }
 
 impl Stage {
-    /// Prints to standard output as much as `shows` says, and all of it to the end of `file`.
     fn open(
         screen: &Screen,
         shows: Shows,
@@ -48,7 +47,7 @@ impl Stage {
         }
         let transcript = Transcript::new(screen.clone(), outputs);
         let progress = Progress::new(screen);
-        // A bar is gone before a line says how it ended.
+        // Remove a bar before a line reports how its download ended.
         let events = Events::default().and(progress.clone());
         let events = events.and(transcript.clone()).and(Log);
         Ok(Self {
@@ -60,15 +59,14 @@ impl Stage {
         })
     }
 
-    /// Says what goes on.
+    /// Reports progress unless the program is quiet.
     pub fn say(&self, what: impl Display) {
         if !self.is_quiet {
             self.events.notice(Level::Info, what);
         }
     }
 
-    /// Writes a result to standard output. The messages that have led to it come first, where they
-    /// are printed.
+    /// Writes a result to standard output, after everything printed so far.
     pub fn print(
         &self,
         write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
@@ -76,13 +74,13 @@ impl Stage {
         self.transcript.finish(PRINT_TIME);
         let mut out = BufWriter::new(io::stdout().lock());
         let written = write(&mut out).and_then(|()| out.flush());
-        // What could not be written must not be tried again when the buffer goes.
+        // Dropping the writer would try failed output again.
         drop(out.into_parts());
         Ok(unless_unread(written).context("cannot write standard output")?)
     }
 }
 
-/// A reader that has seen enough (`peer list | head`) is no failure.
+/// Ignores a closed pipe: in `peer list | head` the reader has seen enough.
 pub fn unless_unread(written: io::Result<()>) -> io::Result<()> {
     match written {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -90,9 +88,8 @@ pub fn unless_unread(written: io::Result<()>) -> io::Result<()> {
     }
 }
 
-/// Does the work of a program, and gives its exit code. Standard output has as much of the printout
-/// as `shows` says, and `file` all of it. It is written before an error is, with everything that
-/// caused it.
+/// Runs the work of a program and returns its exit code. Standard output gets the part of the printout
+/// that `shows` selects; `file` gets all of it, appended. The printout comes before an error message.
 pub fn run(
     screen: &Screen,
     shows: Shows,
@@ -116,8 +113,8 @@ pub fn run(
     end(screen, ended, left).into()
 }
 
-/// Says on standard error why a program has failed, waits at most `time` until that is written, and
-/// returns the exit code.
+/// Reports a failure on standard error, waits at most `time` until it is written, and returns the exit
+/// code.
 pub(super) fn end(screen: &Screen, ended: Result<(), Failure>, time: Duration) -> u8 {
     let code = match ended {
         Ok(()) => 0,

@@ -1,7 +1,7 @@
 //! The manual: the help of the commands, the pages of `src/manual`, man pages, and completions.
 //!
-//! A page is written once, in Markdown. `help TOPIC` prints it, `make install` installs it as a man
-//! page, and rustdoc shows it as a module here. The list of options is clap's.
+//! Each page has one source, in Markdown. `help TOPIC` prints it, `make install` installs it as a man
+//! page, and rustdoc shows it as a module here. clap generates the list of options.
 
 mod text;
 
@@ -18,11 +18,9 @@ use super::{VERSION, unless_unread, with_variables};
 use crate::terminal::Screen;
 use text::heading;
 
-/// How wide a page is at least, and at most: shorter lines can't hold a table, and longer ones are
-/// hard to read.
+/// The minimum and maximum width of a page: narrower tables don't fit, and longer lines are hard to read.
 const WIDTHS: (u16, u16) = (40, 100);
 
-/// A page of the manual.
 struct Page {
     topic: &'static str,
     text: &'static str,
@@ -30,7 +28,7 @@ struct Page {
 
 macro_rules! pages {
     ($($topic:ident)*) => {
-        /// All pages, in the order in which they are listed.
+        /// All pages, in the order of the overview.
         const PAGES: &[Page] = &[$(Page {
             topic: stringify!($topic),
             text: include_str!(concat!("../../manual/", stringify!($topic), ".md")),
@@ -45,19 +43,17 @@ macro_rules! pages {
 pages!(session protocol distributed framed scripting options limits security speed);
 
 impl Page {
-    /// What it is about, in a few words.
+    /// The heading of the first line.
     fn title(&self) -> &'static str {
         let first = self.text.lines().next().unwrap_or_default();
         first.trim_start_matches(['#', ' '])
     }
 }
 
-/// The command line of a program with everything that it shows: besides its work, what both
-/// programs say about themselves.
-fn shown(program: Command) -> Command {
+/// Adds the variables and the commands that both programs have.
+fn complete(program: Command) -> Command {
     let mut program = with_variables(program).disable_help_subcommand(true);
-    // This hands global options down to the commands that are there. Those below have no use for
-    // them.
+    // Passes global options to the existing commands. The commands added below don't need them.
     program.build();
     let name = program.get_name().to_owned();
     let command = |command: &'static str, about: &'static str, argument: Arg| {
@@ -88,7 +84,7 @@ fn shown(program: Command) -> Command {
     ))
 }
 
-/// The commands of a program, and what each does.
+/// The names and descriptions of the commands.
 fn commands(program: &Command) -> impl Iterator<Item = (String, String)> {
     program.get_subcommands().map(|command| {
         let about = command.get_about().map(ToString::to_string);
@@ -96,15 +92,15 @@ fn commands(program: &Command) -> impl Iterator<Item = (String, String)> {
     })
 }
 
-/// The command line of a program with everything that it understands.
-pub(super) fn understood(program: Command) -> Command {
+/// Adds all commands of the manual, including the hidden `man`.
+pub(super) fn with_manual(program: Command) -> Command {
     let folder = Arg::new("FOLDER").required(true);
     let folder = folder.value_parser(value_parser!(PathBuf));
     let man = Command::new("man").about("Write the man pages into a folder");
-    shown(program).subcommand(man.hide(true).arg(folder))
+    complete(program).subcommand(man.hide(true).arg(folder))
 }
 
-/// Does what a program is asked about itself; `None` where it is asked something else.
+/// Runs a command of the manual; `None` for any other command.
 pub(super) fn answer<O: CommandFactory>(matches: &ArgMatches) -> Option<anyhow::Result<()>> {
     match matches.subcommand()? {
         ("help", arguments) => Some(print(&match arguments.get_one::<String>("NAME") {
@@ -128,16 +124,16 @@ pub(super) fn answer<O: CommandFactory>(matches: &ArgMatches) -> Option<anyhow::
     }
 }
 
-/// Writes to standard output, without color where it may have none.
+/// Writes to standard output, with color only if it supports that.
 fn print(text: &str) -> anyhow::Result<()> {
     let mut out = anstream::stdout().lock();
     let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     unless_unread(written).context("cannot write standard output")
 }
 
-/// The commands and the topics.
+/// Lists the topics and the commands.
 fn overview<O: CommandFactory>() -> String {
-    let program = shown(O::command());
+    let program = complete(O::command());
     let item = |name: &str, about: &str| format!("  {name:<12} {about}\n");
     let topics = PAGES.iter().map(|page| item(page.topic, page.title()));
     let commands = commands(&program).map(|(name, about)| item(&name, &about));
@@ -152,15 +148,14 @@ fn overview<O: CommandFactory>() -> String {
     .concat()
 }
 
-/// The help of a command.
 fn help_of<O: CommandFactory>(name: &str) -> String {
-    let mut program = shown(O::command());
+    let mut program = complete(O::command());
     let command = program.find_subcommand_mut(name);
     let help = command.map(|command| command.render_long_help().ansi().to_string());
     format!("{}\n", help.unwrap_or_default().trim_end())
 }
 
-/// A page, and below that of the options all of them.
+/// Renders a page. The page `options` also lists all options.
 fn page<O: CommandFactory>(page: &Page) -> String {
     let columns = Screen::default().size().columns;
     let width = columns.clamp(WIDTHS.0, WIDTHS.1);
@@ -168,11 +163,10 @@ fn page<O: CommandFactory>(page: &Page) -> String {
     if page.topic == "options" {
         let program = with_variables(O::command());
         let mut add = |command: &Command| {
-            // Commands are not told again, nor options again for each command that has them.
+            // List neither the commands nor their options again.
             let command = command
                 .clone()
-                .mut_subcommands(|command| command.hide(true));
-            let command = command
+                .mut_subcommands(|command| command.hide(true))
                 .disable_help_flag(true)
                 .disable_version_flag(true)
                 .disable_help_subcommand(true)
@@ -190,26 +184,25 @@ fn page<O: CommandFactory>(page: &Page) -> String {
 }
 
 fn completions<O: CommandFactory>(shell: Shell) -> String {
-    let mut program = shown(O::command());
+    let mut program = complete(O::command());
     let name = program.get_name().to_owned();
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut program, name, &mut script);
     String::from_utf8_lossy(&script).into_owned()
 }
 
-/// Writes the man pages of a program and its commands, and those of the manual, into a folder,
-/// which is made.
+/// Writes the man pages of a program, its commands and the manual into a folder, creating it if missing.
 fn write_man_pages<O: CommandFactory>(folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)?;
-    // The pages below are what `help` shows.
-    let program = shown(O::command()).mut_subcommand("help", |help| help.hide(true));
+    // `help` needs no page: it shows the pages below.
+    let program = complete(O::command()).mut_subcommand("help", |help| help.hide(true));
     clap_mangen::generate_to(program, folder)?;
     for page in PAGES {
         let (name, source) = (format!("p2pci-{}", page.topic), format!("p2pci {VERSION}"));
-        let others = PAGES.iter().filter(|other| other.topic != page.topic);
-        let others = others.map(|other| format!("p2pci-{}(7)", other.topic));
-        let others = others.collect::<Vec<_>>().join(", ");
-        let others = format!("server(1), peer(1), {others}");
+        let mut others = "server(1), peer(1)".to_owned();
+        for other in PAGES.iter().filter(|other| other.topic != page.topic) {
+            others += &format!(", p2pci-{}(7)", other.topic);
+        }
         let text = text::man_page(&name, &source, page.text, &others);
         fs::write(folder.join(format!("{name}.7")), text)?;
     }
@@ -220,7 +213,7 @@ fn write_man_pages<O: CommandFactory>(folder: &Path) -> io::Result<()> {
 mod tests {
     use super::*;
 
-    /// What `help` lists are the titles, so they are short and on the first line.
+    /// `help` lists the titles, so they must be short and on the first line.
     #[test]
     fn pages_begin_with_their_title() {
         for page in PAGES {

@@ -1,5 +1,5 @@
-//! A page as text for a terminal, or for whoever reads it through a pipe; and that text as the
-//! source of a man page. It knows as much Markdown as the pages use.
+//! Renders a page as text, and as the source of a man page. It supports only the Markdown that the
+//! pages use.
 
 use std::fmt::Write;
 use std::mem::take;
@@ -9,31 +9,31 @@ use comfy_table::{ColumnConstraint, ContentArrangement, LineStyle, Table, TableS
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 use roff::{Roff, roman};
 
-/// How far text is indented below its heading.
+/// The indentation of text below its heading.
 const INDENT: usize = 2;
-/// How far code is indented in the text.
+/// The indentation of code in the text.
 const CODE_INDENT: usize = 4;
 /// The gap between the columns of a table.
 const GAP: u16 = 2;
-/// How wide a man page is: what it has on a terminal of 80 columns.
+/// The width of a man page on a terminal of 80 columns.
 const MAN_WIDTH: usize = 72;
 
-/// A line that stands out on a terminal.
+/// A bold line.
 pub(super) fn heading(words: &str) -> String {
     let bold = Style::new().bold();
     format!("{bold}{words}{bold:#}\n")
 }
 
-/// Renders a page in lines of `width` characters at most, except where code has longer ones.
+/// Renders a page in lines of at most `width` characters, except for code.
 pub(super) fn text(page: &str, width: usize) -> String {
     let mut out = String::new();
-    // What is read of the block at hand; the mark of an item, and the number of the next one.
+    // The text of the current block; the mark of the current item, and the number of the next one.
     let (mut words, mut mark, mut number) = (String::new(), String::new(), None);
     let (mut rows, mut cells) = (Vec::new(), Vec::new());
     for event in Parser::new_ext(page, Options::ENABLE_TABLES) {
         match event {
             Event::Text(text) => words += &text,
-            // Writing to a string does not fail.
+            // Writing to a string never fails.
             Event::Code(code) => drop(write!(words, "`{code}`")),
             Event::SoftBreak | Event::HardBreak => words.push(' '),
             Event::Start(Tag::Heading { .. }) if !out.is_empty() => out.push('\n'),
@@ -62,14 +62,14 @@ pub(super) fn text(page: &str, width: usize) -> String {
                 out.push('\n');
                 indented(&mut out, INDENT, &table(&take(&mut rows), width - INDENT));
             }
-            // Comments are for whoever reads the source.
+            // Comments, and tags without text.
             _ => {}
         }
     }
     out
 }
 
-/// Renders a page as the source of a man page under its name, and names the pages that go with it.
+/// Renders a page as the source of a man page. `others` are the pages under SEE ALSO.
 pub(super) fn man_page(name: &str, source: &str, page: &str, others: &str) -> String {
     let text = anstream::adapter::strip_str(&text(page, MAN_WIDTH)).to_string();
     let (title, rest) = text.split_once("\n\n").unwrap_or((&text, ""));
@@ -93,7 +93,7 @@ pub(super) fn man_page(name: &str, source: &str, page: &str, others: &str) -> St
     roff.render()
 }
 
-/// Aligns the cells of a table in columns. Words stay whole where there is room for them.
+/// Aligns the cells of a table in columns. Words break only if there is no room.
 fn table(rows: &[Vec<String>], width: usize) -> String {
     let longest_word = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column));
@@ -116,7 +116,7 @@ fn table(rows: &[Vec<String>], width: usize) -> String {
     table.trim_fmt()
 }
 
-/// Breaks words into lines, which begin below the first word after `mark`.
+/// Wraps words into lines, indented to the first word after `mark`.
 fn fill(out: &mut String, mark: &str, words: &str, width: usize) {
     let mut line = mark.to_owned();
     let blank = " ".repeat(mark.chars().count());
@@ -150,7 +150,7 @@ mod tests {
 
     use super::*;
 
-    /// What a page has besides is not rendered, or not as it should be.
+    /// Other Markdown would be lost or rendered wrong.
     #[test]
     fn pages_have_what_can_be_rendered() {
         for page in super::super::PAGES {
