@@ -9,8 +9,8 @@ use plotters::prelude::*;
 
 /// The width and height of the chart, in pixels.
 const SIZE: (u32, u32) = (1080, 640);
-/// The subpixels per pixel: plotters rounds to whole units, which would bend straight lines. All sizes
-/// below are in subpixels.
+/// The subpixels per pixel: plotters rounds to whole units, which would bend straight lines. All
+/// sizes below are in subpixels.
 const FINE: u32 = 4;
 const CANVAS: (u32, u32) = (SIZE.0 * FINE, SIZE.1 * FINE);
 /// The color of the axes and the conditions.

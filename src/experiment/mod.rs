@@ -1,10 +1,10 @@
 //! The experiment of P2P-DI/1.0, section 5: compares one server that everybody uses with peers that
 //! share the work.
 //!
-//! A scenario turns the [`Options`] into a `plan`: which peer has which `documents`, and fetches what
-//! from whom in which order. `model` predicts how long that takes, `run` measures it in a `network` of
-//! the real registration server and real peers over loopback, `results` compares the two, `report`
-//! writes the figures, and `chart` draws them. Only the model is a simulation.
+//! A scenario turns the [`Options`] into a `plan`: which peer has which `documents`, and fetches
+//! what from whom in which order. `model` predicts how long that takes, `run` measures it in a
+//! `network` of the real registration server and real peers over loopback, `results` compares the
+//! two, `report` writes the figures, and `chart` draws them. Only the model is a simulation.
 
 mod chart;
 mod documents;
@@ -46,8 +46,8 @@ pub fn perform(options: &Options, upload_rate: u64, stage: &Stage) -> Result<(),
     Ok(())
 }
 
-/// Runs every scenario and writes its results at once, so that they survive the failure of a later one.
-/// Returns the results and the paths.
+/// Runs every scenario and writes its results at once, so that they survive the failure of a later
+/// one. Returns the results and the paths.
 fn measure(
     options: &Options,
     upload_rate: u64,

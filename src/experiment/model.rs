@@ -1,13 +1,13 @@
 //! Predicts how long a plan takes, with processor sharing.
 //!
 //! Each peer divides its upload rate u equally among all that fetch from it at that moment. Nothing
-//! else takes time: no connecting, no disk, no queueing. The unit of work is a document of the mean size
-//! s. A peer delivers one in the time s/u, so all times are in units of s/u.
+//! else takes time: no connecting, no disk, no queueing. The unit of work is a document of the mean
+//! size s. A peer delivers one in the time s/u, so all times are in units of s/u.
 //!
-//! In the worst case of task 2 the model has all peers reach each server at the same moment. Real peers
-//! don't quite: the first has the server to itself until the others arrive. With p clients, each server
-//! multiplies such a lead by p - 1. With six peers the lead stays small; with twenty the group breaks
-//! up, and most peers finish much earlier.
+//! In the worst case of task 2 the model has all peers reach each server at the same moment. Real
+//! peers don't quite: the first has the server to itself until the others arrive. With p clients,
+//! each server multiplies such a lead by p - 1. With six peers the lead stays small; with twenty
+//! the group breaks up, and most peers finish much earlier.
 
 use std::collections::HashMap;
 
@@ -18,8 +18,8 @@ const DONE: f64 = 1e-9;
 
 /// Predicts when each peer has everything, in units of s/u; 0 if it fetches nothing.
 ///
-/// `works` are the sizes of the documents in units of the mean. The cost is O(p) per download, with p
-/// peers.
+/// `works` are the sizes of the documents in units of the mean. The cost is O(p) per download, with
+/// p peers.
 pub(super) fn predict(plan: &Plan, works: &[f64]) -> Vec<f64> {
     let mut now = 0.0;
     let mut clients: Vec<Client> = plan

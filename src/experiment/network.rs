@@ -82,8 +82,8 @@ impl Network {
         Ok(network)
     }
 
-    /// Makes every peer ask all others for their indexes, and checks that it then knows exactly their
-    /// records.
+    /// Makes every peer ask all others for their indexes, and checks that it then knows exactly
+    /// their records.
     pub(super) fn exchange_indexes(
         &self,
         plan: &Plan,
@@ -115,7 +115,8 @@ impl Network {
         Ok(())
     }
 
-    /// Makes all peers leave, which waits for their uploads, and returns the counts. The files remain.
+    /// Makes all peers leave, which waits for their uploads, and returns the counts. The files
+    /// remain.
     pub(super) fn leave(&mut self) -> Vec<Counts> {
         let activities: Vec<_> = self.peers.iter().map(Node::activity).collect();
         self.peers.clear();

@@ -41,8 +41,8 @@ pub(super) struct Total {
 }
 
 impl Conditions {
-    /// The time s/u that a peer takes to upload a document of mean size, in seconds; `None` without a
-    /// limit.
+    /// The time s/u that a peer takes to upload a document of mean size, in seconds; `None` without
+    /// a limit.
     pub(super) fn unit(&self) -> Option<f64> {
         let unit = self.mean_size / float(self.upload_rate);
         (unit.is_finite() && unit > 0.0).then_some(unit)

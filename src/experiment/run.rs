@@ -32,8 +32,8 @@ pub(super) struct Measured {
     pub(super) end: Duration,
 }
 
-/// Starts a registration server and the peers, makes them exchange their indexes, and executes the plan
-/// with all peers at the same time. Checks every file against its source.
+/// Starts a registration server and the peers, makes them exchange their indexes, and executes the
+/// plan with all peers at the same time. Checks every file against its source.
 pub(super) fn run(
     plan: &Plan,
     documents: &Documents,

@@ -222,8 +222,8 @@ fn listen(config: &Config, events: &Events) -> Result<(Listener, Endpoint), Fail
     Ok((listener, Endpoint { host, port }))
 }
 
-/// Opens the file that keeps the cookie. Without a file the peer still works, but each run registers as
-/// a new peer.
+/// Opens the file that keeps the cookie. Without a file the peer still works, but each run
+/// registers as a new peer.
 fn cookie_file(config: &Config, events: &Events) -> Option<CookieFile> {
     let state = config.state.as_deref()?;
     let folder = config.folder.as_path();

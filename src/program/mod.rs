@@ -33,8 +33,8 @@ pub const VERSION: &str = env!("P2PCI_VERSION");
 /// The prefix of the environment variables for options: `--max-peers` is `P2PCI_MAX_PEERS`.
 const VARIABLES: &str = "P2PCI_";
 
-/// Parses the options from the arguments and the environment. Exits with 2 if they are wrong, and after
-/// `help`, `completions` and `man`.
+/// Parses the options from the arguments and the environment. Exits with 2 if they are wrong, and
+/// after `help`, `completions` and `man`.
 pub fn options<O: Parser>() -> O {
     let matches = manual::with_manual(O::command()).get_matches();
     if let Some(answered) = manual::answer::<O>(&matches) {
@@ -57,8 +57,8 @@ fn with_variables(command: Command) -> Command {
     command.mut_subcommands(with_variables)
 }
 
-/// Sends the log and panic messages to standard error. `RUST_LOG` selects what is logged; by default
-/// warnings, and more with each `-v`.
+/// Sends the log and panic messages to standard error. `RUST_LOG` selects what is logged; by
+/// default warnings, and more with each `-v`.
 pub fn log_to_stderr(verbose: u8, screen: &Screen) {
     let level = match verbose {
         0 => "warn",
@@ -126,8 +126,8 @@ pub fn rate(text: &str) -> Result<u64, String> {
         .map_err(|_| format!("invalid rate {text:?}; for example 2MB/s or 500KiB/s"))
 }
 
-/// The maximum number of connections. With about 16,000 threads, each of four memory maps, Linux kills
-/// the process instead of returning an error.
+/// The maximum number of connections. With about 16,000 threads, each of four memory maps, Linux
+/// kills the process instead of returning an error.
 const MAX_CONNECTIONS: u64 = 15_000;
 
 /// Parses a limit of connections.
@@ -138,8 +138,8 @@ pub fn connections() -> RangedU64ValueParser<usize> {
 /// The number of descriptors reserved for anything but accepted connections.
 const OTHER_DESCRIPTORS: usize = 32;
 
-/// Raises the limit of open files to the maximum, because shells often set a lower one. Returns how many
-/// connections the program may accept: `wanted`, or fewer with a warning.
+/// Raises the limit of open files to the maximum, because shells often set a lower one. Returns how
+/// many connections the program may accept: `wanted`, or fewer with a warning.
 pub fn connections_within_limits(wanted: usize, events: &Events) -> usize {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;

@@ -12,8 +12,8 @@ use super::Failure;
 
 const FAILED: &str = "cannot handle signals";
 
-/// How long a clean end may take: 5 seconds for running transfers, 2 for output, and a margin. After
-/// that something hangs forever, for example on a pipe that nobody reads.
+/// How long a clean end may take: 5 seconds for running transfers, 2 for output, and a margin.
+/// After that something hangs forever, for example on a pipe that nobody reads.
 const END_TIME: Duration = Duration::from_secs(10);
 
 /// Calls `stop` with the number of the first signal.

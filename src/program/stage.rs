@@ -88,8 +88,9 @@ pub fn unless_unread(written: io::Result<()>) -> io::Result<()> {
     }
 }
 
-/// Runs the work of a program and returns its exit code. Standard output gets the part of the printout
-/// that `shows` selects; `file` gets all of it, appended. The printout comes before an error message.
+/// Runs the work of a program and returns its exit code. Standard output gets the part of the
+/// printout that `shows` selects; `file` gets all of it, appended. The printout comes before an
+/// error message.
 pub fn run(
     screen: &Screen,
     shows: Shows,
@@ -113,8 +114,8 @@ pub fn run(
     end(screen, ended, left).into()
 }
 
-/// Reports a failure on standard error, waits at most `time` until it is written, and returns the exit
-/// code.
+/// Reports a failure on standard error, waits at most `time` until it is written, and returns the
+/// exit code.
 pub(super) fn end(screen: &Screen, ended: Result<(), Failure>, time: Duration) -> u8 {
     let code = match ended {
         Ok(()) => 0,

@@ -18,10 +18,10 @@ use p2pci::wire::{Dialect, Endpoint, Host, Port, RfcNumber, TermError};
 
 /// Shares a folder of RFCs with other peers, and downloads from them.
 ///
-/// Without a command the peer registers its RFCs with the index server, serves them to others in the
-/// background, and offers a menu: ADD, LOOKUP, LIST, GET, EXIT. Every message that is sent or
-/// received is printed. The commands do the same work for scripts: standard output has the result
-/// and nothing else.
+/// Without a command the peer registers its RFCs with the index server, serves them to others in
+/// the background, and offers a menu: ADD, LOOKUP, LIST, GET, EXIT. It prints every message that it
+/// sends or receives. The commands do the same for scripts, and print only the result to standard
+/// output.
 #[derive(Debug, Parser)]
 #[command(
     name = "peer",
@@ -39,12 +39,12 @@ pub(crate) struct Arguments {
     /// How the peer learns who has what: from one server (P2P-CI), or from the other peers (P2P-DI)
     #[arg(long, value_name = "KIND", default_value_t = Kind::Central, value_parser = program::index_kind(), help_heading = "Index")]
     pub(crate) index: Kind,
-    /// How to talk to servers and peers: in text, in length-prefixed frames, or in text first and in
-    /// frames if that is not understood
+    /// How to talk to servers and peers: in text, in length-prefixed frames, or in text first and
+    /// in frames if the other side does not understand it
     #[arg(long, value_enum, value_name = "DIALECT", default_value_t = DialectChoice::Auto, help_heading = "Index")]
     pub(crate) dialect: DialectChoice,
-    /// How many RFCs to register before the answers of the server arrive; more than 1 is faster over a
-    /// slow line, but not every server can handle it
+    /// How many RFCs to register before the responses of the server arrive; more than 1 is faster
+    /// on a slow connection, but not every server supports it
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = value_parser!(u8).range(1..=100), help_heading = "Index")]
     pub(crate) pipeline: u8,
     /// The folder to share; created if it is missing
@@ -58,7 +58,7 @@ pub(crate) struct Arguments {
     /// Offer only these RFCs of the folder
     #[arg(short, long, value_name = "N", num_args = 1.., value_delimiter = ',', value_parser = numbers::number, help_heading = "Sharing")]
     pub(crate) rfcs: Option<Vec<RfcNumber>>,
-    /// The name that others are told to connect to [default: this machine's host name if others can
+    /// The name that others connect to [default: this machine's host name if others can
     /// use it, or its address toward the server]
     #[arg(long, value_name = "NAME", help_heading = "Sharing")]
     pub(crate) hostname: Option<Host>,
@@ -68,11 +68,11 @@ pub(crate) struct Arguments {
     /// The local address of the upload server [default: every IPv6 and IPv4 address]
     #[arg(long, value_name = "ADDR", help_heading = "Sharing")]
     pub(crate) bind: Option<IpAddr>,
-    /// The most bytes per second for all uploads together, for example 2MB/s; 0 means no limit
+    /// The maximum rate of all uploads together, for example 2MB/s; 0 means no limit
     /// [default: 0; in an experiment 2MB/s for each peer]
     #[arg(long, value_name = "RATE", value_parser = program::rate, help_heading = "Sharing")]
     pub(crate) upload_rate: Option<u64>,
-    /// The most downloads that others may have at the same time
+    /// The maximum number of simultaneous uploads
     #[arg(long, value_name = "N", default_value_t = 256, value_parser = program::connections(), help_heading = "Sharing")]
     pub(crate) max_uploads: usize,
     /// Print connection events and answers, no messages; with a command, only errors and warnings
@@ -81,7 +81,7 @@ pub(crate) struct Arguments {
     /// With a command: print every message to standard output, as the menu does
     #[arg(long, value_parser = FalseyValueParser::new(), help_heading = "Printing")]
     pub(crate) print_messages: bool,
-    /// Append every message to FILE as well, whatever is printed
+    /// Also append every message to FILE, regardless of what is printed
     #[arg(long, value_name = "FILE", help_heading = "Printing")]
     pub(crate) transcript: Option<PathBuf>,
     /// Log more to standard error (-v, -vv, -vvv); the variable `RUST_LOG` takes precedence
@@ -100,10 +100,10 @@ pub(crate) enum Command {
     /// Measure one server against many peers, over loopback
     ///
     /// A registration server and the peers run in this one process and talk over real sockets. They
-    /// register, ask each other for their indexes, and then all fetch at the same time, each peer one
-    /// RFC after the other: in task 1 from one peer that has all of them; in task 2 from each other,
-    /// starting with their neighbors (best) or all with the same peer (worst). Every file that arrives
-    /// is compared with its source.
+    /// register, ask each other for their indexes, and then all fetch at the same time, each peer
+    /// one RFC after the other: in task 1 from one peer that has all of them; in task 2 from each
+    /// other, starting with their neighbors (best) or all with the same peer (worst). Every file
+    /// that arrives is compared with its source.
     ///
     /// Standard output has a table of the total times next to those that a model predicts, in units
     /// of s/u: s is the mean size of the RFCs, u the upload rate of each peer (--upload-rate).
@@ -113,15 +113,15 @@ pub(crate) enum Command {
     Experiment(experiment::Options),
 }
 
-/// Ends the program because options conflict. clap is not asked, for it would refuse what comes from
-/// the environment and does no harm.
+/// Exits because options conflict. clap's own check would also reject harmless conflicts with
+/// environment variables.
 pub(crate) fn usage_error(error: &str) -> ! {
     Arguments::command()
         .error(ErrorKind::ArgumentConflict, error)
         .exit()
 }
 
-/// In which dialect others are spoken to.
+/// The dialect for requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum DialectChoice {
     /// Text first, and frames if that is not understood; remembered for each address
@@ -142,16 +142,16 @@ impl DialectChoice {
     }
 }
 
-/// Reads a server as the user names it, perhaps without its port.
+/// Parses HOST or HOST:PORT.
 fn server(text: &str) -> Result<(Host, Option<Port>), TermError> {
-    // Read with two default ports, one of which the text does not name.
+    // Parsed with two default ports: if the results differ, the text names no port.
     let one = Endpoint::parse(text, Port::MIN)?;
     let other = Endpoint::parse(text, Port::MAX)?;
     Ok((one.host, (one.port == other.port).then_some(one.port)))
 }
 
 impl Arguments {
-    /// The work on a node; `None` for the menu, or to share only.
+    /// The command for a node; `None` for the menu, `share` and `experiment`.
     pub(crate) fn work(&self) -> Option<&commands::Command> {
         match &self.command {
             Some(Command::Work(work)) => Some(work),
@@ -159,8 +159,8 @@ impl Arguments {
         }
     }
 
-    /// Whether the whole folder is registered, and the peer stays until it is told to end: a signal
-    /// is no failure then.
+    /// Whether to register the whole folder and share it until a signal arrives, which is then no
+    /// failure.
     pub(crate) fn shares(&self) -> bool {
         match &self.command {
             None | Some(Command::Share) => true,
@@ -169,7 +169,7 @@ impl Arguments {
         }
     }
 
-    /// What standard output shows of the printout.
+    /// The part of the printout that standard output shows.
     pub(crate) fn shows(&self) -> Shows {
         match self.command {
             _ if self.print_messages => Shows::Messages,
@@ -179,8 +179,7 @@ impl Arguments {
         }
     }
 
-    /// The node that is wanted. The server is on the well-known port of its kind where no other is
-    /// named.
+    /// The configuration of the node. The default port is the well-known one of the kind of index.
     pub(crate) fn node(&self, events: &Events) -> Config {
         let (host, port) = self.host.clone();
         Config {
@@ -208,11 +207,11 @@ const EXAMPLES: &str = "\
 Examples:
   peer --host X --dir rfcs           share rfcs/, with the index server on X, and offer the menu
   peer --host X share                the same without a menu
-  peer --host X find transport       show what there is about transport
+  peer --host X find transport       find RFCs about transport
   peer --host X get 8600-8605 123    download seven RFCs into rfcs/
-  peer --host X get -o - 123 | less  read one
-  peer --host X list --json | jq     work with the whole index
-  P2PCI_HOST=X peer list             set an option by an environment variable
+  peer --host X get -o - 123 | less  read one RFC
+  peer --host X list --json | jq     process the whole index
+  P2PCI_HOST=X peer list             set an option with an environment variable
   peer help                          list the pages of the manual
 
 Exit codes: 0 done, 1 failed, 2 wrong options, 3 not found, 4 no index server, 5 no holder could be

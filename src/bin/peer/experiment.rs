@@ -1,4 +1,4 @@
-//! The experiment, which is many peers in one process.
+//! `peer experiment`: many peers in one process.
 
 use std::process::ExitCode;
 
@@ -8,11 +8,10 @@ use p2pci::terminal::Screen;
 
 use crate::arguments::{Arguments, usage_error};
 
-/// How fast each peer of an experiment uploads, in bytes a second. Without a limit loopback would
-/// make all scenarios the same.
+/// The default upload rate of each peer, in bytes per second. Without a limit, loopback would be so
+/// fast that all scenarios take the same time.
 const UPLOAD_RATE: u64 = 2_000_000;
 
-/// Runs an experiment, with its own servers and peers, and prints what it has found.
 pub(crate) fn run(arguments: &Arguments, options: &Options, screen: &Screen) -> ExitCode {
     options.check().unwrap_or_else(|error| usage_error(&error));
     let (file, is_quiet) = (arguments.transcript.as_deref(), arguments.quiet);

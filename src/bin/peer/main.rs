@@ -1,4 +1,4 @@
-//! The peer: options, a node, and a door to it.
+//! The peer: a node with a menu or a command, or an experiment.
 
 mod arguments;
 mod experiment;
@@ -31,7 +31,7 @@ fn take_part(arguments: &Arguments, screen: &Screen) -> ExitCode {
         let checked = work.check(arguments.print_messages);
         checked.unwrap_or_else(|error| usage_error(&error));
     }
-    // Put back at the very end, whatever the prompt was at.
+    // Restored at the very end, even if the prompt is still reading.
     let _modes = Modes::save();
     let (shows, file) = (arguments.shows(), arguments.transcript.as_deref());
     program::run(screen, shows, file, arguments.quiet, |stage| {
@@ -45,7 +45,7 @@ fn take_part(arguments: &Arguments, screen: &Screen) -> ExitCode {
     })
 }
 
-/// Starts a node, opens the door to it, and leaves.
+/// Starts a node, runs the menu or the command, and leaves.
 fn share(arguments: &Arguments, printer: &Printer<'_>) -> Result<(), Failure> {
     let (events, stop) = (&printer.stage.events, &printer.stage.stop);
     let mut console = Console::new(printer.stage.transcript.clone(), stop.clone());
@@ -59,13 +59,13 @@ fn share(arguments: &Arguments, printer: &Printer<'_>) -> Result<(), Failure> {
             node.share()?;
         }
         let ended = open_door(arguments, &node, &mut console, printer);
-        // The prompt goes first, so that what is printed from here on is seen.
+        // The prompt ends first, because it would hold back the output of leaving.
         drop(console);
         ended
     });
     match stop.signal() {
         None => ended,
-        // To share until a signal comes is what was asked, and so is to leave the menu by one.
+        // A signal is the normal way to stop sharing, and an accepted way to leave the menu.
         Some(_) if arguments.shares() => Ok(()),
         Some(signal) => Err(Failure::reported(Code::Interrupted(signal))),
     }

@@ -69,10 +69,10 @@ pub(crate) struct Arguments {
 const EXAMPLES: &str = "\
 Examples:
   server                          listen on port 7734 and print every message
-  server --port 0 -q              listen on any free port, print connection events
-  server --index distributed      be a registration server, on port 65243
-  server --transcript log.txt -q  keep every message in a file
-  P2PCI_PORT=8000 server          set an option by an environment variable
+  server --port 0 -q              listen on any free port, print only connection events
+  server --index distributed      run a registration server on port 65243
+  server --transcript log.txt -q  save every message to a file
+  P2PCI_PORT=8000 server          set an option with an environment variable
   server help                     list the pages of the manual
 
 Exit codes: 0 stopped by a signal, 1 failed, 2 wrong options.";

@@ -1,4 +1,4 @@
-//! The server: its options, what they ask for, and how it ended.
+//! The server: runs either index server.
 
 mod arguments;
 
@@ -26,13 +26,13 @@ fn main() -> ExitCode {
     } else {
         Shows::Messages
     };
-    let (file, is_quiet) = (arguments.transcript.clone(), arguments.quiet);
-    program::run(&screen, shows, file.as_deref(), is_quiet, |stage| {
-        run(arguments, stage)
+    let file = arguments.transcript.as_deref();
+    program::run(&screen, shows, file, arguments.quiet, |stage| {
+        run(&arguments, stage)
     })
 }
 
-fn run(arguments: Arguments, stage: &Stage) -> Result<(), Failure> {
+fn run(arguments: &Arguments, stage: &Stage) -> Result<(), Failure> {
     let Stage { events, stop, .. } = stage;
     let place = Place {
         bind: arguments.bind,
@@ -60,7 +60,7 @@ fn run(arguments: Arguments, stage: &Stage) -> Result<(), Failure> {
             central::start(config, events, stop).map_err(Failure::other)?
         }
         Kind::Distributed => {
-            let file = arguments.state.map(Storage::File);
+            let file = arguments.state.clone().map(Storage::File);
             let storage = file.or_else(|| program::state_folder().map(Storage::Folder));
             let forgets = storage.is_none();
             let config = registration::Config {
@@ -72,8 +72,8 @@ fn run(arguments: Arguments, stage: &Stage) -> Result<(), Failure> {
             let server = registration::start(config, events, stop);
             let server = server.map_err(Failure::other)?;
             if forgets {
-                let what = "a restart will forget all peers (--state names a file)";
-                let what = format_args!("no state directory; {what}");
+                let what =
+                    "no state directory; a restart will forget all peers (--state names a file)";
                 events.notice(Level::Warning, what);
             }
             server

@@ -58,8 +58,8 @@ impl Get {
         Selection::parse(&self.numbers)
     }
 
-    /// Downloads RFCs. A failure does not stop the others; all are reported at the end, and the first
-    /// one determines the exit code.
+    /// Downloads RFCs. A failure does not stop the others; all are reported at the end, and the
+    /// first one determines the exit code.
     pub(super) fn run(&self, node: &Node, printer: &Printer<'_>) -> Result<(), Failure> {
         let selection = self.selection().map_err(Failure::other)?;
         match (selection.single(), &self.output) {
@@ -111,7 +111,8 @@ impl Get {
     }
 }
 
-/// Downloads one RFC into a file outside the folder. A stream gets the document once it is complete.
+/// Downloads one RFC into a file outside the folder. A stream gets the document once it is
+/// complete.
 fn into_file(
     node: &Node,
     number: RfcNumber,
@@ -170,7 +171,9 @@ impl Printer<'_> {
             return Ok(());
         };
         let screen = self.stage.transcript.screen();
-        failed.iter().for_each(|failed| screen.error(failed));
+        for failed in failed {
+            screen.error(failed);
+        }
         if count > 1 {
             let failed = failed.len();
             screen.error(format_args!("{failed} of {count} RFCs were not downloaded"));

@@ -1,7 +1,8 @@
-//! The commands for scripts, which do the same as the menu but print only the result to standard output.
+//! The commands for scripts, which do the same as the menu but print only the result to standard
+//! output.
 //!
-//! A result is record lines as on the wire, or one JSON document, which serializes the outcome of the
-//! action. Scripts rely on its field names.
+//! A result is record lines as on the wire, or one JSON document, which serializes the outcome of
+//! the action. Scripts rely on its field names.
 
 mod get;
 mod stream;

@@ -22,8 +22,8 @@ const SETTLE_TIME: Duration = Duration::from_secs(1);
 /// Prints questions and reads answers from standard input: with a line editor on a terminal, and as
 /// plain lines elsewhere.
 ///
-/// A separate thread reads, so that a signal can end a question that nobody answers. It reads a line
-/// only once a question is asked, so typed-ahead input stays in the terminal.
+/// A separate thread reads, so that a signal can end a question that nobody answers. It reads a
+/// line only once a question is asked, so typed-ahead input stays in the terminal.
 #[derive(Debug)]
 pub struct Console {
     transcript: Transcript,
@@ -72,7 +72,8 @@ impl Console {
         }
     }
 
-    /// Returns a function that answers the current question and all later ones with the end of input.
+    /// Returns a function that answers the current question and all later ones with the end of
+    /// input.
     pub fn hangup(&self) -> impl Fn() + Send + 'static {
         let answering = self.answering.clone();
         // This fails only if the console is gone.
@@ -130,7 +131,8 @@ impl Console {
         }
         self.transcript.ask(question);
         if self.screen().is_some() {
-            // Earlier output comes first. A stopped terminal does not matter: nobody can type there.
+            // Earlier output comes first. A stopped terminal does not matter: nobody can type
+            // there.
             self.transcript.finish(SETTLE_TIME);
         }
         let prompt = question.rsplit('\n').next().unwrap_or_default();
@@ -170,8 +172,8 @@ impl Console {
     }
 }
 
-/// Ends the thread and with it the editor, so that later output no longer waits for a prompt. A thread
-/// that is reading a line can't be joined.
+/// Ends the thread and with it the editor, so that later output no longer waits for a prompt. A
+/// thread that is reading a line can't be joined.
 impl Drop for Console {
     fn drop(&mut self) {
         let Some(reader) = self.reader.take() else {
@@ -198,7 +200,8 @@ impl Drop for LastWord {
     }
 }
 
-/// Reads and trims the next line; `None` at the end. The rest of a line that is too long is dropped.
+/// Reads and trims the next line; `None` at the end. The rest of a line that is too long is
+/// dropped.
 fn line(stdin: &mut impl BufRead) -> Option<String> {
     let mut line = Vec::new();
     if !matches!(stdin.take(MAX_LINE).read_until(b'\n', &mut line), Ok(1..)) {

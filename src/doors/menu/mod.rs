@@ -1,7 +1,7 @@
 //! The numbered menu (section 6 of the protocol page).
 //!
-//! A choice is a number or a name, with optional arguments: `4`, `get`, `get 3457`. Choices that the
-//! protocol page does not define (`find`, `status`) have only a name.
+//! A choice is a number or a name, with optional arguments: `4`, `get`, `get 3457`. Choices that
+//! the protocol page does not define (`find`, `status`) have only a name.
 
 mod console;
 mod table;
@@ -239,8 +239,8 @@ impl Menu<'_> {
         })
     }
 
-    /// Shows the records, or says `nothing`: as a table on a screen. Elsewhere it prints them only if
-    /// no printed message has shown them.
+    /// Shows the records, or says `nothing`: as a table on a screen. Elsewhere it prints them only
+    /// if no printed message has shown them.
     fn show(&mut self, found: &Listing, nothing: &str) -> Result<(), Undone> {
         let records = &found.records;
         self.console.learn(records);

@@ -44,7 +44,8 @@ pub(crate) enum Replace {
     Always,
 }
 
-/// Asks whether to replace a file; `None` means that the input has ended, so no more downloads start.
+/// Asks whether to replace a file; `None` means that the input has ended, so no more downloads
+/// start.
 pub(crate) type Ask<'a> = &'a mut (dyn FnMut(&Path) -> Option<bool> + Send);
 
 /// Called with each outcome while other downloads continue.
@@ -115,8 +116,8 @@ impl Node {
         }
     }
 
-    /// Downloads RFCs and shares those that go into the folder. A failure does not stop the others. One
-    /// of the jobs runs in the calling thread.
+    /// Downloads RFCs and shares those that go into the folder. A failure does not stop the others.
+    /// One of the jobs runs in the calling thread.
     pub(crate) fn get(&self, wanted: &Wanted, ask: Ask<'_>, done: Done<'_>) -> Gotten {
         let spread = Spread::default();
         let left: VecDeque<_> = wanted.numbers.iter().copied().collect();

@@ -124,8 +124,8 @@ impl<'a> Holders<'a> {
         }
     }
 
-    /// The next batch, never empty; `None` at the end. A failure of the index is an error only before
-    /// the first batch, and an event later.
+    /// The next batch, never empty; `None` at the end. A failure of the index is an error only
+    /// before the first batch, and an event later.
     fn next(&mut self) -> Result<Option<Vec<Record>>, IndexError> {
         for found in self.found.by_ref() {
             let found = match found {

@@ -1,7 +1,7 @@
 //! The manual: the help of the commands, the pages of `src/manual`, man pages, and completions.
 //!
-//! Each page has one source, in Markdown. `help TOPIC` prints it, `make install` installs it as a man
-//! page, and rustdoc shows it as a module here. clap generates the list of options.
+//! Each page has one source, in Markdown. `help TOPIC` prints it, `make install` installs it as a
+//! man page, and rustdoc shows it as a module here. clap generates the list of options.
 
 mod text;
 
@@ -18,7 +18,8 @@ use super::{VERSION, unless_unread, with_variables};
 use crate::terminal::Screen;
 use text::heading;
 
-/// The minimum and maximum width of a page: narrower tables don't fit, and longer lines are hard to read.
+/// The minimum and maximum width of a page: narrower tables don't fit, and longer lines are hard to
+/// read.
 const WIDTHS: (u16, u16) = (40, 100);
 
 struct Page {
@@ -191,7 +192,8 @@ fn completions<O: CommandFactory>(shell: Shell) -> String {
     String::from_utf8_lossy(&script).into_owned()
 }
 
-/// Writes the man pages of a program, its commands and the manual into a folder, creating it if missing.
+/// Writes the man pages of a program, its commands and the manual into a folder, creating it if
+/// missing.
 fn write_man_pages<O: CommandFactory>(folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)?;
     // `help` needs no page: it shows the pages below.
@@ -199,10 +201,9 @@ fn write_man_pages<O: CommandFactory>(folder: &Path) -> io::Result<()> {
     clap_mangen::generate_to(program, folder)?;
     for page in PAGES {
         let (name, source) = (format!("p2pci-{}", page.topic), format!("p2pci {VERSION}"));
-        let mut others = "server(1), peer(1)".to_owned();
-        for other in PAGES.iter().filter(|other| other.topic != page.topic) {
-            others += &format!(", p2pci-{}(7)", other.topic);
-        }
+        let others = PAGES.iter().filter(|other| other.topic != page.topic);
+        let others = others.map(|other| format!(", p2pci-{}(7)", other.topic));
+        let others = format!("server(1), peer(1){}", others.collect::<String>());
         let text = text::man_page(&name, &source, page.text, &others);
         fs::write(folder.join(format!("{name}.7")), text)?;
     }
