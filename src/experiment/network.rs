@@ -84,11 +84,7 @@ impl Network {
 
     /// Makes every peer ask all others for their indexes, and checks that it then knows exactly
     /// their records.
-    pub(super) fn exchange_indexes(
-        &self,
-        plan: &Plan,
-        documents: &Documents,
-    ) -> anyhow::Result<()> {
+    pub(super) fn share_indexes(&self, plan: &Plan, documents: &Documents) -> anyhow::Result<()> {
         let all = self.peers.iter().zip(&plan.holdings);
         let records = all.flat_map(|(peer, held)| {
             let held = documents.all.get(held.clone()).unwrap_or_default();
@@ -115,8 +111,7 @@ impl Network {
         Ok(())
     }
 
-    /// Makes all peers leave, which waits for their uploads, and returns the counts. The files
-    /// remain.
+    /// Makes all peers leave, which waits for their uploads, and returns the counts.
     pub(super) fn leave(&mut self) -> Vec<Counts> {
         let activities: Vec<_> = self.peers.iter().map(Node::activity).collect();
         self.peers.clear();

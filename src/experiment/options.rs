@@ -39,8 +39,7 @@ pub struct Options {
     /// Fetch the first rfcN.txt files of this folder
     #[arg(long, value_name = "FOLDER", help_heading = "Documents")]
     corpus: Option<PathBuf>,
-    /// Fetch generated files: how many, and of what size [default: as many as needed, of 50KiB
-    /// each]
+    /// Fetch generated files: how many, and their size [default: as many as needed, of 50KiB]
     #[arg(long, value_name = "COUNTxSIZE", help_heading = "Documents")]
     synthetic: Option<Synthetic>,
     /// The folder for the results; created if it is missing; existing results are replaced

@@ -52,8 +52,7 @@ pub(super) enum Scenario {
     /// Each peer has a share and begins with its right-hand neighbor, so that every server has one
     /// client at any time.
     Task2Best,
-    /// Each peer has a share, and all begin with P0, so that they crowd one server while others
-    /// idle.
+    /// Each peer has a share, and all begin with P0, so that one server is crowded and others idle.
     Task2Worst,
 }
 

@@ -42,7 +42,7 @@ pub(super) fn run(
 ) -> anyhow::Result<Run> {
     let network = Network::start(plan, documents, upload_rate, stage);
     let ended = network.and_then(|mut network| {
-        network.exchange_indexes(plan, documents)?;
+        network.share_indexes(plan, documents)?;
         let run = fetch_all(plan, documents, &network, stage);
         let counts = network.leave();
         let run = run?;

@@ -12,8 +12,7 @@ use crate::wire::{Endpoint, Host, Port};
 const RESOLVE_TIME: Duration = Duration::from_secs(5);
 
 /// Chooses a name, and gives the reason: `given`, else this machine's host name if others can use
-/// it, else the local address toward `server`. `bound` is the address that the upload server binds
-/// to.
+/// it, else the local address toward `server`. `bound` is the address of the upload server.
 pub(super) fn choose(
     given: Option<Host>,
     bound: Option<IpAddr>,

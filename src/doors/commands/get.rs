@@ -111,8 +111,7 @@ impl Get {
     }
 }
 
-/// Downloads one RFC into a file outside the folder. A stream gets the document once it is
-/// complete.
+/// Downloads one RFC into a file outside the folder. A stream gets it once it is complete.
 fn into_file(
     node: &Node,
     number: RfcNumber,
@@ -153,10 +152,9 @@ impl Printer<'_> {
     fn report(&self, outcome: &Outcome) {
         match outcome {
             Outcome::Downloaded(got) => {
-                let (number, path, bytes) =
-                    (got.record.record.number, got.path.display(), got.bytes);
-                self.stage
-                    .say(format_args!("RFC {number} is in {path} ({bytes} bytes)"));
+                let (number, path) = (got.record.record.number, got.path.display());
+                let what = format_args!("RFC {number} is in {path} ({} bytes)", got.bytes);
+                self.stage.say(what);
             }
             Outcome::Kept(Kept { number, path }) => self.stage.say(format_args!(
                 "RFC {number} is already in {}; --force replaces it",

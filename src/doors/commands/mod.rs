@@ -1,5 +1,4 @@
-//! The commands for scripts, which do the same as the menu but print only the result to standard
-//! output.
+//! The commands for scripts: like the menu, but with only the result on standard output.
 //!
 //! A result is record lines as on the wire, or one JSON document, which serializes the outcome of
 //! the action. Scripts rely on its field names.

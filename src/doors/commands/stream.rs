@@ -22,8 +22,7 @@ pub(super) fn copy(from: &Path, to: &Path) -> io::Result<()> {
         let mut stdout = io::stdout().lock();
         io::copy(&mut document, &mut stdout).and_then(|_| stdout.flush())
     } else {
-        // Without blocking, so that a pipe without a reader is an error rather than an endless
-        // wait.
+        // Nonblocking, so that a pipe without a reader is an error and not an endless wait.
         let mut stream = fs::OpenOptions::new()
             .write(true)
             .custom_flags(OFlags::NONBLOCK.bits().cast_signed())

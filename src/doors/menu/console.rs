@@ -72,8 +72,7 @@ impl Console {
         }
     }
 
-    /// Returns a function that answers the current question and all later ones with the end of
-    /// input.
+    /// Returns a function that ends the current question and all later ones without an answer.
     pub fn hangup(&self) -> impl Fn() + Send + 'static {
         let answering = self.answering.clone();
         // This fails only if the console is gone.
@@ -131,8 +130,7 @@ impl Console {
         }
         self.transcript.ask(question);
         if self.screen().is_some() {
-            // Earlier output comes first. A stopped terminal does not matter: nobody can type
-            // there.
+            // Earlier output comes first, unless the terminal is stopped.
             self.transcript.finish(SETTLE_TIME);
         }
         let prompt = question.rsplit('\n').next().unwrap_or_default();
@@ -164,11 +162,9 @@ impl Console {
 
     /// Adds RFCs and their titles to the completions.
     pub(super) fn learn(&self, records: &[Listed]) {
-        let titled = |listed: &Listed| {
-            let record = &listed.record;
-            (record.number.get(), record.title.to_string())
-        };
-        self.vocabulary.add_numbers(records.iter().map(titled));
+        let records = records.iter().map(|listed| &listed.record);
+        let titled = records.map(|record| (record.number.get(), record.title.to_string()));
+        self.vocabulary.add_numbers(titled);
     }
 }
 
@@ -200,8 +196,7 @@ impl Drop for LastWord {
     }
 }
 
-/// Reads and trims the next line; `None` at the end. The rest of a line that is too long is
-/// dropped.
+/// Reads and trims the next line; `None` at the end. Drops the rest of a line that is too long.
 fn line(stdin: &mut impl BufRead) -> Option<String> {
     let mut line = Vec::new();
     if !matches!(stdin.take(MAX_LINE).read_until(b'\n', &mut line), Ok(1..)) {

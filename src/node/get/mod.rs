@@ -1,4 +1,4 @@
-//! Downloads any number of RFCs; `one` downloads each.
+//! Downloads several RFCs; `one` downloads each.
 
 mod one;
 
@@ -44,8 +44,7 @@ pub(crate) enum Replace {
     Always,
 }
 
-/// Asks whether to replace a file; `None` means that the input has ended, so no more downloads
-/// start.
+/// Asks whether to replace a file; `None` if the input has ended, which stops the next downloads.
 pub(crate) type Ask<'a> = &'a mut (dyn FnMut(&Path) -> Option<bool> + Send);
 
 /// Called with each outcome while other downloads continue.
@@ -154,9 +153,8 @@ impl Node {
             work();
         });
         let (_, mut gotten) = ended.into_inner();
-        gotten
-            .downloaded
-            .sort_by_key(|got| got.record.record.number);
+        let number = |got: &Downloaded| got.record.record.number;
+        gotten.downloaded.sort_by_key(number);
         gotten.kept.sort_by_key(|kept| kept.number);
         gotten
     }
@@ -164,15 +162,12 @@ impl Node {
 
 impl fmt::Display for Failed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (number, failure) = (self.number, &self.failure);
-        if self.is_downloaded {
-            write!(
-                f,
-                "RFC {number} was downloaded but not registered: {failure}"
-            )
+        let what = if self.is_downloaded {
+            "downloaded but not registered"
         } else {
-            write!(f, "RFC {number} was not downloaded: {failure}")
-        }
+            "not downloaded"
+        };
+        write!(f, "RFC {} was {what}: {}", self.number, self.failure)
     }
 }
 

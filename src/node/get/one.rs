@@ -146,8 +146,8 @@ impl<'a> Holders<'a> {
             };
             let found: Vec<_> = records.filter(is_new).collect();
             if !found.is_empty() {
-                self.before
-                    .extend(found.iter().map(|record| record.holder.clone()));
+                let holders = found.iter().map(|record| record.holder.clone());
+                self.before.extend(holders);
                 return Ok(Some(found));
             }
         }

@@ -18,8 +18,7 @@ use super::{VERSION, unless_unread, with_variables};
 use crate::terminal::Screen;
 use text::heading;
 
-/// The minimum and maximum width of a page: narrower tables don't fit, and longer lines are hard to
-/// read.
+/// The limits of the width of a page: a table needs the first; longer lines are hard to read.
 const WIDTHS: (u16, u16) = (40, 100);
 
 struct Page {
@@ -192,8 +191,7 @@ fn completions<O: CommandFactory>(shell: Shell) -> String {
     String::from_utf8_lossy(&script).into_owned()
 }
 
-/// Writes the man pages of a program, its commands and the manual into a folder, creating it if
-/// missing.
+/// Writes the man pages of a program, its commands and the manual. Creates the folder if missing.
 fn write_man_pages<O: CommandFactory>(folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)?;
     // `help` needs no page: it shows the pages below.
