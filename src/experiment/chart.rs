@@ -31,7 +31,7 @@ const SQUARE: Shape = &[(-16, -16), (16, -16), (16, 16), (-16, 16)];
 const DIAMOND: Shape = &[(0, -23), (23, 0), (0, 23), (-23, 0)];
 const UP: Shape = &[(0, -22), (22, 16), (-22, 16)];
 const DOWN: Shape = &[(0, 22), (22, -16), (-22, -16)];
-/// The number of shapes and of colors are coprime, so that pairs repeat only after 28 curves.
+/// The numbers of shapes and colors are coprime, so pairs repeat only after 28 curves.
 const SHAPES: [Shape; 4] = [SQUARE, UP, DIAMOND, DOWN];
 /// The approximate number of markers on a curve.
 const MARKERS: usize = 9;

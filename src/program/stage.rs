@@ -1,4 +1,4 @@
-//! The environment of the work of a program: its outputs, its stop signal, and its end.
+//! Sets up the outputs, events and stop signal of a program, runs its work, and reports its end.
 
 use std::fmt::Display;
 use std::io::{self, BufWriter, Write};
@@ -18,7 +18,7 @@ use crate::terminal::progress::Progress;
 /// How long unread output may delay the end of a program.
 pub(super) const PRINT_TIME: Duration = Duration::from_secs(2);
 
-/// The environment of the work of a program.
+/// The outputs, events and stop signal for the work of a program.
 #[derive(Debug)]
 pub struct Stage {
     /// The printout.

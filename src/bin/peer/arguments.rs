@@ -75,7 +75,7 @@ pub(crate) struct Arguments {
     /// The maximum number of simultaneous uploads
     #[arg(long, value_name = "N", default_value_t = 256, value_parser = program::connections(), help_heading = "Sharing")]
     pub(crate) max_uploads: usize,
-    /// Print connection events and answers, no messages; with a command, only errors and warnings
+    /// Print connection events and answers but no messages; with a command, only errors and warnings
     #[arg(short, long, value_parser = FalseyValueParser::new(), help_heading = "Printing")]
     pub(crate) quiet: bool,
     /// With a command: print every message to standard output, as the menu does

@@ -1,4 +1,4 @@
-//! The server: runs either index server.
+//! The server: an index server or a registration server.
 
 mod arguments;
 

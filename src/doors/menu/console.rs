@@ -56,7 +56,7 @@ enum Answer {
 }
 
 impl Console {
-    /// Reads nothing yet. After a `stop` it asks no more questions.
+    /// Creates a console that reads nothing yet. After `stop` it asks no more questions.
     pub fn new(transcript: Transcript, stop: Stop) -> Self {
         let (answering, answers) = mpsc::channel();
         let vocabulary = Vocabulary::default();

@@ -18,7 +18,7 @@ use super::{VERSION, unless_unread, with_variables};
 use crate::terminal::Screen;
 use text::heading;
 
-/// The limits of the width of a page: a table needs the first; longer lines are hard to read.
+/// The minimum width of a page, which tables need, and the maximum that is easy to read.
 const WIDTHS: (u16, u16) = (40, 100);
 
 struct Page {
