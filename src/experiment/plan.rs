@@ -57,7 +57,7 @@ pub(super) enum Scenario {
 }
 
 impl Scenario {
-    /// The name in results and of their files.
+    /// The name in the results, and of their files.
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Task1 => "task1",
