@@ -62,6 +62,15 @@ pub fn reachable(bound: Option<IpAddr>) -> Vec<IpAddr> {
     addresses
 }
 
+/// The network to which the shares of strangers are given: an IPv4 address, or the /64 of an IPv6
+/// address, all of which one customer of a provider can use.
+pub fn network_of(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+    }
+}
+
 /// The local address from which this machine would connect to `remote`. Nothing is sent.
 pub fn local_address_toward(remote: SocketAddr) -> io::Result<IpAddr> {
     let any = match remote {

@@ -22,7 +22,7 @@ mod stop;
 pub use connect::{ConnectError, connect};
 pub use connection::{Connection, Watch};
 pub use dialects::Dialects;
-pub use host::{local_address_toward, operating_system, reachable, resolve};
+pub use host::{local_address_toward, network_of, operating_system, reachable, resolve};
 pub use listener::{ListenError, Listener};
 pub use pace::Pace;
 pub use server::{Open, Place, Server};

@@ -8,7 +8,7 @@ use std::time::Duration;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use socket2::SockRef;
 
-use super::Connection;
+use super::{Connection, network_of};
 
 /// How long a connection that was closed to make room has to end.
 const ROOM_TIME: Duration = Duration::from_secs(1);
@@ -18,7 +18,8 @@ const ROOM_TIME: Duration = Duration::from_secs(1);
 pub struct Limits {
     /// In all.
     pub total: usize,
-    /// From one address. Loopback is exempt, because all local peers share that address.
+    /// From one address (of IPv6, from one /64). Loopback is exempt, because all local peers share
+    /// that address.
     pub per_address: usize,
     /// How long the other side may read nothing before the connection is given up.
     pub send_time: Duration,
@@ -53,7 +54,8 @@ struct Open {
     connections: HashMap<u64, Arc<TcpStream>>,
     /// Connections that have not sent a request yet: the first to close when room is needed.
     silent: BTreeSet<u64>,
-    by_address: HashMap<IpAddr, usize>,
+    /// How many there are from each [`network_of`] an address.
+    by_network: HashMap<IpAddr, usize>,
     listeners: Vec<Arc<TcpListener>>,
 }
 
@@ -100,11 +102,12 @@ impl Sockets {
         let id = open.next_id;
         open.connections.insert(id, Arc::clone(&stream));
         open.silent.insert(id);
-        *open.by_address.entry(peer.ip()).or_default() += 1;
+        let network = network_of(peer.ip());
+        *open.by_network.entry(network).or_default() += 1;
         drop(open);
         let admission = Admission {
             id,
-            address: peer.ip(),
+            network,
             sockets: self.clone(),
         };
         Ok(Connection::new(
@@ -121,7 +124,8 @@ impl Sockets {
         } = self.0.limits;
         let is_full = |open: &mut Open| open.connections.len() >= total && !open.closing;
         let mut open = self.0.open.lock();
-        let same = open.by_address.get(&address).copied().unwrap_or_default();
+        let same = open.by_network.get(&network_of(address));
+        let same = same.copied().unwrap_or_default();
         if same >= per_address && !address.is_loopback() {
             return Err(Refused::AddressFull);
         }
@@ -206,7 +210,7 @@ impl Sockets {
 #[derive(Debug)]
 pub(super) struct Admission {
     id: u64,
-    address: IpAddr,
+    network: IpAddr,
     sockets: Sockets,
 }
 
@@ -221,10 +225,10 @@ impl Drop for Admission {
         let mut open = self.sockets.0.open.lock();
         open.connections.remove(&self.id);
         open.silent.remove(&self.id);
-        if let Some(same) = open.by_address.get_mut(&self.address) {
+        if let Some(same) = open.by_network.get_mut(&self.network) {
             *same -= 1;
             if *same == 0 {
-                open.by_address.remove(&self.address);
+                open.by_network.remove(&self.network);
             }
         }
         drop(open);
@@ -252,11 +256,11 @@ mod tests {
     use super::*;
 
     /// A connection from a made-up address.
-    fn admit(sockets: &Sockets, from: [u8; 4]) -> Result<Connection, Refused> {
+    fn admit(sockets: &Sockets, from: impl Into<IpAddr>) -> Result<Connection, Refused> {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         sockets
-            .admit_from(SocketAddr::from((from, 1)), stream)
+            .admit_from(SocketAddr::new(from.into(), 1), stream)
             .map_err(|(refused, _)| refused)
     }
 
@@ -278,6 +282,19 @@ mod tests {
             .collect();
         drop(first);
         assert!(admit(&sockets, [10, 0, 0, 1]).is_ok());
+    }
+
+    #[test]
+    fn whoever_has_a_whole_64_has_one_share() {
+        let sockets = Sockets::with_limits(Limits {
+            per_address: 2,
+            ..Limits::default()
+        });
+        let host = |network, host| IpAddr::from([0x2001, 0xdb8, 0, network, 0, 0, 0, host]);
+        let _held = [1, 2].map(|number| admit(&sockets, host(7, number)).unwrap());
+        let refused = admit(&sockets, host(7, 3)).unwrap_err();
+        assert_eq!(refused, Refused::AddressFull);
+        assert!(admit(&sockets, host(8, 1)).is_ok());
     }
 
     #[test]

@@ -43,7 +43,7 @@ pub(crate) struct Arguments {
     /// The maximum number of connections
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = program::connections(), help_heading = "Limits")]
     pub(crate) max_peers: usize,
-    /// The maximum number of connections from one address; loopback is exempt
+    /// The maximum number of connections from one address (of IPv6, from one /64); loopback is exempt
     #[arg(long, value_name = "N", default_value_t = 1_024, value_parser = program::connections(), help_heading = "Limits")]
     pub(crate) max_peers_per_address: usize,
     /// The maximum number of RFCs that one peer may register
