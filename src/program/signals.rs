@@ -1,20 +1,31 @@
 //! SIGINT and SIGTERM: the first one ends the program cleanly, the second one at once.
+//! SIGXFSZ does not end it.
 
+use std::io;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use anyhow::Context;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
+use signal_hook::flag;
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 
 use super::Failure;
 
-const FAILED: &str = "cannot handle signals";
+pub(super) const FAILED: &str = "cannot handle signals";
 
 /// How long a clean end may take: 5 seconds for running transfers, 2 for output, and a margin.
 /// After that something hangs forever, for example on a pipe that nobody reads.
 const END_TIME: Duration = Duration::from_secs(10);
+
+/// Makes a write beyond the limit on the size of files (`ulimit -f`) an error, as on a full disk. By
+/// default a signal ends the program.
+pub(super) fn survive_file_limit() -> io::Result<()> {
+    // Nobody needs to know that the signal came: the write fails.
+    flag::register(SIGXFSZ, Arc::default()).map(drop)
+}
 
 /// Calls `stop` with the number of the first signal.
 pub fn on_stop(stop: impl Fn(u8) + Send + 'static) -> Result<(), Failure> {

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, anyhow};
 
 use super::Failure;
+use super::signals::{FAILED, survive_file_limit};
 use crate::event::{Events, Level};
 use crate::net::Stop;
 use crate::printout::{Log, Output, Shows, Transcript};
@@ -40,6 +41,7 @@ impl Stage {
         file: Option<&Path>,
         is_quiet: bool,
     ) -> anyhow::Result<Self> {
+        survive_file_limit().context(FAILED)?;
         let mut outputs = vec![Output::stdout(screen, shows)];
         if let Some(path) = file {
             let file = Output::file(path, screen);
