@@ -46,6 +46,8 @@ struct Socket {
     output: Vec<u8>,
     /// How long the other side may read nothing before the connection is given up.
     send_time: Duration,
+    /// The time by which the output must be sent, however steadily the other side reads.
+    send_end: Option<Instant>,
     wait: Wait,
     /// The socket's current read timeout. It is set only when it changes.
     timeout: Option<Duration>,
@@ -71,6 +73,7 @@ impl Connection {
             stream,
             output: Vec::new(),
             send_time,
+            send_end: None,
             wait: Wait::ForEver,
             timeout: None,
         };
@@ -127,6 +130,19 @@ impl Connection {
         let first = u64::try_from(first).unwrap_or_default();
         socket.send()?;
         send_rest(&socket.stream, file, length - first, socket.send_time)
+    }
+
+    /// Sends what `write` writes. The other side must read all of it within the send time: output
+    /// that holds much memory must not wait for somebody who reads it byte by byte.
+    pub fn send_in_time(
+        &mut self,
+        write: impl FnOnce(&mut Self) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let socket = self.reader.get_mut();
+        socket.send_end = Instant::now().checked_add(socket.send_time);
+        let sent = write(self).and_then(|()| self.flush());
+        self.reader.get_mut().send_end = None;
+        sent
     }
 
     /// Closes the connection at once, also for its [`Watch`].
@@ -195,15 +211,19 @@ impl Watch {
     }
 }
 
-/// Repeats attempts, each of which returns how many bytes it sent, until `left` bytes are sent or
-/// none were for `time`.
+/// Repeats attempts, each of which returns how many bytes it sent, until `left` bytes are sent, none
+/// were for `time`, or it is `end`.
 fn send_all(
     mut left: u64,
     time: Duration,
+    end: Option<Instant>,
     mut attempt: impl FnMut(u64) -> io::Result<usize>,
 ) -> io::Result<()> {
     let mut progress = Instant::now();
     while left > 0 {
+        if end.is_some_and(|end| Instant::now() >= end) {
+            return Err(unread(time));
+        }
         match attempt(left) {
             Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
             Ok(sent) => {
@@ -213,9 +233,7 @@ fn send_all(
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 if progress.elapsed() >= time {
-                    let seconds = time.as_secs();
-                    let reason = format!("the other side read nothing for {seconds} seconds");
-                    return Err(io::Error::new(io::ErrorKind::ConnectionAborted, reason));
+                    return Err(unread(time));
                 }
             }
             Err(error) => return Err(error),
@@ -224,9 +242,15 @@ fn send_all(
     Ok(())
 }
 
+fn unread(time: Duration) -> io::Error {
+    let seconds = time.as_secs();
+    let reason = format!("the other side did not read within {seconds} seconds");
+    io::Error::new(io::ErrorKind::ConnectionAborted, reason)
+}
+
 #[cfg(target_os = "linux")]
 fn send_rest(stream: &TcpStream, file: &File, left: u64, time: Duration) -> io::Result<()> {
-    send_all(left, time, |left| {
+    send_all(left, time, None, |left| {
         let most = usize::try_from(left).unwrap_or(usize::MAX);
         Ok(rustix::fs::sendfile(stream, file, None, most)?)
     })
@@ -241,14 +265,20 @@ fn send_rest(stream: &TcpStream, file: &File, mut left: u64, time: Duration) -> 
         if io::copy(&mut file.take(most), &mut buffer)? < most {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        send_bytes(stream, &buffer, time)?;
+        send_bytes(stream, &buffer, time, None)?;
         left -= most;
     }
     Ok(())
 }
 
-fn send_bytes(mut stream: &TcpStream, mut bytes: &[u8], time: Duration) -> io::Result<()> {
-    send_all(u64::try_from(bytes.len()).unwrap_or(u64::MAX), time, |_| {
+fn send_bytes(
+    mut stream: &TcpStream,
+    mut bytes: &[u8],
+    time: Duration,
+    end: Option<Instant>,
+) -> io::Result<()> {
+    let left = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+    send_all(left, time, end, |_| {
         let sent = stream.write(bytes)?;
         bytes = bytes.get(sent..).unwrap_or_default();
         Ok(sent)
@@ -260,7 +290,7 @@ impl Socket {
         if self.output.is_empty() {
             return Ok(());
         }
-        let sent = send_bytes(&self.stream, &self.output, self.send_time);
+        let sent = send_bytes(&self.stream, &self.output, self.send_time, self.send_end);
         if self.output.capacity() > KEPT_OUTPUT {
             self.output = Vec::new();
         } else {
