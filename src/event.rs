@@ -245,8 +245,8 @@ pub enum Event<'a> {
     Message {
         link: Link,
         way: Way,
-        /// The whole message; but at most [`MOST_RECORDS`] records of an answer of the central
-        /// index, and only the head of an answer with a document.
+        /// The whole message; but at most [`MOST_RECORDS`] records or peers of an answer of a
+        /// server, and only the head of an answer with a document.
         bytes: &'a [u8],
         /// How many records follow that are not shown.
         more: usize,

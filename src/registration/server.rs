@@ -1,14 +1,17 @@
 //! The registration server.
 
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant};
 
 use super::store::{Found, StateError};
+use super::table::Now;
 use super::{Register, Sessions};
 use crate::event::{Events, Level, Role};
+use crate::file_error::FileError;
 use crate::net::{Connection, ListenError, Place, Server, Stop, operating_system};
 use crate::wire::Status;
 use crate::wire::di::server::{Answer, Conversation};
@@ -60,7 +63,7 @@ pub fn start(config: Config, events: &Events, stop: &Stop) -> Result<Server, Sta
     let path = match config.storage {
         Storage::Memory => None,
         Storage::File(path) => Some(path),
-        Storage::Folder(folder) => Some(folder.join(format!("registrations-{}.json", open.port()))),
+        Storage::Folder(folder) => Some(default_file(&folder, open.port())?),
     };
     let (register, found) = Register::open(path.clone(), config.ttl, events.clone())?;
     open.announce();
@@ -91,13 +94,23 @@ pub fn start(config: Config, events: &Events, stop: &Stop) -> Result<Server, Sta
     Ok(open.serve(no_room, serve, close)?)
 }
 
+/// The file of the server at this port. In earlier versions its name and its contents were JSON.
+fn default_file(folder: &Path, port: u16) -> Result<PathBuf, StateError> {
+    let file = folder.join(format!("registrations-{port}.redb"));
+    let earlier = file.with_extension("json");
+    if earlier.exists() && !file.exists() {
+        fs::rename(&earlier, &file).map_err(FileError::of("rename", &earlier))?;
+    }
+    Ok(file)
+}
+
 /// Reports peers whose time to live has expired, until the server has `ended`.
 fn watch_expiry(sessions: &Sessions, ended: &Receiver<()>) {
-    let mut before = SystemTime::now();
+    let mut before = Instant::now();
     while ended.recv_timeout(EXPIRY_LOOK) == Err(RecvTimeoutError::Timeout) {
-        let now = SystemTime::now();
+        let now = Now::read();
         sessions.tell_expired(before, now);
-        before = now;
+        before = now.instant;
     }
 }
 
@@ -109,6 +122,16 @@ fn tell_found(path: &Path, found: &Found, events: &Events) {
         Found::Table(count) => {
             let what = format_args!("Loaded {count} peer(s) from {path}");
             events.notice(Level::Info, what);
+        }
+        Found::CarriedOver { count, kept_as } => {
+            let kept_as = kept_as.display();
+            events.notice(
+                Level::Info,
+                format_args!(
+                    "Loaded {count} peer(s) from {path}, which is now a database; the earlier file \
+                     is kept as {kept_as}"
+                ),
+            );
         }
         Found::Damaged { reason, set_aside } => {
             let set_aside = set_aside.display();
@@ -158,7 +181,7 @@ mod tests {
     #[test]
     fn a_server_that_comes_back_knows_who_was_there() {
         let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("peers.json");
+        let file = folder.path().join("peers");
         for (count, known) in [(1, None), (2, Some("Loaded 1 peer(s) from"))] {
             let (answer, told) = registered(&file);
             let expected = format!("Cookie: 1\r\nTTL: 7200\r\nRegistrations: {count}\r\n");
@@ -169,5 +192,20 @@ mod tests {
             assert!(told[0].starts_with("Listening"));
             assert_eq!(told.last().unwrap(), "Stopped { cut_off: false }");
         }
+    }
+
+    #[test]
+    fn the_file_of_an_earlier_version_is_renamed_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let (old, new) = ("registrations-7.json", "registrations-7.redb");
+        let [old, new] = [old, new].map(|name| folder.path().join(name));
+        let default_file = || default_file(folder.path(), 7).unwrap();
+        assert_eq!(default_file(), new);
+        fs::write(&old, "old").unwrap();
+        assert_eq!(default_file(), new);
+        assert_eq!(fs::read(&new).unwrap(), b"old");
+        fs::write(&old, "restored").unwrap();
+        default_file();
+        assert_eq!(fs::read(&new).unwrap(), b"old");
     }
 }

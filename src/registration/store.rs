@@ -1,33 +1,31 @@
 //! The table of peers behind one lock, and the file that saves it.
 //!
-//! A registration is answered once it is on disk, so a server that is killed and restarted forgets
-//! nobody. Concurrent registrations share one write. Renewals of a time to live are written within
-//! a second.
+//! A change is answered once it is on disk, so a server that is killed and restarted forgets nobody.
+//! If the disk does not take it, the change is taken back and refused. Concurrent changes share one
+//! commit. Renewals of a time to live are written within a second.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::thread;
-use std::time::{Duration, SystemTime};
+use std::sync::{Arc, OnceLock};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
-use atomic_write_file::AtomicWriteFile;
-use atomic_write_file::unix::OpenOptionsExt as _;
 use parking_lot::{Condvar, Mutex};
-use rustix::fs::OFlags;
 
-use super::table::{Registrar, Saved};
+use super::disk::{Contents, Disk, LockedFile, io_error, is_damage};
+use super::saved;
+use super::table::{Now, Registrar};
 use crate::event::{Events, Level};
 use crate::file_error::FileError;
+use crate::wire::{Reject, Status};
 
 /// How long changes that nobody waits for may stay unwritten.
 const LAZY_TIME: Duration = Duration::from_secs(1);
-/// How long a change waits for the disk: in frames an answer must come within a second. The table
-/// in memory is correct even if the disk is full.
+/// How long a change waits for the disk: in frames an answer must come within a second.
 const SAVE_TIME: Duration = Duration::from_millis(500);
-/// The largest file that is read, in bytes.
-const MAX_FILE: u64 = 256 * 1024 * 1024;
+/// The largest JSON file that is read, in bytes.
+const MAX_JSON: u64 = 256 * 1024 * 1024;
+/// What is wrong with a table in which, for example, two records have the same cookie.
+const INCONSISTENT: &str = "its contents are inconsistent";
 
 /// The table of a registration server. Clones share the same state.
 #[derive(Debug, Clone)]
@@ -37,25 +35,22 @@ pub struct Register(Arc<Shared>);
 struct Shared {
     state: Mutex<State>,
     changed: Condvar,
-    path: Option<PathBuf>,
-    events: Events,
-    /// Held while the file is written.
-    writing: Mutex<()>,
-    /// Locked while the table is in use, so that no other server overwrites it.
-    lock: Option<File>,
+    /// The thread that writes the file, until it is waited for.
+    writer: Mutex<Option<JoinHandle<()>>>,
 }
 
 #[derive(Debug)]
 struct State {
     table: Registrar,
-    /// The number of changes,
-    changes: u64,
-    /// the last one that somebody waits for,
-    urgent: u64,
-    /// and the last one that is on disk.
-    saved: u64,
+    /// The fate of all changes since the last commit began; `None` if there is no file.
+    batch: Option<Batch>,
+    /// Whether somebody waits for one of them.
+    is_urgent: bool,
     is_closing: bool,
 }
+
+/// Whether the changes that share a commit are on disk, once that is known.
+type Batch = Arc<OnceLock<bool>>;
 
 /// Why the file of the table can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -75,6 +70,13 @@ pub enum Found {
     Nothing,
     /// The table of the previous run, with its number of records.
     Table(usize),
+    /// The table of an earlier version of this program, in JSON. A database replaced the file.
+    CarriedOver {
+        /// The number of records.
+        count: usize,
+        /// The new path of the earlier file.
+        kept_as: PathBuf,
+    },
     /// Something else. The file was renamed.
     Damaged {
         /// What is wrong with it.
@@ -92,61 +94,96 @@ impl Register {
         ttl: Duration,
         events: Events,
     ) -> Result<(Self, Found), StateError> {
-        let lock = path.as_deref().map(lock).transpose()?;
-        let (table, found) = match &path {
-            Some(path) => load(path, ttl)?,
-            None => (Registrar::new(ttl), Found::Nothing),
+        let Some(path) = path else {
+            return Ok((Self::of(Registrar::new(ttl), None), Found::Nothing));
         };
-        if let Some(path) = &path {
-            // If the file can't be written, fail now and not after the first registration.
-            save(path, &table.to_saved()).map_err(FileError::of("write", path))?;
-        }
-        let shared = Arc::new(Shared {
+        let (disk, table, found) = load(&path, ttl)?;
+        Ok((Self::saving(table, disk, &path, events)?, found))
+    }
+
+    /// A table whose changes are written to `disk`.
+    fn saving(
+        table: Registrar,
+        mut disk: Disk,
+        path: &Path,
+        events: Events,
+    ) -> Result<Self, FileError> {
+        // If the file can't be written, fail now and not after the first registration.
+        let nothing = Contents {
+            next_cookie: table.next_cookie(),
+            peers: Vec::new(),
+        };
+        disk.write(&nothing, &[])
+            .map_err(FileError::of("write", path))?;
+        let register = Self::of(table, Some(Batch::default()));
+        let shared = Arc::clone(&register.0);
+        let thread = thread::Builder::new().name("register".to_owned());
+        let writer = Writer {
+            path: path.to_owned(),
+            disk,
+            events,
+            has_warned: false,
+        };
+        let thread = thread.spawn(move || writer.write_for_ever(&shared));
+        let thread = thread.map_err(FileError::of("start a thread that writes", path))?;
+        *register.0.writer.lock() = Some(thread);
+        Ok(register)
+    }
+
+    fn of(table: Registrar, batch: Option<Batch>) -> Self {
+        Self(Arc::new(Shared {
             state: Mutex::new(State {
                 table,
-                changes: 0,
-                urgent: 0,
-                saved: 0,
+                batch,
+                is_urgent: false,
                 is_closing: false,
             }),
             changed: Condvar::new(),
-            path,
-            events,
-            writing: Mutex::default(),
-            lock,
-        });
-        if let Some(path) = &shared.path {
-            let saving = Arc::clone(&shared);
-            let thread = thread::Builder::new().name("register".to_owned());
-            let thread = thread.spawn(move || saving.save_for_ever());
-            thread.map_err(FileError::of("start a thread that writes", path))?;
-        }
-        Ok((Self(shared), found))
+            writer: Mutex::default(),
+        }))
     }
 
-    /// Changes the table, and waits until the change is on disk.
-    pub fn change<T>(&self, change: impl FnOnce(&mut Registrar) -> T) -> T {
+    /// Changes the table, and waits until the change is on disk. A `change` that fails writes
+    /// nothing, and its error is returned at once. The outer error is a 503: the disk did not take
+    /// the change, or is slow and may take it later.
+    pub fn change<T, E>(
+        &self,
+        change: impl FnOnce(&mut Registrar) -> Result<T, E>,
+    ) -> Result<Result<T, E>, Reject> {
         let mut state = self.0.state.lock();
         let done = change(&mut state.table);
-        state.changes += 1;
-        state.urgent = state.changes;
-        let mine = state.changes;
-        self.0.changed.notify_all();
-        if self.0.path.is_some() {
-            let unsaved = |state: &mut State| state.saved < mine && !state.is_closing;
-            // If the disk takes longer, the peer is answered anyway.
-            self.0
-                .changed
-                .wait_while_for(&mut state, unsaved, SAVE_TIME);
+        let Some(batch) = state.batch.clone() else {
+            state.table.take_unsaved();
+            return Ok(done);
+        };
+        if done.is_err() {
+            return Ok(done);
         }
-        done
+        state.is_urgent = true;
+        self.0.changed.notify_all();
+        let is_unknown = |_: &mut State| batch.get().is_none();
+        self.0
+            .changed
+            .wait_while_for(&mut state, is_unknown, SAVE_TIME);
+        let reason = match batch.get() {
+            Some(true) => return Ok(done),
+            Some(false) => "the file of the peers cannot be written".to_owned(),
+            None => format!("the disk took longer than {} ms", SAVE_TIME.as_millis()),
+        };
+        Err(Reject {
+            status: Status::ServiceUnavailable,
+            reason,
+        })
     }
 
     /// Changes the table; the change may be written later.
     pub fn touch<T>(&self, change: impl FnOnce(&mut Registrar) -> T) -> T {
         let mut state = self.0.state.lock();
-        state.changes += 1;
-        change(&mut state.table)
+        let done = change(&mut state.table);
+        if state.batch.is_none() {
+            state.table.take_unsaved();
+        }
+        done
     }
 
     /// Reads the table.
@@ -154,165 +191,124 @@ impl Register {
         look(&self.0.state.lock().table)
     }
 
-    /// Writes all pending changes and unlocks the file. Nothing is written after that.
+    /// Writes all pending changes. Nothing is written after that, and the file is unlocked.
     pub fn close(&self) {
         self.0.state.lock().is_closing = true;
         self.0.changed.notify_all();
-        let _writing = self.0.writing.lock();
-        let state = self.0.state.lock();
-        if let Some(path) = &self.0.path
-            && state.saved < state.changes
-            && let Err(error) = save(path, &state.table.to_saved())
-        {
-            let what = format_args!("cannot write {}: {error}", path.display());
-            self.0.events.notice(Level::Warning, what);
-        }
-        if let Some(lock) = &self.0.lock {
-            // This fails only if the file was not locked.
-            let _ = lock.unlock();
-        }
+        let writer = self.0.writer.lock().take();
+        // A panic is reported where it happens.
+        let _ = writer.map(JoinHandle::join);
     }
 }
 
-impl Shared {
-    fn save_for_ever(&self) {
-        let Some(path) = &self.path else { return };
-        let mut has_warned = false;
-        loop {
-            let lazy = |state: &mut State| state.urgent <= state.saved && !state.is_closing;
-            self.changed
-                .wait_while_for(&mut self.state.lock(), lazy, LAZY_TIME);
-            let writing = self.writing.lock();
-            let state = self.state.lock();
-            if state.is_closing {
-                return;
-            }
-            if state.saved == state.changes {
-                continue;
-            }
-            let (changes, saved) = (state.changes, state.table.to_saved());
+/// Writes the changes of a table to its file.
+struct Writer {
+    path: PathBuf,
+    disk: Disk,
+    events: Events,
+    has_warned: bool,
+}
+
+impl Writer {
+    fn write_for_ever(mut self, shared: &Shared) {
+        let mut is_last = false;
+        while !is_last {
+            let mut state = shared.state.lock();
+            let lazy = |state: &mut State| !state.is_urgent && !state.is_closing;
+            shared.changed.wait_while_for(&mut state, lazy, LAZY_TIME);
+            is_last = state.is_closing;
+            state.is_urgent = false;
+            let batch = state.batch.replace(Batch::default());
+            let unsaved = state.table.take_unsaved();
+            let (changed, forgotten) = saved::changes(&state.table, &unsaved, Now::read());
             drop(state);
-            let written = save(path, &saved);
-            if let Err(error) = &written
-                && !has_warned
-            {
-                let why = "a restart would forget peers that register now";
-                let what = format_args!("cannot write {}; {why}: {error}", path.display());
-                self.events.notice(Level::Warning, what);
+            let is_saved = self.write(&changed, &forgotten);
+            let mut state = shared.state.lock();
+            let mut failed = None;
+            if !is_saved {
+                // Later changes build on the ones that failed.
+                let later = state.table.take_unsaved();
+                state.table.undo(later);
+                state.table.undo(unsaved);
+                failed = state.batch.replace(Batch::default());
             }
-            has_warned = written.is_err();
-            // After a failure nobody waits any longer; the next write retries it.
-            self.state.lock().saved = changes;
-            self.changed.notify_all();
-            drop(writing);
-            if has_warned {
-                self.state.lock().changes += 1;
-                thread::sleep(LAZY_TIME);
+            for batch in batch.into_iter().chain(failed) {
+                // Nobody else sets it.
+                let _ = batch.set(is_saved);
             }
+            drop(state);
+            shared.changed.notify_all();
         }
+    }
+
+    /// Writes changes, if there are any, and returns whether they are on disk. The first of several
+    /// failures is reported.
+    fn write(&mut self, changed: &Contents, forgotten: &[u32]) -> bool {
+        if changed.peers.is_empty() && forgotten.is_empty() {
+            return true;
+        }
+        let written = self.disk.write(changed, forgotten);
+        if let Err(error) = &written
+            && !self.has_warned
+        {
+            let path = self.path.display();
+            let what =
+                format_args!("cannot write {path}; peers get 503 until it can be written: {error}");
+            self.events.notice(Level::Warning, what);
+        }
+        self.has_warned = written.is_err();
+        written.is_ok()
     }
 }
 
-/// Makes sure that no other server uses the file. It locks a file beside it, because each change
-/// replaces the file itself.
-fn lock(path: &Path) -> Result<File, StateError> {
-    if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
-        let reason = io::Error::other("it exists and is not a file");
-        return Err(FileError::of("write", path)(reason).into());
-    }
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    if let Some(folder) = folder {
-        fs::create_dir_all(folder).map_err(FileError::of("create the folder of", path))?;
-    }
-    let mut name = path.as_os_str().to_owned();
-    name.push(".lock");
-    // It may be somebody else's file, or a link, so its contents are not changed.
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(false);
-    options.custom_flags(OFlags::NOFOLLOW.bits().cast_signed());
-    let file = options
-        .open(PathBuf::from(name))
-        .map_err(FileError::of("lock", path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StateError::InUse(path.to_owned())),
-        Err(TryLockError::Error(reason)) => Err(FileError::of("lock", path)(reason).into()),
-    }
-}
-
-fn load(path: &Path, ttl: Duration) -> Result<(Registrar, Found), FileError> {
-    let text = match read(path) {
-        Ok(text) => text,
-        Err(reason) if reason.kind() == io::ErrorKind::NotFound => {
-            return Ok((Registrar::new(ttl), Found::Nothing));
+/// Opens the file and reads the table in it.
+fn load(path: &Path, ttl: Duration) -> Result<(Disk, Registrar, Found), StateError> {
+    let file = LockedFile::open(path)?;
+    let now = Now::read();
+    let reason = if file.is_database().map_err(FileError::of("read", path))? {
+        match open(&file) {
+            Ok((disk, None)) => return Ok((disk, Registrar::new(ttl), Found::Nothing)),
+            Ok((disk, Some(contents))) => match saved::table(contents, ttl, now) {
+                Some(table) => {
+                    let found = Found::Table(table.len());
+                    return Ok((disk, table, found));
+                }
+                None => INCONSISTENT.to_owned(),
+            },
+            Err(error) if is_damage(&error) => error.to_string(),
+            Err(error) => return Err(FileError::of("open", path)(io_error(error)).into()),
         }
-        Err(reason) => return Err(FileError::of("read", path)(reason)),
+    } else {
+        let text = file.read(MAX_JSON).map_err(FileError::of("read", path))?;
+        match serde_json::from_slice(&text).map(|contents| saved::table(contents, ttl, now)) {
+            Ok(Some(table)) => {
+                let (disk, kept_as) = file.replace("json", &saved::contents(&table, now))?;
+                let count = table.len();
+                return Ok((disk, table, Found::CarriedOver { count, kept_as }));
+            }
+            Ok(None) => INCONSISTENT.to_owned(),
+            Err(error) => error.to_string(),
+        }
     };
-    let table = serde_json::from_slice::<Saved>(&text)
-        .map_err(|error| error.to_string())
-        .and_then(|saved| {
-            Registrar::from_saved(saved, ttl)
-                .ok_or_else(|| "its contents are inconsistent".to_owned())
-        });
-    match table {
-        Ok(table) => {
-            let count = table.len();
-            Ok((table, Found::Table(count)))
-        }
-        Err(reason) => {
-            let set_aside = free_name(path);
-            fs::rename(path, &set_aside).map_err(FileError::of("rename", path))?;
-            Ok((Registrar::new(ttl), Found::Damaged { reason, set_aside }))
-        }
-    }
+    let table = Registrar::new(ttl);
+    let (disk, set_aside) = file.replace("damaged", &saved::contents(&table, now))?;
+    Ok((disk, table, Found::Damaged { reason, set_aside }))
 }
 
-fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let file = fs::File::open(path)?;
-    let length = file.metadata()?.len();
-    if length > MAX_FILE {
-        let reason = format!("it is too large ({length} bytes)");
-        return Err(io::Error::other(reason));
-    }
-    let mut text = Vec::new();
-    io::Read::read_to_end(&mut io::Read::take(file, MAX_FILE), &mut text)?;
-    Ok(text)
-}
-
-/// An unused path beside `path`, with the time in its name.
-fn free_name(path: &Path) -> PathBuf {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    let seconds = now.unwrap_or_default().as_secs();
-    let mut number = seconds;
-    loop {
-        let mut name = path.as_os_str().to_owned();
-        name.push(format!(".damaged-{number}"));
-        let name = PathBuf::from(name);
-        if !name.exists() {
-            return name;
-        }
-        number += 1;
-    }
-}
-
-fn save(path: &Path, saved: &Saved) -> io::Result<()> {
-    // This is checked before there is a temporary file that could not replace it.
-    if path.is_dir() {
-        return Err(io::ErrorKind::IsADirectory.into());
-    }
-    // The mode of whatever has replaced it in the meantime does not matter.
-    let mut file = AtomicWriteFile::options().preserve_mode(false).open(path)?;
-    let text = serde_json::to_vec(saved)?;
-    file.write_all(&text)?;
-    file.commit()
+fn open(file: &LockedFile) -> Result<(Disk, Option<Contents>), redb::Error> {
+    let disk = file.database()?;
+    let contents = disk.read()?;
+    Ok((disk, contents))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::disk;
     use super::*;
+    use crate::wire::di::registration::Cookie;
     use crate::wire::{Endpoint, Port};
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
 
     const TTL: Duration = Duration::from_hours(2);
 
@@ -328,9 +324,10 @@ mod tests {
     }
 
     fn register(register: &Register, port: u16) -> u32 {
-        let now = SystemTime::now();
+        let (from, now) = ([127, 0, 0, 1].into(), Now::read());
         register
-            .change(|table| table.register(&peer(port), None, now))
+            .change(|table| table.register(&peer(port), None, from, now))
+            .flatten()
             .unwrap()
             .cookie
             .0
@@ -376,43 +373,149 @@ mod tests {
     }
 
     #[test]
-    fn nothing_but_a_file_is_used_and_nobody_s_file_is_changed_for_the_lock() {
+    fn a_slow_disk_has_every_peer_that_was_acknowledged() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("peers.json");
-        let lock = folder.path().join("peers.json.lock");
-        fs::write(&lock, "precious").unwrap();
-        let (table, _) = Register::open(Some(path.clone()), TTL, Events::default()).unwrap();
-        assert_eq!(register(&table, 5), 1);
-        assert_eq!(fs::read_to_string(&lock).unwrap(), "precious");
+        let path = folder.path().join("peers");
+        let disk = disk::testing::slow(&path, Duration::from_millis(20));
+        let table = Registrar::new(TTL);
+        let table = Register::saving(table, disk, &path, Events::default()).unwrap();
+        thread::scope(|scope| {
+            for port in 1..=20 {
+                let (table, path) = (&table, &path);
+                scope.spawn(move || {
+                    let cookie = register(table, port);
+                    // The state after a kill, or even after a power cut.
+                    let copy = path.with_extension(format!("copy-{port}"));
+                    fs::copy(path, &copy).unwrap();
+                    let (after, _) = Register::open(Some(copy), TTL, Events::default()).unwrap();
+                    let known = after.look(|table| table.registration(Cookie(cookie), Now::read()));
+                    let known = known.unwrap();
+                    assert!(known.is_active && known.peer == peer(port), "{known:?}");
+                });
+            }
+        });
+    }
+
+    #[test]
+    fn a_disk_that_takes_too_long_is_a_503() {
+        let nobody_writes = Register::of(Registrar::new(TTL), Some(Batch::default()));
+        let (from, now) = ([127, 0, 0, 1].into(), Now::read());
+        let refused = nobody_writes
+            .change(|table| table.register(&peer(5), None, from, now))
+            .unwrap_err();
+        assert_eq!(refused.status, Status::ServiceUnavailable);
+        assert_eq!(refused.reason, "the disk took longer than 500 ms");
+    }
+
+    #[test]
+    fn nothing_but_a_file_is_used() {
+        let folder = tempfile::tempdir().unwrap();
         for other in [folder.path(), Path::new("/dev/null")] {
             let opened = Register::open(Some(other.to_owned()), TTL, Events::default());
             assert!(matches!(opened, Err(StateError::File(_))), "{other:?}");
         }
-        let linked = folder.path().join("linked.json");
-        std::os::unix::fs::symlink(&lock, folder.path().join("linked.json.lock")).unwrap();
-        let opened = Register::open(Some(linked), TTL, Events::default());
-        assert!(matches!(opened, Err(StateError::File(_))));
-        // A folder that replaces the file leaves no temporary files behind.
-        fs::remove_file(&path).unwrap();
-        fs::create_dir(&path).unwrap();
-        register(&table, 6);
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3);
+    }
+
+    #[test]
+    fn the_file_is_its_owner_s_and_a_link_to_it_stays_a_link() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link) = (folder.path().join("peers"), folder.path().join("link"));
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        for (text, count) in [("", 1), (JSON, 2), ("damaged", 1)] {
+            // It may exist already, readable by all.
+            fs::write(&file, text).unwrap();
+            fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+            let (table, _) = Register::open(Some(link.clone()), TTL, Events::default()).unwrap();
+            assert_eq!(register(&table, 6), count, "{text:?}");
+            table.close();
+            assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+            let found = fs::symlink_metadata(&file).unwrap();
+            assert!(found.is_file());
+            assert_eq!(found.permissions().mode() & 0o777, 0o600);
+        }
+    }
+
+    const JSON: &str = r#"{"next_cookie":2,"peers":[{"cookie":1,"host":"vm","port":5,"expires":0,"registered":0,"registrations":{"3":1}}]}"#;
+
+    #[test]
+    fn two_servers_cannot_open_one_file_however_it_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        for begin in ["", JSON, "damaged"] {
+            let file = path(&format!("{}", begin.len()));
+            fs::write(&file, begin).unwrap();
+            let (_table, _) = Register::open(Some(file.clone()), TTL, Events::default()).unwrap();
+            let (link, hard) = (file.with_extension("link"), file.with_extension("hard"));
+            std::os::unix::fs::symlink(&file, &link).unwrap();
+            fs::hard_link(&file, &hard).unwrap();
+            let other = folder
+                .path()
+                .join("..")
+                .join(folder.path().file_name().unwrap());
+            for same in [
+                file.clone(),
+                link,
+                hard,
+                other.join(file.file_name().unwrap()),
+            ] {
+                let second = Register::open(Some(same.clone()), TTL, Events::default());
+                assert!(matches!(second, Err(StateError::InUse(_))), "{same:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_json_of_an_earlier_version_is_carried_over_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("peers.json");
+        fs::write(&path, JSON).unwrap();
+        let (table, found) = Register::open(Some(path.clone()), TTL, Events::default()).unwrap();
+        let Found::CarriedOver { count: 1, kept_as } = found else {
+            panic!("{found:?}");
+        };
+        assert_eq!(fs::read_to_string(kept_as).unwrap(), JSON);
+        assert_eq!([register(&table, 6), register(&table, 5)], [2, 1]);
+        table.close();
+        let (_table, found) = Register::open(Some(path), TTL, Events::default()).unwrap();
+        assert!(matches!(found, Found::Table(2)));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
     }
 
     #[test]
     fn a_damaged_file_is_set_aside() {
         let folder = tempfile::tempdir().unwrap();
-        for damage in ["", "{", "[]", r#"{"next_cookie":1,"peers":[{}]}"#, "\0\0\0"] {
-            let path = folder.path().join(format!("peers-{}.json", damage.len()));
+        let path = folder.path().join("peers");
+        let (table, _) = Register::open(Some(path.clone()), TTL, Events::default()).unwrap();
+        for port in 5..100 {
+            register(&table, port);
+        }
+        table.close();
+        let whole = fs::read(&path).unwrap();
+        let mut flipped = whole.clone();
+        let row = flipped
+            .windows(2)
+            .rposition(|bytes| bytes == b"vm")
+            .unwrap();
+        flipped[row] = b'w';
+        for damage in [
+            b"{".as_slice(),
+            b"[]",
+            br#"{"next_cookie":1,"peers":[{}]}"#,
+            b"\0\0\0",
+            b"redb",
+            &whole[..whole.len() / 2],
+            &flipped,
+        ] {
             fs::write(&path, damage).unwrap();
             let (table, found) =
                 Register::open(Some(path.clone()), TTL, Events::default()).unwrap();
             let Found::Damaged { set_aside, reason } = found else {
-                panic!("{damage:?} is taken for a table")
+                panic!("{} bytes are taken for a table", damage.len())
             };
-            assert_eq!(fs::read_to_string(set_aside).unwrap(), damage);
+            assert_eq!(fs::read(set_aside).unwrap(), damage);
             assert!(!reason.is_empty());
             assert_eq!(register(&table, 5), 1);
+            table.close();
         }
     }
 }

@@ -4,6 +4,7 @@
 mod commands;
 mod digests;
 mod get;
+mod kept;
 mod peers;
 mod registration;
 mod told;

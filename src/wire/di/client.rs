@@ -11,7 +11,7 @@ use super::{Origin, PROTOCOL, TTL, lines};
 use crate::wire::{Answered, Dialect, Endpoint, Head, ReadError, Source, Status};
 
 /// The longest list of peers, in bytes: about 400,000 peers.
-const MAX_PEER_LIST: u64 = 16 * 1024 * 1024;
+pub(super) const MAX_PEER_LIST: u64 = 16 * 1024 * 1024;
 
 /// An answer of the registration server.
 #[derive(Debug, Clone, PartialEq, Eq)]

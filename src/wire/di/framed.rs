@@ -2,6 +2,7 @@
 //!
 //! We write JSON objects with exactly the keys that are defined here.
 
+use std::fmt::Display;
 use std::time::SystemTime;
 
 use serde::de::DeserializeOwned;
@@ -61,7 +62,8 @@ pub(crate) fn fits(length: u64) -> bool {
     length.saturating_add(body_head(length).len()) <= MAX_FRAME
 }
 
-fn body_head(length: usize) -> String {
+/// The head of a response with a body of this length.
+pub(super) fn body_head(length: impl Display) -> String {
     format!("{VERSION} 200 OK\r\nContent-Length: {length}\r\n\r\n")
 }
 
@@ -114,11 +116,10 @@ pub(super) fn peer(registration: &Registration) -> String {
     told(registration, registration.cookie.0)
 }
 
-/// The body of the answer to pquery: an array of strings, each of which is an object in JSON.
-/// Cookies are never disclosed to other peers.
-pub(super) fn peers(others: &[Registration]) -> String {
-    let encoded = others.iter().map(|other| told(other, 0));
-    json(&encoded.collect::<Vec<_>>())
+/// A peer in the answer to pquery: a string that contains a JSON object. Cookies are never disclosed
+/// to other peers.
+pub(super) fn other_peer(registration: &Registration) -> String {
+    json(&told(registration, 0))
 }
 
 /// Reads a peer in the answer to pquery: a string that contains a JSON object, or the object
@@ -253,14 +254,10 @@ mod tests {
         let json = r#"{"hostname":"vm","cookie":3,"port":1235,"last_active_time":1.5,"registration_count":2,"active":true,"ttl":7200}"#;
         assert_eq!(peer(&registration), json);
         let json = json.replace("\"cookie\":3", "\"cookie\":0");
-        let encoded = peers(std::slice::from_ref(&registration));
-        assert_eq!(
-            encoded,
-            format!("[{}]", serde_json::to_string(&json).unwrap())
-        );
-        assert_eq!(peers(&[]), "[]");
+        let encoded = other_peer(&registration);
+        assert_eq!(encoded, serde_json::to_string(&json).unwrap());
         // An object that is not wrapped in a string is a peer as well.
-        for body in [encoded, format!(r#"[{json}, 5, "x", {{}}]"#)] {
+        for body in [format!("[{encoded}]"), format!(r#"[{json}, 5, "x", {{}}]"#)] {
             let told = read_peers(body.as_bytes()).unwrap();
             assert_eq!(told, std::slice::from_ref(&expected));
         }

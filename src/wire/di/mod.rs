@@ -2,13 +2,14 @@
 //! their indexes.
 //!
 //! [`registration`] has the requests of a peer to the registration server; [`server`] and
-//! [`client`] are the two sides. [`exchange`] has the messages between peers. `framed` has the
+//! [`client`] are the two sides, and [`peer_list`] is the one answer that may be long. [`exchange`] has the messages between peers. `framed` has the
 //! framed format of both. Section numbers refer to P2P-DI/1.0.
 
 pub(super) mod answer;
 pub mod client;
 pub mod exchange;
 pub(super) mod framed;
+pub mod peer_list;
 pub mod registration;
 pub mod server;
 

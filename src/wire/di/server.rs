@@ -4,17 +4,17 @@
 //! A text connection has one request. A framed connection may have many, with any pause between
 //! them.
 
-use std::fmt::Write;
 use std::time::Duration;
 
 use super::framed;
+use super::peer_list::PeerList;
 use super::registration::{Claim, Cookie, Registration, Request};
 use super::{Origin, PROTOCOL, head, response};
 use crate::wire::dialect::Incoming;
 use crate::wire::protocol::{peer, required, unknown_method};
 use crate::wire::{Dialect, Endpoint, Head, ReadError, Received, Reject, Source, Status, Waits};
 
-/// An answer of the registration server.
+/// An answer of the registration server, except for a [`PeerList`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
     /// The peer is registered.
@@ -23,8 +23,6 @@ pub enum Answer {
     Left,
     /// The peer is still active.
     Alive(Registration),
-    /// The other active peers.
-    Peers(Vec<Registration>),
     /// The request is refused.
     Refused(Status),
 }
@@ -66,6 +64,14 @@ impl Conversation {
             reject.status = Status::RequestTimeout;
         }
         Some(reject)
+    }
+
+    /// The answer with the other active peers: as many of the first ones as fit.
+    pub fn peers<I>(&self, others: I, origin: Origin<'_>) -> PeerList<I>
+    where
+        I: Iterator<Item = Registration> + Clone,
+    {
+        PeerList::new(self.incoming.dialect(), others, origin)
     }
 
     /// Encodes an answer in the dialect of the peer.
@@ -128,7 +134,6 @@ fn in_frame(head: &Head) -> Result<Request, Reject> {
 
 impl Answer {
     fn to_text(&self, origin: Origin<'_>) -> Vec<u8> {
-        let mut lines = String::new();
         let fields = match self {
             Self::Registered(peer) => {
                 let (cookie, ttl, count) = (peer.cookie, peer.ttl, peer.registrations);
@@ -136,19 +141,9 @@ impl Answer {
             }
             Self::Left => String::new(),
             Self::Alive(peer) => format!("TTL: {}\r\n", peer.ttl),
-            Self::Peers(others) if others.is_empty() => {
-                return head(Status::NoActivePeers, origin, "Peers: 0\r\n", 0);
-            }
-            Self::Peers(others) => {
-                for Registration { peer, ttl, .. } in others {
-                    // Writing to memory does not fail.
-                    let _ = write!(lines, "Peer {} {} {ttl}\r\n", peer.host, peer.port);
-                }
-                format!("Peers: {}\r\n", others.len())
-            }
             Self::Refused(status) => return head(*status, origin, "", 0),
         };
-        response(Status::Ok, origin, &fields, &lines)
+        response(Status::Ok, origin, &fields, "")
     }
 
     fn to_frame(&self) -> Vec<u8> {
@@ -156,7 +151,6 @@ impl Answer {
             Self::Registered(registration) | Self::Alive(registration) => {
                 framed::peer(registration)
             }
-            Self::Peers(others) => framed::peers(others),
             Self::Left => return framed::without_body(Status::Ok),
             Self::Refused(status) => return framed::without_body(*status),
         };
@@ -341,7 +335,6 @@ mod tests {
             cookie: Cookie(7),
             ttl,
         };
-        let others = [8, 9].map(vm);
         let refused = |code, is_unknown_cookie| Response::Refused {
             code,
             is_unknown_cookie,
@@ -359,16 +352,6 @@ mod tests {
                     KEEP_ALIVE,
                     Answer::Alive(registration(7, 5)),
                     Response::Alive { ttl },
-                ),
-                (
-                    PEER_QUERY,
-                    Answer::Peers(vec![registration(8, 8), registration(9, 9)]),
-                    Response::Peers(others.to_vec()),
-                ),
-                (
-                    PEER_QUERY,
-                    Answer::Peers(Vec::new()),
-                    Response::Peers(Vec::new()),
                 ),
                 (
                     KEEP_ALIVE,
@@ -408,17 +391,10 @@ mod tests {
         let expected = head("200 OK", "TTL: 7199\r\n", 0);
         assert_eq!(text(KEEP_ALIVE, &alive), expected);
         assert_eq!(text(LEAVE, &Answer::Left), head("200 OK", "", 0));
-        let nobody = Answer::Peers(Vec::new());
-        let expected = head("404 No Active Peers", "Peers: 0\r\n", 0);
-        assert_eq!(text(PEER_QUERY, &nobody), expected);
-        let two = Answer::Peers(vec![registration(8, 5), registration(9, 6)]);
-        let expected = head("200 OK", "Peers: 2\r\n", 32);
-        let lines = "Peer vm 5 7199\r\nPeer vm 6 7199\r\n";
-        assert_eq!(text(PEER_QUERY, &two), format!("{expected}{lines}"));
     }
 
     #[test]
-    fn in_frames_cookies_are_disclosed_to_nobody_else() {
+    fn in_frames_a_peer_is_a_json_object() {
         let framed = |method, answer: &Answer| told(Dialect::Framed, method, answer).0;
         let object = |cookie: u32| {
             format!(
@@ -434,9 +410,6 @@ mod tests {
         };
         let registered = Answer::Registered(registration(7, 5));
         assert_eq!(framed(REGISTER, &registered), http(&object(7)));
-        let encoded = serde_json::to_string(&[object(0)]).unwrap();
-        let peers = Answer::Peers(vec![registration(7, 5)]);
-        assert_eq!(framed(PEER_QUERY, &peers), http(&encoded));
         assert_eq!(
             framed(LEAVE, &Answer::Left),
             "19        HTTP/1.1 200 OK\r\n\r\n"

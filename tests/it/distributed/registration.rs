@@ -267,7 +267,7 @@ fn keeping(file: &Path) -> Program {
 fn a_restart_forgets_nobody_whether_it_was_stopped_or_killed() {
     for signal in [Signal::TERM, Signal::KILL] {
         let state = folder(&[]);
-        let file = state.path().join("deep/er/peers.json");
+        let file = state.path().join("deep/er/peers");
         let mut before = keeping(&file);
         says(&before, REGISTER, 50001, None, &registered(1, 1));
         says(&before, REGISTER, 50002, None, &registered(2, 1));
@@ -292,10 +292,7 @@ fn a_restart_forgets_nobody_whether_it_was_stopped_or_killed() {
         says(&after, REGISTER, 50001, Some(1), &registered(1, 3));
         says(&after, REGISTER, 50002, None, &registered(2, 2));
         says(&after, REGISTER, 50004, None, &registered(4, 1));
-        assert_eq!(
-            names(file.parent().unwrap()),
-            ["peers.json", "peers.json.lock"]
-        );
+        assert_eq!(names(file.parent().unwrap()), ["peers"]);
     }
 }
 
@@ -330,7 +327,7 @@ fn a_damaged_file_is_set_aside() {
 #[test]
 fn a_file_that_cannot_be_written_is_a_clear_error() {
     let state = folder(&[("file", b""), ("text", b"")]);
-    let below = state.path().join("file/peers.json");
+    let below = state.path().join("file/peers");
     for path in [below.as_path(), state.path()] {
         let path = path.to_str().unwrap();
         let arguments = [&DISTRIBUTED[..], &["--port", "0", "--state", path]].concat();
@@ -356,11 +353,9 @@ fn each_port_has_a_file_of_its_own() {
     }
     let mut expected = servers
         .each_ref()
-        .map(|rs| format!("registrations-{}.json", rs.port));
+        .map(|rs| format!("registrations-{}.redb", rs.port));
     expected.sort();
-    let mut files = names(&state.path().join("p2pci"));
-    files.retain(|name| !name.contains(".lock"));
-    assert_eq!(files, expected);
+    assert_eq!(names(&state.path().join("p2pci")), expected);
 }
 
 #[test]
