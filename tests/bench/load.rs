@@ -97,6 +97,13 @@ pub(crate) struct Quiet {
 }
 
 impl Quiet {
+    /// How many bytes it has written, to files and to everything else.
+    pub(crate) fn written(&self) -> u64 {
+        let io = std::fs::read_to_string(format!("/proc/{}/io", self.child.id())).unwrap();
+        let line = io.lines().find_map(|line| line.strip_prefix("wchar: "));
+        line.unwrap().parse().unwrap()
+    }
+
     /// The resident memory in MiB, and the number of threads.
     pub(crate) fn memory_and_threads(&self) -> (f64, u64) {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();

@@ -14,6 +14,7 @@
 )]
 
 mod load;
+mod registrations;
 
 use std::fs;
 use std::io::Write;
@@ -35,11 +36,12 @@ fn main() {
     let chosen = std::env::args()
         .skip(1)
         .find(|argument| !argument.starts_with('-'));
-    let parts: [(&str, fn()); 4] = [
+    let parts: [(&str, fn()); 5] = [
         ("questions", questions),
         ("lists", lists),
         ("crowd", crowd),
         ("uploads", uploads),
+        ("registrations", registrations::registrations),
     ];
     row("what", "figure", "limit in the same run");
     for (name, part) in parts {
