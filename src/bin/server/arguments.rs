@@ -36,7 +36,7 @@ pub(crate) struct Arguments {
     /// How long a peer of a distributed index stays active without contact
     #[arg(long, value_name = "SECONDS", default_value_t = TTL, value_parser = clap::value_parser!(u32).range(1..=31_536_000), help_heading = "Index")]
     pub(crate) ttl: u32,
-    /// The file that stores the peers of a distributed index [default: registrations-PORT.json in
+    /// The file that stores the peers of a distributed index [default: registrations-PORT.redb in
     /// the user's state directory, for example ~/.local/state/p2pci]
     #[arg(long, value_name = "FILE", help_heading = "Index")]
     pub(crate) state: Option<PathBuf>,
