@@ -73,6 +73,7 @@ impl Network {
                 upload_port: 0,
                 upload_rate,
                 max_uploads: usize::MAX,
+                max_uploads_per_address: usize::MAX,
                 state: None,
             };
             let node = Node::start(&config, &events, &stage.stop);

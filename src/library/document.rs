@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek};
 use std::path::Path;
-use std::time::SystemTime;
 
 use sha2::{Digest as _, Sha256};
 
@@ -19,30 +18,19 @@ pub struct Document {
     pub number: RfcNumber,
     /// The open file, at its beginning.
     pub file: File,
-    /// Its length in bytes.
-    pub length: u64,
-    /// When it was last modified.
-    pub modified: SystemTime,
+    /// Its stamp when it was opened.
+    pub stamp: Stamp,
 }
 
 impl Document {
     pub(super) fn open(number: RfcNumber, path: &Path) -> io::Result<Self> {
         let file = File::open(path)?;
-        let Stamp { length, modified } = Stamp::of(&file.metadata()?)?;
+        let stamp = Stamp::of(&file.metadata()?)?;
         Ok(Self {
             number,
             file,
-            length,
-            modified,
+            stamp,
         })
-    }
-
-    /// How the file looked when it was opened.
-    pub(super) fn stamp(&self) -> Stamp {
-        Stamp {
-            length: self.length,
-            modified: self.modified,
-        }
     }
 
     /// The title printed in the file, or else `RFC N`. It reads only the first bytes.
@@ -56,20 +44,28 @@ impl Document {
         Ok(printed.unwrap_or_else(|| Title::fallback(self.number)))
     }
 
-    /// The SHA-256 of the contents. It reads all of them.
-    pub(super) fn hash(&self) -> io::Result<Digest> {
+    /// The SHA-256 of the contents. It reads all of them, as long as `is_wanted`.
+    pub(super) fn hash(&self, is_wanted: impl Fn() -> bool) -> io::Result<Digest> {
         let mut file = &self.file;
         let mut hash = Sha256::new();
-        let mut reader = BufReader::with_capacity(256 * 1024, file.take(self.length));
+        let mut reader = BufReader::with_capacity(256 * 1024, file.take(self.stamp.length));
         loop {
             let piece = reader.fill_buf()?;
             if piece.is_empty() {
                 file.rewind()?;
                 return Ok(Digest(hash.finalize().into()));
             }
+            if !is_wanted() {
+                return Err(unwanted());
+            }
             hash.update(piece);
             let count = piece.len();
             reader.consume(count);
         }
     }
+}
+
+/// Nobody waits for a digest any more.
+pub(super) fn unwanted() -> io::Error {
+    io::Error::new(io::ErrorKind::ConnectionAborted, "the downloader is gone")
 }

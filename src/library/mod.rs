@@ -19,6 +19,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
@@ -27,6 +29,9 @@ use crate::event::{Events, Level};
 use crate::file_error::FileError;
 use crate::wire::di::exchange::Digest;
 use crate::wire::{Endpoint, Record, RfcNumber, Title};
+
+/// How often somebody who waits for a digest that another computes checks whether it is wanted.
+const DIGEST_LOOK: Duration = Duration::from_millis(250);
 
 /// A document as it is shared.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,8 +88,9 @@ struct Entry {
     printed: Option<Title>,
     /// The title given by the user. It takes precedence until the file prints a different one.
     given: Option<Title>,
-    /// The SHA-256 of the file, once requested, with the stamp of the file at that time.
-    digest: Option<(Stamp, Digest)>,
+    /// The SHA-256 of the file, once requested, with the stamp of the file at that time. The lock is
+    /// held while it is computed.
+    digest: Arc<Mutex<Option<(Stamp, Digest)>>>,
 }
 
 /// Why a folder can't be shared.
@@ -232,23 +238,40 @@ impl Library {
         }
     }
 
-    /// The SHA-256 of a document. The file is read once; the digest is kept while the stamp of the
-    /// file stays the same.
-    pub fn digest(&self, document: &Document) -> Result<Digest, FileError> {
-        let (number, stamp) = (document.number, document.stamp());
-        let kept = self
+    /// The SHA-256 of a document. The file is read once, however many ask at the same time; the
+    /// digest is kept while the stamp of the file stays the same. It is an error if the digest
+    /// `is_wanted` no longer before it is known.
+    pub fn digest(
+        &self,
+        document: &Document,
+        is_wanted: impl Fn() -> bool,
+    ) -> Result<Digest, FileError> {
+        let Document { number, stamp, .. } = *document;
+        let entry = self
             .state
             .lock()
             .entries
-            .get(&number)
-            .and_then(|e| e.digest);
-        if let Some((_, digest)) = kept.filter(|(hashed, _)| *hashed == stamp) {
-            return Ok(digest);
-        }
+            .entry(number)
+            .or_default()
+            .digest
+            .clone();
+        let compute = || {
+            let mut known = loop {
+                match entry.try_lock_for(DIGEST_LOOK) {
+                    Some(known) => break known,
+                    None if is_wanted() => {}
+                    None => return Err(document::unwanted()),
+                }
+            };
+            if let Some((_, digest)) = known.filter(|(hashed, _)| *hashed == stamp) {
+                return Ok(digest);
+            }
+            let digest = document.hash(&is_wanted)?;
+            *known = Some((stamp, digest));
+            Ok(digest)
+        };
         let path = scan::usual_path(&self.folder, number);
-        let digest = document.hash().map_err(FileError::of("read", &path))?;
-        self.state.lock().entries.entry(number).or_default().digest = Some((stamp, digest));
-        Ok(digest)
+        compute().map_err(FileError::of("compute the digest of", &path))
     }
 
     /// Begins to receive the file of an RFC. An existing file stays until the new one is complete,
@@ -331,6 +354,7 @@ fn listed<'a>(numbers: impl IntoIterator<Item = &'a RfcNumber>) -> String {
 mod tests {
     use std::fs::File;
     use std::io::Read;
+    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::time::{Duration, SystemTime};
 
     use super::*;
@@ -382,7 +406,10 @@ mod tests {
         let folder = folder(&[("RFC0791.txt", "other"), ("rfc791.txt", "usual")]);
         let library = open(&folder);
         assert_eq!(shared(&library), [791]);
-        assert_eq!(library.document(number(791)).unwrap().unwrap().length, 5);
+        assert_eq!(
+            library.document(number(791)).unwrap().unwrap().stamp.length,
+            5
+        );
         let path = library.path_of(number(791)).unwrap();
         assert!(path.ends_with("rfc791.txt"));
     }
@@ -392,7 +419,10 @@ mod tests {
         let folder = folder(&[("RFC0791.txt", "unusual")]);
         let library = open(&folder);
         assert_eq!(shared(&library), [791]);
-        assert_eq!(library.document(number(791)).unwrap().unwrap().length, 7);
+        assert_eq!(
+            library.document(number(791)).unwrap().unwrap().stamp.length,
+            7
+        );
         let mut incoming = library.receive(number(791), true).unwrap();
         incoming.write(b"new").unwrap();
         assert!(incoming.keep(None).unwrap().ends_with("RFC0791.txt"));
@@ -482,11 +512,44 @@ mod tests {
         let digest = |text, seconds| {
             write_at(&folder, "rfc7.txt", text, seconds);
             let document = library.document(number(7)).unwrap().unwrap();
-            library.digest(&document).unwrap()
+            library.digest(&document, || true).unwrap()
         };
         let first = digest("one", 5);
         assert_eq!(digest("two", 5), first);
         assert_ne!(digest("two", 6), first);
+    }
+
+    #[test]
+    fn the_digest_that_many_want_is_computed_once_and_never_for_nobody() {
+        let folder = folder(&[]);
+        let library = open(&folder);
+        write_at(&folder, "rfc7.txt", &"x".repeat(1_000_000), 5);
+        let reads = AtomicUsize::new(0);
+        let digest = |is_wanted| {
+            let document = library.document(number(7)).unwrap().unwrap();
+            library.digest(&document, || {
+                reads.fetch_add(1, Ordering::Relaxed);
+                is_wanted
+            })
+        };
+        assert!(digest(false).is_err());
+        assert_eq!(reads.swap(0, Ordering::Relaxed), 1);
+        let file = library.document(number(7)).unwrap().unwrap();
+        let pieces = file.stamp.length.div_ceil(256 * 1024);
+        let digests: Vec<_> = std::thread::scope(|scope| {
+            let all: Vec<_> = (0..8)
+                .map(|_| scope.spawn(|| digest(true).unwrap()))
+                .collect();
+            all.into_iter().map(|one| one.join().unwrap()).collect()
+        });
+        assert!(digests.windows(2).all(|pair| pair[0] == pair[1]));
+        // Those who wait look now and then whether it is wanted, and read nothing.
+        let most = pieces + 8;
+        assert!(u64::try_from(reads.into_inner()).unwrap() <= most);
+        let document = library.document(number(7)).unwrap().unwrap();
+        library
+            .digest(&document, || unreachable!("it is known"))
+            .unwrap();
     }
 
     #[test]

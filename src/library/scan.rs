@@ -5,16 +5,19 @@
 use std::collections::BTreeMap;
 use std::fs::{self, Metadata};
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use crate::file_error::FileError;
 use crate::wire::RfcNumber;
 
-/// The length of a file and its modification time. While both stay the same, the contents are
-/// assumed unchanged.
+/// Which file it is, its length and its modification time. While all stay the same, the contents
+/// are assumed unchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stamp {
+    /// The number of the file in its file system.
+    pub inode: u64,
     /// The length in bytes.
     pub length: u64,
     /// When the file was last modified.
@@ -24,6 +27,7 @@ pub struct Stamp {
 impl Stamp {
     pub(super) fn of(found: &Metadata) -> io::Result<Self> {
         Ok(Self {
+            inode: found.ino(),
             length: found.len(),
             modified: found.modified()?,
         })

@@ -156,6 +156,14 @@ impl Connection {
         Watch(Arc::clone(&self.reader.get_ref().stream))
     }
 
+    /// Whether the other side can't receive an answer any more. One that has only ended its own
+    /// output still can.
+    pub fn is_gone(&self) -> bool {
+        let stream = &self.reader.get_ref().stream;
+        let mut ends = [PollFd::new(stream, PollFlags::empty())];
+        poll(&mut ends, Some(&Timespec::default())).is_ok_and(|ended| ended > 0)
+    }
+
     /// Ends the connection after a complete answer to a complete request. It waits only if the
     /// other side has sent more.
     pub fn end(self) {

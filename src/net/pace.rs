@@ -1,5 +1,6 @@
 //! Limits the upload rate of a peer: one token bucket for all its connections.
 
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -17,6 +18,33 @@ const TURN: Duration = Duration::from_millis(1);
 const LEAST: u64 = 512;
 /// and the largest.
 const MOST: u64 = 64 * 1024;
+
+/// Writes no faster than a rate allows. What is granted is written at once, so that the rate is not
+/// spent on a reader that is gone.
+#[derive(Debug)]
+pub struct Paced<'a, W> {
+    /// Where to.
+    pub out: W,
+    /// The rate, if limited.
+    pub pace: Option<&'a Pace>,
+}
+
+impl<W: Write> Write for Paced<'_, W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let Some(pace) = self.pace else {
+            return self.out.write(bytes);
+        };
+        let granted = pace.take(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+        let granted = usize::try_from(granted).unwrap_or(bytes.len());
+        self.out.write_all(bytes.get(..granted).unwrap_or(bytes))?;
+        self.out.flush()?;
+        Ok(granted)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
 
 /// A token bucket, shared by its clones. Connections take turns, so those that send without a pause
 /// get equal shares.
@@ -40,14 +68,6 @@ impl Pace {
                 busy_until: Mutex::default(),
             }))
         })
-    }
-
-    /// Waits until `bytes` may be sent.
-    pub fn wait_for(&self, bytes: u64) {
-        let mut left = bytes;
-        while left > 0 {
-            left -= self.take(left);
-        }
     }
 
     /// Waits until some of `wanted` bytes may be sent, and returns how many.

@@ -52,7 +52,7 @@ struct Open {
     closing: bool,
     next_id: u64,
     connections: HashMap<u64, Arc<TcpStream>>,
-    /// Connections that have not sent a request yet: the first to close when room is needed.
+    /// Connections of which a request is awaited: the first to close when room is needed.
     silent: BTreeSet<u64>,
     /// How many there are from each [`network_of`] an address.
     by_network: HashMap<IpAddr, usize>,
@@ -79,8 +79,8 @@ impl Sockets {
         }))
     }
 
-    /// Admits a connection. At the limit, the oldest one that never sent a request is closed to
-    /// make room.
+    /// Admits a connection. At the limit, the oldest one that owes us a request is closed to make
+    /// room.
     pub(super) fn admit(&self, stream: TcpStream) -> Result<Connection, (Refused, TcpStream)> {
         let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
         let peer = stream.peer_addr().unwrap_or(unknown);
@@ -160,6 +160,14 @@ impl Sockets {
     /// others.
     pub fn heard(&self, id: u64) {
         self.0.open.lock().silent.remove(&id);
+    }
+
+    /// Marks that a connection has its answer, so that it may be closed to make room for others.
+    pub fn answered(&self, id: u64) {
+        let mut open = self.0.open.lock();
+        if open.connections.contains_key(&id) {
+            open.silent.insert(id);
+        }
     }
 
     /// Closes one connection, by [`Connection::id`]: a thread that reads from it or writes to it
@@ -316,6 +324,15 @@ mod tests {
         session.join().unwrap();
         sockets.heard(late.id());
         assert_eq!(admit(&sockets, [10, 0, 0, 4]).unwrap_err(), Refused::Full);
+        // One that has its answer makes room as well.
+        sockets.answered(late.id());
+        let watch = late.watch();
+        let session = std::thread::spawn(move || {
+            assert!(watch.wait_until_closed(Duration::from_secs(20)));
+            drop(late);
+        });
+        let _newcomer = admit(&sockets, [10, 0, 0, 4]).unwrap();
+        session.join().unwrap();
         sockets.close_all();
         assert_eq!(
             admit(&sockets, [10, 0, 0, 4]).unwrap_err(),

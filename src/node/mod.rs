@@ -62,6 +62,8 @@ pub struct Config {
     pub upload_rate: u64,
     /// The maximum number of simultaneous uploads.
     pub max_uploads: usize,
+    /// The maximum number of simultaneous uploads to one address; of IPv6, to one /64.
+    pub max_uploads_per_address: usize,
     /// The folder for state that survives a restart; `None` keeps nothing.
     pub state: Option<PathBuf>,
 }
@@ -97,6 +99,7 @@ impl Node {
         });
         let limits = Limits {
             total: config.max_uploads,
+            per_address: config.max_uploads_per_address,
             ..Limits::default()
         };
         let asking = Sockets::default();

@@ -9,7 +9,7 @@ use tracing::debug;
 use crate::event::{Event, Events, Level, Role, Step, Topic};
 use crate::file_error::FileError;
 use crate::library::{Document, Library, Rfc};
-use crate::net::{Connection, Listener, Pace, Sockets};
+use crate::net::{Connection, Listener, Pace, Paced, Sockets};
 use crate::wire::di::Origin;
 use crate::wire::di::exchange::Timed;
 use crate::wire::p2p::server::{Conversation, Offer};
@@ -87,7 +87,7 @@ impl<K: Fn() -> Vec<Timed> + Send + Sync + 'static> Uploads<K> {
                 Err(error) => {
                     return debug!(from = %link.remote, %error, "the document was not sent");
                 }
-                Ok(_) if codec.stays_open() => {}
+                Ok(_) if codec.stays_open() => self.sockets.answered(connection.id()),
                 Ok(true) => return connection.end(),
                 Ok(false) => return connection.finish(),
             }
@@ -102,7 +102,11 @@ impl<K: Fn() -> Vec<Timed> + Send + Sync + 'static> Uploads<K> {
         codec: Codec,
         number: RfcNumber,
     ) -> io::Result<bool> {
-        let opened = self.open(codec, number).unwrap_or_else(|error| {
+        let opened = self.open(connection, codec, number);
+        if connection.is_gone() {
+            return Err(io::ErrorKind::ConnectionAborted.into());
+        }
+        let opened = opened.unwrap_or_else(|error| {
             // The library warns of it once. A stranger could ask any number of times.
             debug!("{error}");
             None
@@ -118,7 +122,7 @@ impl<K: Fn() -> Vec<Timed> + Send + Sync + 'static> Uploads<K> {
             let event = || Event::Upload { link, number, step };
             self.events.tell(Topic::Life, event);
         };
-        let bytes = document.length;
+        let bytes = document.stamp.length;
         tell(Step::Began {
             length: Some(bytes),
         });
@@ -136,6 +140,7 @@ impl<K: Fn() -> Vec<Timed> + Send + Sync + 'static> Uploads<K> {
     /// way.
     fn open(
         &self,
+        connection: &Connection,
         codec: Codec,
         number: RfcNumber,
     ) -> Result<Option<(Document, Vec<u8>)>, FileError> {
@@ -145,10 +150,11 @@ impl<K: Fn() -> Vec<Timed> + Send + Sync + 'static> Uploads<K> {
         let title = self.library.title_of(&document);
         let offer = Offer {
             record: &Rfc { number, title }.held_by(&self.me),
-            last_modified: document.modified,
-            length: document.length,
+            last_modified: document.stamp.modified,
+            length: document.stamp.length,
         };
-        let head = codec.head(&offer, self.origin(), || self.library.digest(&document))?;
+        let digest = || self.library.digest(&document, || !connection.is_gone());
+        let head = codec.head(&offer, self.origin(), digest)?;
         Ok(head.map(|head| (document, head)))
     }
 
@@ -159,16 +165,19 @@ impl<K: Fn() -> Vec<Timed> + Send + Sync + 'static> Uploads<K> {
         codec: Codec,
         document: &Document,
     ) -> io::Result<()> {
-        let Document { file, length, .. } = document;
+        let (file, length) = (&document.file, document.stamp.length);
         let pace = self.pace.as_ref();
         if !codec.is_framed() {
-            return connection.send_file(file, *length, pace);
+            return connection.send_file(file, length, pace);
         }
-        codec.send_frames(file, *length, connection, |bytes| {
-            if let Some(pace) = pace {
-                pace.wait_for(bytes);
-            }
-        })
+        // The head of the message is not part of the document.
+        connection.flush()?;
+        let mut out = Paced {
+            out: &mut *connection,
+            pace,
+        };
+        codec.send_frames(file, length, &mut out)?;
+        connection.flush()
     }
 
     /// Refuses a request, and reports the reason, which the answer has no field for.

@@ -75,6 +75,10 @@ pub(crate) struct Arguments {
     /// The maximum number of simultaneous uploads
     #[arg(long, value_name = "N", default_value_t = 256, value_parser = program::connections(), help_heading = "Sharing")]
     pub(crate) max_uploads: usize,
+    /// The maximum number of downloads from one address at the same time (of IPv6, from one /64);
+    /// loopback is exempt
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = program::connections(), help_heading = "Sharing")]
+    pub(crate) max_uploads_per_address: usize,
     /// Print connection events and answers but no messages; with a command, only errors and warnings
     #[arg(short, long, value_parser = FalseyValueParser::new(), help_heading = "Printing")]
     pub(crate) quiet: bool,
@@ -198,6 +202,7 @@ impl Arguments {
             upload_port: self.upload_port.unwrap_or_default(),
             upload_rate: self.upload_rate.unwrap_or_default(),
             max_uploads: program::connections_within_limits(self.max_uploads, events),
+            max_uploads_per_address: self.max_uploads_per_address,
             state: program::state_folder(),
         }
     }

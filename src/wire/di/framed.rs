@@ -12,7 +12,7 @@ use super::Origin;
 use super::exchange::Timed;
 use super::registration::Registration;
 use crate::wire::dates::http_date;
-use crate::wire::frame::{Frame, MAX_FRAME};
+use crate::wire::frame::{Frame, MAX_FRAME, PREFIX};
 use crate::wire::protocol::{check_fields, no_request_line, split_version};
 use crate::wire::{Endpoint, Head, Host, Port, ReadError, Record, Reject, RfcNumber, Status};
 
@@ -54,6 +54,13 @@ pub(crate) fn response(body: &[u8]) -> Vec<u8> {
         return without_body(Status::ServiceUnavailable);
     }
     Frame::around(&content).into_bytes()
+}
+
+/// The beginning of a frame with a response, up to its body of this length, which must fit.
+pub(crate) fn response_head(length: u64) -> Vec<u8> {
+    let head = body_head(length);
+    let content = u64::try_from(head.len()).unwrap_or_default() + length;
+    format!("{content:<PREFIX$}{head}").into_bytes()
 }
 
 /// Whether a body of this length fits into a frame.

@@ -329,7 +329,7 @@ mod tests {
                 let head = head.unwrap().unwrap();
                 let mut stream = head.clone();
                 if codec.is_framed() {
-                    let sent = codec.send_frames(file, offer.length, &mut stream, |_| {});
+                    let sent = codec.send_frames(file, offer.length, &mut stream);
                     sent.unwrap();
                 } else {
                     stream.extend_from_slice(file);

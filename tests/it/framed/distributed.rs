@@ -133,3 +133,46 @@ fn rfcquery_and_getrfc_of_a_peer() {
         "HTTP/1.1 403 Forbidden\r\n\r\n",
     );
 }
+
+/// A request for a document in one frame.
+const GETRFC: &str = "getrfc vm HTTP/1.1\r\nRFC-Number: 48\r\n";
+
+#[test]
+fn the_hoarder_of_upload_slots_loses_them_to_newcomers() {
+    let server = server(&DISTRIBUTED);
+    let files = folder(&[("rfc48.txt", b"48")]);
+    let options = [&DISTRIBUTED[..], &["--max-uploads", "4"]].concat();
+    let holder = peer_at_menu("holder", server.port, files.path(), &options);
+    let hoarder: Vec<_> = (0..4)
+        .map(|_| {
+            let mut slot = Framed::connect(holder.port);
+            slot.send("rfcquery vm HTTP/1.1\r\nHost: vm\r\n");
+            assert!(slot.receive().starts_with("HTTP/1.1 200 OK"));
+            slot
+        })
+        .collect();
+    for _ in 0..3 {
+        let get = "GET RFC 48 P2P-CI/1.0\r\nHost: vm\r\nOS: x\r\n\r\n";
+        let answer = exchange(holder.port, get);
+        assert!(answer.starts_with("P2P-CI/1.0 200 OK\r\n"), "{answer}");
+    }
+    drop(hoarder);
+}
+
+#[test]
+fn those_who_hang_up_do_not_spend_the_upload_rate() {
+    let server = server(&DISTRIBUTED);
+    let large = b"48".repeat(450_000);
+    let files = folder(&[("rfc48.txt", &large), ("rfc1.txt", b"one")]);
+    // At this rate one large document takes longer than a test is patient.
+    let options = [&DISTRIBUTED[..], &["--upload-rate", "30KB/s"]].concat();
+    let holder = peer_at_menu("holder", server.port, files.path(), &options);
+    for _ in 0..30 {
+        let mut gone = Framed::connect(holder.port);
+        gone.send(GETRFC);
+    }
+    let mut honest = Framed::connect(holder.port);
+    honest.send(GETRFC.replace("48", "1"));
+    assert_eq!(body(&honest.receive())["number"], 1);
+    assert!(honest.receive().ends_with("\r\n\r\none"));
+}
