@@ -14,7 +14,7 @@ use crate::event::{Event, Events, Link, MOST_RECORDS, Topic, Way};
 use crate::net::Sockets;
 use crate::wire::ci::p2s::Request;
 use crate::wire::ci::server::{Answer, Conversation};
-use crate::wire::{Endpoint, Record, Reject, Source, Status, Title};
+use crate::wire::{Endpoint, Received, Record, Reject, Source, Status, Title};
 
 /// What all sessions of an index server share.
 #[derive(Debug, Clone)]
@@ -102,6 +102,10 @@ impl Session<'_> {
             if mem::take(&mut is_first) {
                 self.shared.sockets.heard(self.link.id);
             }
+            if received.is_late {
+                self.let_in_late(&received)?;
+                continue;
+            }
             self.shared.events.received(self.link, &received.bytes);
             let request = received.request.map_err(Undone::Rejected);
             let is_last = matches!(request, Ok(Request::Close));
@@ -161,6 +165,19 @@ impl Session<'_> {
             });
         }
         Ok(())
+    }
+
+    /// A request whose name came after its answer adds its peer too. It can't be refused any more.
+    fn let_in_late(&self, received: &Received<Request>) -> io::Result<()> {
+        let request = received.request.as_ref();
+        match request.map_or(Ok(()), |request| self.let_in(request)) {
+            Err(Denied::Replaced) => Err(io::Error::other(Denied::Replaced)),
+            Err(denied) => {
+                debug!(%denied, "a late name is ignored");
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
     }
 
     /// Reports who left because of this session's peer, and closes the connection that lost its
@@ -295,6 +312,10 @@ mod tests {
 
     impl Source for Trap {
         fn allow(&mut self, _: Option<Duration>) {}
+
+        fn arrives_within(&mut self, time: Duration) -> io::Result<bool> {
+            self.0.arrives_within(time)
+        }
 
         fn buffered(&self) -> &[u8] {
             self.0.buffered()

@@ -62,6 +62,20 @@ enum Wait {
     Until(Instant),
 }
 
+impl Wait {
+    /// The same wait, with its clock running.
+    fn begun(self) -> Self {
+        match self {
+            // A time beyond the clock means forever.
+            Self::For(time) => {
+                let end = Instant::now().checked_add(time);
+                end.map_or(Self::ForEver, Self::Until)
+            }
+            begun => begun,
+        }
+    }
+}
+
 impl Connection {
     pub(super) fn new(
         stream: Arc<TcpStream>,
@@ -312,9 +326,7 @@ impl Socket {
         let left = match self.wait {
             Wait::ForEver => None,
             Wait::For(time) => {
-                // A time beyond the clock means forever.
-                let end = Instant::now().checked_add(time);
-                self.wait = end.map_or(Wait::ForEver, Wait::Until);
+                self.wait = self.wait.begun();
                 Some(time)
             }
             Wait::Until(end) => Some(end.saturating_duration_since(Instant::now())),
@@ -359,6 +371,21 @@ impl Source for Connection {
         self.reader.get_mut().wait = time.map_or(Wait::ForEver, Wait::For);
     }
 
+    fn arrives_within(&mut self, time: Duration) -> io::Result<bool> {
+        let whole = self.reader.get_mut().wait.begun();
+        let short = Wait::For(time).begun();
+        self.reader.get_mut().wait = match (whole, short) {
+            (Wait::Until(whole), Wait::Until(short)) => Wait::Until(whole.min(short)),
+            (_, short) => short,
+        };
+        let came = self.reader.fill_buf().map(|_| true);
+        self.reader.get_mut().wait = whole;
+        match came {
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => Ok(false),
+            came => came,
+        }
+    }
+
     fn buffered(&self) -> &[u8] {
         self.reader.buffer()
     }
@@ -386,7 +413,11 @@ impl Write for Connection {
         if socket.output.len() + bytes.len() > OUTPUT {
             socket.send()?;
         }
-        socket.output.extend_from_slice(bytes);
+        if bytes.len() > OUTPUT {
+            send_bytes(&socket.stream, bytes, socket.send_time)?;
+        } else {
+            socket.output.extend_from_slice(bytes);
+        }
         Ok(bytes.len())
     }
 

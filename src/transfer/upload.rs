@@ -88,8 +88,9 @@ impl<K: Fn() -> Vec<Timed> + Send + Sync + 'static> Uploads<K> {
                     return debug!(from = %link.remote, %error, "the document was not sent");
                 }
                 Ok(_) if codec.stays_open() => self.sockets.answered(connection.id()),
-                Ok(true) => return connection.end(),
-                Ok(false) => return connection.finish(),
+                Ok(true) if !conversation.has_unfinished() => return connection.end(),
+                // The other side may still write, and would lose the answer to a reset.
+                Ok(_) => return connection.finish(),
             }
         }
     }

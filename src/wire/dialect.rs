@@ -1,6 +1,7 @@
 //! Text or frames: the first byte that a client sends shows which one it uses.
 
 use super::head::MAX_HEAD;
+use super::requests::Next;
 use super::{Head, ReadError, Reject, Requests, Source, Waits, frame::Frame};
 
 /// How messages are encoded on a connection. A client chooses one and passes it to the codec of its
@@ -21,6 +22,9 @@ pub struct Received<T> {
     pub bytes: Vec<u8>,
     /// The parsed request, or why the server refuses it.
     pub request: Result<T, Reject>,
+    /// Whether the request was answered before, when it lacked a field that has arrived now. There
+    /// is no second answer. Only text that is not one request per connection has this.
+    pub is_late: bool,
 }
 
 /// An answer that a client received.
@@ -46,6 +50,11 @@ impl Incoming {
         self.dialect.unwrap_or_default()
     }
 
+    /// Whether the last request was accepted before its end, so that more of it may arrive.
+    pub(super) fn has_unfinished(&self) -> bool {
+        self.requests.has_unfinished()
+    }
+
     /// Reads the next request. `Ok(None)`: the stream ended before a request began.
     pub(super) fn next<T>(
         &mut self,
@@ -60,13 +69,23 @@ impl Incoming {
             None => Ok(None),
             Some(Dialect::Text) => {
                 let parse = |head: &Head| parse(Dialect::Text, head);
-                let head = self
-                    .requests
-                    .read(source, waits, |head| parse(head).is_ok())?;
-                Ok(head.map(|head| Received {
-                    request: parse(&head),
-                    bytes: head.text,
-                }))
+                let is_request = |head: &Head| parse(head).is_ok();
+                loop {
+                    let (head, is_late) = match self.requests.read(source, waits, is_request)? {
+                        None => return Ok(None),
+                        Some(Next::Head(head)) => (head, false),
+                        Some(Next::Late(head)) => (head, true),
+                    };
+                    let request = parse(&head);
+                    // It was a valid request when it was answered.
+                    if !is_late || request.is_ok() {
+                        return Ok(Some(Received {
+                            request,
+                            bytes: head.text,
+                            is_late,
+                        }));
+                    }
+                }
             }
             Some(Dialect::Framed) => {
                 let frame = Frame::read(source, waits, MAX_HEAD)?;
@@ -78,6 +97,7 @@ impl Incoming {
                             .unwrap_or_else(|| Reject::bad_request(error.to_string()))),
                     },
                     bytes: frame.into_bytes(),
+                    is_late: false,
                 }))
             }
         }

@@ -63,6 +63,11 @@ impl Head {
         self.part(&self.start_line)
     }
 
+    /// How many fields it has.
+    pub(super) fn count(&self) -> usize {
+        self.fields.len()
+    }
+
     /// Whether every header line is a field, `Name: value`.
     pub fn is_well_formed(&self) -> bool {
         !self.is_malformed

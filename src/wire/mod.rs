@@ -29,7 +29,7 @@ pub use dialect::{Answered, Dialect, Received};
 pub use error::{Fault, ReadError};
 pub use head::Head;
 pub use protocol::{Protocol, Reject, Status};
-pub use requests::{Requests, Waits};
+pub use requests::{Next, Requests, Waits};
 pub use source::Source;
 use source::read_line;
 pub use terms::{Endpoint, Host, Port, Record, RfcNumber, TermError, Title};

@@ -1,9 +1,9 @@
 //! Finds the heads of messages in a stream, within limits, without knowing methods or versions.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use super::error::{ReadError, is_silence};
-use super::head::{MAX_FIELDS, MAX_HEAD, field};
+use super::error::ReadError;
+use super::head::{MAX_FIELDS, MAX_HEAD, field, trim_line_end};
 use super::{Head, Source, read_line};
 
 /// How long to wait for a message.
@@ -11,7 +11,8 @@ use super::{Head, Source, read_line};
 pub struct Waits {
     /// The limit for its first byte; `None` waits forever (people take time to type).
     pub first: Option<Duration>,
-    /// The limit for the whole message from its first byte on, however slowly it arrives.
+    /// The limit for the whole message from its first byte on, however slowly it arrives. The empty
+    /// lines before it are part of it.
     pub whole: Duration,
 }
 
@@ -35,17 +36,31 @@ impl Waits {
 ///
 /// Some programs omit the empty line after the last header and wait for the answer. So if a head is
 /// already a complete request and nothing more arrives for a short while, it is accepted. A client
-/// that was only slow loses nothing: the rest of that head is skipped.
+/// that was only slow loses nothing: the lines that follow still belong to that head.
 #[derive(Debug, Default)]
 pub struct Requests {
-    /// Whether more of the last head may arrive after its answer.
-    may_go_on: bool,
+    /// The last head, if it was accepted before its end.
+    unfinished: Option<Head>,
+    /// How many more empty lines belong to the message before them.
+    surplus: usize,
+}
+
+/// What [`Requests::read`] found.
+#[derive(Debug)]
+pub enum Next {
+    /// The head of a request.
+    Head(Head),
+    /// The head before it, which was accepted before its end, and now has one more field.
+    Late(Head),
 }
 
 /// The room for a head at first, in bytes. Most fit.
 const USUAL_HEAD: usize = 256;
 /// How long to wait for more of a complete request that lacks its empty line.
 const SHORT_WHILE: Duration = Duration::from_millis(250);
+/// How many empty lines may follow a message without beginning the next one: some peers send one
+/// too many after each message, and then nothing for hours.
+const SURPLUS_LINES: usize = 2;
 
 impl Requests {
     /// Reads the next head, at most 8 KiB. `Ok(None)`: the stream ended before a head began.
@@ -55,27 +70,50 @@ impl Requests {
         source: &mut impl Source,
         waits: Waits,
         is_request: impl Fn(&Head) -> bool,
-    ) -> Result<Option<Head>, ReadError> {
+    ) -> Result<Option<Next>, ReadError> {
         let mut reading = Reading::new(source, waits);
-        reading.skips_fields = self.may_go_on;
+        reading.unfinished = self.unfinished.take();
+        reading.surplus = self.surplus;
         reading.is_request = Some(&is_request);
-        let head = reading.head()?;
-        self.may_go_on = head.as_ref().is_some_and(|head| !head.is_whole);
-        Ok(head)
+        let next = reading.next()?;
+        let head = match &next {
+            None => return Ok(None),
+            Some(Next::Head(head) | Next::Late(head)) => head,
+        };
+        self.unfinished = (!head.is_whole).then(|| head.clone());
+        self.surplus = SURPLUS_LINES;
+        Ok(next)
+    }
+
+    /// Whether the last head was accepted before its end, so that more of it may arrive.
+    pub fn has_unfinished(&self) -> bool {
+        self.unfinished.is_some()
     }
 }
 
 /// Reads one head.
+///
+/// Its time limit runs from the first byte to the end of the head and is set once: neither empty
+/// lines nor lines of spaces nor slow fields extend it.
 pub(super) struct Reading<'a, S> {
     source: &'a mut S,
     waits: Waits,
-    /// Whether header fields before the start line belong to the previous head.
-    skips_fields: bool,
+    /// The head before, if its end has not arrived.
+    unfinished: Option<Head>,
+    surplus: usize,
     /// Says whether a head is a complete request even without its empty line. `None`: the head is
     /// that of a response.
     is_request: Option<&'a dyn Fn(&Head) -> bool>,
-    /// When the first wait for more of a complete request began.
-    waited: Option<Instant>,
+}
+
+/// The first line that is not empty.
+enum First {
+    /// A start line, with this many bytes left for the head.
+    Start(usize),
+    /// A field of the head before it.
+    Late(Head),
+    /// The stream ended.
+    End,
 }
 
 impl<'a, S: Source> Reading<'a, S> {
@@ -83,20 +121,27 @@ impl<'a, S: Source> Reading<'a, S> {
         Self {
             source,
             waits,
-            skips_fields: false,
+            unfinished: None,
+            surplus: 0,
             is_request: None,
-            waited: None,
         }
     }
 
     /// Reads a head through its empty line. The close may also end the head of a response.
-    pub(super) fn head(mut self) -> Result<Option<Head>, ReadError> {
+    pub(super) fn head(self) -> Result<Option<Head>, ReadError> {
+        Ok(self
+            .next()?
+            .map(|(Next::Head(head) | Next::Late(head))| head))
+    }
+
+    fn next(mut self) -> Result<Option<Next>, ReadError> {
         let mut head = Head::default();
         head.text.reserve(USUAL_HEAD);
-        let mut limit = MAX_HEAD;
-        if !self.start_line(&mut head, &mut limit)? {
-            return self.closed(head);
-        }
+        let limit = match self.start_line(&mut head)? {
+            First::Start(limit) => limit,
+            First::Late(head) => return Ok(Some(Next::Late(head))),
+            First::End => return self.closed(head),
+        };
         for fields in 0.. {
             if self.is_over(&head)? {
                 break;
@@ -113,45 +158,88 @@ impl<'a, S: Source> Reading<'a, S> {
                 return Err(ReadError::ManyFields);
             }
         }
-        Ok(Some(head))
+        Ok(Some(Next::Head(head)))
     }
 
     /// The result when the connection closed before the end of `head`.
-    fn closed(&self, head: Head) -> Result<Option<Head>, ReadError> {
+    fn closed(&self, head: Head) -> Result<Option<Next>, ReadError> {
         match self.is_request {
             _ if head.text.is_empty() => Ok(None),
             Some(_) => Err(ReadError::CutOff),
-            None => Ok(Some(head)),
+            None => Ok(Some(Next::Head(head))),
         }
     }
 
-    /// Reads the start line and skips what may precede it. Empty lines count toward the `limit` of
-    /// the head. `false`: the stream ended.
-    fn start_line(&mut self, head: &mut Head, limit: &mut usize) -> Result<bool, ReadError> {
-        let mut fields = 0;
-        loop {
+    /// Reads the start line and skips what may precede it: the rest of the head before it, and empty
+    /// lines, which count toward the limit of this head.
+    fn start_line(&mut self, head: &mut Head) -> Result<First, ReadError> {
+        let mut limit = MAX_HEAD;
+        let mut has_begun = false;
+        self.source.allow(self.waits.first);
+        while limit > 0 {
+            let waiting = self.source.fill_buf();
+            let waiting = waiting.map_err(|error| self.waits.failed(error, false))?;
+            if waiting.is_empty() {
+                return Ok(First::End);
+            }
+            let is_end = |byte: &u8| matches!(byte, b'\r' | b'\n');
+            let empty = waiting.iter().position(|byte| !is_end(byte));
+            let empty = empty.unwrap_or(waiting.len());
+            let ends = waiting.get(..empty).unwrap_or_default();
+            let lines = ends.iter().filter(|byte| **byte == b'\n').count();
+            if !has_begun && (empty == 0 || !self.belongs_before(lines)) {
+                has_begun = true;
+                self.source.allow(Some(self.waits.whole));
+            }
+            if empty > 0 {
+                self.source.consume(empty);
+                limit = limit.saturating_sub(empty);
+                continue;
+            }
             head.text.clear();
-            self.source.allow(self.waits.first);
-            if !self.skip_empty_lines(limit)? {
-                return Ok(false);
+            if !self.line(head, limit)? {
+                return Ok(First::End);
             }
-            self.source.allow(Some(self.waits.whole));
-            if !self.line(head, *limit)? {
-                return Ok(false);
+            if let Some(late) = self.late_field(&head.text)? {
+                return Ok(First::Late(late));
             }
-            let is_empty = head.take_line(0);
-            if self.skips_fields && field(head.start_line()).is_some() {
-                fields += 1;
-                if fields > MAX_FIELDS {
-                    return Err(ReadError::ManyFields);
-                }
-            } else if is_empty {
-                // A line of white space before the start line counts as empty.
-                *limit -= head.text.len();
-            } else {
-                return Ok(true);
+            if !head.take_line(0) {
+                return Ok(First::Start(limit));
             }
+            // A line of white space before the start line counts as empty.
+            limit -= head.text.len();
+            head.text.clear();
         }
+        Err(ReadError::LongHead)
+    }
+
+    /// Takes empty lines that belong to the message before. `false`: there are too many.
+    fn belongs_before(&mut self, lines: usize) -> bool {
+        if lines > 0 && self.unfinished.take().is_some() {
+            // The first one ends its head.
+            self.surplus += 1;
+        }
+        let left = self.surplus.checked_sub(lines);
+        self.surplus = left.unwrap_or_default();
+        left.is_some()
+    }
+
+    /// The unfinished head with one more field, if this line is one.
+    fn late_field(&mut self, line: &[u8]) -> Result<Option<Head>, ReadError> {
+        let is_field = field(trim_line_end(line)).is_some();
+        let Some(mut head) = self.unfinished.take_if(|_| is_field) else {
+            return Ok(None);
+        };
+        let start = head.text.len();
+        head.text.extend_from_slice(line);
+        head.take_line(start);
+        if head.text.len() > MAX_HEAD {
+            return Err(ReadError::LongHead);
+        }
+        if head.count() > MAX_FIELDS {
+            return Err(ReadError::ManyFields);
+        }
+        Ok(Some(head))
     }
 
     /// Reads a line of at most `limit` bytes. `false`: the connection closed before the line ended.
@@ -164,25 +252,8 @@ impl<'a, S: Source> Reading<'a, S> {
         }
     }
 
-    /// Skips empty lines, which count toward the `limit` of the head. `false`: the stream ended.
-    /// An empty line does not begin a message: some peers send an extra one after each message.
-    fn skip_empty_lines(&mut self, limit: &mut usize) -> Result<bool, ReadError> {
-        while *limit > 0 {
-            let waiting = self.source.fill_buf();
-            let waiting = waiting.map_err(|error| self.waits.failed(error, false))?;
-            let is_end = |byte: &&u8| matches!(byte, b'\r' | b'\n');
-            let empty = waiting.iter().take_while(is_end).count();
-            if empty == 0 {
-                return Ok(!waiting.is_empty());
-            }
-            self.source.consume(empty);
-            *limit = limit.saturating_sub(empty);
-        }
-        Err(ReadError::LongHead)
-    }
-
     /// Whether the head is a complete request that its sender ended without an empty line. If the
-    /// next line has not arrived yet, waits a short while for it.
+    /// next line has not arrived yet, waits a short while for it. A close does not end a head.
     fn is_over(&mut self, head: &Head) -> Result<bool, ReadError> {
         let Some(is_request) = self.is_request else {
             return Ok(false);
@@ -190,18 +261,7 @@ impl<'a, S: Source> Reading<'a, S> {
         if !self.source.buffered().is_empty() || !is_request(head) {
             return Ok(false);
         }
-        // The time limit of the head restarts once here, not with each line.
-        let waited = self.waited.get_or_insert_with(Instant::now).elapsed();
-        let left = self.waits.whole.saturating_sub(waited);
-        self.source.allow(Some(SHORT_WHILE.min(left)));
-        let more = self.source.fill_buf().map(<[u8]>::len);
-        self.source.allow(Some(left));
-        match more {
-            Err(error) if is_silence(&error) => Ok(true),
-            Err(error) => Err(error.into()),
-            // A close does not end a head.
-            Ok(_) => Ok(false),
-        }
+        Ok(!self.source.arrives_within(SHORT_WHILE)?)
     }
 }
 
@@ -217,11 +277,12 @@ mod tests {
     };
 
     fn read_next(source: &mut Script) -> Result<Option<Head>, ReadError> {
-        Requests::default().read(source, WAITS, |_| false)
+        let next = Requests::default().read(source, WAITS, |_| false)?;
+        Ok(next.map(|(Next::Head(head) | Next::Late(head))| head))
     }
 
     fn read(text: &str) -> Result<Option<Head>, ReadError> {
-        Requests::default().read(&mut Script::of(text), WAITS, |_| false)
+        read_next(&mut Script::of(text))
     }
 
     #[test]
@@ -281,7 +342,12 @@ mod tests {
         let mut read = Vec::new();
         loop {
             match requests.read(&mut source, WAITS, is_request) {
-                Ok(Some(head)) => {
+                Ok(Some(Next::Late(head))) => {
+                    let line = head.text().split(|byte| *byte == b'\n').rev().nth(1);
+                    let line = String::from_utf8_lossy(line.unwrap()).into_owned();
+                    read.push(format!("late {}", line.trim_end()));
+                }
+                Ok(Some(Next::Head(head))) => {
                     let lines = String::from_utf8_lossy(head.text());
                     read.push(lines.replace("\r\n", "\n").replace('\n', "|"));
                 }
@@ -314,28 +380,84 @@ mod tests {
     #[test]
     fn a_slow_client_loses_nothing() {
         // The rest of a head arrives after its answer, in pieces, with or without the next request.
-        for pieces in [
-            &["X 1\r\nB: 1\r\n", "C: 2\r\n\r\nX 2\r\nB: 2\r\n\r\n"][..],
-            &["X 1\r\nB: 1\r\n", "C: 2\r\n", "\r\n", "X 2\r\nB: 2\r\n\r\n"],
-            &["X 1\r\nB: 1\r\n", "\r\n", "X 2\r\nB: 2\r\n\r\n"],
-            &["X 1\r\nB: 1\r\n", "X 2\r\nB: 2\r\n\r\n"],
+        let late = &["late C: 2"][..];
+        for (pieces, late) in [
+            (
+                &["X 1\r\nB: 1\r\n", "C: 2\r\n\r\nX 2\r\nB: 2\r\n\r\n"][..],
+                late,
+            ),
+            (
+                &["X 1\r\nB: 1\r\n", "C: 2\r\n", "X 2\r\nB: 2\r\n\r\n"],
+                late,
+            ),
+            (&["X 1\r\nB: 1\r\n", "\r\n", "X 2\r\nB: 2\r\n\r\n"], &[]),
+            (&["X 1\r\nB: 1\r\n", "X 2\r\nB: 2\r\n\r\n"], &[]),
         ] {
             // The wait between requests has no limit, so the script needs no pauses there.
             let pieces: Vec<_> = pieces.to_vec();
             let mut script = Script::with_pauses(&pieces[..1]);
             script.then(pieces[1..].concat());
-            assert_eq!(all(script), ["X 1|B: 1|", "X 2|B: 2||"], "{pieces:?}");
+            let expected = [&["X 1|B: 1|"], late, &["X 2|B: 2||"]].concat();
+            assert_eq!(all(script), expected, "{pieces:?}");
         }
-        // The skipped fields of a previous head are limited too.
+    }
+
+    #[test]
+    fn a_head_that_was_accepted_early_does_not_grow_beyond_its_limits() {
+        for (line, count, reason) in [
+            (
+                "C: 1\n".to_owned(),
+                63,
+                "the message head has more than 64 header fields",
+            ),
+            (
+                format!("C: {}\n", "c".repeat(1000)),
+                8,
+                "the message head is longer than 8192 bytes",
+            ),
+        ] {
+            let mut script = Script::with_pauses(&["X 1\nB: 1\n"]);
+            script.then(line.repeat(100));
+            let read = all(script);
+            assert_eq!(
+                (read.len(), read.last().unwrap().as_str()),
+                (count + 2, reason)
+            );
+        }
+    }
+
+    /// The time limits that are set while this is read until the stream ends.
+    fn limits(stream: &str) -> Vec<Option<Duration>> {
+        let (mut source, mut requests) = (Script::of(stream), Requests::default());
+        while let Ok(Some(_)) = requests.read(&mut source, WAITS, |_| true) {}
+        source.allowed().to_vec()
+    }
+
+    #[test]
+    fn one_time_limit_covers_everything_from_the_first_byte_to_the_end_of_the_head() {
+        let (idle, whole) = (WAITS.first, Some(WAITS.whole));
+        for before in ["", "\r\n", "\n\n\n\n", " \r\n", " \n\n \n \n\n", "\t\n"] {
+            let head = format!("{before}A\r\nB: 1\r\nC: 2\r\n\r\n");
+            assert_eq!(limits(&head), [idle, whole, idle], "{before:?}");
+        }
+        // Lines of spaces never end in a head, and the limit stays as it is.
+        assert_eq!(limits(&" \r\n".repeat(50)), [idle, whole]);
+    }
+
+    #[test]
+    fn an_empty_line_too_many_after_a_message_begins_nothing() {
+        let (idle, whole) = (WAITS.first, Some(WAITS.whole));
+        assert_eq!(limits("A\n\n\r\n\r\n"), [idle, whole, idle]);
+        assert_eq!(limits("A\n\n\n\n\n"), [idle, whole, idle, whole]);
+        // Nor does the end of a head that was accepted without it.
         let mut script = Script::with_pauses(&["X 1\nB: 1\n"]);
-        script.then("C: 1\n".repeat(100));
-        assert_eq!(
-            all(script),
-            [
-                "X 1|B: 1|",
-                "the message head has more than 64 header fields"
-            ]
-        );
+        script.then("\n");
+        script.then("\n\n");
+        let mut requests = Requests::default();
+        for _ in 0..2 {
+            let _ = requests.read(&mut script, WAITS, |head| !head.text().is_empty());
+        }
+        assert_eq!(script.allowed(), [idle, whole, idle]);
     }
 
     proptest! {

@@ -9,6 +9,10 @@ pub trait Source: BufRead {
     /// to wait fail with [`io::ErrorKind::TimedOut`]. `None` waits forever.
     fn allow(&mut self, time: Option<Duration>);
 
+    /// Waits for more bytes, for at most `time`, and never longer than [`allow`](Self::allow) does,
+    /// whose limit stays as it is. Returns whether something arrived; the end of the stream counts.
+    fn arrives_within(&mut self, time: Duration) -> io::Result<bool>;
+
     /// The bytes that can be read without waiting.
     fn buffered(&self) -> &[u8];
 }
@@ -16,6 +20,10 @@ pub trait Source: BufRead {
 /// Bytes in memory: reads never wait.
 impl Source for &[u8] {
     fn allow(&mut self, _: Option<Duration>) {}
+
+    fn arrives_within(&mut self, _: Duration) -> io::Result<bool> {
+        Ok(true)
+    }
 
     fn buffered(&self) -> &[u8] {
         self
@@ -46,6 +54,8 @@ pub(crate) mod testing {
     pub(crate) struct Script {
         pieces: VecDeque<Piece>,
         consumed: usize,
+        /// The limits that the reader has set, in order.
+        allowed: Vec<Option<Duration>>,
     }
 
     #[derive(Debug)]
@@ -105,6 +115,11 @@ pub(crate) mod testing {
         pub(crate) fn read_so_far(&self) -> usize {
             self.consumed
         }
+
+        /// The limits that the reader has set so far, in order.
+        pub(crate) fn allowed(&self) -> &[Option<Duration>] {
+            &self.allowed
+        }
     }
 
     impl Read for Script {
@@ -139,7 +154,16 @@ pub(crate) mod testing {
     }
 
     impl Source for Script {
-        fn allow(&mut self, _: Option<Duration>) {}
+        fn allow(&mut self, time: Option<Duration>) {
+            self.allowed.push(time);
+        }
+
+        fn arrives_within(&mut self, _: Duration) -> io::Result<bool> {
+            match self.fill_buf() {
+                Err(error) if error.kind() == io::ErrorKind::TimedOut => Ok(false),
+                came => came.map(|_| true),
+            }
+        }
 
         fn buffered(&self) -> &[u8] {
             match self.pieces.front() {

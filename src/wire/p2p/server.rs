@@ -49,6 +49,11 @@ impl Conversation {
         Ok(received)
     }
 
+    /// Whether the last request was accepted before its end, so that more of it may arrive.
+    pub fn has_unfinished(&self) -> bool {
+        self.incoming.has_unfinished()
+    }
+
     /// The codec for the answer to the last request, or to a read error.
     pub fn codec(&self) -> Codec {
         Codec::new(self.protocol, self.incoming.dialect())

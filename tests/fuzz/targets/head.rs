@@ -6,7 +6,7 @@ mod stream;
 use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
-use p2pci::wire::{Requests, Waits};
+use p2pci::wire::{Next, Requests, Waits};
 use stream::Stream;
 
 const WAITS: Waits = Waits {
@@ -19,7 +19,7 @@ fn heads(mut stream: Stream<'_>) -> (Vec<Vec<u8>>, bool) {
     let mut requests = Requests::default();
     loop {
         match requests.read(&mut stream, WAITS, |_| false) {
-            Ok(Some(head)) => {
+            Ok(Some(Next::Head(head) | Next::Late(head))) => {
                 let _ = (
                     head.field("Host"),
                     head.field("Title"),

@@ -64,6 +64,10 @@ impl Write for Stream<'_> {
 impl Source for Stream<'_> {
     fn allow(&mut self, _: Option<Duration>) {}
 
+    fn arrives_within(&mut self, _: Duration) -> io::Result<bool> {
+        Ok(true)
+    }
+
     fn buffered(&self) -> &[u8] {
         &self.rest[..self.ahead]
     }
