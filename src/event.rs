@@ -15,7 +15,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::wire::di::registration::Cookie;
-use crate::wire::{Endpoint, Host, Record, RfcNumber, Status, Title};
+use crate::wire::{Endpoint, Host, Received, Record, RfcNumber, Status, Title};
 
 /// The topics that readers can ask for, by how often their events occur.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,6 +132,17 @@ impl Events {
         self.message(link, Way::Received, bytes, 0);
     }
 
+    /// Reports a whole request that was received.
+    pub fn asked<T>(&self, link: Link, received: &Received<T>) {
+        self.tell(Topic::Messages, || Event::Message {
+            link,
+            way: Way::Received,
+            bytes: &received.bytes,
+            more: 0,
+            is_bad: received.request.is_err(),
+        });
+    }
+
     /// Reports a message that has `more` records than `bytes` shows.
     pub fn message(&self, link: Link, way: Way, bytes: &[u8], more: usize) {
         self.tell(Topic::Messages, || Event::Message {
@@ -139,6 +150,7 @@ impl Events {
             way,
             bytes,
             more,
+            is_bad: false,
         });
     }
 
@@ -250,6 +262,8 @@ pub enum Event<'a> {
         bytes: &'a [u8],
         /// How many records follow that are not shown.
         more: usize,
+        /// Whether it is a request that is going to be refused because it is invalid.
+        is_bad: bool,
     },
     /// A request is refused. The protocol's answer has no field for the reason.
     Refusing {

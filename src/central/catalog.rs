@@ -20,6 +20,8 @@ use crate::wire::{Endpoint, RfcNumber, Title};
 /// The most records in one page, and in one chunk of a removal: the lock is held for that many at a
 /// time.
 pub const PAGE: usize = 256;
+/// A page ends with the record that exceeds this many bytes of titles and hosts.
+const PAGE_BYTES: usize = 32 * 1024;
 
 /// The peer list and the RFC index. Clones share the same state.
 #[derive(Debug, Clone)]
@@ -72,6 +74,22 @@ impl Default for Cursor {
         Self {
             before: Sequence::MAX,
         }
+    }
+}
+
+/// The room that is left in a page.
+#[derive(Debug, Default)]
+struct Room {
+    records: usize,
+    bytes: usize,
+}
+
+impl Room {
+    /// Takes the room of a record, and returns whether there is more.
+    fn has_more_after(&mut self, record: &Record) -> bool {
+        self.records += 1;
+        self.bytes += record.title.as_str().len() + record.holder.host.as_str().len();
+        self.records < PAGE && self.bytes < PAGE_BYTES
     }
 }
 
@@ -147,28 +165,29 @@ impl Catalog {
     /// `None` at the end.
     pub fn page(&self, scope: Scope, from: Cursor, page: &mut Vec<Record>) -> Option<Cursor> {
         page.clear();
-        let mut last = from.before;
+        let mut room = Room::default();
+        let mut last = None;
         let mut take = |(&sequence, record): (&Sequence, &Record)| {
             page.push(record.clone());
-            last = sequence;
+            last = (!room.has_more_after(record)).then_some(Cursor { before: sequence });
+            last.is_some()
         };
         let state = self.state.lock();
-        match scope {
+        // A full page ends the search.
+        let _ = match scope {
             Scope::All => {
-                let older = state.records.range(..from.before).rev();
-                older.take(PAGE).for_each(take);
+                let mut older = state.records.range(..from.before).rev();
+                older.any(take)
             }
             Scope::Of(number) => {
-                let older = state
-                    .by_number
-                    .range((number, 0)..(number, from.before))
-                    .rev();
-                let found = older.filter_map(|(_, s)| state.records.get_key_value(s));
-                found.take(PAGE).for_each(&mut take);
+                let older = state.by_number.range((number, 0)..(number, from.before));
+                let older = older.rev();
+                let mut found = older.filter_map(|(_, s)| state.records.get_key_value(s));
+                found.any(&mut take)
             }
-        }
+        };
         drop(state);
-        (page.len() == PAGE).then_some(Cursor { before: last })
+        last
     }
 
     /// How many records there are.
@@ -248,35 +267,27 @@ impl Presence {
         Ok(entrance)
     }
 
-    /// Leaves under `name`. The connection stays, and may enter again under any name. Returns the
-    /// removed records, newest first; `None` if it has no name. Fails with [`Denied::Other`] if it
-    /// has another name, or with [`Denied::Replaced`].
-    pub fn withdraw(&self, name: &Endpoint) -> Result<Option<Vec<Record>>, Denied> {
-        let address = {
-            let mut state = self.catalog.state.lock();
-            let peer = state.peer(self.connection)?;
-            match &peer.name {
-                None => return Ok(None),
-                Some(other) if other != name => return Err(Denied::Other(other.clone())),
-                Some(_) => peer.address,
-            }
-        };
-        let mut all = Vec::new();
-        loop {
-            let mut state = self.catalog.state.lock();
-            let Some(removed) = state.remove_some(self.connection) else {
-                return Err(Denied::Replaced);
-            };
-            if removed.is_empty() {
-                state.remove_peer(self.connection);
-                state.peers.insert(self.connection, Peer::nobody(address));
-                break;
-            }
-            drop(state);
-            all.extend(removed);
+    /// Begins to leave under `name`; see [`Withdrawal`]. `None` if the connection has no name. Fails
+    /// with [`Denied::Other`] if it has another name, or with [`Denied::Replaced`].
+    pub fn withdraw(&self, name: &Endpoint) -> Result<Option<Withdrawal<'_>>, Denied> {
+        let mut state = self.catalog.state.lock();
+        let peer = state.peer(self.connection)?;
+        match &peer.name {
+            None => return Ok(None),
+            Some(other) if other != name => return Err(Denied::Other(other.clone())),
+            Some(_) => {}
         }
-        all.sort_unstable_by_key(|(sequence, _)| std::cmp::Reverse(*sequence));
-        Ok(Some(all.into_iter().map(|(_, record)| record).collect()))
+        peer.removed = Some(0);
+        let held = peer.records.iter();
+        let mut held: Vec<_> = held
+            .map(|(&number, &sequence)| (sequence, number))
+            .collect();
+        drop(state);
+        held.sort_unstable();
+        Ok(Some(Withdrawal {
+            presence: self,
+            held,
+        }))
     }
 
     /// Leaves, and returns what was removed: `None` if the connection never had a name, or has lost
@@ -301,6 +312,57 @@ impl Presence {
             drop(state);
             gone(Gone::Replaced(holder, self.catalog.remove(holder)));
         }
+    }
+}
+
+/// The records of a peer that leaves while its connection stays, removed page by page.
+///
+/// The peer can add nothing from the beginning on, and its name is free at the end. Until then, the
+/// records that were not removed yet are still found. If the connection ends before, they go with
+/// it, like those of any other peer.
+#[derive(Debug)]
+pub struct Withdrawal<'a> {
+    presence: &'a Presence,
+    /// What is not removed yet, oldest first.
+    held: Vec<(Sequence, RfcNumber)>,
+}
+
+impl Withdrawal<'_> {
+    /// Removes the next records, newest first, and fills `page` with them. Returns whether there may
+    /// be more. Fails with [`Denied::Replaced`].
+    pub fn page(&mut self, page: &mut Vec<Record>) -> Result<bool, Denied> {
+        page.clear();
+        let mut room = Room::default();
+        let connection = self.presence.connection;
+        let mut state = self.presence.catalog.state.lock();
+        while let Some((sequence, number)) = self.held.pop() {
+            let Some(record) = state.remove_one(connection, number, sequence)? else {
+                continue;
+            };
+            let has_more = room.has_more_after(&record);
+            page.push(record);
+            if !has_more {
+                break;
+            }
+        }
+        Ok(!self.held.is_empty())
+    }
+
+    /// Removes what is left and the name, and returns what was removed in all. The connection may
+    /// enter again under any name. Fails with [`Denied::Replaced`].
+    pub fn finish(mut self) -> Result<Left, Denied> {
+        let mut page = Vec::new();
+        while self.page(&mut page)? {}
+        let Presence {
+            catalog,
+            connection,
+        } = self.presence;
+        let mut state = catalog.state.lock();
+        let peer = state.peers.get(connection).ok_or(Denied::Replaced)?;
+        let address = peer.address;
+        let left = state.remove_peer(*connection).ok_or(Denied::Replaced)?;
+        state.peers.insert(*connection, Peer::nobody(address));
+        Ok(left)
     }
 }
 
@@ -369,6 +431,22 @@ impl State {
         }
         *peer.removed.get_or_insert(0) += removed.len();
         Some(removed)
+    }
+
+    /// Removes one record of a connection.
+    fn remove_one(
+        &mut self,
+        connection: ConnectionId,
+        number: RfcNumber,
+        sequence: Sequence,
+    ) -> Result<Option<Record>, Denied> {
+        let peer = self.peers.get_mut(&connection).ok_or(Denied::Replaced)?;
+        if peer.records.remove(&number).is_none() {
+            return Ok(None);
+        }
+        *peer.removed.get_or_insert(0) += 1;
+        self.by_number.remove(&(number, sequence));
+        Ok(self.records.remove(&sequence))
     }
 
     /// Removes a connection that has no more records.
@@ -470,13 +548,51 @@ mod tests {
             added(&one, &record(number, "T", 1)).0.unwrap();
         }
         added(&other, &record(5, "T", 2)).0.unwrap();
-        assert_eq!(one.withdraw(&name(2)), Err(Denied::Other(name(1))));
-        let gone = one.withdraw(&name(1)).unwrap().unwrap();
-        let numbers: Vec<_> = gone.iter().map(|record| record.number.get()).collect();
+        let denied = one.withdraw(&name(2)).map(|_| ());
+        assert_eq!(denied, Err(Denied::Other(name(1))));
+        let mut withdrawal = one.withdraw(&name(1)).unwrap().unwrap();
+        let mut page = Vec::new();
+        assert_eq!(withdrawal.page(&mut page), Ok(false));
+        let numbers: Vec<_> = page.iter().map(|record| record.number.get()).collect();
         assert_eq!(numbers, [6, 7, 5]);
-        assert_eq!((one.withdraw(&name(1)), catalog.len()), (Ok(None), 1));
+        assert_eq!(withdrawal.finish().unwrap().records, 3);
+        assert!(one.withdraw(&name(1)).unwrap().is_none());
+        assert_eq!(catalog.len(), 1);
         assert_eq!(added(&one, &record(8, "T", 3)).0, Ok(Entrance::New));
         assert_eq!(one.leave().unwrap().records, 1);
+    }
+
+    #[test]
+    fn what_a_peer_withdraws_comes_in_pages_and_goes_with_it_if_it_ends() {
+        let catalog = Catalog::new(10_000);
+        let (first, second) = (catalog.join(1, address(1)), catalog.join(2, address(1)));
+        let count = 2 * u32::try_from(PAGE).unwrap() + 1;
+        for number in 1..=count {
+            added(&first, &record(number, "", 1)).0.unwrap();
+        }
+        let mut withdrawal = first.withdraw(&name(1)).unwrap().unwrap();
+        let (mut page, mut gone) = (Vec::new(), Vec::new());
+        assert_eq!(withdrawal.page(&mut page), Ok(true));
+        gone.extend(page.iter().map(|record| record.number.get()));
+        assert!(gone.iter().copied().eq((count - 255..=count).rev()));
+        // What was not removed yet is still found, but nothing is added any more.
+        assert_eq!(catalog.len(), PAGE + 1);
+        assert_eq!(added(&first, &record(9, "", 1)).0, Err(Denied::Replaced));
+        // Its connection ends.
+        let left = Left {
+            name: name(1),
+            records: 2 * PAGE + 1,
+        };
+        assert_eq!(first.leave(), Some(left));
+        assert!(catalog.is_empty());
+        assert_eq!(added(&second, &record(1, "", 1)).0, Ok(Entrance::New));
+
+        // Another connection takes the name over in between.
+        let third = catalog.join(3, address(1));
+        let mut withdrawal = second.withdraw(&name(1)).unwrap().unwrap();
+        assert_eq!(third.introduce(&name(1), |_| {}), Ok(Entrance::New));
+        assert_eq!(withdrawal.page(&mut page), Err(Denied::Replaced));
+        assert_eq!(withdrawal.finish(), Err(Denied::Replaced));
     }
 
     #[test]

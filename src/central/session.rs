@@ -39,7 +39,6 @@ impl Sessions {
             presence: self.catalog.join(link.id, link.remote.ip()),
             link,
             conversation: Conversation::default(),
-            page: Vec::new(),
             out: Vec::new(),
         };
         if let Err(error) = session.run(stream) {
@@ -55,9 +54,13 @@ struct Session<'a> {
     presence: Presence,
     link: Link,
     conversation: Conversation,
-    page: Vec<Record>,
+    /// The buffer of the last answer, if it is small. An idle connection holds nothing else of what
+    /// it did.
     out: Vec<u8>,
 }
+
+/// The largest buffer that is kept for the next answer, in bytes.
+const KEPT_ANSWER: usize = 2 * 1024;
 
 /// Why a request was not carried out.
 enum Undone {
@@ -106,7 +109,7 @@ impl Session<'_> {
                 self.let_in_late(&received)?;
                 continue;
             }
-            self.shared.events.received(self.link, &received.bytes);
+            self.shared.events.asked(self.link, &received);
             let request = received.request.map_err(Undone::Rejected);
             let is_last = matches!(request, Ok(Request::Close));
             match request.and_then(|request| self.answer(stream, &request)) {
@@ -136,13 +139,7 @@ impl Session<'_> {
             Request::List(_) => {
                 self.respond_with_all(stream, request, Scope::All, &Title::default())?;
             }
-            Request::Delete(name) => match self.presence.withdraw(name)? {
-                Some(records) => {
-                    self.tell_left(name, records.len());
-                    self.respond(stream, request, &records)?;
-                }
-                None => self.refuse(stream, Status::NotFound)?,
-            },
+            Request::Delete(name) => self.withdraw(stream, request, name)?,
             Request::Close => self.refuse(stream, Status::Ok)?,
         }
         Ok(())
@@ -228,16 +225,40 @@ impl Session<'_> {
         title: &Title,
     ) -> io::Result<()> {
         let mut answer = self.begin(request);
-        let mut next = Some(Cursor::default());
+        let (mut page, mut next) = (Vec::new(), Some(Cursor::default()));
         while let Some(cursor) = next.filter(|_| !answer.is_full()) {
             answer.send_ready(stream)?;
-            next = self.shared.catalog.page(scope, cursor, &mut self.page);
+            next = self.shared.catalog.page(scope, cursor, &mut page);
             let is_wanted = |record: &&Record| title.is_empty() || record.title == *title;
-            for record in self.page.iter().filter(is_wanted) {
+            for record in page.iter().filter(is_wanted) {
                 answer.record(record);
             }
         }
         self.end(stream, answer)
+    }
+
+    /// Removes the peer, and answers with its records. Each page of them is written before the next
+    /// one is removed, so only one is in memory. A peer that does not read them loses its connection
+    /// and with it the rest.
+    fn withdraw(
+        &mut self,
+        stream: &mut impl Write,
+        request: &Request,
+        name: &Endpoint,
+    ) -> Result<(), Undone> {
+        let mut answer = self.begin(request);
+        let Some(mut withdrawal) = self.presence.withdraw(name)? else {
+            return Ok(self.refuse(stream, Status::NotFound)?);
+        };
+        let (mut page, mut may_go_on) = (Vec::new(), true);
+        while may_go_on && !answer.is_full() {
+            answer.send_ready(stream)?;
+            may_go_on = withdrawal.page(&mut page)?;
+            page.iter().for_each(|record| answer.record(record));
+        }
+        let Left { name, records } = withdrawal.finish()?;
+        self.tell_left(&name, records);
+        Ok(self.end(stream, answer)?)
     }
 
     fn begin(&mut self, request: &Request) -> Answer {
@@ -251,6 +272,9 @@ impl Session<'_> {
         let events = &self.shared.events;
         events.message(self.link, Way::Sent, told, more);
         self.out = answer.send(stream)?;
+        if self.out.capacity() > KEPT_ANSWER {
+            self.out = Vec::new();
+        }
         Ok(())
     }
 

@@ -25,6 +25,7 @@ pub use dialects::Dialects;
 pub use host::{local_address_toward, network_of, operating_system, reachable, resolve};
 pub use listener::{ListenError, Listener};
 pub use pace::{Pace, Paced};
+pub use seldom::Seldom;
 pub use server::{Open, Place, Server};
 pub use sockets::{Limits, Sockets};
 pub use stop::Stop;

@@ -42,7 +42,7 @@ impl Refusals {
     }
 
     pub(super) fn refuse(&mut self, stream: TcpStream, why: Refused) {
-        if let Some(before) = self.told.due() {
+        if let Some(before) = self.told.due(Instant::now()) {
             let from = stream.peer_addr().map(|from| from.ip().to_canonical());
             self.events.tell(Topic::Life, || Event::TurnedAway {
                 role: self.role,

@@ -6,7 +6,7 @@ use crate::event::{Event, IndexStep, Link, Role, Step, Way};
 use crate::wire::{Endpoint, RfcNumber};
 
 /// The tag of the program part that prints a line.
-fn tag(role: Role) -> &'static str {
+pub(super) fn tag(role: Role) -> &'static str {
     match role {
         Role::Session | Role::Registration => "[SERVER]",
         Role::Upload => "[UPLOAD]",

@@ -1,14 +1,19 @@
 //! The log of connection events: `-v` adds them to the journal of a quiet server.
 
+use std::time::Instant;
+
 use tracing::{Level, enabled, info};
 
 use super::lines::lines;
+use super::refusals::{Refusals, Verdict};
 use crate::event::{Event, Reader, Topic, Topics};
 use crate::terminal::escape::escaped;
 
 /// Logs the events of [`Topic::Life`], if the log level includes them.
-#[derive(Debug, Clone, Copy)]
-pub struct Log;
+#[derive(Debug, Default)]
+pub struct Log {
+    refusals: Refusals,
+}
 
 impl Reader for Log {
     fn wants(&self) -> Topics {
@@ -20,7 +25,12 @@ impl Reader for Log {
     }
 
     fn read(&self, event: &Event<'_>) {
-        for line in lines(event) {
+        let before = match self.refusals.judge(event, Instant::now()) {
+            Verdict::Print => None,
+            Verdict::PrintAfter(line) => Some(line),
+            Verdict::Skip => return,
+        };
+        for line in before.into_iter().chain(lines(event)) {
             info!("{}", escaped(line.as_bytes(), false));
         }
     }

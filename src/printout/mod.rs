@@ -12,6 +12,7 @@
 mod lines;
 mod log;
 mod output;
+mod refusals;
 
 pub use log::Log;
 pub use output::{Output, Shows};
@@ -23,6 +24,7 @@ use std::time::{Duration, Instant};
 
 use self::lines::{is_problem, lines, shown_from, title};
 use self::output::Sink;
+use self::refusals::{Refusals, Verdict};
 use crate::event::{Event, Level, Reader, Topic, Topics};
 use crate::terminal::escape::escaped;
 use crate::terminal::{Screen, style};
@@ -32,6 +34,7 @@ use crate::terminal::{Screen, style};
 pub struct Transcript {
     sinks: Arc<[Sink]>,
     screen: Screen,
+    refusals: Refusals,
 }
 
 impl Transcript {
@@ -41,6 +44,7 @@ impl Transcript {
         Self {
             sinks: outputs.into_iter().map(Sink::from).collect(),
             screen,
+            refusals: Refusals::default(),
         }
     }
 
@@ -168,12 +172,18 @@ impl Reader for Transcript {
     }
 
     fn read(&self, event: &Event<'_>) {
+        match self.refusals.judge(event, Instant::now()) {
+            Verdict::Print => {}
+            Verdict::PrintAfter(line) => self.print_line(Shows::Messages, &line),
+            Verdict::Skip => return,
+        }
         match event {
             Event::Message {
                 link,
                 way,
                 bytes,
                 more,
+                ..
             } => self.message(&title(link, *way), bytes, *more),
             Event::Notice { level, text } => self.notice(*level, text),
             event => {

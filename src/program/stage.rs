@@ -51,7 +51,7 @@ impl Stage {
         let progress = Progress::new(screen);
         // Remove a bar before a line reports how its download ended.
         let events = Events::default().and(progress.clone());
-        let events = events.and(transcript.clone()).and(Log);
+        let events = events.and(transcript.clone()).and(Log::default());
         Ok(Self {
             transcript,
             events,

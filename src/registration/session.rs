@@ -89,7 +89,7 @@ impl Session<'_> {
             let (reply, is_last) = match conversation.next(stream, self.shared.request_time) {
                 Ok(Some(received)) => {
                     self.shared.sockets.heard(self.link.id);
-                    self.shared.events.received(self.link, &received.bytes);
+                    self.shared.events.asked(self.link, &received);
                     let request = received.request.map_err(|reject| self.refusing(reject));
                     (request.and_then(|request| self.answer(request)), false)
                 }

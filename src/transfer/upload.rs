@@ -45,7 +45,13 @@ impl<K: Fn() -> Vec<Timed> + Send + Sync + 'static> Uploads<K> {
         let (sockets, events) = (self.sockets.clone(), self.events.clone());
         let codec = Conversation::default().codec();
         let no_room = codec.refusal(Status::ServiceUnavailable, self.origin());
-        let answer = move |connection| self.answer(connection);
+        let answer = move |connection: Connection| {
+            let link = connection.link(Role::Upload);
+            self.answer(connection);
+            let had_name = false;
+            let closed = || Event::Closed { link, had_name };
+            self.events.tell(Topic::Life, closed);
+        };
         if let Err(error) = listener.serve(Role::Upload, &sockets, no_room, &events, answer) {
             let what = format_args!("cannot accept uploads: {error}");
             events.notice(Level::Warning, what);
@@ -69,7 +75,7 @@ impl<K: Fn() -> Vec<Timed> + Send + Sync + 'static> Uploads<K> {
                 }
             };
             self.sockets.heard(connection.id());
-            self.events.received(link, &received.bytes);
+            self.events.asked(link, &received);
             let codec = conversation.codec();
             let has_document = match received.request {
                 Ok(Wanted::Document(number)) => self.deliver(&mut connection, codec, number),
