@@ -67,7 +67,8 @@ impl Frame {
     pub fn around(content: &[u8]) -> Self {
         let content = content.get(..MAX_FRAME).unwrap_or(content);
         let mut bytes = [&[b' '; PREFIX], content].concat();
-        write_length(&mut bytes);
+        let length = bytes.len();
+        write_length(&mut bytes, length);
         Self(bytes)
     }
 
@@ -82,9 +83,9 @@ impl Frame {
     }
 }
 
-/// Writes the length of a frame into its first [`PREFIX`] bytes.
-pub(super) fn write_length(frame: &mut [u8]) {
-    let length = frame.len().saturating_sub(PREFIX);
+/// Writes the length of a frame into its first [`PREFIX`] bytes; it has `length` bytes with them.
+pub(super) fn write_length(frame: &mut [u8], length: usize) {
+    let length = length.saturating_sub(PREFIX);
     let mut place = frame.get_mut(..PREFIX).unwrap_or_default();
     // Ten digits are enough for any length up to `MAX_FRAME`.
     let _ = write!(place, "{length:<PREFIX$}");

@@ -173,6 +173,19 @@ fn crowd() {
         &format!("{memory:.0} MiB"),
         &format!("{empty:.0} MiB when empty"),
     );
+    let bytes: usize = (1..=PEERS)
+        .map(|port| record(u32::from(port), port).len())
+        .sum::<usize>()
+        + 23;
+    for line in &mut crowd {
+        line.send(b"LIST ALL P2P-CI/1.0\r\nHost: vm\r\n\r\n");
+        line.skip(bytes);
+    }
+    row(
+        "  the same after a LIST by each of them",
+        &format!("{:.0} MiB", server.memory_and_threads().0),
+        "250 MiB wanted",
+    );
     let mut asked = Vec::new();
     for turn in 0..20_000_u32 {
         // A step that shares no factor with the number of peers visits all of them.
@@ -214,6 +227,15 @@ impl Small {
 
     fn send(&mut self, bytes: &[u8]) {
         self.0.write_all(bytes).unwrap();
+    }
+
+    fn skip(&mut self, count: usize) {
+        let count = u64::try_from(count).unwrap();
+        let read = std::io::copy(
+            &mut std::io::Read::take(&self.0, count),
+            &mut std::io::sink(),
+        );
+        assert_eq!(read.unwrap(), count);
     }
 
     fn take(&mut self, count: usize) {

@@ -22,6 +22,7 @@ mod experiment;
 mod faults;
 mod foreign;
 mod framed;
+mod idle;
 mod layers;
 mod menu;
 mod packaging;

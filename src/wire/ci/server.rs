@@ -2,6 +2,7 @@
 //! the peer.
 
 use std::io::{self, Write};
+use std::mem;
 use std::time::Duration;
 
 use super::p2s::Request;
@@ -12,6 +13,11 @@ use crate::wire::protocol::{Status, StatusLine};
 use crate::wire::{
     Dialect, Endpoint, Head, ReadError, Received, Record, Reject, Source, Title, Waits,
 };
+
+/// A framed answer goes on in another buffer when one has this many bytes.
+const PART: usize = 32 * 1024;
+/// The room for one more record than that.
+const LONGEST_RECORD: usize = 2 * 1024;
 
 /// The conversation of the index server with one peer.
 #[derive(Debug, Default)]
@@ -50,6 +56,7 @@ impl Conversation {
         };
         let mut answer = Answer {
             dialect,
+            parts: Vec::new(),
             out,
             if_none,
             has_begun: false,
@@ -85,6 +92,9 @@ fn parse(dialect: Dialect, head: &Head) -> Result<Request, Reject> {
 #[derive(Debug)]
 pub struct Answer {
     dialect: Dialect,
+    /// What a framed answer has before `out`: its length must be known before the first is sent. The
+    /// parts are small, because the system's allocator keeps large buffers when they are freed.
+    parts: Vec<Vec<u8>>,
     out: Vec<u8>,
     /// The status of an answer without records.
     if_none: Status,
@@ -114,10 +124,19 @@ impl Answer {
                 self.out.extend_from_slice(b"\r\n");
             }
             Dialect::Framed => {
+                if self.out.len() >= PART {
+                    self.take_excerpt();
+                    // Each buffer has its size from the beginning. Those that grow leave small ones
+                    // behind, and a small one after large ones keeps their memory from the system.
+                    self.parts
+                        .reserve_exact(MAX_FRAME / PART + 1 - self.parts.len());
+                    let next = Vec::with_capacity(PART + LONGEST_RECORD);
+                    self.parts.push(mem::replace(&mut self.out, next));
+                }
                 let before = self.out.len();
                 self.out.push(b'\n');
                 record.write(&mut self.out);
-                if self.out.len() > PREFIX + MAX_FRAME {
+                if self.length() > PREFIX + MAX_FRAME {
                     self.out.truncate(before);
                     self.is_full = true;
                     return;
@@ -158,10 +177,11 @@ impl Answer {
                 }
             }
             Dialect::Framed => {
-                write_length(&mut self.out);
-                let length = self.out.get(..PREFIX).unwrap_or_default();
-                if let Some((excerpt, _)) = &mut self.excerpt {
-                    excerpt.splice(..PREFIX, length.iter().copied());
+                let length = self.length();
+                let excerpt = self.excerpt.as_mut().map(|(excerpt, _)| excerpt);
+                write_length(self.parts.first_mut().unwrap_or(&mut self.out), length);
+                if let Some(excerpt) = excerpt {
+                    write_length(excerpt, length);
                 }
             }
         }
@@ -178,8 +198,16 @@ impl Answer {
     /// Sends the rest of a complete answer. Returns the buffer, so that the next answer can reuse
     /// it.
     pub fn send(self, out: &mut impl Write) -> io::Result<Vec<u8>> {
+        for part in &self.parts {
+            out.write_all(part)?;
+        }
         out.write_all(&self.out)?;
         Ok(self.out)
+    }
+
+    /// The length of a framed answer so far, with its prefix.
+    fn length(&self) -> usize {
+        self.parts.iter().map(Vec::len).sum::<usize>() + self.out.len()
     }
 
     fn begin(&mut self, status: Status) {
@@ -366,7 +394,8 @@ mod tests {
             answer.record(&record);
         }
         answer.end();
-        let bytes = answer.send(&mut io::sink()).unwrap();
+        let mut bytes = Vec::new();
+        answer.send(&mut bytes).unwrap();
         let frame = Frame::read_answer(&mut Script::of(bytes.as_slice()), TIME);
         let frame = frame.unwrap();
         assert_eq!(frame.clone().into_bytes(), bytes);
