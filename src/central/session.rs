@@ -254,7 +254,9 @@ impl Session<'_> {
         while may_go_on && !answer.is_full() {
             answer.send_ready(stream)?;
             may_go_on = withdrawal.page(&mut page)?;
-            page.iter().for_each(|record| answer.record(record));
+            for record in &page {
+                answer.record(record);
+            }
         }
         let Left { name, records } = withdrawal.finish()?;
         self.tell_left(&name, records);

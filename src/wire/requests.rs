@@ -186,7 +186,7 @@ impl<'a, S: Source> Reading<'a, S> {
             let empty = waiting.iter().position(|byte| !is_end(byte));
             let empty = empty.unwrap_or(waiting.len());
             let ends = waiting.get(..empty).unwrap_or_default();
-            let lines = ends.iter().filter(|byte| **byte == b'\n').count();
+            let lines = ends.iter().map(|byte| usize::from(*byte == b'\n')).sum();
             if !has_begun && (empty == 0 || !self.belongs_before(lines)) {
                 has_begun = true;
                 self.source.allow(Some(self.waits.whole));
