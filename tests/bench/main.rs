@@ -184,7 +184,7 @@ fn crowd() {
     row(
         "  the same after a LIST by each of them",
         &format!("{:.0} MiB", server.memory_and_threads().0),
-        "250 MiB wanted",
+        "",
     );
     let mut asked = Vec::new();
     for turn in 0..20_000_u32 {
