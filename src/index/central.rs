@@ -27,6 +27,8 @@ const CONNECT_TIME: Duration = Duration::from_secs(10);
 /// How long a server may take to close a connection that it has no room for, if there is nothing to
 /// register.
 const CLOSE_TIME: Duration = Duration::from_secs(1);
+/// How long leaving waits for the link: the keeper looks at it for a moment, a request may take long.
+const FREE_TIME: Duration = Duration::from_millis(100);
 /// The first pause before retrying what the server refused, in case the reason is gone,
 const FIRST_RETRY: Duration = Duration::from_secs(30);
 /// and the longest one. Each is twice the previous one.
@@ -291,8 +293,8 @@ impl Index for Central {
     fn leave(&self) {
         self.keeper.leave();
         let Participation { known, sockets, .. } = self.participation();
-        // Some dialects have a request for leaving. It is sent if the link is free.
-        if let Some(mut current) = self.link.try_lock()
+        // Some dialects have a request for leaving. It is sent if no other request is running.
+        if let Some(mut current) = self.link.try_lock_for(FREE_TIME)
             && let Ok(link) = &mut *current
             && let Some(goodbye) = link.responses.goodbye(known.me())
         {
