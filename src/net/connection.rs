@@ -414,7 +414,7 @@ impl Write for Connection {
             socket.send()?;
         }
         if bytes.len() > OUTPUT {
-            send_bytes(&socket.stream, bytes, socket.send_time)?;
+            send_bytes(&socket.stream, bytes, socket.send_time, socket.send_end)?;
         } else {
             socket.output.extend_from_slice(bytes);
         }
