@@ -216,8 +216,8 @@ pub enum Level {
     Warning,
 }
 
-/// The most records of a message that an event carries, because a LIST is never whole in memory.
-/// The rest are counted.
+/// The most records of a message that an event carries, because an index that is sent is never
+/// whole in memory. The rest are counted.
 pub const MOST_RECORDS: usize = 200;
 
 /// Something that happens.

@@ -290,6 +290,21 @@ impl Presence {
         }))
     }
 
+    /// Removes the record of one RFC, and returns it if there was one. Fails with
+    /// [`Denied::Other`] if the connection has another name, or with [`Denied::Replaced`].
+    pub fn take_back(&self, name: &Endpoint, number: RfcNumber) -> Result<Option<Record>, Denied> {
+        let mut state = self.catalog.state.lock();
+        let peer = state.peer(self.connection)?;
+        if let Some(other) = peer.name.as_ref().filter(|other| *other != name) {
+            return Err(Denied::Other(other.clone()));
+        }
+        let Some(sequence) = peer.records.remove(&number) else {
+            return Ok(None);
+        };
+        state.by_number.remove(&(number, sequence));
+        Ok(state.records.remove(&sequence))
+    }
+
     /// Leaves, and returns what was removed: `None` if the connection never had a name, or has lost
     /// it.
     #[must_use]

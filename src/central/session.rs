@@ -140,6 +140,10 @@ impl Session<'_> {
                 self.respond_with_all(stream, request, Scope::All, &Title::default())?;
             }
             Request::Delete(name) => self.withdraw(stream, request, name)?,
+            Request::TakeBack { number, peer } => match self.presence.take_back(peer, *number)? {
+                Some(record) => self.respond(stream, request, slice::from_ref(&record))?,
+                None => self.refuse(stream, Status::NotFound)?,
+            },
             Request::Close => self.refuse(stream, Status::Ok)?,
         }
         Ok(())

@@ -15,7 +15,7 @@ use crate::event::{Event, Events, Reader, Topic, Topics};
 use crate::file_error::FileError;
 use crate::index::Kind;
 use crate::net::{Place, Server, Stop};
-use crate::node::{Activity, Config, Counts, Failure, Node, Query};
+use crate::node::{Activity, Config, Counts, Failure, Node, Ports, Query};
 use crate::program::Stage;
 use crate::registration::{self, Storage};
 use crate::wire::di;
@@ -65,6 +65,7 @@ impl Network {
                 server: server.clone(),
                 dialect: Some(Dialect::Text),
                 pipeline: 1,
+                ports: Ports::default(),
                 folder: home,
                 only: None,
                 shares: true,
@@ -89,7 +90,7 @@ impl Network {
         let all = self.peers.iter().zip(&plan.holdings);
         let records = all.flat_map(|(peer, held)| {
             let held = documents.all.get(held.clone()).unwrap_or_default();
-            held.iter().map(|held| (held.number, peer.me()))
+            held.iter().map(|held| (held.number, peer.me().clone()))
         });
         let expected: HashSet<_> = records.collect();
         for (peer, node) in self.peers.iter().enumerate() {
@@ -100,8 +101,8 @@ impl Network {
                 answered == others,
                 "only {answered} of {others} other peers sent P{peer} their indexes"
             );
-            let records = found.records.iter().map(|listed| &listed.record);
-            let listed: HashSet<_> = records.map(|r| (r.number, &r.holder)).collect();
+            let records = found.records.iter().map(|listed| listed.record);
+            let listed: HashSet<_> = records.map(|r| (r.number, r.holder)).collect();
             let (known, missing) = (found.records.len(), expected.difference(&listed).count());
             ensure!(
                 missing == 0 && known == expected.len(),

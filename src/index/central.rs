@@ -8,18 +8,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::iter;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 
 use super::keeper::{self, Keeper, Kept, growing};
-use super::{Index, IndexError, Listed, Listing, Listings, Participation, Query, Standing, State};
-use crate::event::{IndexStep, Role, Topic};
+use super::{Index, IndexError, Listing, Listings, Participation, Query, Records, Standing, State};
+use crate::event::{IndexStep, Level, Role, Topic};
 use crate::library::Rfc;
 use crate::net::{Connection, connect};
 use crate::wire::ci::p2s::{Request, Sender};
-use crate::wire::ci::responses::{Response, Responses};
+use crate::wire::ci::responses::{MAX_KEPT, Response, Responses};
 use crate::wire::{Dialect, ReadError, Record, RfcNumber, Status, Title};
 
 /// How long connecting to the server may take.
@@ -43,6 +43,8 @@ pub(super) struct Central {
     connection: AtomicU64,
     /// The link to the server, or the reason why there is none.
     link: Mutex<Result<Link, String>>,
+    /// Whether the server can't take back single records, as far as known.
+    keeps_records: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -61,6 +63,7 @@ impl Central {
             keeper: Keeper::new(participation),
             connection: AtomicU64::new(0),
             link: Mutex::new(Err(String::new())),
+            keeps_records: AtomicBool::new(false),
         };
         let Participation {
             server, dialects, ..
@@ -128,17 +131,26 @@ impl Central {
 
     fn ask(&self, request: Request) -> Result<Listing, IndexError> {
         let requests = [request];
-        let responses = self.with_link(|link| self.exchange(link, &requests))?;
-        let mut records = Vec::new();
+        let responses =
+            self.with_link(|link| self.exchange(link, &requests, |response| response))?;
+        let mut records = Records::default();
         for response in responses {
+            if response.left_out > 0 {
+                let (most, left_out) = (MAX_KEPT / 1024 / 1024, response.left_out);
+                let what = format_args!(
+                    "the answer of the index is longer than {most} MiB: its last {left_out} \
+                     record(s) are left out; lookup asks for a single RFC"
+                );
+                self.participation().events.notice(Level::Warning, what);
+            }
             match response.code {
-                code if code == Status::Ok.code() => records = response.records,
+                code if code == Status::Ok.code() => records = Records::of_response(response.bytes),
                 code if code == Status::NotFound.code() => {}
                 code => return Err(IndexError::Refused(code)),
             }
         }
         Ok(Listing {
-            records: records.into_iter().map(Listed::from).collect(),
+            records,
             asked: 1,
             answered: 1,
             in_messages: true,
@@ -150,9 +162,9 @@ impl Central {
         let participation = self.participation();
         let held = |rfc: &Rfc| Request::Add(rfc.clone().held_by(participation.known.me()));
         let requests: Vec<_> = documents.iter().map(held).collect();
-        let responses = self.exchange(link, &requests)?;
+        let codes = self.exchange(link, &requests, |response| response.code)?;
         let mut taken = 0;
-        for (&Rfc { number, .. }, Response { code, .. }) in documents.iter().zip(responses) {
+        for (&Rfc { number, .. }, code) in documents.iter().zip(codes) {
             if code == Status::Ok.code() {
                 taken += 1;
                 link.refused.remove(&number);
@@ -167,8 +179,40 @@ impl Central {
         Ok(taken)
     }
 
-    /// Sends requests, pipelined, and reads the responses.
-    fn exchange(&self, link: &mut Link, requests: &[Request]) -> Result<Vec<Response>, IndexError> {
+    /// Takes back the record of one RFC, which a server of ours knows how to do.
+    fn take_back_on(&self, link: &mut Link, number: RfcNumber) -> Result<(), IndexError> {
+        let Participation { known, server, .. } = self.participation();
+        if link.responses.dialect() != Dialect::Text || self.keeps_records.load(Ordering::SeqCst) {
+            return Ok(());
+        }
+        // A server that fails because of it is not asked again either.
+        self.keeps_records.store(true, Ordering::SeqCst);
+        let peer = known.me().clone();
+        let is_other = |response: &Response| response.records().any(|r| r.number != number);
+        let answers = |response: Response| (response.code, is_other(&response));
+        let answers = self.exchange(link, &[Request::TakeBack { number, peer }], answers)?;
+        let Some(&(code, has_taken_others)) = answers.first() else {
+            return Ok(());
+        };
+        if code == Status::Ok.code() && has_taken_others {
+            // It has understood that this peer leaves. After reconnecting, everything is registered.
+            return Err(IndexError::NoAnswer {
+                server: server.clone(),
+                reason: ReadError::Closed,
+            });
+        }
+        let knows = code == Status::Ok.code() || code == Status::NotFound.code();
+        self.keeps_records.store(!knows, Ordering::SeqCst);
+        Ok(())
+    }
+
+    /// Sends requests, pipelined, and reads what is `wanted` of each response.
+    fn exchange<T>(
+        &self,
+        link: &mut Link,
+        requests: &[Request],
+        wanted: impl Fn(Response) -> T,
+    ) -> Result<Vec<T>, IndexError> {
         let participation = self.participation();
         let Participation { server, events, .. } = participation;
         let no_answer = |reason| IndexError::NoAnswer {
@@ -201,7 +245,7 @@ impl Central {
             if response.code == Status::ServiceUnavailable.code() {
                 return Err(IndexError::NoRoom(server.clone()));
             }
-            Ok(response)
+            Ok(wanted(response))
         };
         requests.iter().map(answer).collect()
     }
@@ -273,6 +317,11 @@ impl Index for Central {
             .sum()
     }
 
+    fn take_back(&self, numbers: &[RfcNumber]) -> Result<(), IndexError> {
+        let mut numbers = numbers.iter();
+        numbers.try_for_each(|&number| self.with_link(|link| self.take_back_on(link, number)))
+    }
+
     fn find<'a>(&'a self, query: &Query) -> Listings<'a> {
         let sender = self.sender();
         let request = match query.clone() {
@@ -299,7 +348,7 @@ impl Index for Central {
             && let Some(goodbye) = link.responses.goodbye(known.me())
         {
             // A server that does not get it sees the close.
-            let _ = self.exchange(link, &[goodbye]);
+            let _ = self.exchange(link, &[goodbye], drop);
         }
         sockets.close(self.connection.load(Ordering::SeqCst));
     }

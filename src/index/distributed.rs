@@ -14,12 +14,11 @@ use parking_lot::Mutex;
 
 use super::cookie::CookieFile;
 use super::keeper::{self, Keeper, Kept};
-use super::{Index, IndexError, Listed, Listing, Listings, Participation, Query, Standing, State};
+use super::{Index, IndexError, Listing, Listings, Participation, Query, Records, Standing, State};
 use crate::event::{IndexStep, Level, Role, Topic};
 use crate::library::Rfc;
-use crate::net::{ConnectError, Connection, Sockets, connect};
+use crate::net::{ConnectError, Connection, Sockets, connect, connect_to_peer};
 use crate::wire::di::client::Response;
-use crate::wire::di::exchange::Timed;
 use crate::wire::di::registration::{Claim, Cookie, Request};
 use crate::wire::di::{Origin, TTL};
 use crate::wire::p2p::client::{read_rfc_index, rfc_query};
@@ -94,15 +93,15 @@ impl Distributed {
         &self.keeper.participation
     }
 
-    /// Sends a request in a dialect of `other` and reads the answer, and reports both.
+    /// Sends a request on a connection that `connect` opens, in a dialect of `other`, reads the
+    /// answer, and reports both.
     fn ask<T>(
         &self,
-        sockets: &Sockets,
         other: &Endpoint,
-        connect_time: Duration,
+        connect: impl Fn() -> Result<Connection, ConnectError>,
         request: impl Fn(Dialect, Origin<'_>) -> Vec<u8>,
         answer: impl Fn(Dialect, &mut Connection) -> Result<Answered<T>, ReadError>,
-    ) -> Result<T, AskError> {
+    ) -> Result<Answered<T>, AskError> {
         let Participation {
             events,
             dialects,
@@ -110,7 +109,7 @@ impl Distributed {
             ..
         } = self.participation();
         let answered = dialects.try_each(other, AskError::may_speak_otherwise, |dialect| {
-            let mut connection = connect(sockets, other, connect_time)?;
+            let mut connection = connect()?;
             let date = SystemTime::now();
             let request = request(dialect, Origin { date, os });
             let link = connection.link(Role::Index);
@@ -118,9 +117,9 @@ impl Distributed {
             connection.write_all(&request).map_err(ReadError::from)?;
             let answered = answer(dialect, &mut connection)?;
             events.received(link, &answered.bytes);
-            Ok::<_, AskError>(answered.answer)
+            Ok::<_, AskError>(answered)
         });
-        Ok(answered??)
+        answered
     }
 
     /// How this peer says that it is registered.
@@ -143,12 +142,12 @@ impl Distributed {
     ) -> Result<Response, IndexError> {
         let Participation { server, known, .. } = self.participation();
         let asked = self.ask(
-            sockets,
             server,
-            time.min(CONNECT_TIME),
+            || connect(sockets, server, time.min(CONNECT_TIME)),
             |dialect, origin| request.encode(dialect, known.me(), origin),
             |dialect, connection| request.read_answer(dialect, connection, time),
         );
+        let asked = asked.and_then(|answered| Ok(answered.answer?));
         asked.map_err(|error| match error {
             AskError::Connect(error) => error.into(),
             AskError::Read(reason) => IndexError::NoAnswer {
@@ -233,28 +232,33 @@ impl Distributed {
         Ok(others)
     }
 
-    /// Asks a peer for its index and merges it.
-    fn query(&self, peer: &Endpoint) -> Result<(), AskError> {
-        let Participation { known, sockets, .. } = self.participation();
+    /// Asks a peer for its index and merges it. The records of the document `wanted` matter most.
+    fn query(&self, peer: &Endpoint, wanted: Option<RfcNumber>) -> Result<(), AskError> {
+        let Participation {
+            known,
+            sockets,
+            ports,
+            ..
+        } = self.participation();
         let peers = Arc::clone(&self.registration.lock().peers);
         let port_at = |host: &_| {
             let at_host = peers.iter().find(|known| known.host == *host);
             at_host.map(|known| known.port)
         };
-        let answer = self.ask(
-            sockets,
+        let Answered { bytes, answer } = self.ask(
             peer,
-            CONNECT_TIME.min(INDEX_TIME),
+            || connect_to_peer(sockets, peer, *ports, CONNECT_TIME.min(INDEX_TIME)),
             |dialect, origin| rfc_query(dialect, peer, &known.me().host, origin),
             |dialect, connection| read_rfc_index(dialect, connection, peer, port_at, INDEX_TIME),
         )?;
-        known.merge(peer, answer.map_err(AskError::Refused)?, Instant::now());
+        let told = answer?.map_err(AskError::Refused)?;
+        known.merge(peer, wanted, || told.records(&bytes), Instant::now());
         Ok(())
     }
 
     /// The same, but reports a failure. Returns whether the peer answered.
-    fn query_or_tell(&self, peer: &Endpoint) -> bool {
-        let asked = self.query(peer);
+    fn query_or_tell(&self, peer: &Endpoint, wanted: Option<RfcNumber>) -> bool {
+        let asked = self.query(peer, wanted);
         if let Err(error) = &asked {
             self.participation()
                 .tell(Topic::Life, || IndexStep::Untold {
@@ -275,7 +279,7 @@ impl Distributed {
         });
         let (mut asked, mut answered) = (0, 0);
         let found = move |peer: Result<Endpoint, IndexError>| {
-            answered += usize::from(self.query_or_tell(&peer?));
+            answered += usize::from(self.query_or_tell(&peer?, Some(number)));
             asked += 1;
             Ok(listing(self.holders(number), asked, answered))
         };
@@ -290,21 +294,22 @@ impl Distributed {
             let peers = self.peers()?;
             for peer in peers.iter().take_while(|_| !self.is_closing()) {
                 asked += 1;
-                answered += usize::from(self.query_or_tell(peer));
+                answered += usize::from(self.query_or_tell(peer, None));
             }
         }
         let Participation { known, library, .. } = self.participation();
-        let all = known.all(library.shared(), Instant::now());
+        let view = known.view(library.shared(), Instant::now());
+        let all = Records::of_peers(view.by_number());
         Ok(listing(all, asked, answered))
     }
 
     /// The known holders of a document, this peer last.
-    fn holders(&self, number: RfcNumber) -> Vec<Timed> {
+    fn holders(&self, number: RfcNumber) -> Records {
         let Participation { known, library, .. } = self.participation();
-        let mut holders = known.holders(number, Instant::now());
-        let own = library.title(number);
-        holders.extend(own.map(|title| known.own(Rfc { number, title })));
-        holders
+        let title = library.title(number);
+        let shared = title.map(|title| Rfc { number, title });
+        let view = known.view(shared.into_iter().collect(), Instant::now());
+        Records::of_peers(view.holders(number))
     }
 
     fn is_closing(&self) -> bool {
@@ -312,9 +317,9 @@ impl Distributed {
     }
 }
 
-fn listing(records: Vec<Timed>, asked: usize, answered: usize) -> Listing {
+fn listing(records: Records, asked: usize, answered: usize) -> Listing {
     Listing {
-        records: records.into_iter().map(Listed::from).collect(),
+        records,
         asked,
         answered,
         in_messages: false,
@@ -332,6 +337,11 @@ impl Index for Distributed {
             self.participation().tell(Topic::Messages, step);
         }
         Ok(documents.len())
+    }
+
+    /// Nothing needs to be done: whoever asks is told what the library shares.
+    fn take_back(&self, _: &[RfcNumber]) -> Result<(), IndexError> {
+        Ok(())
     }
 
     fn find<'a>(&'a self, query: &Query) -> Listings<'a> {

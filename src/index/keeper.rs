@@ -191,8 +191,8 @@ mod tests {
     use crate::event::testing::Notes;
     use crate::index::Known;
     use crate::library::{Library, Rfc};
-    use crate::net::{Dialects, Sockets};
-    use crate::wire::{Endpoint, Port};
+    use crate::net::{Dialects, Ports, Sockets};
+    use crate::wire::{Endpoint, Port, RfcNumber};
 
     const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -208,6 +208,10 @@ mod tests {
     impl Index for Place {
         fn publish(&self, _: &[Rfc]) -> Result<usize, IndexError> {
             unreachable!("nothing is published")
+        }
+
+        fn take_back(&self, _: &[RfcNumber]) -> Result<(), IndexError> {
+            unreachable!("nothing is taken back")
         }
 
         fn find<'a>(&'a self, _: &Query) -> Listings<'a> {
@@ -269,6 +273,7 @@ mod tests {
             events,
             os: "Test 1".into(),
             pipeline: 1,
+            ports: Ports::default(),
             cookie_file: None,
         };
         let (says, said) = channel();

@@ -4,16 +4,19 @@
 //! distributed index differ in their protocols. Staying connected to a server, and reconnecting to
 //! it, works the same for both.
 
+mod batch;
 mod central;
 mod cookie;
 mod distributed;
 mod error;
 mod keeper;
 mod known;
+mod records;
 
 pub use cookie::CookieFile;
 pub use error::IndexError;
 pub use known::Known;
+pub use records::Records;
 
 use std::fmt;
 use std::str::FromStr;
@@ -27,7 +30,7 @@ use self::central::Central;
 use self::distributed::Distributed;
 use crate::event::{Event, Events, IndexStep, Topic};
 use crate::library::{Library, Rfc};
-use crate::net::{Dialects, Sockets};
+use crate::net::{Dialects, Ports, Sockets};
 use crate::wire::di::exchange::Timed;
 use crate::wire::di::registration::Cookie;
 use crate::wire::{Endpoint, Port, Record, RfcNumber, Title};
@@ -107,6 +110,8 @@ pub struct Participation {
     /// How many ADDs are sent before the first response is read. Many servers treat whatever one
     /// read returns as one request, so use more than 1 only with servers that are known not to.
     pub pipeline: usize,
+    /// The ports of other peers that an index may name.
+    pub ports: Ports,
     /// The file that keeps the cookie of a registration, if any.
     pub cookie_file: Option<CookieFile>,
 }
@@ -133,9 +138,12 @@ pub fn join(kind: Kind, participation: Participation) -> Result<Arc<dyn Index>, 
 /// Where a peer publishes what it has, and asks what others have.
 pub trait Index: Send + Sync + fmt::Debug {
     /// Announces documents that the library shares, and returns how many were accepted. A refused
-    /// one is reported and does not stop the others. A document can't be withdrawn: it stays listed
-    /// until this peer leaves or reconnects.
+    /// one is reported and does not stop the others.
     fn publish(&self, documents: &[Rfc]) -> Result<usize, IndexError>;
+
+    /// Takes back documents that the library no longer shares. Where the index does not know how,
+    /// they stay listed until this peer leaves or reconnects.
+    fn take_back(&self, numbers: &[RfcNumber]) -> Result<(), IndexError>;
 
     /// Runs a query. Each item is everything found so far, and replaces the previous one. Later
     /// items cost more, and are only computed on demand.
@@ -184,7 +192,7 @@ pub enum Query {
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Listing {
     /// The records, including this peer's own.
-    pub records: Vec<Listed>,
+    pub records: Records,
     /// How many were asked: the server, or other peers.
     #[serde(skip)]
     pub asked: usize,

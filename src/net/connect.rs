@@ -15,6 +15,9 @@ use crate::wire::Endpoint;
 /// How often a pending connect checks whether the program is about to end.
 const CLOSING_LOOK: Duration = Duration::from_millis(50);
 
+/// The first port that does not belong to the services of a system.
+const FIRST_UNPRIVILEGED: u16 = 1024;
+
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
@@ -26,6 +29,9 @@ pub enum ConnectError {
         /// The resolver's error.
         reason: io::Error,
     },
+    /// The port may be one of the system's services.
+    #[error("did not connect to {0}: ports below {FIRST_UNPRIVILEGED} need --any-port")]
+    Privileged(Endpoint),
     /// No address of the host answered.
     #[error("cannot connect to {endpoint}: {reason}")]
     Unreachable {
@@ -34,6 +40,29 @@ pub enum ConnectError {
         /// The error of the last address tried.
         reason: io::Error,
     },
+}
+
+/// The ports of other peers. What others say about their ports is a way to make us connect anywhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Ports {
+    /// From 1024 up: those below belong to the services of a system.
+    #[default]
+    Unprivileged,
+    /// Every one.
+    Any,
+}
+
+/// Connects to a peer that an index has named, if it may be on that port.
+pub fn connect_to_peer(
+    sockets: &Sockets,
+    peer: &Endpoint,
+    ports: Ports,
+    time: Duration,
+) -> Result<Connection, ConnectError> {
+    if ports == Ports::Unprivileged && peer.port.get() < FIRST_UNPRIVILEGED {
+        return Err(ConnectError::Privileged(peer.clone()));
+    }
+    connect(sockets, peer, time)
 }
 
 /// Connects to `endpoint`: tries each of its addresses in turn, all within `time`.

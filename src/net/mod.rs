@@ -19,7 +19,7 @@ mod server;
 mod sockets;
 mod stop;
 
-pub use connect::{ConnectError, connect};
+pub use connect::{ConnectError, Ports, connect, connect_to_peer};
 pub use connection::{Connection, Watch};
 pub use dialects::Dialects;
 pub use host::{local_address_toward, network_of, operating_system, reachable, resolve};

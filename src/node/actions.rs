@@ -26,7 +26,7 @@ impl Node {
     pub(crate) fn find_titles(&self, words: &str) -> Result<Listing, Failure> {
         let mut found = self.find(&Query::All { fresh: true })?;
         let words = words.to_lowercase();
-        found.records.retain(|Listed { record, .. }| {
+        found.records = found.records.filter(|Listed { record, .. }| {
             let title = record.title.as_str().to_lowercase();
             words.split_whitespace().all(|word| title.contains(word))
         });

@@ -16,8 +16,8 @@ pub(crate) use activity::{Activity, Counts, LastUpload};
 pub use failure::{Code, Failure};
 pub(crate) use get::{Outcome, Wanted};
 
-pub use crate::index::{Listed, Listing, Query, Standing};
-pub use crate::net::Stop;
+pub use crate::index::{Listed, Listing, Query, Records, Standing};
+pub use crate::net::{Ports, Stop};
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -46,6 +46,8 @@ pub struct Config {
     pub dialect: Option<Dialect>,
     /// How many ADDs to send to a central index before reading the first response.
     pub pipeline: usize,
+    /// The ports of other peers that an index may name.
+    pub ports: Ports,
     /// The folder; created if it is missing.
     pub folder: PathBuf,
     /// The RFCs of the folder to offer; `None` for all.
@@ -113,7 +115,7 @@ impl Node {
             me: me.clone(),
             known: {
                 let (library, known) = (library.clone(), known.clone());
-                move || known.all(library.shared(), Instant::now())
+                move || known.view(library.shared(), Instant::now())
             },
             pace: Pace::new(config.upload_rate),
             sockets: uploading.0.clone(),
@@ -128,6 +130,7 @@ impl Node {
         let dialects = Dialects::new(config.dialect);
         let downloader = Downloader {
             sockets: asking.clone(),
+            ports: config.ports,
             events: events.clone(),
             os: os.clone(),
             protocol,
@@ -142,6 +145,7 @@ impl Node {
             events: events.clone(),
             os,
             pipeline: config.pipeline,
+            ports: config.ports,
             cookie_file,
         };
         let index = index::join(config.kind, participation)?;

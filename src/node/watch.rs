@@ -28,10 +28,13 @@ impl Node {
                     events.notice(Level::Warning, error);
                 }
                 has_warned = changes.error.is_some();
-                // A central index can't withdraw one record, so it keeps listing it.
-                for number in changes.gone {
+                for &number in &changes.gone {
                     let folder = library.folder();
                     events.tell(Topic::Life, || Event::FileGone { number, folder });
+                }
+                if let Err(error) = index.take_back(&changes.gone) {
+                    // An index that is away gets only what is shared when it is back.
+                    debug!(%error, "the records of missing files were not taken back");
                 }
                 if !changes.settled.is_empty()
                     && let Err(error) = index.publish(&changes.settled)

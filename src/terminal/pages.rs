@@ -21,11 +21,17 @@ pub struct Column {
     pub is_number: bool,
 }
 
-/// Splits `rows` into tables that each fit the screen.
-pub fn pages(columns: &[Column], rows: &[Vec<String>], size: Size) -> impl Iterator<Item = String> {
+/// Splits `rows` into tables that each fit the screen. Rows are read when their table is.
+pub fn pages(
+    columns: &[Column],
+    mut rows: impl Iterator<Item = Vec<String>>,
+    size: Size,
+) -> impl Iterator<Item = String> {
     let height = usize::from(size.rows.saturating_sub(OTHER_LINES).max(1));
-    rows.chunks(height)
-        .map(move |page| table(columns, page, size.columns))
+    std::iter::from_fn(move || {
+        let page: Vec<_> = rows.by_ref().take(height).collect();
+        (!page.is_empty()).then(|| table(columns, &page, size.columns))
+    })
 }
 
 fn table(columns: &[Column], rows: &[Vec<String>], width: u16) -> String {

@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 use crate::event::{Event, Events, Role, Step, Topic};
 use crate::file_error::FileError;
 use crate::library::Incoming;
-use crate::net::{ConnectError, Connection, Dialects, Sockets, connect};
+use crate::net::{ConnectError, Connection, Dialects, Ports, Sockets, connect_to_peer};
 use crate::wire::di::Origin;
 use crate::wire::di::exchange::Digest;
 use crate::wire::p2p::Codec;
@@ -33,6 +33,8 @@ const PIECE: usize = 256 * 1024;
 pub struct Downloader {
     /// The connections to holders. Closing them aborts the downloads.
     pub sockets: Sockets,
+    /// The ports that holders may have.
+    pub ports: Ports,
     /// Those who want to know what happens.
     pub events: Events,
     /// The `OS` header of our requests.
@@ -219,7 +221,8 @@ impl Downloader {
         codec: Codec,
         course: Course<'_>,
     ) -> Result<(Connection, Delivery), DownloadError> {
-        let mut connection = connect(&self.sockets, course.holder, CONNECT_TIME)?;
+        let mut connection =
+            connect_to_peer(&self.sockets, course.holder, self.ports, CONNECT_TIME)?;
         let origin = Origin {
             date: SystemTime::now(),
             os: &self.os,
@@ -228,7 +231,7 @@ impl Downloader {
         let link = connection.link(Role::Download);
         self.events.sent(link, &request);
         connection.write_all(&request).map_err(ReadError::Io)?;
-        let answered = codec.read_delivery(&mut connection, course.patience)?;
+        let answered = codec.read_delivery(&mut connection, course.number, course.patience)?;
         self.events.received(link, &answered.bytes);
         let delivery = answered.answer?.map_err(DownloadError::refused)?;
         Ok((connection, delivery))
@@ -295,6 +298,7 @@ mod tests {
         let library = Library::open(folder.path(), None, Events::default()).unwrap();
         let downloader = Downloader {
             sockets: Sockets::default(),
+            ports: Ports::default(),
             events: Events::default(),
             os: "Test".into(),
             protocol: Protocol::Ci,

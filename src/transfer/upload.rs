@@ -6,12 +6,12 @@ use std::time::{Duration, SystemTime};
 
 use tracing::debug;
 
-use crate::event::{Event, Events, Level, Role, Step, Topic};
+use crate::event::{Event, Events, Level, MOST_RECORDS, Role, Step, Topic, Way};
 use crate::file_error::FileError;
 use crate::library::{Document, Library, Rfc};
 use crate::net::{Connection, Listener, Pace, Paced, Sockets};
 use crate::wire::di::Origin;
-use crate::wire::di::exchange::Timed;
+use crate::wire::di::exchange::Snapshot;
 use crate::wire::p2p::server::{Conversation, Offer};
 use crate::wire::p2p::{Codec, Wanted};
 use crate::wire::{Endpoint, Reject, RfcNumber, Status};
@@ -27,7 +27,7 @@ pub struct Uploads<K> {
     pub library: Arc<Library>,
     /// Where this peer is reached.
     pub me: Endpoint,
-    /// Returns this peer's index: what it shares, and what it knows about others.
+    /// Returns this peer's index as it is now: what it shares, and what it knows about others.
     pub known: K,
     /// The upload rate of all connections together.
     pub pace: Option<Pace>,
@@ -39,7 +39,7 @@ pub struct Uploads<K> {
     pub os: Arc<str>,
 }
 
-impl<K: Fn() -> Vec<Timed> + Send + Sync + 'static> Uploads<K> {
+impl<S: Snapshot, K: Fn() -> S + Send + Sync + 'static> Uploads<K> {
     /// Answers connections until the sockets are closed.
     pub fn serve(self, listener: Listener) {
         let (sockets, events) = (self.sockets.clone(), self.events.clone());
@@ -79,11 +79,7 @@ impl<K: Fn() -> Vec<Timed> + Send + Sync + 'static> Uploads<K> {
             let codec = conversation.codec();
             let has_document = match received.request {
                 Ok(Wanted::Document(number)) => self.deliver(&mut connection, codec, number),
-                Ok(Wanted::Index) => {
-                    let index = codec.index(&(self.known)(), &self.me, self.origin());
-                    self.respond(&mut connection, &index);
-                    Ok(false)
-                }
+                Ok(Wanted::Index) => self.tell_index(&mut connection, codec).map(|()| false),
                 Err(reject) => {
                     self.reject(&mut connection, codec, reject);
                     Ok(false)
@@ -91,7 +87,7 @@ impl<K: Fn() -> Vec<Timed> + Send + Sync + 'static> Uploads<K> {
             };
             match has_document {
                 Err(error) => {
-                    return debug!(from = %link.remote, %error, "the document was not sent");
+                    return debug!(from = %link.remote, %error, "the answer was not sent");
                 }
                 Ok(_) if codec.stays_open() => self.sockets.answered(connection.id()),
                 Ok(true) if !conversation.has_unfinished() => return connection.end(),
@@ -99,6 +95,27 @@ impl<K: Fn() -> Vec<Timed> + Send + Sync + 'static> Uploads<K> {
                 Ok(_) => return connection.finish(),
             }
         }
+    }
+
+    /// Sends this peer's index, of which only a page is in memory: an index is long, and whoever
+    /// asks may be gone after the first one.
+    fn tell_index(&self, connection: &mut Connection, codec: Codec) -> io::Result<()> {
+        let known = (self.known)();
+        let (mut page, count) = codec.index(&known, &self.me, self.origin());
+        let mut records = known.records().take(count);
+        for record in records.by_ref().take(MOST_RECORDS) {
+            record.write(&mut page);
+        }
+        let link = connection.link(Role::Upload);
+        let more = count.saturating_sub(MOST_RECORDS);
+        self.events.message(link, Way::Sent, &page, more);
+        connection.write_all(&page)?;
+        for record in records {
+            page.clear();
+            record.write(&mut page);
+            connection.write_all(&page)?;
+        }
+        Ok(())
     }
 
     /// Sends a document, or answers that it is not available. Returns whether it was sent. An error

@@ -71,6 +71,9 @@ pub enum ReadError {
     /// A required header is missing, repeated, or invalid.
     #[error("its header {0} is missing or invalid")]
     Header(&'static str),
+    /// The document is another one than the requested one.
+    #[error("it sent RFC {0} instead")]
+    AnotherRfc(u32),
     /// The connection failed.
     #[error("the connection failed: {0}")]
     Io(#[from] io::Error),
@@ -107,7 +110,7 @@ impl ReadError {
     pub fn fault(&self) -> Fault {
         match self {
             Self::Closed | Self::CutOff | Self::TimedOut { .. } | Self::Io(_) => Fault::Unreachable,
-            Self::Short { .. } | Self::Lost { .. } => Fault::WrongBytes,
+            Self::Short { .. } | Self::Lost { .. } | Self::AnotherRfc(_) => Fault::WrongBytes,
             _ => Fault::Protocol,
         }
     }
@@ -179,6 +182,7 @@ mod tests {
             (ReadError::Header("Digest"), Fault::Protocol, false),
             (ReadError::LongHead, Fault::Protocol, true),
             (ReadError::LongAnswer(1), Fault::Protocol, false),
+            (ReadError::AnotherRfc(7), Fault::WrongBytes, false),
             (
                 ReadError::Short { got: 5, length },
                 Fault::WrongBytes,

@@ -10,8 +10,8 @@ use p2pci::doors::commands;
 use p2pci::event::Events;
 use p2pci::experiment;
 use p2pci::index::Kind;
-use p2pci::node::Config;
 use p2pci::node::numbers;
+use p2pci::node::{Config, Ports};
 use p2pci::printout::Shows;
 use p2pci::program::{self, VERSION};
 use p2pci::wire::{Dialect, Endpoint, Host, Port, RfcNumber, TermError};
@@ -47,6 +47,10 @@ pub(crate) struct Arguments {
     /// on a slow connection, but not every server supports it
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = value_parser!(u8).range(1..=100), help_heading = "Index")]
     pub(crate) pipeline: u8,
+    /// Connect to other peers on every port; without this, not on ports below 1024, because an index
+    /// could name the services of any host
+    #[arg(long, value_parser = FalseyValueParser::new(), help_heading = "Index")]
+    pub(crate) any_port: bool,
     /// The folder to share; created if it is missing
     #[arg(
         long,
@@ -194,6 +198,11 @@ impl Arguments {
             },
             dialect: self.dialect.only(),
             pipeline: self.pipeline.into(),
+            ports: if self.any_port {
+                Ports::Any
+            } else {
+                Ports::Unprivileged
+            },
             folder: self.dir.clone(),
             only: self.rfcs.clone(),
             shares: self.shares(),

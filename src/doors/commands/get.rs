@@ -7,7 +7,7 @@ use clap::builder::FalseyValueParser;
 use clap::{Args, value_parser};
 
 use super::{Format, Printed, Printer, stream};
-use crate::node::get::{Downloaded, Failed, Kept, Place, Replace};
+use crate::node::get::{Downloaded, Failed, Kept, Place, Question, Replace};
 use crate::node::numbers::{Selection, SelectionError};
 use crate::node::{Failure, Node, Outcome, Wanted};
 use crate::terminal::progress::Several;
@@ -88,14 +88,20 @@ impl Get {
         let count = wanted.numbers.len();
         let several = (count > 1).then(|| printer.stage.progress.of(count));
         let mut shown = Ok(());
-        let gotten = node.get(&wanted, &mut |_| Some(self.force), &mut |outcome| {
+        let mut may_do = |question: Question<'_>| match question {
+            Question::Replace(_) => Some(self.force),
+            Question::TryMore(..) => Some(false),
+        };
+        let gotten = node.get(&wanted, &mut may_do, &mut |outcome| {
             printer.report(outcome);
             several.iter().for_each(Several::one_done);
             if let (Outcome::Downloaded(Downloaded { record, .. }), Format::Lines, Ok(())) =
                 (outcome, printer.format, &shown)
             {
-                let record = std::slice::from_ref(record);
-                shown = printer.stage.progress.aside(|| printer.lines(record));
+                shown = printer
+                    .stage
+                    .progress
+                    .aside(|| printer.lines([record.clone()]));
             }
         });
         drop(several);
@@ -131,7 +137,7 @@ fn into_file(
         place: Place::File(path.clone()),
         jobs: 1,
     };
-    let mut gotten = node.get(&wanted, &mut |_| None, &mut |_| {});
+    let mut gotten = node.get(&wanted, &mut |_| Some(false), &mut |_| {});
     if let Some(Failed { failure, .. }) = gotten.failed.pop() {
         return Err(failure);
     }
@@ -144,7 +150,7 @@ fn into_file(
         file.clone_into(&mut downloaded.path);
     }
     let record = [downloaded.record.clone()];
-    printer.result(&gotten, &record)
+    printer.result(&gotten, record)
 }
 
 impl Printer<'_> {

@@ -9,7 +9,7 @@ mod stream;
 pub use get::Get;
 
 use std::collections::BTreeMap;
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 
 use clap::builder::FalseyValueParser;
 use clap::{Args, Subcommand};
@@ -147,7 +147,7 @@ impl Command {
             }
             Self::List { .. } => {
                 let listing = node.find(&Query::All { fresh: true })?;
-                printer.result(&listing, &listing.records)
+                printer.result(&listing, listing.records.iter())
             }
             Self::Find { words, .. } => {
                 let words = words.join(" ");
@@ -159,7 +159,7 @@ impl Command {
                 let (record, registered) = node.add(*number, title.clone())?;
                 registered.now(*number)?;
                 let document = BTreeMap::from([("record", &record)]);
-                printer.result(&document, std::slice::from_ref(&record))
+                printer.result(&document, [record.clone()])
             }
             Self::Get(get) => get.run(node, printer),
         }
@@ -181,7 +181,7 @@ impl Printer<'_> {
 
     /// Prints a listing. An empty one is a failure.
     fn found(&self, listing: &Listing, nothing: impl FnOnce() -> Failure) -> Result<(), Failure> {
-        self.result(listing, &listing.records)?;
+        self.result(listing, listing.records.iter())?;
         if listing.records.is_empty() {
             // Reported here, so that no second JSON document follows.
             let failure = nothing();
@@ -192,7 +192,11 @@ impl Printer<'_> {
     }
 
     /// Prints an outcome as JSON, or its records as lines.
-    fn result(&self, outcome: &impl Serialize, records: &[Listed]) -> Result<(), Failure> {
+    fn result(
+        &self,
+        outcome: &impl Serialize,
+        records: impl IntoIterator<Item = Listed>,
+    ) -> Result<(), Failure> {
         match self.format {
             Format::Nothing => Ok(()),
             Format::Json => self.document(outcome),
@@ -200,7 +204,7 @@ impl Printer<'_> {
         }
     }
 
-    fn lines(&self, records: &[Listed]) -> Result<(), Failure> {
+    fn lines(&self, records: impl IntoIterator<Item = Listed>) -> Result<(), Failure> {
         self.stage.print(|out| {
             let is_watched = io::stdout().is_terminal();
             for record in records {
@@ -216,8 +220,24 @@ impl Printer<'_> {
 
     fn document(&self, document: &impl Serialize) -> Result<(), Failure> {
         self.stage.print(|out| {
-            let text = serde_json::to_string_pretty(document)?;
-            writeln!(out, "{}", escaped_json(&text))
+            serde_json::to_writer_pretty(EscapedJson(out), document)?;
+            writeln!(out)
         })
+    }
+}
+
+/// Escapes JSON while it is written: a document may be long.
+struct EscapedJson<'a>(&'a mut dyn Write);
+
+impl Write for EscapedJson<'_> {
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        // It is written in whole strings.
+        let whole = str::from_utf8(text).map_err(io::Error::other)?;
+        self.0.write_all(escaped_json(whole).as_bytes())?;
+        Ok(text.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
     }
 }

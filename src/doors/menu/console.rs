@@ -9,7 +9,7 @@ use std::time::Duration;
 use tracing::debug;
 
 use super::CHOICES;
-use crate::node::{Listed, Stop};
+use crate::node::{Listed, Records, Stop};
 use crate::printout::Transcript;
 use crate::terminal::{Editor, Expected, Modes, Screen, Vocabulary};
 
@@ -161,10 +161,10 @@ impl Console {
     }
 
     /// Adds RFCs and their titles to the completions.
-    pub(super) fn learn(&self, records: &[Listed]) {
-        let records = records.iter().map(|listed| &listed.record);
-        let titled = records.map(|record| (record.number.get(), record.title.to_string()));
-        self.vocabulary.add_numbers(titled);
+    pub(super) fn learn(&self, records: &Records) {
+        let titled =
+            |Listed { record, .. }: Listed| (record.number.get(), record.title.to_string());
+        self.vocabulary.add_numbers(records.iter().map(titled));
     }
 }
 

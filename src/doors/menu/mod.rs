@@ -9,14 +9,13 @@ mod table;
 pub use console::Console;
 
 use std::fmt::Display;
-use std::path::Path;
 
 use chrono::{DateTime, Local};
 
 use self::table::table;
-use crate::node::get::{Place, Replace};
+use crate::node::get::{Place, Question, Replace};
 use crate::node::numbers::{self, Selection};
-use crate::node::{Code, LastUpload, Listed, Listing, Node, Outcome, Query, Registered, Wanted};
+use crate::node::{Code, LastUpload, Listing, Node, Outcome, Query, Records, Registered, Wanted};
 use crate::printout::Transcript;
 use crate::terminal::pages::pages;
 use crate::terminal::{Expected, Screen};
@@ -173,8 +172,15 @@ impl Menu<'_> {
         };
         let (console, transcript) = (&mut *self.console, self.transcript);
         let mut has_ended = false;
-        let mut ask = |path: &Path| {
-            let question = format!("{} exists. Replace it? [y/N]: ", path.display());
+        let mut ask = |question: Question<'_>| {
+            let question = match question {
+                Question::Replace(path) => {
+                    format!("{} exists. Replace it? [y/N]: ", path.display())
+                }
+                Question::TryMore(number, tries) => {
+                    format!("{tries} peers did not deliver RFC {number}. Try more? [y/N]: ")
+                }
+            };
             let answer = console.ask(&question, Expected::Text);
             has_ended = answer.is_none();
             let answer = answer?.to_ascii_lowercase();
@@ -250,7 +256,7 @@ impl Menu<'_> {
         } else if self.console.screen().is_some() {
             return self.show_table(records);
         } else if !are_shown {
-            for record in records {
+            for record in records.iter() {
                 self.transcript.line(record);
             }
         }
@@ -258,15 +264,14 @@ impl Menu<'_> {
     }
 
     /// Shows one page at a time.
-    fn show_table(&mut self, records: &[Listed]) -> Result<(), Undone> {
+    fn show_table(&mut self, records: &Records) -> Result<(), Undone> {
         let Some(size) = self.console.screen().map(Screen::size) else {
             return Ok(());
         };
         let (columns, rows) = table(records);
-        let mut shown = 0;
-        for page in pages(columns, &rows, size) {
+        let (mut shown, all) = (0, records.len());
+        for page in pages(columns, rows, size) {
             if shown > 0 {
-                let all = records.len();
                 let question = format!("{shown} of {all} shown. Enter for more, q to stop: ");
                 if !self.ask(&question, Expected::Text)?.is_empty() {
                     break;

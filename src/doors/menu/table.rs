@@ -1,6 +1,6 @@
 //! Shows records as a table.
 
-use crate::node::Listed;
+use crate::node::{Listed, Records};
 use crate::terminal::escape::escaped;
 use crate::terminal::pages::Column;
 
@@ -21,8 +21,8 @@ const fn column(name: &'static str, may_be_cut: bool, is_number: bool) -> Column
     }
 }
 
-pub(super) fn table(records: &[Listed]) -> (&'static [Column], Vec<Vec<String>>) {
-    let cells = |Listed { record, ttl }: &Listed| {
+pub(super) fn table(records: &Records) -> (&'static [Column], impl Iterator<Item = Vec<String>>) {
+    let cells = |Listed { record, ttl }: Listed| {
         let mut cells = vec![
             record.number.to_string(),
             escaped(record.title.as_str().as_bytes(), false),
@@ -32,7 +32,7 @@ pub(super) fn table(records: &[Listed]) -> (&'static [Column], Vec<Vec<String>>)
         cells.extend(ttl.map(|ttl| ttl.to_string()));
         cells
     };
-    let rows: Vec<_> = records.iter().map(cells).collect();
-    let width = rows.first().map_or(0, Vec::len);
+    let mut rows = records.iter().map(cells).peekable();
+    let width = rows.peek().map_or(0, Vec::len);
     (COLUMNS.get(..width).unwrap_or_default(), rows)
 }

@@ -44,8 +44,17 @@ pub(crate) enum Replace {
     Always,
 }
 
-/// Asks whether to replace a file; `None` if the input has ended, which stops the next downloads.
-pub(crate) type Ask<'a> = &'a mut (dyn FnMut(&Path) -> Option<bool> + Send);
+/// A question to the user in the middle of a GET.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Question<'a> {
+    /// May this file be replaced?
+    Replace(&'a Path),
+    /// May more peers be tried, after so many that did not deliver?
+    TryMore(RfcNumber, usize),
+}
+
+/// Asks the user; `None` if the input has ended, which stops the next downloads.
+pub(crate) type Ask<'a> = &'a mut (dyn FnMut(Question<'_>) -> Option<bool> + Send);
 
 /// Called with each outcome while other downloads continue.
 pub(crate) type Done<'a> = &'a mut (dyn FnMut(&Outcome) + Send);
@@ -107,7 +116,7 @@ impl Node {
             Selection::These(numbers) => Ok(numbers.iter().copied().collect()),
             Selection::All => {
                 let found = self.find(&Query::All { fresh: true })?;
-                let records = found.records.iter().map(|listed| &listed.record);
+                let records = found.records.iter().map(|listed| listed.record);
                 let others = records.filter(|record| record.holder != self.me);
                 let numbers: BTreeSet<_> = others.map(|record| record.number).collect();
                 Ok(numbers.into_iter().collect())
@@ -122,8 +131,8 @@ impl Node {
         let left: VecDeque<_> = wanted.numbers.iter().copied().collect();
         let (left, ask) = (Mutex::new(left), Mutex::new(ask));
         let ended = Mutex::new((done, Gotten::default()));
-        let may_replace = |path: &Path| {
-            let answer = ask.lock()(path);
+        let ask = |question: Question<'_>| {
+            let answer = ask.lock()(question);
             if answer.is_none() {
                 left.lock().clear();
             }
@@ -132,7 +141,7 @@ impl Node {
         let next = || left.lock().pop_front().filter(|_| !self.is_stopping());
         let work = || {
             while let Some(number) = next() {
-                let got = self.get_one(number, wanted, &spread, &may_replace);
+                let got = self.get_one(number, wanted, &spread, &ask);
                 let outcome = got.unwrap_or_else(|outcome| outcome);
                 let (done, gotten) = &mut *ended.lock();
                 done(&outcome);

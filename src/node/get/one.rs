@@ -1,14 +1,20 @@
 //! Downloads one RFC: finds its holders, downloads it from one of them, and registers it.
 
-use std::path::Path;
+use std::collections::HashSet;
 
-use super::{Downloaded, Failed, Failure, Kept, Outcome, Place, Replace, Wanted};
+use super::{Downloaded, Failed, Failure, Kept, Outcome, Place, Question, Replace, Wanted};
 use crate::event::{Event, Topic};
-use crate::index::{IndexError, Listings, Query};
+use crate::index::{IndexError, Listings, Query, Records};
 use crate::library::Incoming;
 use crate::node::{Code, Node};
 use crate::transfer::{DownloadError, Fetched, Spread};
 use crate::wire::{Endpoint, Fault, Record, RfcNumber, Title};
+
+/// How many holders are tried for one RFC, before the user is asked: who is in an index decides where
+/// this peer connects to.
+const MOST_TRIES: usize = 16;
+/// The most holders among whom downloads are spread.
+const SOME: usize = 1024;
 
 impl Node {
     /// Downloads an RFC from one holder into the folder without registering it. Fails if the folder
@@ -22,14 +28,14 @@ impl Node {
         self.downloader.download(number, holder, begin)
     }
 
-    /// Tries the holders in turn, the least busy first, until one delivers. An error is an early
-    /// outcome.
+    /// Tries the holders in turn, the least busy first, until one delivers. After [`MOST_TRIES`] the
+    /// user decides whether to go on. An error is an early outcome.
     pub(super) fn get_one(
         &self,
         number: RfcNumber,
         wanted: &Wanted,
         spread: &Spread,
-        ask: &dyn Fn(&Path) -> bool,
+        ask: &dyn Fn(Question<'_>) -> bool,
     ) -> Result<Outcome, Outcome> {
         let place = &wanted.place;
         if *place == Place::Folder(Replace::Never) {
@@ -39,6 +45,7 @@ impl Node {
         let mut holders = Holders::new(self, number, wanted.title.clone());
         let mut worst = Fault::Unreachable;
         let mut may_replace = false;
+        let mut tries = 0;
         while let Some(found) = holders.next().map_err(|error| failed(error.into()))? {
             // Ask only once, and only if somebody has it.
             may_replace = may_replace || self.may_replace(number, place, ask)?;
@@ -47,7 +54,14 @@ impl Node {
                 Place::Folder(_) => self.library.receive(number, may_replace),
             };
             let mut left: Vec<_> = found.iter().collect();
-            while let Some((record, _turn)) = spread.next(&mut left) {
+            while !left.is_empty() {
+                if tries > 0 && tries % MOST_TRIES == 0 && !ask(Question::TryMore(number, tries)) {
+                    return Err(failed(given_up(number, tries)));
+                }
+                let Some((record, _turn)) = spread.next(&mut left) else {
+                    break;
+                };
+                tries += 1;
                 match self.downloader.download(number, &record.holder, begin) {
                     Ok(fetched) => return self.keep(record, fetched, place),
                     // Another holder would not help.
@@ -65,14 +79,14 @@ impl Node {
         &self,
         number: RfcNumber,
         place: &Place,
-        ask: &dyn Fn(&Path) -> bool,
+        ask: &dyn Fn(Question<'_>) -> bool,
     ) -> Result<bool, Outcome> {
         let (Place::Folder(replace), Some(path)) = (place, self.library.path_of(number)) else {
             return Ok(false);
         };
         match replace {
             Replace::Always => Ok(true),
-            Replace::Ask if ask(&path) => Ok(true),
+            Replace::Ask if ask(Question::Replace(&path)) => Ok(true),
             Replace::Never | Replace::Ask => Err(Outcome::Kept(Kept { number, path })),
         }
     }
@@ -99,13 +113,24 @@ impl Node {
     }
 }
 
+/// The failure of a GET that did not try all holders: an index could name any number of hosts.
+fn given_up(number: RfcNumber, tries: usize) -> Failure {
+    let what = format_args!(
+        "none of the first {tries} peers with RFC {number} could deliver it, and no others were \
+         tried; GET in the menu can go on"
+    );
+    Failure::new(Code::NoHolder, what)
+}
+
 /// The other holders of an RFC, each once, in batches: later ones cost more to find.
 struct Holders<'a> {
     node: &'a Node,
     number: RfcNumber,
     found: Listings<'a>,
+    /// The last records found; their holders may not have been returned yet.
+    rest: Records,
     /// The holders returned so far.
-    before: Vec<Endpoint>,
+    before: HashSet<Endpoint>,
     /// Whether anybody has it, including this peer.
     is_known: bool,
     /// Whether the printed messages already show everything found.
@@ -118,7 +143,8 @@ impl<'a> Holders<'a> {
             node,
             number,
             found: node.index.find(&Query::Number { number, title }),
-            before: Vec::new(),
+            rest: Records::default(),
+            before: HashSet::new(),
             is_known: node.library.title(number).is_some(),
             in_messages: false,
         }
@@ -127,7 +153,22 @@ impl<'a> Holders<'a> {
     /// The next batch, never empty; `None` at the end. A failure of the index is an error only
     /// before the first batch, and an event later.
     fn next(&mut self) -> Result<Option<Vec<Record>>, IndexError> {
-        for found in self.found.by_ref() {
+        loop {
+            let found: Vec<_> = self
+                .rest
+                .iter()
+                .map(|listed| listed.record)
+                .filter(|record| {
+                    record.holder != self.node.me && self.before.insert(record.holder.clone())
+                })
+                .take(SOME)
+                .collect();
+            if !found.is_empty() {
+                return Ok(Some(found));
+            }
+            let Some(found) = self.found.next() else {
+                return Ok(None);
+            };
             let found = match found {
                 Ok(found) => found,
                 Err(error) if self.before.is_empty() => return Err(error),
@@ -140,18 +181,8 @@ impl<'a> Holders<'a> {
             };
             self.in_messages = found.in_messages;
             self.is_known |= !found.records.is_empty();
-            let records = found.records.into_iter().map(|listed| listed.record);
-            let is_new = |record: &Record| {
-                record.holder != self.node.me && !self.before.contains(&record.holder)
-            };
-            let found: Vec<_> = records.filter(is_new).collect();
-            if !found.is_empty() {
-                let holders = found.iter().map(|record| record.holder.clone());
-                self.before.extend(holders);
-                return Ok(Some(found));
-            }
+            self.rest = found.records;
         }
-        Ok(None)
     }
 
     /// The outcome once every holder has failed; `worst` is the worst of their faults.

@@ -1,5 +1,5 @@
 //! Peer to server: ADD, LOOKUP, LIST, and their records (sections 2 and 3). Existing systems add
-//! DEL and CLOSE, and use LISTALL for LIST.
+//! DEL and CLOSE, and use LISTALL for LIST. DEL of a single RFC is our own addition.
 
 use std::fmt;
 
@@ -44,6 +44,13 @@ pub enum Request {
     List(Sender),
     /// This peer leaves, with all its RFCs; the connection stays open.
     Delete(Endpoint),
+    /// This peer no longer has this RFC. Our own addition, in text only.
+    TakeBack {
+        /// The number of the RFC.
+        number: RfcNumber,
+        /// The peer that sent the request.
+        peer: Endpoint,
+    },
     /// The server may close the connection.
     Close,
 }
@@ -69,6 +76,11 @@ impl Request {
         } else if words == "DEL" {
             sender(head)?;
             Ok(Self::Delete(peer(head)?))
+        } else if let Some(number) = words.strip_prefix("DEL RFC ") {
+            let number = number.parse()?;
+            sender(head)?;
+            let peer = peer(head)?;
+            Ok(Self::TakeBack { number, peer })
         } else if words == "CLOSE" {
             Ok(Self::Close)
         } else {
@@ -85,7 +97,7 @@ impl Request {
                 port,
             }),
             // A peer can leave without registering first.
-            Self::Delete(_) | Self::Close => None,
+            Self::Delete(_) | Self::TakeBack { .. } | Self::Close => None,
         }
     }
 
@@ -104,6 +116,9 @@ impl Request {
             } => (format!("LOOKUP RFC {number}"), sender.clone(), Some(title)),
             Self::List(sender) => ("LIST ALL".to_owned(), sender.clone(), None),
             Self::Delete(peer) => ("DEL".to_owned(), peer.clone().into(), None),
+            Self::TakeBack { number, peer } => {
+                (format!("DEL RFC {number}"), peer.clone().into(), None)
+            }
             Self::Close => return encode(format!("CLOSE {version}\r\n\r\n").into(), dialect),
         };
         let Sender { host, port } = sender;
@@ -194,6 +209,7 @@ mod tests {
             "ADD RFC 1 P2P-CI/1.0\r\nHost: ::1\r\nPort: 1\r\nTitle: \r\n\r\n",
             "LOOKUP RFC 3457 P2P-CI/1.0\r\nHost: vm\r\nPort: 5\r\nTitle: A Title\r\n\r\n",
             "LIST ALL P2P-CI/1.0\r\nHost: vm\r\nPort: 5\r\n\r\n",
+            "DEL RFC 5 P2P-CI/1.0\r\nHost: vm\r\nPort: 5\r\n\r\n",
         ] {
             assert_eq!(written(text), text);
         }

@@ -20,7 +20,10 @@ const SHORT_WHILE: Duration = Duration::from_millis(250);
 const LONGER_WHILE: Duration = Duration::from_secs(2);
 /// The longest line, in bytes.
 const MAX_LINE: usize = 8 * 1024;
-/// The longest response, in bytes: a LIST of about three million records.
+/// How much of a response is kept, in bytes: a LIST of about a million records.
+pub const MAX_KEPT: usize = 64 * 1024 * 1024;
+/// The longest response, in bytes. What is beyond [`MAX_KEPT`] is read and dropped, so that the
+/// connection stays usable.
 const MAX_RESPONSE: usize = 256 * 1024 * 1024;
 
 /// A response of the index server.
@@ -28,10 +31,18 @@ const MAX_RESPONSE: usize = 256 * 1024 * 1024;
 pub struct Response {
     /// The code of the status line.
     pub code: u16,
-    /// The records, in the server's order.
-    pub records: Vec<Record>,
-    /// The raw response.
+    /// The raw response, up to [`MAX_KEPT`].
     pub bytes: Vec<u8>,
+    /// How many records are left out at its end.
+    pub left_out: usize,
+}
+
+impl Response {
+    /// The records, in the server's order.
+    pub fn records(&self) -> impl Iterator<Item = Record> {
+        let lines = self.bytes.split(|&byte| byte == b'\n');
+        lines.filter(|line| is_record(line)).filter_map(record)
+    }
 }
 
 /// Reads the responses of one connection.
@@ -98,9 +109,10 @@ impl Responses {
         let (code, bytes) = self.status_line(source)?;
         let mut response = Response {
             code,
-            records: Vec::new(),
             bytes,
+            left_out: 0,
         };
+        let mut dropped = 0;
         let mut empty_lines = 0;
         let mut has_records = false;
         loop {
@@ -140,10 +152,14 @@ impl Responses {
                 Line::Text(line) if is_record(&line) => {
                     has_records = true;
                     // An invalid record stays in `bytes`, for printing, but is otherwise ignored.
-                    response.records.extend(record(&line));
-                    response.bytes.extend(line);
-                    if response.bytes.len() > MAX_RESPONSE {
-                        return Err(too_long());
+                    if response.left_out == 0 && response.bytes.len() + line.len() <= MAX_KEPT {
+                        response.bytes.extend(line);
+                    } else {
+                        response.left_out += 1;
+                        dropped += line.len();
+                        if response.bytes.len() + dropped > MAX_RESPONSE {
+                            return Err(too_long());
+                        }
                     }
                 }
                 Line::Text(line) => return Err(PROTOCOL.no_response(&line)),
@@ -218,13 +234,10 @@ fn timed_out(began: bool) -> ReadError {
 fn framed(source: &mut impl Source) -> Result<Response, ReadError> {
     let frame = Frame::read_answer(source, ANSWER_TIME)?;
     let mut lines = frame.content().split(|&byte| byte == b'\n');
-    let code = PROTOCOL.answered(lines.next().unwrap_or_default())?;
-    // A response to DEL also has a line with the peer's host and port.
-    let records = lines.filter(|line| is_record(line)).filter_map(record);
     Ok(Response {
-        code,
-        records: records.collect(),
+        code: PROTOCOL.answered(lines.next().unwrap_or_default())?,
         bytes: frame.into_bytes(),
+        left_out: 0,
     })
 }
 
@@ -238,8 +251,7 @@ mod tests {
     /// The code of a response, and the numbers and titles of its records.
     fn told(response: &Response) -> (u16, Vec<String>) {
         let records = response
-            .records
-            .iter()
+            .records()
             .map(|r| format!("{} {}", r.number, r.title));
         (response.code, records.collect())
     }

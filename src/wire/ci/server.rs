@@ -9,7 +9,7 @@ use super::p2s::Request;
 use super::{PROTOCOL, encode};
 use crate::wire::dialect::Incoming;
 use crate::wire::frame::{MAX_FRAME, PREFIX, write_length};
-use crate::wire::protocol::{Status, StatusLine};
+use crate::wire::protocol::{Status, StatusLine, unknown_method};
 use crate::wire::{
     Dialect, Endpoint, Head, ReadError, Received, Record, Reject, Source, Title, Waits,
 };
@@ -78,10 +78,10 @@ impl Conversation {
 
 fn parse(dialect: Dialect, head: &Head) -> Result<Request, Reject> {
     let mut request = Request::parse(head)?;
-    if let Request::Lookup { title, .. } = &mut request
-        && dialect == Dialect::Text
-    {
-        *title = Title::default();
+    match (&mut request, dialect) {
+        (Request::Lookup { title, .. }, Dialect::Text) => *title = Title::default(),
+        (Request::TakeBack { .. }, Dialect::Framed) => return Err(unknown_method("DEL RFC")),
+        _ => {}
     }
     Ok(request)
 }

@@ -82,7 +82,12 @@ impl Answer {
     }
 
     pub(crate) fn body(&self) -> &[u8] {
-        self.bytes.get(self.body.clone()).unwrap_or_default()
+        self.bytes.get(self.body_range()).unwrap_or_default()
+    }
+
+    /// Where the body is in the raw message.
+    pub(crate) fn body_range(&self) -> Range<usize> {
+        self.body.clone()
     }
 }
 

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::Origin;
-use super::exchange::Timed;
+use super::exchange::{Timed, TimedLine};
 use super::registration::Registration;
 use crate::wire::dates::http_date;
 use crate::wire::frame::{Frame, MAX_FRAME, PREFIX};
@@ -151,23 +151,43 @@ struct DocumentObject {
     path: String,
 }
 
-fn object(record: &Record) -> DocumentObject {
+fn object(number: RfcNumber, title: &str, host: &str) -> DocumentObject {
     DocumentObject {
-        number: record.number.get(),
-        title: record.title.to_string(),
-        hostname: record.holder.host.to_string(),
-        path: format!("rfc{}.txt", record.number),
+        number: number.get(),
+        title: title.to_owned(),
+        hostname: host.to_owned(),
+        path: format!("rfc{number}.txt"),
     }
 }
 
 /// The body of the message that announces a document.
 pub(crate) fn document(record: &Record) -> String {
-    json(&object(record))
+    let Record {
+        number,
+        title,
+        holder,
+    } = record;
+    json(&object(*number, title.as_str(), holder.host.as_str()))
 }
 
-/// The body of the answer to rfcquery.
-pub(crate) fn documents<'a>(records: impl Iterator<Item = &'a Record>) -> String {
-    json(&records.map(object).collect::<Vec<_>>())
+/// The number of an announced document; `None` if the body is no such message.
+pub(crate) fn document_number(body: &[u8]) -> Option<u32> {
+    let told: DocumentObject = serde_json::from_slice(body).ok()?;
+    Some(told.number)
+}
+
+/// The body of the answer to rfcquery. Once it is too long for a frame, the rest is left out: it
+/// is [refused](response) anyway.
+pub(crate) fn documents<'a>(records: impl Iterator<Item = TimedLine<'a>>) -> String {
+    let mut length = 0;
+    let fits = |line: &TimedLine<'_>| {
+        let fits = length <= MAX_FRAME;
+        length += line.title.len() + line.host.len();
+        fits
+    };
+    let objects = records.take_while(fits);
+    let objects = objects.map(|line| object(line.number, line.title, line.host));
+    json(&objects.collect::<Vec<_>>())
 }
 
 /// The code of an answer.
@@ -270,7 +290,12 @@ mod tests {
         }
 
         let record = Record::parse("RFC 48 A \"title\" vm 5").unwrap();
-        let body = documents([&record].into_iter());
+        let timed = Timed {
+            record: record.clone(),
+            ttl: 1,
+        };
+        let body = documents([TimedLine::from(&timed)].into_iter());
+        assert_eq!(document_number(document(&record).as_bytes()), Some(48));
         let json = r#"[{"number":48,"title":"A \"title\"","hostname":"vm","path":"rfc48.txt"}]"#;
         assert_eq!(body, json);
         let told = read_documents(body.as_bytes(), |_| Port::new(5)).unwrap();

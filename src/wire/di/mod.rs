@@ -57,12 +57,16 @@ fn lines<T>(
     expected: &'static str,
     read: impl Fn(&str) -> Option<T>,
 ) -> Result<Vec<T>, ReadError> {
-    let lines = body
-        .split(|&byte| byte == b'\n')
-        .map(<[u8]>::trim_ascii_end);
     let read = |line| {
         let read = str::from_utf8(line).ok().and_then(&read);
         read.ok_or_else(|| ReadError::malformed(line, expected))
     };
-    lines.filter(|line| !line.is_empty()).map(read).collect()
+    body_lines(body).map(read).collect()
+}
+
+/// The lines of a body that are not empty, without their ends.
+fn body_lines(body: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let lines = body.split(|&byte| byte == b'\n');
+    let lines = lines.map(<[u8]>::trim_ascii_end);
+    lines.filter(|line| !line.is_empty())
 }

@@ -8,16 +8,13 @@ use crate::wire::ci;
 use crate::wire::dates::{body_length, last_modified};
 use crate::wire::di::Origin;
 use crate::wire::di::answer::Answer;
-use crate::wire::di::exchange::{Digest, Timed, announced_digest, read_index};
-use crate::wire::di::framed::{self, read_documents};
+use crate::wire::di::exchange::{Digest, MAX_INDEX, Told, announced_digest};
+use crate::wire::di::framed::{self, document_number, read_documents};
 use crate::wire::frame::{Frame, MAX_FRAME};
 use crate::wire::protocol::Status;
 use crate::wire::{
     Answered, Dialect, Endpoint, Head, Host, Port, Protocol, ReadError, RfcNumber, Source, Waits,
 };
-
-/// The longest index of a peer, in bytes: about 800,000 records.
-const MAX_INDEX: u64 = 64 * 1024 * 1024;
 
 /// An announced document, whose bytes follow.
 #[derive(Debug, Default)]
@@ -54,16 +51,17 @@ impl Codec {
         }
     }
 
-    /// Reads the answer to GET, up to the bytes of the document, within `time`. The inner error is
-    /// the code of a refusal.
+    /// Reads the answer to the request for the document `number`, up to its bytes, within `time`.
+    /// The inner error is the code of a refusal.
     pub fn read_delivery(
         self,
         source: &mut impl Source,
+        number: RfcNumber,
         time: Duration,
     ) -> Result<Answered<Result<Delivery, u16>>, ReadError> {
         if self.dialect == Dialect::Text {
             let head = Head::read(source, Waits::of(time))?.ok_or(ReadError::Closed)?;
-            let answer = match self.announced(&head) {
+            let answer = match self.announced(&head, number) {
                 Ok(Ok(_)) if !head.is_whole => Err(ReadError::CutOff),
                 answer => answer,
             };
@@ -76,15 +74,15 @@ impl Codec {
         let bytes = frame.clone().into_bytes();
         let answer = match self.protocol {
             Protocol::Ci => {
-                Head::in_frame(frame.content()).and_then(|(head, _)| self.announced(&head))
+                Head::in_frame(frame.content()).and_then(|(head, _)| self.announced(&head, number))
             }
-            Protocol::Di => in_one_frame(frame, source, time),
+            Protocol::Di => in_one_frame(frame, source, number, time),
         };
         Ok(Answered { bytes, answer })
     }
 
     /// Parses the head of an answer.
-    fn announced(self, head: &Head) -> Result<Result<Delivery, u16>, ReadError> {
+    fn announced(self, head: &Head, number: RfcNumber) -> Result<Result<Delivery, u16>, ReadError> {
         let code = self.protocol.answered(head.start_line())?;
         let length = body_length(head)?;
         let digest = match self.protocol {
@@ -93,6 +91,9 @@ impl Codec {
         };
         if code != Status::Ok.code() {
             return Ok(Err(code));
+        }
+        if self.protocol == Protocol::Di {
+            check_number(announced_number(head)?, number)?;
         }
         Ok(Ok(Delivery {
             length,
@@ -104,17 +105,35 @@ impl Codec {
     }
 }
 
+/// The number of the document in an answer of P2P-DI; `None` if the head does not say it.
+fn announced_number(head: &Head) -> Result<Option<u32>, ReadError> {
+    let wrong = || ReadError::Header("RFC-Number");
+    let number = head.field("RFC-Number").map_err(|_| wrong())?;
+    let number = number.map(|number| number.parse::<RfcNumber>().map_err(|_| wrong()));
+    Ok(number.transpose()?.map(RfcNumber::get))
+}
+
+/// Checks that the announced document is the one that was requested.
+fn check_number(announced: Option<u32>, requested: RfcNumber) -> Result<(), ReadError> {
+    match announced {
+        Some(announced) if announced != requested.get() => Err(ReadError::AnotherRfc(announced)),
+        _ => Ok(()),
+    }
+}
+
 /// Reads a document in frames of P2P-DI: the frame `about` announces it, and the next one contains
 /// it.
 fn in_one_frame(
     about: Frame,
     source: &mut impl Source,
+    number: RfcNumber,
     time: Duration,
 ) -> Result<Result<Delivery, u16>, ReadError> {
     let about = Answer::framed(about)?;
     if about.code != Status::Ok.code() {
         return Ok(Err(about.code));
     }
+    check_number(document_number(about.body()), number)?;
     let content = Answer::framed(Frame::read_answer(source, time)?)?;
     if content.code != Status::Ok.code() {
         return Ok(Err(content.code));
@@ -213,14 +232,17 @@ pub fn read_rfc_index(
     asked: &Endpoint,
     ports: impl Fn(&Host) -> Option<Port>,
     time: Duration,
-) -> Result<Answered<Result<Vec<Timed>, u16>>, ReadError> {
+) -> Result<Answered<Result<Told, u16>>, ReadError> {
     let answer = Answer::read(dialect, source, MAX_INDEX, time)?;
     let own_port = |host: &Host| (*host == asked.host).then_some(asked.port);
     let port_at = |host: &Host| own_port(host).or_else(|| ports(host));
     let records = match dialect {
         _ if answer.code != Status::Ok.code() => Ok(Err(answer.code)),
-        Dialect::Text => read_index(answer.body()).map(Ok),
-        Dialect::Framed => read_documents(answer.body(), port_at).map(Ok),
+        Dialect::Text => Told::lines(&answer.bytes, answer.body_range()).map(Ok),
+        Dialect::Framed => {
+            let records = read_documents(answer.body(), port_at);
+            records.map(|records| Ok(Told::framed(records)))
+        }
     };
     Ok(Answered {
         bytes: answer.bytes,
@@ -249,6 +271,11 @@ mod tests {
             .flat_map(|protocol| {
                 [Dialect::Text, Dialect::Framed].map(|dialect| Codec::new(protocol, dialect))
             })
+    }
+
+    /// The document that is requested.
+    fn number() -> RfcNumber {
+        record().number
     }
 
     fn record() -> Record {
@@ -336,7 +363,7 @@ mod tests {
                 }
                 for cuts in [&[9999][..], &[7, 1, 30]] {
                     let mut source = Script::in_pieces(&stream, cuts);
-                    let answered = codec.read_delivery(&mut source, TIME).unwrap();
+                    let answered = codec.read_delivery(&mut source, number(), TIME).unwrap();
                     assert_eq!(answered.bytes, head);
                     let mut delivery = answered.answer.unwrap().unwrap();
                     assert_eq!(delivery.length, Some(offer.length));
@@ -351,7 +378,7 @@ mod tests {
             }
             let refusal = codec.refusal(Status::NotFound, ORIGIN);
             let mut source = Script::of(refusal.as_slice());
-            let answered = codec.read_delivery(&mut source, TIME).unwrap();
+            let answered = codec.read_delivery(&mut source, number(), TIME).unwrap();
             assert_eq!(answered.bytes, refusal);
             let is_http = codec == Codec::new(Protocol::Di, Dialect::Framed);
             let code = if is_http { 403 } else { 404 };
@@ -361,7 +388,7 @@ mod tests {
 
     fn ask(codec: Codec, text: &str) -> Result<Delivery, String> {
         let mut source = Script::then_silence(text);
-        let answered = codec.read_delivery(&mut source, TIME);
+        let answered = codec.read_delivery(&mut source, number(), TIME);
         let answer = answered.and_then(|answered| answered.answer);
         match answer {
             Ok(Ok(delivery)) => Ok(delivery),
@@ -386,7 +413,9 @@ mod tests {
         assert_eq!((delivery.length, delivery.last_modified), (Some(5), None));
         // A refusal may be cut off after its code; the head of a document may not.
         let cut = |text: &str| {
-            let answered = CI.read_delivery(&mut Script::of(text), TIME).unwrap();
+            let answered = CI
+                .read_delivery(&mut Script::of(text), number(), TIME)
+                .unwrap();
             answered.answer.map(Result::unwrap_err)
         };
         assert_eq!(cut("P2P-CI/1.0 404 NOT FOUND\n").unwrap(), 404);
@@ -428,7 +457,7 @@ mod tests {
         }) {
             assert_eq!(ask(codec, &text).unwrap_err(), said, "{codec:?}");
         }
-        let closed = |codec: Codec| codec.read_delivery(&mut Script::of(""), TIME);
+        let closed = |codec: Codec| codec.read_delivery(&mut Script::of(""), number(), TIME);
         assert!(all().all(|codec| matches!(closed(codec), Err(ReadError::Closed))));
     }
 
@@ -447,7 +476,7 @@ mod tests {
             let stream = format!("{about}{content}");
             assert_eq!(ask(codec, &stream).unwrap_err(), said);
             let mut source = Script::then_silence(stream);
-            let answered = codec.read_delivery(&mut source, TIME).unwrap();
+            let answered = codec.read_delivery(&mut source, number(), TIME).unwrap();
             assert_eq!(answered.bytes, about.as_bytes());
         }
     }
@@ -464,7 +493,7 @@ mod tests {
             (frames, empty, 0),
         ] {
             let mut source = Script::of(stream);
-            let answered = codec.read_delivery(&mut source, TIME).unwrap();
+            let answered = codec.read_delivery(&mut source, number(), TIME).unwrap();
             let mut delivery = answered.answer.unwrap().unwrap();
             let error = take(&mut delivery, &mut source, 100).unwrap_err();
             assert_eq!(error.to_string(), format!("it sent {got} of 9 bytes"));
@@ -476,7 +505,7 @@ mod tests {
             (frames, format!("{head}{}abc       ", framed("short"))),
         ] {
             let mut source = Script::then_silence(stream);
-            let answered = codec.read_delivery(&mut source, TIME).unwrap();
+            let answered = codec.read_delivery(&mut source, number(), TIME).unwrap();
             let mut delivery = answered.answer.unwrap().unwrap();
             let error = take(&mut delivery, &mut source, 100).unwrap_err();
             assert!(matches!(error, ReadError::Lost { got: 5, .. }), "{error}");
@@ -501,9 +530,41 @@ mod tests {
             ),
         ] {
             let mut source = Script::of(stream);
-            let answered = codec.read_delivery(&mut source, TIME).unwrap();
+            let answered = codec.read_delivery(&mut source, number(), TIME).unwrap();
             let mut delivery = answered.answer.unwrap().unwrap();
             assert_eq!(take(&mut delivery, &mut source, 2).unwrap(), b"whole");
+        }
+    }
+
+    #[test]
+    fn another_document_than_the_requested_one_is_refused() {
+        let object = |number: u32| {
+            let object =
+                format!(r#"{{"number":{number},"title":"T","hostname":"vm","path":"rfc5.txt"}}"#);
+            let about = framed(&format!("HTTP/1.1 200 OK\r\n\r\n{object}"));
+            format!("{about}{}", framed("HTTP/1.1 200 OK\r\n\r\nbytes"))
+        };
+        let text =
+            |number: &str| format!("P2P-DI/1.0 200 OK\r\n{number}Content-Length: 5\r\n\r\nbytes");
+        let read = |dialect, text: String| {
+            let mut source = Script::of(text);
+            let codec = Codec::new(Protocol::Di, dialect);
+            let answered = codec.read_delivery(&mut source, number(), TIME).unwrap();
+            answered
+                .answer
+                .map(|_| ())
+                .map_err(|error| error.to_string())
+        };
+        for right in ["RFC-Number: 5\r\n", "RFC-Number: 005\r\n", ""] {
+            assert_eq!(read(Dialect::Text, text(right)), Ok(()), "{right:?}");
+        }
+        assert_eq!(read(Dialect::Framed, object(5)), Ok(()));
+        let other = Err("it sent RFC 6 instead".to_owned());
+        assert_eq!(read(Dialect::Text, text("RFC-Number: 6\r\n")), other);
+        assert_eq!(read(Dialect::Framed, object(6)), other);
+        for wrong in ["RFC-Number: x\r\n", "RFC-Number: 5\r\nRFC-Number: 5\r\n"] {
+            let said = "its header RFC-Number is missing or invalid".to_owned();
+            assert_eq!(read(Dialect::Text, text(wrong)), Err(said), "{wrong:?}");
         }
     }
 
@@ -516,8 +577,9 @@ mod tests {
             read_rfc_index(dialect, &mut source, &asked, port_of, TIME).unwrap()
         };
         let told = |dialect, text: &str| {
-            let records = read(dialect, text).answer.unwrap().unwrap();
-            let records: Vec<_> = records.iter().map(ToString::to_string).collect();
+            let Answered { bytes, answer } = read(dialect, text);
+            let told = answer.unwrap().unwrap();
+            let records: Vec<_> = told.records(&bytes).map(|line| line.to_string()).collect();
             records.join("; ")
         };
         let text = "P2P-DI/1.0 200 OK\r\n\r\nRFC 5 60 vm 1234 T\r\nRFC 6 1 x 9 \r\n";

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use super::{Codec, Wanted};
 use crate::wire::ci;
 use crate::wire::dates::http_date;
-use crate::wire::di::exchange::{self, Digest, Timed};
+use crate::wire::di::exchange::{Digest, Snapshot, TimedLine, index_head};
 use crate::wire::di::framed;
 use crate::wire::di::{self, Origin};
 use crate::wire::dialect::Incoming;
@@ -120,15 +120,21 @@ impl Codec {
         }
     }
 
-    /// The answer to [`Wanted::Index`]: the records in `known`. Frames include only our own
-    /// records, those whose holder is `me`.
-    pub fn index(self, known: &[Timed], me: &Endpoint, origin: Origin<'_>) -> Vec<u8> {
+    /// The beginning of the answer to [`Wanted::Index`], and how many records of `known` follow it
+    /// as lines. In frames none do: it is a whole frame with our own records, those whose holder is
+    /// `me`.
+    pub fn index(
+        self,
+        known: &impl Snapshot,
+        me: &Endpoint,
+        origin: Origin<'_>,
+    ) -> (Vec<u8>, usize) {
         if self.dialect == Dialect::Text {
-            return exchange::index(known, origin);
+            return index_head(known, origin);
         }
-        let own = known.iter().map(|timed| &timed.record);
-        let own = own.filter(|record| record.holder == *me);
-        framed::response(framed::documents(own).as_bytes())
+        let is_ours = |line: &TimedLine<'_>| me.port == line.port && me.host.as_str() == line.host;
+        let own = known.records().take_while(is_ours);
+        (framed::response(framed::documents(own).as_bytes()), 0)
     }
 
     /// What we send before the bytes of a document. Calls `digest` only if the answer includes the
@@ -210,6 +216,7 @@ fn exactly(length: u64, file: &mut impl Read) -> io::Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::di::exchange;
     use crate::wire::frame::MAX_FRAME;
     use crate::wire::testing::Script;
     use std::convert::Infallible;
@@ -359,12 +366,20 @@ mod tests {
 
     #[test]
     fn in_frames_only_our_own_records_are_told() {
-        let known = [(5, 1), (6, 2)].map(|(number, port)| Timed {
+        let known = [(5, 1), (6, 2)].map(|(number, port)| exchange::Timed {
             record: record(number, port),
             ttl: 7200,
         });
         let me = record(5, 1).holder;
-        let index = |dialect| text(Codec::new(Protocol::Di, dialect).index(&known, &me, ORIGIN));
+        let known = Vec::from(known);
+        let index = |dialect| {
+            let codec = Codec::new(Protocol::Di, dialect);
+            let (mut out, count) = codec.index(&known, &me, ORIGIN);
+            for record in known.records().take(count) {
+                record.write(&mut out);
+            }
+            text(out)
+        };
         let all = index(Dialect::Text);
         let lines = "Content-Length: 38\r\n\r\nRFC 5 7200 vm 1 T\r\nRFC 6 7200 vm 2 T\r\n";
         assert!(
@@ -380,7 +395,8 @@ mod tests {
         let many = vec![known[0].clone(); 20_000];
         let codec = Codec::new(Protocol::Di, Dialect::Framed);
         let too_long = framed("HTTP/1.1 503 Service Unavailable\r\n\r\n");
-        assert_eq!(text(codec.index(&many, &me, ORIGIN)), too_long);
+        let (answer, count) = codec.index(&many, &me, ORIGIN);
+        assert_eq!((text(answer), count), (too_long, 0));
     }
 
     /// What comes before the bytes of a document of this length.

@@ -10,7 +10,7 @@ use libfuzzer_sys::fuzz_target;
 use p2pci::wire::di::Origin;
 use p2pci::wire::di::registration::{Claim, Cookie, Request};
 use p2pci::wire::p2p::{self, Codec, client};
-use p2pci::wire::{Dialect, Endpoint, Port, Protocol, Status, ci, di};
+use p2pci::wire::{Dialect, Endpoint, Port, Protocol, RfcNumber, Status, ci, di};
 use stream::Stream;
 
 const TIME: Duration = Duration::from_secs(1);
@@ -78,11 +78,17 @@ fn clients(input: &[u8], dialect: Dialect) {
     let mut stream = Stream::new(input);
     if let Ok(told) = client::read_rfc_index(dialect, &mut stream, &peer, port, TIME) {
         stands_in(input, &told.bytes);
+        if let Ok(Ok(records)) = told.answer {
+            assert!(records.records(&told.bytes).all(|line| line.check().is_some()));
+        }
     }
     for protocol in [Protocol::Ci, Protocol::Di] {
         let mut stream = Stream::new(input);
-        let told = Codec::new(protocol, dialect).read_delivery(&mut stream, TIME);
-        let Ok(told) = told else { continue };
+        let codec = Codec::new(protocol, dialect);
+        let number = RfcNumber::new(5).expect("it is not 0");
+        let Ok(told) = codec.read_delivery(&mut stream, number, TIME) else {
+            continue;
+        };
         stands_in(input, &told.bytes);
         let Ok(Ok(mut delivery)) = told.answer else {
             continue;
