@@ -108,7 +108,7 @@ impl Distributed {
             os,
             ..
         } = self.participation();
-        let answered = dialects.try_each(other, AskError::may_speak_otherwise, |dialect| {
+        dialects.try_each(other, AskError::may_speak_otherwise, |dialect| {
             let mut connection = connect()?;
             let date = SystemTime::now();
             let request = request(dialect, Origin { date, os });
@@ -117,9 +117,8 @@ impl Distributed {
             connection.write_all(&request).map_err(ReadError::from)?;
             let answered = answer(dialect, &mut connection)?;
             events.received(link, &answered.bytes);
-            Ok::<_, AskError>(answered)
-        });
-        answered
+            Ok(answered)
+        })
     }
 
     /// How this peer says that it is registered.

@@ -12,6 +12,7 @@ mod error;
 mod keeper;
 mod known;
 mod records;
+mod view;
 
 pub use cookie::CookieFile;
 pub use error::IndexError;

@@ -90,3 +90,32 @@ impl Serialize for Records {
         serializer.collect_seq(self.iter())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_are_listed_as_they_came_and_what_is_none_is_skipped() {
+        let response =
+            "P2P-CI/1.0 200 OK\r\n\r\nRFC 5 A b vm 1\r\nRFC 0 x vm 1\r\nRFC 6  vm 2\r\n\r\n";
+        let records = Records::of_response(response.into());
+        let lines: Vec<_> = records.iter().map(|listed| listed.to_string()).collect();
+        assert_eq!(lines, ["RFC 5 A b vm 1", "RFC 6  vm 2"]);
+        assert_eq!((records.len(), records.is_empty()), (2, false));
+        let some = records.filter(|listed| listed.record.number.get() == 6);
+        assert_eq!((some.len(), some.filter(|_| false).is_empty()), (1, true));
+        assert!(Records::default().is_empty());
+        let json = r#"[{"number":6,"title":"","host":"vm","port":2}]"#;
+        assert_eq!(serde_json::to_string(&some).unwrap(), json);
+    }
+
+    #[test]
+    fn records_of_peers_have_a_time_to_live() {
+        let timed = TimedLine::parse("RFC 5 9 vm 1 A b").unwrap();
+        let records = Records::of_peers([TimedLine::from(&timed)].into_iter());
+        let listed: Vec<_> = records.iter().collect();
+        assert_eq!(listed, [Listed::from(timed)]);
+        assert_eq!(records.filter(|_| true), records);
+    }
+}

@@ -5,6 +5,7 @@ mod commands;
 mod digests;
 mod get;
 mod kept;
+mod liars;
 mod peers;
 mod registration;
 mod told;

@@ -230,6 +230,16 @@ impl Program {
         self.child.id()
     }
 
+    /// The most memory that it has had, in MiB. Only Linux tells.
+    pub(crate) fn peak_memory(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:"))?;
+        let kib: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+        Some(kib / 1024)
+    }
+
     fn pid(&self) -> Pid {
         Pid::from_child(&self.child)
     }

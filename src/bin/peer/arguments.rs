@@ -66,7 +66,8 @@ pub(crate) struct Arguments {
     /// use it, or its address toward the server]
     #[arg(long, value_name = "NAME", help_heading = "Sharing")]
     pub(crate) hostname: Option<Host>,
-    /// The port of the upload server [default: any free one]
+    /// The port of the upload server; others connect to one below 1024 only with --any-port [default:
+    /// any free one]
     #[arg(short = 'p', long, value_name = "PORT", help_heading = "Sharing")]
     pub(crate) upload_port: Option<u16>,
     /// The local address of the upload server [default: every IPv6 and IPv4 address]

@@ -30,6 +30,22 @@ fn bytes_that_are_not_those_announced_are_not_saved() {
 }
 
 #[test]
+fn a_holder_that_sends_another_rfc_is_not_believed() {
+    let rs = registration_server(&[]);
+    holder(&rs, 7, ok("RFC-Number: 8\r\n", "eight"));
+    let ours = folder(&[]);
+    let (ended, errors) = get(&rs, ours.path(), "7");
+    assert_eq!(ended, Some(7), "{errors}");
+    assert!(errors.contains("it sent RFC 8 instead"), "{errors}");
+    assert_eq!(names(ours.path()), [""; 0]);
+    // Another holder may deliver.
+    holder(&rs, 7, ok("RFC-Number: 7\r\n", "seven"));
+    let (ended, errors) = get(&rs, ours.path(), "7");
+    assert_eq!(ended, Some(0), "{errors}");
+    assert_eq!(fs::read(ours.path().join("rfc7.txt")).unwrap(), b"seven");
+}
+
+#[test]
 fn a_wrong_digest_leaves_what_was_there_and_leads_to_the_next() {
     let rs = registration_server(&[]);
     let zeros = format!("Digest: sha-256={}\r\n", "0".repeat(64));
