@@ -79,7 +79,11 @@ fn clients(input: &[u8], dialect: Dialect) {
     if let Ok(told) = client::read_rfc_index(dialect, &mut stream, &peer, port, TIME) {
         stands_in(input, &told.bytes);
         if let Ok(Ok(records)) = told.answer {
-            assert!(records.records(&told.bytes).all(|line| line.check().is_some()));
+            assert!(
+                records
+                    .records(&told.bytes)
+                    .all(|line| line.check().is_some())
+            );
         }
     }
     for protocol in [Protocol::Ci, Protocol::Di] {

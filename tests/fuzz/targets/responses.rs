@@ -23,8 +23,8 @@ fn read_all(input: &[u8], dialect: Dialect) {
             return;
         };
         let lines = response.bytes.split(|&byte| byte == b'\n').count();
-        assert!(response.records.len() <= lines);
-        for record in response.records {
+        assert!(response.records().count() <= lines);
+        for record in response.records() {
             assert!(record.to_string().starts_with("RFC "));
         }
     }

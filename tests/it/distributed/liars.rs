@@ -7,7 +7,7 @@ const INDEX: &str = "GET RFC-Index P2P-DI/1.0\r\nHost: localhost\r\n\r\n";
 
 /// Registers a liar with so many MiB of records that nobody has.
 fn liar(rs: &Program, host: &'static str, size: usize) {
-    let title = "lies ".repeat(200);
+    let title = "lies".repeat(256);
     pretended(rs, move |_, _| {
         let lines =
             (1..=1000 * size).map(|number| format!("RFC {number} 7200 {host} 5000 {title}\r\n"));
@@ -31,8 +31,8 @@ fn two_liars_mute_nobody() {
         let hearsay = "RFC 999 3600 faraway.example 7000 Honest".to_owned();
         index(&own.chain([hearsay]).collect::<Vec<_>>())
     });
-    liar(&rs, "liar1.example", 36);
-    liar(&rs, "liar2.example", 36);
+    liar(&rs, "liar1.example", 20);
+    liar(&rs, "liar2.example", 20);
     let ours = folder(&[("rfc1.txt", b"one")]);
     let victim = victim(&rs, &ours);
     let mut client = Client::connect(victim.port);
@@ -41,7 +41,7 @@ fn two_liars_mute_nobody() {
     let body = String::from_utf8(client.rest()).unwrap();
     assert!(head.contains(&format!("\r\nContent-Length: {}\r\n", body.len())));
     assert!(head.contains(&format!("\r\nRecords: {}\r\n", body.lines().count())));
-    assert!(body.len() <= 32 * 1024 * 1024, "{}", body.len());
+    assert!(body.len() < 32 * 1024 * 1024, "{}", body.len());
     let own = format!("RFC 1 7200 localhost {} RFC 1\r\n", victim.port);
     assert!(body.starts_with(&own), "our own records come first");
     let honest = body.lines().filter(|line| line.ends_with(" Honest"));
