@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, ChildStdout, Stdio};
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 use socket2::{Domain, SockRef, Socket, Type};
 
 use crate::support::{BAD, Client, EMPTY, LIST, exchange, run, server, server_command};
@@ -436,12 +436,13 @@ fn signals_end_the_server_cleanly_with_connections_open() {
 
 #[test]
 fn a_reader_of_the_printout_that_goes_away_ends_nothing() {
-    let (mut child, printout, port) = server_with_its_own_reader();
+    let (child, printout, port) = server_with_its_own_reader();
     drop(printout);
     for _ in 0..3 {
         assert_eq!(exchange(port, LIST), EMPTY);
     }
-    child.kill().unwrap();
+    // A clean end writes the warnings first.
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
     let ended = child.wait_with_output().unwrap();
     assert!(String::from_utf8_lossy(&ended.stderr).contains("has stopped: "));
 }
