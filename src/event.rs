@@ -176,6 +176,8 @@ pub enum Role {
     Download,
     /// A peer with its index: a server, or another peer that it asks.
     Index,
+    /// A peer in the background with a program on the same machine.
+    Control,
 }
 
 /// One connection.

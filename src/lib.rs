@@ -25,6 +25,7 @@
 //! - [`index`]: the peer's view of who has what.
 //! - [`transfer`]: uploads and downloads.
 //! - [`node`]: a peer, and what it can do.
+//! - [`control`]: a peer in the background, used by other programs of the same user.
 //! - [`terminal`]: the user's terminal: prompt, tables, progress bars, color.
 //! - [`printout`]: what the programs print, whole messages at a time.
 //! - [`program`]: what both programs do around their work.
@@ -79,6 +80,8 @@ pub mod index;
 pub mod transfer;
 
 pub mod node;
+
+pub mod control;
 
 pub mod terminal;
 

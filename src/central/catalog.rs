@@ -612,7 +612,11 @@ mod tests {
         }
         // The first one is leaving when the second arrives.
         assert_eq!(
-            catalog.state.lock().remove_some(1).map(|removed| removed.len()),
+            catalog
+                .state
+                .lock()
+                .remove_some(1)
+                .map(|removed| removed.len()),
             Some(PAGE)
         );
         assert_eq!(

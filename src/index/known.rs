@@ -119,6 +119,13 @@ impl Known {
         found
     }
 
+    /// How many other peers have live records.
+    pub fn peers(&self, now: Instant) -> usize {
+        let mut state = self.0.state.lock();
+        state.drop_expired(now);
+        state.others.len()
+    }
+
     /// All live records: first what this peer shares, which never expires, then the records of
     /// others, by number.
     pub fn all(&self, shared: Vec<Rfc>, now: Instant) -> Vec<Timed> {

@@ -12,6 +12,7 @@ mod crew;
 mod dialects;
 mod host;
 mod listener;
+mod local;
 mod pace;
 mod refusals;
 mod seldom;
@@ -19,11 +20,14 @@ mod server;
 mod sockets;
 mod stop;
 
-pub use connect::{ConnectError, connect};
+use socket2::Socket as Stream;
+
+pub use connect::{ConnectError, connect, connect_to_path};
 pub use connection::{Connection, Watch};
 pub use dialects::Dialects;
 pub use host::{local_address_toward, operating_system, reachable, resolve};
 pub use listener::{ListenError, Listener};
+pub use local::{LocalError, LocalPath};
 pub use pace::Pace;
 pub use server::{Open, Place, Server};
 pub use sockets::{Limits, Sockets};

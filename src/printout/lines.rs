@@ -11,7 +11,7 @@ fn tag(role: Role) -> &'static str {
         Role::Session | Role::Registration | Role::Introducer => "[SERVER]",
         Role::Upload => "[UPLOAD]",
         Role::Download => "[DOWNLOAD]",
-        Role::Index => "[PEER]",
+        Role::Index | Role::Control => "[PEER]",
     }
 }
 

@@ -69,15 +69,24 @@ impl Request {
     /// Reads the request of a connection, of at most [`MAX_LINE`] bytes, within `time` from now.
     /// `Ok(None)`: the stream ended before a request began.
     pub fn read(source: &mut impl Source, time: Duration) -> Result<Option<Self>, ReadError> {
+        Self::read_within(source, MAX_LINE, time)
+    }
+
+    /// The same, with another limit for the request, in bytes.
+    pub fn read_within(
+        source: &mut impl Source,
+        limit: usize,
+        time: Duration,
+    ) -> Result<Option<Self>, ReadError> {
         let mut bytes = Vec::new();
         source.allow(Some(time));
-        let read = read_line(source, MAX_LINE, &mut bytes);
+        let read = read_line(source, limit, &mut bytes);
         read.map_err(|error| ReadError::of_wait(error, time, !bytes.is_empty()))?;
         if bytes.is_empty() {
             return Ok(None);
         }
         if bytes.last() != Some(&b'\n') {
-            return Err(if bytes.len() == MAX_LINE {
+            return Err(if bytes.len() == limit {
                 ReadError::LongHead
             } else {
                 ReadError::CutOff

@@ -22,6 +22,7 @@ mod dialect;
 mod error;
 pub mod frame;
 mod head;
+pub mod json;
 pub mod p2p;
 mod protocol;
 mod requests;

@@ -6,7 +6,7 @@ use std::path::Path;
 
 /// The layers, bottom first. A module may only import those below it. So a reader of one has
 /// already read what it depends on, and the lower ones are tested without the rest.
-const LAYERS: [(&str, &str); 17] = [
+const LAYERS: [(&str, &str); 18] = [
     ("file_error", "what went wrong with which file"),
     ("state_file", "what is kept between runs"),
     ("wire", "messages and bytes, and nothing else"),
@@ -21,6 +21,10 @@ const LAYERS: [(&str, &str); 17] = [
     ("index", "a peer's view of who has what"),
     ("transfer", "uploads and downloads"),
     ("node", "a peer and its actions: its parts meet here"),
+    (
+        "control",
+        "a peer in the background, and programs that use it",
+    ),
     ("terminal", "what a screen can do, whatever it shows"),
     ("printout", "events as lines"),
     ("program", "options, exit codes and limits of both programs"),

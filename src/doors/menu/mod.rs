@@ -16,7 +16,9 @@ use chrono::{DateTime, Local};
 use self::table::table;
 use crate::node::get::{Place, Replace};
 use crate::node::numbers::{self, Selection};
-use crate::node::{Code, LastUpload, Listed, Listing, Node, Outcome, Query, Registered, Wanted};
+use crate::node::{
+    Actions as _, Code, Handle, LastUpload, Listed, Listing, Outcome, Query, Registered, Wanted,
+};
 use crate::printout::Transcript;
 use crate::terminal::pages::pages;
 use crate::terminal::{Expected, Screen};
@@ -44,7 +46,7 @@ const HELP: [&str; 8] = [
 ];
 
 /// Runs the menu until EXIT or the end of input.
-pub fn run(node: &Node, console: &mut Console, transcript: &Transcript) {
+pub fn run(node: &Handle, console: &mut Console, transcript: &Transcript) {
     let mut menu = Menu {
         node,
         console,
@@ -54,7 +56,7 @@ pub fn run(node: &Node, console: &mut Console, transcript: &Transcript) {
 }
 
 struct Menu<'a> {
-    node: &'a Node,
+    node: &'a Handle,
     console: &'a mut Console,
     transcript: &'a Transcript,
 }
@@ -101,9 +103,8 @@ impl Menu<'_> {
         };
         let title = Some(title).filter(|title: &Title| !title.is_empty());
         let added = self.node.add(number, title);
-        let (_, registered) =
-            self.or_say(format_args!("RFC {number} was not registered"), added)?;
-        match registered {
+        let added = self.or_say(format_args!("RFC {number} was not registered"), added)?;
+        match added.registered {
             Registered::Yes if !self.transcript.shows_messages() => {
                 self.say(format_args!("RFC {number} is registered."));
             }
@@ -181,8 +182,11 @@ impl Menu<'_> {
             Some(matches!(answer.as_str(), "y" | "yes"))
         };
         let mut report = |outcome: &Outcome| report(outcome, transcript);
-        self.node.get(&wanted, &mut ask, &mut report);
-        if has_ended { Err(Undone::End) } else { Ok(()) }
+        let gotten = self.node.get(&wanted, &mut ask, &mut report);
+        if has_ended {
+            return Err(Undone::End);
+        }
+        self.or_say("Not downloaded", gotten).map(drop)
     }
 
     fn status(&self) {

@@ -6,11 +6,11 @@ use super::{Downloaded, Failed, Failure, Kept, Outcome, Place, Replace, Wanted};
 use crate::event::{Event, Topic};
 use crate::index::{IndexError, Listings, Query};
 use crate::library::Incoming;
-use crate::node::{Code, Node};
+use crate::node::{Code, Handle};
 use crate::transfer::{DownloadError, Fetched, Spread};
 use crate::wire::{Endpoint, Fault, Record, RfcNumber, Title};
 
-impl Node {
+impl Handle {
     /// Downloads an RFC from one holder into the folder without registering it. Fails if the folder
     /// already has it.
     pub(crate) fn fetch(
@@ -101,7 +101,7 @@ impl Node {
 
 /// The other holders of an RFC, each once, in batches: later ones cost more to find.
 struct Holders<'a> {
-    node: &'a Node,
+    node: &'a Handle,
     number: RfcNumber,
     found: Listings<'a>,
     /// The holders returned so far.
@@ -113,7 +113,7 @@ struct Holders<'a> {
 }
 
 impl<'a> Holders<'a> {
-    fn new(node: &'a Node, number: RfcNumber, title: Title) -> Self {
+    fn new(node: &'a Handle, number: RfcNumber, title: Title) -> Self {
         Self {
             node,
             number,
