@@ -198,7 +198,7 @@ impl<E: Fn()> Session<E> {
 
     fn status(&self) -> Result<Answer, Status> {
         let status = self.node.status().map_err(failed)?.to_string();
-        Ok(text(status.lines(), |out, line| out.write_str(line)))
+        Ok(text(status.lines(), fmt::Write::write_str))
     }
 }
 
