@@ -17,9 +17,10 @@ use crate::support::{Leftovers, PATIENCE, Program, STATE, folder, names, peer_of
 
 /// A user with a server, and with peers in the background that end with the test.
 struct User {
+    /// Dropped before the state folder, which names them.
+    _leftovers: Leftovers,
     server: Program,
     state: TempDir,
-    _leftovers: Leftovers,
 }
 
 /// The result of a command.

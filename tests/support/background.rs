@@ -14,7 +14,7 @@ impl Drop for Leftovers {
             return;
         };
         for path in entries.map(|entry| entry.unwrap().path()) {
-            let is_lock = path.extension().is_some_and(|end| end == "lock");
+            let is_lock = path.to_str().unwrap().ends_with(".sock.lock");
             // A process that still holds its lock has its number in the file.
             if is_lock
                 && matches!(
