@@ -72,23 +72,17 @@ impl LocalPath {
         if !fits(path) {
             return Err(LocalError::LongPath(path.to_owned()));
         }
+        // Before there is a lock file beside somebody else's file.
+        is_left_over(path)?;
         let lock = lock(path)?;
-        let there = path.symlink_metadata().ok();
-        if there
-            .as_ref()
-            .is_some_and(|there| !there.file_type().is_socket())
-        {
-            return Err(LocalError::NotASocket(path.to_owned()));
-        }
-        let failed = FileError::of("listen on", path);
-        if there.is_some() {
+        if is_left_over(path)? {
             if is_answered(path) {
                 let (path, process) = (path.to_owned(), None);
                 return Err(LocalError::InUse { path, process });
             }
             fs::remove_file(path).map_err(FileError::of("replace", path))?;
         }
-        let socket = bind(path).map_err(failed)?;
+        let socket = bind(path).map_err(FileError::of("listen on", path))?;
         Ok(Self {
             path: path.to_owned(),
             socket: Some(socket),
@@ -138,6 +132,16 @@ impl Drop for LocalPath {
 
 fn fits(path: &Path) -> bool {
     path.as_os_str().len() <= MAX_PATH
+}
+
+/// Whether there is a socket. Anything else is an error.
+fn is_left_over(path: &Path) -> Result<bool, LocalError> {
+    match path.symlink_metadata() {
+        Ok(there) if there.file_type().is_socket() => Ok(true),
+        Ok(_) => Err(LocalError::NotASocket(path.to_owned())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(FileError::of("listen on", path)(error).into()),
+    }
 }
 
 fn lock_path(path: &Path) -> PathBuf {

@@ -1,7 +1,7 @@
 //! The peer: shares a folder, and downloads from other peers.
 //!
 //! A [`Node`] starts from a [`Config`] and leaves the index when it is dropped. Its actions
-//! ([`Actions`], by its [`Handle`]) have typed outcomes, which the doors show. It imports nothing of the servers.
+//! (`actions`, by its [`Handle`]) have typed outcomes, which the doors show. It imports nothing of the servers.
 
 mod actions;
 mod activity;

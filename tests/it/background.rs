@@ -5,11 +5,13 @@ mod commands;
 mod daemon;
 mod strangers;
 
+use std::fs::File;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -33,9 +35,14 @@ struct Ended {
 
 impl User {
     fn new() -> Self {
+        Self::with(&["-q"])
+    }
+
+    /// A user whose server has these options.
+    fn with(options: &[&str]) -> Self {
         let state = folder(&[]);
         Self {
-            server: server(&["-q"]),
+            server: server(options),
             _leftovers: Leftovers(state.path().to_owned()),
             state,
         }
@@ -92,10 +99,18 @@ impl User {
     }
 
     /// The process of the peer of a folder.
-    fn process(&self, folder: &Path) -> rustix::process::Pid {
+    fn process(&self, folder: &Path) -> Pid {
         let number = self.status(folder)["pid"].as_i64().unwrap();
-        rustix::process::Pid::from_raw(number.try_into().unwrap()).unwrap()
+        Pid::from_raw(number.try_into().unwrap()).unwrap()
     }
+}
+
+/// Kills a process, and waits until it has let go of its socket.
+fn kill(process: Pid, socket: &Path) {
+    kill_process(process, Signal::KILL).unwrap();
+    let mut lock = socket.as_os_str().to_owned();
+    lock.push(".lock");
+    File::open(lock).unwrap().lock_shared().unwrap();
 }
 
 fn ended(command: Command) -> Ended {

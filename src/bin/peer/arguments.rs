@@ -254,6 +254,7 @@ const EXAMPLES: &str = "\
 Examples:
   peer --host X --dir rfcs           share rfcs/, with the index server on X, and offer the menu
   peer --host X share                the same without a menu
+  peer --host X share --daemon       the same in the background; `peer stop` ends it
   peer --host X find transport       find RFCs about transport
   peer --host X get 8600-8605 123    download seven RFCs into rfcs/
   peer --host X get -o - 123 | less  read one RFC

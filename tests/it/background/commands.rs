@@ -6,7 +6,7 @@ use std::thread;
 
 use rustix::process::{Signal, kill_process};
 
-use super::{User, ended};
+use super::{User, ended, kill};
 use crate::support::{
     LIST, PATIENCE, STATE, dead_port, exchange as over_tcp, folder, hanging_holder, holder,
     holder_that, names, peer, peer_command, samples, samples_of_peer_2,
@@ -158,11 +158,11 @@ fn a_peer_that_dies_or_hangs_is_an_error_with_4() {
     let user = User::new();
     let shared = folder(&[]);
     let (_holder, begun) = hanging_holder(user.server.port);
-    user.daemon(shared.path());
+    let socket = user.daemon(shared.path());
     let process = user.process(shared.path());
     let mut get = user.start(shared.path(), &["get", "7"]);
     begun.recv_timeout(PATIENCE).unwrap();
-    kill_process(process, Signal::KILL).unwrap();
+    kill(process, &socket);
     let (status, _) = get.wait();
     let error = format!(
         "error: the peer in the background (process {process}) ended before the command was done; \

@@ -2,11 +2,13 @@
 
 use std::fs;
 
-use rustix::process::{Signal, kill_process};
+use rustix::process::Signal;
 use serde_json::json;
 
-use super::{User, exchange};
-use crate::support::{LIST, dead_port, exchange as over_tcp, folder, peer_of, samples};
+use super::{User, exchange, kill};
+use crate::support::{
+    LIST, dead_port, exchange as over_tcp, folder, peer_of, samples, samples_of_peer_2,
+};
 
 #[test]
 fn it_returns_when_it_has_joined_and_stop_when_it_has_ended() {
@@ -91,10 +93,32 @@ fn a_start_that_fails_has_the_exit_code_and_the_error_of_share() {
 }
 
 #[test]
+fn with_a_distributed_index_it_keeps_what_it_has_learned() {
+    let user = User::with(&["-q", "--index", "distributed"]);
+    let (ours, theirs) = (samples(), samples_of_peer_2());
+    let share = ["--index", "distributed", "share"];
+    let mut holder = user.start(theirs.path(), &share);
+    holder.expect("[PEER] Registered with cookie 1 ");
+    holder.expect_error(" are shared\n");
+    let started = user.ask(ours.path(), &[&share[..], &["--daemon"]].concat());
+    assert_eq!(started.code, Some(0), "{started:?}");
+    // The peer knows its index, so the command need not name it.
+    let listed = user.ask(ours.path(), &["list", "--json"]);
+    assert_eq!(listed.out.matches("\"ttl\"").count(), 4, "{listed:?}");
+    let status = user.status(ours.path());
+    assert_eq!(status["kind"], json!("distributed"));
+    assert_eq!(status["index"]["cookie"], json!(2));
+    assert_eq!(
+        (&status["peers_known"], &status["shared"]),
+        (&json!(1), &json!(2))
+    );
+}
+
+#[test]
 fn a_folder_has_one_peer_in_the_background() {
     let user = User::new();
     let folder = samples();
-    user.daemon(folder.path());
+    let socket = user.daemon(folder.path());
     let process = user.process(folder.path());
     for how in ["--daemon", "--foreground"] {
         let second = user.ask(folder.path(), &["share", how]);
@@ -103,7 +127,7 @@ fn a_folder_has_one_peer_in_the_background() {
         assert!(second.errors.contains(&process), "{}", second.errors);
     }
     // Its socket stays, and is replaced.
-    kill_process(process, Signal::KILL).unwrap();
+    kill(process, &socket);
     let again = user.ask(folder.path(), &["share", "--daemon"]);
     assert_eq!(again.code, Some(0), "{again:?}");
     assert_ne!(user.process(folder.path()), process);
