@@ -4,7 +4,7 @@
 //! Nothing here knows a protocol. Sessions read from and write to a [`Connection`]; a [`Listener`]
 //! accepts connections and gives each a thread; [`connect`] opens one; [`Sockets`] knows all open
 //! sockets, so that a program can close them and end; a [`Server`] runs all of it in the
-//! background.
+//! background. A [`LocalPath`] does the same for programs on this machine.
 
 mod connect;
 mod connection;
@@ -20,6 +20,7 @@ mod server;
 mod sockets;
 mod stop;
 
+/// A connected socket of any family.
 use socket2::Socket as Stream;
 
 pub use connect::{ConnectError, connect, connect_to_path};
