@@ -4,7 +4,7 @@
 //! Nothing here knows a protocol. Sessions read from and write to a [`Connection`]; a [`Listener`]
 //! accepts connections and gives each a thread; [`connect`] opens one; [`Sockets`] knows all open
 //! sockets, so that a program can close them and end; a [`Server`] runs all of it in the
-//! background. A [`LocalPath`] does the same for programs on this machine.
+//! background. A [`LocalPath`] is where programs on the same machine connect.
 
 mod connect;
 mod connection;
