@@ -107,18 +107,21 @@ completions: release ## write the completions for bash, zsh and fish into target
 ROOT = $(DESTDIR)$(PREFIX)
 PROGRAMS = server peer
 MAN_PAGES = server.1 server-completions.1 peer.1 peer-add.1 peer-completions.1 peer-experiment.1 \
-	peer-find.1 peer-get.1 peer-list.1 peer-lookup.1 peer-share.1
-TOPICS = distributed framed limits options protocol scripting security session speed
+	peer-find.1 peer-get.1 peer-list.1 peer-lookup.1 peer-share.1 peer-status.1 peer-stop.1
+TOPICS = background distributed framed limits options protocol scripting security session speed
 TOPIC_PAGES = $(TOPICS:%=p2pci-%.7)
-UNIT = lib/systemd/system/p2pci-server.service
+UNITS = lib/systemd/system/p2pci-server.service lib/systemd/user/p2pci-peer.service
 INSTALLED = $(PROGRAMS:%=bin/%) $(MAN_PAGES:%=share/man/man1/%) $(TOPIC_PAGES:%=share/man/man7/%) \
 	$(PROGRAMS:%=share/bash-completion/completions/%) $(PROGRAMS:%=share/zsh/site-functions/_%) \
-	$(PROGRAMS:%=share/fish/vendor_completions.d/%.fish) $(UNIT)
+	$(PROGRAMS:%=share/fish/vendor_completions.d/%.fish) $(UNITS)
 
 install: man completions ## install the release programs below PREFIX=/usr/local (with DESTDIR as its prefix)
 	@install -d $(foreach folder,$(sort $(dir $(INSTALLED))),"$(ROOT)/$(folder)")
-	@sed 's|@PREFIX@|$(PREFIX)|' src/systemd/p2pci-server.service >"$(TARGET_DIR)/p2pci-server.service"
-	@install -m 644 "$(TARGET_DIR)/p2pci-server.service" "$(ROOT)/$(UNIT)"
+	@for unit in $(UNITS); do \
+		name=$$(basename $$unit); \
+		sed 's|@PREFIX@|$(PREFIX)|' src/systemd/$$name >"$(TARGET_DIR)/$$name" && \
+		install -m 644 "$(TARGET_DIR)/$$name" "$(ROOT)/$$unit" || exit 1; \
+	done
 	@to="$$(cd "$(ROOT)/" && pwd)" && cd "$(TARGET_DIR)" && \
 	(cd release && install -m 755 $(PROGRAMS) "$$to/bin") && \
 	(cd man && install -m 644 $(MAN_PAGES) "$$to/share/man/man1") && \

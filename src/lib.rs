@@ -15,6 +15,7 @@
 //! what they share. The modules, in reading order; each depends only on those before it:
 //!
 //! - [`file_error`]: file errors.
+//! - [`state_file`]: a file that keeps state between runs.
 //! - [`wire`]: messages ⇄ bytes. It knows no sockets and no files.
 //! - [`event`]: what happens, as data.
 //! - [`net`]: sockets with deadlines, a thread for each connection.
@@ -24,6 +25,7 @@
 //! - [`index`]: the peer's view of who has what.
 //! - [`transfer`]: uploads and downloads.
 //! - [`node`]: a peer, and what it can do.
+//! - [`control`]: a peer in the background, used by other programs of the same user.
 //! - [`terminal`]: the user's terminal: prompt, tables, progress bars, color.
 //! - [`printout`]: what the programs print, whole messages at a time.
 //! - [`program`]: what both programs do around their work.
@@ -59,6 +61,8 @@
 
 pub mod file_error;
 
+pub mod state_file;
+
 pub mod wire;
 
 pub mod event;
@@ -76,6 +80,8 @@ pub mod index;
 pub mod transfer;
 
 pub mod node;
+
+pub mod control;
 
 pub mod terminal;
 

@@ -15,9 +15,10 @@ use crate::event::{Event, Events, Reader, Topic, Topics};
 use crate::file_error::FileError;
 use crate::index::Kind;
 use crate::net::{Place, Server, Stop};
-use crate::node::{Activity, Config, Counts, Failure, Node, Ports, Query};
+use crate::node::{Actions as _, Activity, Config, Counts, Failure, Node, Ports, Query};
 use crate::program::Stage;
-use crate::registration::{self, Storage};
+use crate::registration;
+use crate::state_file::Storage;
 use crate::wire::di;
 use crate::wire::{Dialect, Endpoint, Port, RfcNumber};
 
@@ -115,7 +116,7 @@ impl Network {
 
     /// Makes all peers leave, which waits for their uploads, and returns the counts.
     pub(super) fn leave(&mut self) -> Vec<Counts> {
-        let activities: Vec<_> = self.peers.iter().map(Node::activity).collect();
+        let activities: Vec<_> = self.peers.iter().map(|peer| peer.activity()).collect();
         self.peers.clear();
         activities.iter().map(Activity::counts).collect()
     }

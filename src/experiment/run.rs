@@ -12,7 +12,7 @@ use super::documents::{Documents, digest};
 use super::network::Network;
 use super::plan::{Fetch, Plan};
 use crate::file_error::FileError;
-use crate::node::Counts;
+use crate::node::{Actions as _, Counts};
 use crate::program::Stage;
 use crate::terminal::progress::Several;
 use crate::wire::RfcNumber;

@@ -355,6 +355,10 @@ impl Index for Distributed {
         self.keeper.standing(State::Registered, cookie)
     }
 
+    fn peers_known(&self) -> usize {
+        self.participation().known.peers(Instant::now())
+    }
+
     fn leave(&self) {
         self.keeper.leave();
         let Ok(claim) = self.claim() else {

@@ -134,6 +134,16 @@ impl Known {
         }
     }
 
+    /// How many other peers have live records; this reads them all.
+    pub fn peers(&self, now: Instant) -> usize {
+        let (batches, now) = (self.0.state.lock().batches.clone(), self.moment(now));
+        let records = batches.iter().flat_map(|batch| batch.records());
+        let live = records.filter(|held| held.expires > now);
+        live.map(|held| (held.host, held.port))
+            .collect::<HashSet<_>>()
+            .len()
+    }
+
     fn moment(&self, now: Instant) -> Moment {
         let since: Duration = now.saturating_duration_since(self.0.start);
         Moment::try_from(since.as_millis()).unwrap_or(Moment::MAX / 2)

@@ -25,7 +25,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use chrono::{DateTime, Local};
-use serde::ser::{Serialize, SerializeStruct, Serializer};
+use serde::{Deserialize, Serialize};
 
 use self::central::Central;
 use self::distributed::Distributed;
@@ -34,11 +34,12 @@ use crate::library::{Library, Rfc};
 use crate::net::{Dialects, Ports, Sockets};
 use crate::wire::di::exchange::Timed;
 use crate::wire::di::registration::Cookie;
-use crate::wire::{Endpoint, Port, Record, RfcNumber, Title};
+use crate::wire::{Endpoint, Host, Port, Record, RfcNumber, Title};
 use crate::wire::{ci, di};
 
 /// How peers learn who has what.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// From one server that knows all records: P2P-CI.
     Central,
@@ -165,6 +166,11 @@ pub trait Index: Send + Sync + fmt::Debug {
     /// The state of the connection to the server.
     fn standing(&self) -> Standing;
 
+    /// How many other peers this one knows of.
+    fn peers_known(&self) -> usize {
+        0
+    }
+
     /// Leaves the index, which removes everything that this peer has published.
     fn leave(&self);
 }
@@ -173,7 +179,8 @@ pub trait Index: Send + Sync + fmt::Debug {
 pub type Listings<'a> = Box<dyn Iterator<Item = Result<Listing, IndexError>> + 'a>;
 
 /// A query to an index.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Query {
     /// Who has this document?
     Number {
@@ -190,7 +197,7 @@ pub enum Query {
 }
 
 /// What was found so far.
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listing {
     /// The records, including this peer's own.
     pub records: Records,
@@ -206,7 +213,8 @@ pub struct Listing {
 }
 
 /// A record as an index lists it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Fields", into = "Fields")]
 pub struct Listed {
     /// The record.
     pub record: Record,
@@ -238,42 +246,70 @@ impl fmt::Display for Listed {
     }
 }
 
-/// `{number, title, host, port}`, and `ttl` if limited.
-impl Serialize for Listed {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+/// A listed record in JSON.
+#[derive(Serialize, Deserialize)]
+struct Fields {
+    number: RfcNumber,
+    title: Title,
+    host: Host,
+    port: Port,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ttl: Option<u32>,
+}
+
+impl From<Listed> for Fields {
+    fn from(Listed { record, ttl }: Listed) -> Self {
         let Record {
             number,
             title,
             holder: Endpoint { host, port },
-        } = &self.record;
-        let count = 4 + usize::from(self.ttl.is_some());
-        let mut fields = serializer.serialize_struct("Listed", count)?;
-        fields.serialize_field("number", &number.get())?;
-        fields.serialize_field("title", title.as_str())?;
-        fields.serialize_field("host", host.as_str())?;
-        fields.serialize_field("port", &port.get())?;
-        if let Some(ttl) = self.ttl {
-            fields.serialize_field("ttl", &ttl)?;
+        } = record;
+        Self {
+            number,
+            title,
+            host,
+            port,
+            ttl,
         }
-        fields.end()
+    }
+}
+
+impl From<Fields> for Listed {
+    fn from(fields: Fields) -> Self {
+        let Fields {
+            number,
+            title,
+            host,
+            port,
+            ttl,
+        } = fields;
+        let holder = Endpoint { host, port };
+        let record = Record {
+            number,
+            title,
+            holder,
+        };
+        Self { record, ttl }
     }
 }
 
 /// The state of the connection to the index's server.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Standing {
     /// The server.
     pub server: Endpoint,
     /// Its state.
     pub state: State,
     /// When that state began.
+    #[serde(with = "crate::wire::json::time")]
     pub since: SystemTime,
     /// The cookie from a registration server.
     pub cookie: Option<Cookie>,
 }
 
 /// Whether the server is reachable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum State {
     /// This peer is connected.
     Connected,
@@ -281,6 +317,13 @@ pub enum State {
     Registered,
     /// The connection is lost, and this peer is reconnecting.
     Away,
+}
+
+impl Standing {
+    /// Whether this peer has joined, and has not lost the connection since.
+    pub fn is_joined(&self) -> bool {
+        self.state != State::Away
+    }
 }
 
 impl fmt::Display for Standing {
@@ -325,6 +368,7 @@ mod tests {
         ] {
             assert_eq!(listed.to_string(), line);
             assert_eq!(serde_json::to_string(&listed).unwrap(), json);
+            assert_eq!(serde_json::from_str::<Listed>(json).unwrap(), listed);
         }
     }
 

@@ -1,6 +1,10 @@
 //! The records of a listing, kept as the lines they came in: a stranger decides how many there are,
 //! and so they take no more memory than on the wire.
 
+use std::fmt;
+use std::io::Write;
+
+use serde::de::{Deserialize, Deserializer, SeqAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
 
 use super::Listed;
@@ -91,6 +95,35 @@ impl Serialize for Records {
     }
 }
 
+impl<'de> Deserialize<'de> for Records {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(Reading)
+    }
+}
+
+/// Reads records one after the other, so that only their lines stay in memory.
+struct Reading;
+
+impl<'de> Visitor<'de> for Reading {
+    type Value = Records;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("records")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Records, A::Error> {
+        let mut records = Records::default();
+        while let Some(listed) = seq.next_element::<Listed>()? {
+            if listed.ttl.is_some() {
+                records.form = Form::Timed;
+            }
+            // Writing to memory does not fail.
+            let _ = writeln!(records.lines, "{listed}");
+        }
+        Ok(records)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,6 +141,8 @@ mod tests {
         assert!(Records::default().is_empty());
         let json = r#"[{"number":6,"title":"","host":"vm","port":2}]"#;
         assert_eq!(serde_json::to_string(&some).unwrap(), json);
+        let read: Records = serde_json::from_str(json).unwrap();
+        assert!(read.iter().eq(some.iter()));
     }
 
     #[test]
@@ -117,5 +152,8 @@ mod tests {
         let listed: Vec<_> = records.iter().collect();
         assert_eq!(listed, [Listed::from(timed)]);
         assert_eq!(records.filter(|_| true), records);
+        let json = serde_json::to_string(&records).unwrap();
+        let read: Records = serde_json::from_str(&json).unwrap();
+        assert!(read.iter().eq(records.iter()));
     }
 }

@@ -1,15 +1,16 @@
 //! Connecting to another host, with one deadline for name resolution and all addresses.
 
 use std::io;
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
-use super::listener::prepare;
-use super::{Connection, Sockets, resolve};
+use super::listener::{prepare, prepare_local};
+use super::{Connection, Sockets, Stream, resolve};
 use crate::wire::Endpoint;
 
 /// How often a pending connect checks whether the program is about to end.
@@ -102,8 +103,19 @@ pub fn connect(
     })
 }
 
+/// Connects to a Unix domain socket within `time`.
+pub fn connect_to_path(sockets: &Sockets, path: &Path, time: Duration) -> io::Result<Connection> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    // This limits the wait for a place in the queue of the listener, too.
+    socket.set_write_timeout(Some(time))?;
+    socket.connect(&SockAddr::unix(path)?)?;
+    prepare_local(&socket)?;
+    let admitted = sockets.admit(socket);
+    admitted.map_err(|(refused, _)| io::Error::other(refused))
+}
+
 /// Connects to one address within `time`, unless the sockets are closed meanwhile.
-fn connect_to(sockets: &Sockets, address: SocketAddr, time: Duration) -> io::Result<TcpStream> {
+fn connect_to(sockets: &Sockets, address: SocketAddr, time: Duration) -> io::Result<Stream> {
     let socket = Socket::new(
         Domain::for_address(address),
         Type::STREAM,
@@ -131,5 +143,5 @@ fn connect_to(sockets: &Sockets, address: SocketAddr, time: Duration) -> io::Res
         return Err(error);
     }
     socket.set_nonblocking(false)?;
-    Ok(socket.into())
+    Ok(socket)
 }

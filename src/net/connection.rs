@@ -1,8 +1,8 @@
-//! One TCP connection, buffered both ways, with a deadline for whole messages.
+//! One connection, buffered both ways, with a deadline for whole messages.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,8 +10,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, recv};
 
-use super::Pace;
 use super::sockets::Admission;
+use super::{Pace, Stream};
 use crate::event::{Link, Role};
 use crate::wire::Source;
 
@@ -29,7 +29,7 @@ const LINGER_TIME: Duration = Duration::from_secs(2);
 /// and the most that it reads and discards in that time.
 const LINGER_BYTES: u64 = 1024 * 1024;
 
-/// A TCP connection.
+/// A connection over TCP or a Unix domain socket.
 ///
 /// Output is buffered and sent, at the latest, before waiting for the other side. So a message is
 /// sent in one piece, and the answers to pipelined requests are sent together.
@@ -42,7 +42,7 @@ pub struct Connection {
 
 #[derive(Debug)]
 struct Socket {
-    stream: Arc<TcpStream>,
+    stream: Arc<Stream>,
     output: Vec<u8>,
     /// How long the other side may read nothing before the connection is given up.
     send_time: Duration,
@@ -78,7 +78,7 @@ impl Wait {
 
 impl Connection {
     pub(super) fn new(
-        stream: Arc<TcpStream>,
+        stream: Arc<Stream>,
         peer: SocketAddr,
         admission: Admission,
         send_time: Duration,
@@ -204,7 +204,7 @@ impl Connection {
 
 /// Detects when either side closes a connection, without reading from it.
 #[derive(Debug)]
-pub struct Watch(Arc<TcpStream>);
+pub struct Watch(Arc<Stream>);
 
 impl Watch {
     /// Whether it watches this connection.
@@ -271,7 +271,7 @@ fn unread(time: Duration) -> io::Error {
 }
 
 #[cfg(target_os = "linux")]
-fn send_rest(stream: &TcpStream, file: &File, left: u64, time: Duration) -> io::Result<()> {
+fn send_rest(stream: &Stream, file: &File, left: u64, time: Duration) -> io::Result<()> {
     send_all(left, time, None, |left| {
         let most = usize::try_from(left).unwrap_or(usize::MAX);
         Ok(rustix::fs::sendfile(stream, file, None, most)?)
@@ -279,7 +279,7 @@ fn send_rest(stream: &TcpStream, file: &File, left: u64, time: Duration) -> io::
 }
 
 #[cfg(not(target_os = "linux"))]
-fn send_rest(stream: &TcpStream, file: &File, mut left: u64, time: Duration) -> io::Result<()> {
+fn send_rest(stream: &Stream, file: &File, mut left: u64, time: Duration) -> io::Result<()> {
     let mut buffer = Vec::with_capacity(256 * 1024);
     while left > 0 {
         buffer.clear();
@@ -294,7 +294,7 @@ fn send_rest(stream: &TcpStream, file: &File, mut left: u64, time: Duration) -> 
 }
 
 fn send_bytes(
-    mut stream: &TcpStream,
+    mut stream: &Stream,
     mut bytes: &[u8],
     time: Duration,
     end: Option<Instant>,

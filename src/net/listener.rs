@@ -1,13 +1,11 @@
 //! Listening, and a thread for each connection.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-#[cfg(not(target_os = "linux"))]
-use socket2::SockRef;
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 use tracing::debug;
 
@@ -52,11 +50,12 @@ fn why(error: &io::Error) -> String {
     }
 }
 
-/// A TCP port that accepts connections.
+/// A TCP port, or a Unix domain socket, that accepts connections.
 #[derive(Debug)]
 pub struct Listener {
-    socket: Arc<TcpListener>,
-    address: SocketAddr,
+    socket: Arc<Socket>,
+    /// `None` for a Unix domain socket.
+    address: Option<SocketAddr>,
 }
 
 impl Listener {
@@ -86,13 +85,22 @@ impl Listener {
         })?;
         Ok(Self {
             socket: Arc::new(socket),
-            address,
+            address: address.as_socket(),
         })
     }
 
-    /// The port.
+    /// Listens on a Unix domain socket that is bound to its path.
+    pub(super) fn local(socket: Socket) -> io::Result<Self> {
+        socket.listen(BACKLOG)?;
+        Ok(Self {
+            socket: Arc::new(socket),
+            address: None,
+        })
+    }
+
+    /// The port; 0 for a Unix domain socket.
     pub fn port(&self) -> u16 {
-        self.address.port()
+        self.address.map_or(0, |address| address.port())
     }
 
     /// Accepts connections for `role`, as many as `sockets` allows, and runs `session` for each in
@@ -119,9 +127,7 @@ impl Listener {
                     continue;
                 }
             };
-            // On Linux an accepted socket inherits the listener's options.
-            #[cfg(not(target_os = "linux"))]
-            if let Err(error) = prepare(&SockRef::from(&stream)) {
+            if let Err(error) = self.prepare_accepted(&stream) {
                 debug!(%error, "a connection was closed before it was accepted");
                 continue;
             }
@@ -133,9 +139,18 @@ impl Listener {
         }
         Ok(())
     }
+
+    fn prepare_accepted(&self, stream: &Socket) -> io::Result<()> {
+        match self.address {
+            None => prepare_local(stream),
+            // On Linux it inherits the listener's options.
+            Some(_) if cfg!(target_os = "linux") => Ok(()),
+            Some(_) => prepare(stream),
+        }
+    }
 }
 
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+fn listen(address: SocketAddr) -> io::Result<Socket> {
     let socket = Socket::new(
         Domain::for_address(address),
         Type::STREAM,
@@ -149,7 +164,7 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     prepare(&socket)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
-    Ok(socket.into())
+    Ok(socket)
 }
 
 fn is_without_ipv6(error: &io::Error) -> bool {
@@ -191,10 +206,14 @@ pub(super) fn prepare(socket: &Socket) -> io::Result<()> {
     Ok(())
 }
 
+/// A connection over a Unix domain socket ends with the process on the other side.
+pub(super) fn prepare_local(socket: &Socket) -> io::Result<()> {
+    socket.set_write_timeout(Some(SEND_LOOK))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use socket2::SockRef;
 
     #[test]
     fn every_connection_detects_a_host_that_disappears() {
@@ -202,8 +221,8 @@ mod tests {
         let _client = std::net::TcpStream::connect(("127.0.0.1", listener.port())).unwrap();
         let (accepted, _) = listener.socket.accept().unwrap();
         #[cfg(not(target_os = "linux"))]
-        prepare(&SockRef::from(&accepted)).unwrap();
-        let socket = SockRef::from(&accepted);
+        prepare(&accepted).unwrap();
+        let socket = accepted;
         assert!(socket.keepalive().unwrap() && socket.tcp_nodelay().unwrap());
         assert_eq!(socket.tcp_keepalive_time().unwrap(), Duration::from_mins(1));
         assert_eq!(

@@ -4,7 +4,7 @@
 //! Nothing here knows a protocol. Sessions read from and write to a [`Connection`]; a [`Listener`]
 //! accepts connections and gives each a thread; [`connect`] opens one; [`Sockets`] knows all open
 //! sockets, so that a program can close them and end; a [`Server`] runs all of it in the
-//! background.
+//! background. A [`LocalPath`] is where programs on the same machine connect.
 
 mod connect;
 mod connection;
@@ -12,6 +12,7 @@ mod crew;
 mod dialects;
 mod host;
 mod listener;
+mod local;
 mod pace;
 mod refusals;
 mod seldom;
@@ -19,11 +20,15 @@ mod server;
 mod sockets;
 mod stop;
 
-pub use connect::{ConnectError, Ports, connect, connect_to_peer};
+/// A connected socket of any family.
+use socket2::Socket as Stream;
+
+pub use connect::{ConnectError, Ports, connect, connect_to_path, connect_to_peer};
 pub use connection::{Connection, Watch};
 pub use dialects::Dialects;
 pub use host::{local_address_toward, network_of, operating_system, reachable, resolve};
 pub use listener::{ListenError, Listener};
+pub use local::{LocalError, LocalPath};
 pub use pace::{Pace, Paced};
 pub use seldom::Seldom;
 pub use server::{Open, Place, Server};

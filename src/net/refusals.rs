@@ -2,11 +2,12 @@
 
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::Shutdown;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::Stream;
 use super::seldom::Seldom;
 use super::sockets::Refused;
 use crate::event::{Event, Events, Role, Topic};
@@ -20,7 +21,7 @@ const MOST: usize = 256;
 /// Refuses connections in its own thread, so that accepting goes on.
 #[derive(Debug)]
 pub(super) struct Refusals {
-    refused: SyncSender<TcpStream>,
+    refused: SyncSender<Stream>,
     role: Role,
     events: Events,
     told: Seldom,
@@ -41,12 +42,13 @@ impl Refusals {
         })
     }
 
-    pub(super) fn refuse(&mut self, stream: TcpStream, why: Refused) {
+    pub(super) fn refuse(&mut self, stream: Stream, why: Refused) {
         if let Some(before) = self.told.due(Instant::now()) {
-            let from = stream.peer_addr().map(|from| from.ip().to_canonical());
+            let from = stream.peer_addr().ok().and_then(|from| from.as_socket());
+            let from = from.map(|from| from.ip().to_canonical());
             self.events.tell(Topic::Life, || Event::TurnedAway {
                 role: self.role,
-                from: from.ok(),
+                from,
                 why: why.to_string().into(),
                 before,
             });
@@ -57,8 +59,8 @@ impl Refusals {
 }
 
 /// Answers each connection at once, and closes it a while later.
-fn tell_all(refused: &Receiver<TcpStream>, answer: &[u8]) {
-    let mut lingering: VecDeque<(Instant, TcpStream)> = VecDeque::new();
+fn tell_all(refused: &Receiver<Stream>, answer: &[u8]) {
+    let mut lingering: VecDeque<(Instant, Stream)> = VecDeque::new();
     loop {
         match refused.recv_timeout(LINGER_TIME) {
             Ok(stream) => {
@@ -70,7 +72,7 @@ fn tell_all(refused: &Receiver<TcpStream>, answer: &[u8]) {
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return,
         }
-        let is_over = |(told, _): &(Instant, TcpStream)| told.elapsed() >= LINGER_TIME;
+        let is_over = |(told, _): &(Instant, Stream)| told.elapsed() >= LINGER_TIME;
         while lingering.len() > MOST || lingering.front().is_some_and(is_over) {
             let Some((_, mut stream)) = lingering.pop_front() else {
                 break;
@@ -81,7 +83,7 @@ fn tell_all(refused: &Receiver<TcpStream>, answer: &[u8]) {
     }
 }
 
-fn tell(mut stream: &TcpStream, answer: &[u8]) -> io::Result<()> {
+fn tell(mut stream: &Stream, answer: &[u8]) -> io::Result<()> {
     // A new connection has buffer space for an answer, so this does not block.
     stream.set_nonblocking(true)?;
     stream.write_all(answer)?;

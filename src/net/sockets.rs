@@ -1,14 +1,14 @@
 //! All open sockets of the program: their limits, and closing them from another thread.
 
 use std::collections::{BTreeSet, HashMap};
-use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Shutdown, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
-use socket2::SockRef;
+use socket2::Type;
 
-use super::{Connection, network_of};
+use super::{Connection, Stream, network_of};
 
 /// How long a connection that was closed to make room has to end.
 const ROOM_TIME: Duration = Duration::from_secs(1);
@@ -51,12 +51,12 @@ struct Shared {
 struct Open {
     closing: bool,
     next_id: u64,
-    connections: HashMap<u64, Arc<TcpStream>>,
+    connections: HashMap<u64, Arc<Stream>>,
     /// Connections of which a request is awaited: the first to close when room is needed.
     silent: BTreeSet<u64>,
     /// How many there are from each [`network_of`] an address.
     by_network: HashMap<IpAddr, usize>,
-    listeners: Vec<Arc<TcpListener>>,
+    listeners: Vec<Arc<Stream>>,
 }
 
 /// Why a connection is refused.
@@ -81,9 +81,11 @@ impl Sockets {
 
     /// Admits a connection. At the limit, the oldest one that owes us a request is closed to make
     /// room.
-    pub(super) fn admit(&self, stream: TcpStream) -> Result<Connection, (Refused, TcpStream)> {
+    pub(super) fn admit(&self, stream: Stream) -> Result<Connection, (Refused, Stream)> {
+        // A Unix domain socket has no such address.
         let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
-        let peer = stream.peer_addr().unwrap_or(unknown);
+        let peer = stream.peer_addr().ok().and_then(|peer| peer.as_socket());
+        let peer = peer.unwrap_or(unknown);
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
         self.admit_from(peer, stream)
     }
@@ -91,8 +93,8 @@ impl Sockets {
     fn admit_from(
         &self,
         peer: SocketAddr,
-        stream: TcpStream,
-    ) -> Result<Connection, (Refused, TcpStream)> {
+        stream: Stream,
+    ) -> Result<Connection, (Refused, Stream)> {
         let mut open = match self.room_for(peer.ip()) {
             Ok(open) => open,
             Err(refused) => return Err((refused, stream)),
@@ -148,7 +150,7 @@ impl Sockets {
     }
 
     /// Adds a listener, to be shut down with the rest.
-    pub(super) fn admit_listener(&self, listener: Arc<TcpListener>) {
+    pub(super) fn admit_listener(&self, listener: Arc<Stream>) {
         let mut open = self.0.open.lock();
         if open.closing {
             shut_down_listener(&listener);
@@ -244,31 +246,33 @@ impl Drop for Admission {
     }
 }
 
-fn shut_down(stream: &TcpStream) {
+fn shut_down(stream: &Stream) {
     // This fails only if the other side closed first.
     let _ = stream.shutdown(Shutdown::Both);
 }
 
 /// On Linux this wakes the accepting thread at once. On other systems it may fail; connecting to
 /// ourselves then does the same.
-fn shut_down_listener(listener: &TcpListener) {
-    if SockRef::from(listener).shutdown(Shutdown::Both).is_err()
+fn shut_down_listener(listener: &Stream) {
+    if listener.shutdown(Shutdown::Both).is_err()
         && let Ok(address) = listener.local_addr()
+        && let Ok(caller) = Stream::new(address.domain(), Type::STREAM, None)
     {
-        let _ = TcpStream::connect_timeout(&address, Duration::from_secs(1));
+        let _ = caller.connect_timeout(&address, Duration::from_secs(1));
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::{TcpListener, TcpStream};
 
     /// A connection from a made-up address.
     fn admit(sockets: &Sockets, from: impl Into<IpAddr>) -> Result<Connection, Refused> {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         sockets
-            .admit_from(SocketAddr::new(from.into(), 1), stream)
+            .admit_from(SocketAddr::new(from.into(), 1), stream.into())
             .map_err(|(refused, _)| refused)
     }
 

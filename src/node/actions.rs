@@ -1,29 +1,39 @@
-//! The actions of a node other than GET.
+//! The actions of a peer, wherever it runs.
 
-use std::path::Path;
+use std::collections::BTreeSet;
 
-use super::{Code, Failure, Listed, Listing, Node, Query, Standing};
-use crate::event::{Event, Topic};
-use crate::index::IndexError;
-use crate::wire::{Record, RfcNumber, Title};
+use serde::{Deserialize, Serialize};
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Registered {
-    Yes,
-    /// The index refused it; an event has reported that.
-    Refused,
-    /// The index is lost; the RFC is registered when it is back.
-    Later(Failure),
-}
+use super::get::{Ask, Done, Gotten, Wanted};
+use super::numbers::Selection;
+use super::{Code, Failure, Handle, Listed, Listing, Query, Status};
+use crate::wire::{Endpoint, RfcNumber, Title};
 
-impl Node {
+/// What a door can ask of a peer: of one in this program, by its [`Handle`], or of one in the
+/// background, by its control socket.
+pub(crate) trait Actions: Sync {
     /// Asks the index. An empty listing is not a failure.
-    pub(crate) fn find(&self, query: &Query) -> Result<Listing, Failure> {
-        Ok(self.index.find_first(query)?)
-    }
+    fn find(&self, query: &Query) -> Result<Listing, Failure>;
+
+    /// Registers one RFC, by default under the title in its file. An event warns if it has no file,
+    /// because others will get 404.
+    fn add(&self, number: RfcNumber, title: Option<Title>) -> Result<Added, Failure>;
+
+    /// Downloads RFCs and shares those that go into the folder. A failure does not stop the others.
+    /// It calls `done` with each outcome.
+    fn get(&self, wanted: &Wanted, ask: Ask<'_>, done: Done<'_>) -> Result<Gotten, Failure>;
+
+    /// The state of the peer.
+    fn status(&self) -> Result<Status, Failure>;
+
+    /// The endpoint that others connect to.
+    fn me(&self) -> &Endpoint;
+
+    /// Whether this program is about to end.
+    fn is_stopping(&self) -> bool;
 
     /// Finds the records whose titles contain all of these words, in any letter case.
-    pub(crate) fn find_titles(&self, words: &str) -> Result<Listing, Failure> {
+    fn find_titles(&self, words: &str) -> Result<Listing, Failure> {
         let mut found = self.find(&Query::All { fresh: true })?;
         let words = words.to_lowercase();
         found.records = found.records.filter(|Listed { record, .. }| {
@@ -34,13 +44,44 @@ impl Node {
         Ok(found)
     }
 
-    /// Registers one RFC, by default under the title in its file. An event warns if it has no file,
-    /// because others will get 404.
-    pub(crate) fn add(
-        &self,
-        number: RfcNumber,
-        title: Option<Title>,
-    ) -> Result<(Listed, Registered), Failure> {
+    /// The selected RFCs, sorted by number.
+    fn selected(&self, selection: &Selection) -> Result<Vec<RfcNumber>, Failure> {
+        match selection {
+            Selection::These(numbers) => Ok(numbers.iter().copied().collect()),
+            Selection::All => {
+                let found = self.find(&Query::All { fresh: true })?;
+                let records = found.records.iter().map(|listed| listed.record);
+                let others = records.filter(|record| record.holder != *self.me());
+                let numbers: BTreeSet<_> = others.map(|record| record.number).collect();
+                Ok(numbers.into_iter().collect())
+            }
+        }
+    }
+}
+
+/// The outcome of [`Actions::add`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Added {
+    pub(crate) record: Listed,
+    pub(crate) registered: Registered,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Registered {
+    Yes,
+    /// The index refused it; an event has reported that.
+    Refused,
+    /// The index is lost; the RFC is registered when it is back.
+    Later(Failure),
+}
+
+impl Actions for Handle {
+    fn find(&self, query: &Query) -> Result<Listing, Failure> {
+        Ok(self.index.find_first(query)?)
+    }
+
+    fn add(&self, number: RfcNumber, title: Option<Title>) -> Result<Added, Failure> {
         let (record, taken) = self.register(number, title);
         let registered = match taken {
             Ok(true) => Registered::Yes,
@@ -48,33 +89,24 @@ impl Node {
             Err(error) if error.is_passing() => Registered::Later(error.into()),
             Err(error) => return Err(error.into()),
         };
-        Ok((record.into(), registered))
+        let record = record.into();
+        Ok(Added { record, registered })
     }
 
-    /// Shares an RFC from now on, and returns whether the index accepted it.
-    pub(super) fn register(
-        &self,
-        number: RfcNumber,
-        title: Option<Title>,
-    ) -> (Record, Result<bool, IndexError>) {
-        let rfc = self.library.offer(number, title);
-        if self.library.path_of(number).is_none() {
-            let folder = self.library.folder();
-            self.events
-                .tell(Topic::Life, || Event::FileMissing { number, folder });
-        }
-        let taken = self.index.publish(std::slice::from_ref(&rfc));
-        (rfc.held_by(&self.me), taken.map(|count| count > 0))
+    fn get(&self, wanted: &Wanted, ask: Ask<'_>, done: Done<'_>) -> Result<Gotten, Failure> {
+        Ok(self.get_all(wanted, ask, done))
     }
 
-    /// The state of its index.
-    pub(crate) fn standing(&self) -> Standing {
-        self.index.standing()
+    fn status(&self) -> Result<Status, Failure> {
+        self.state()
     }
 
-    /// The number of RFCs that it shares, and their folder.
-    pub(crate) fn shared(&self) -> (usize, &Path) {
-        (self.library.shared().len(), self.library.folder())
+    fn me(&self) -> &Endpoint {
+        &self.me
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.asking.is_closing() || self.downloader.sockets.is_closing()
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
 
 use crate::event::{Event, Reader, Step, Topic, Topics};
 use crate::wire::RfcNumber;
@@ -17,7 +18,7 @@ const REMEMBERED: usize = 5;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Activity(Arc<Mutex<Counts>>);
 
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Counts {
     /// Completed uploads.
     pub(crate) uploads: u64,
@@ -29,11 +30,12 @@ pub(crate) struct Counts {
     pub(crate) last_uploads: VecDeque<LastUpload>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct LastUpload {
     pub(crate) number: RfcNumber,
     pub(crate) to: SocketAddr,
     /// When it ended.
+    #[serde(with = "crate::wire::json::time")]
     pub(crate) at: SystemTime,
 }
 

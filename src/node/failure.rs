@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use serde::{Serialize, Serializer};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::file_error::FileError;
 use crate::index::IndexError;
@@ -42,6 +43,20 @@ impl Code {
         }
     }
 
+    /// The code with this number.
+    const fn of(number: u8) -> Option<Self> {
+        Some(match number {
+            1 => Self::Other,
+            3 => Self::NotFound,
+            4 => Self::IndexUnreachable,
+            5 => Self::NoHolder,
+            6 => Self::Protocol,
+            7 => Self::WrongBytes,
+            128.. => Self::Interrupted(number - 128),
+            _ => return None,
+        })
+    }
+
     /// The code for the worst fault of all holders.
     pub(super) const fn of_holders(fault: Fault) -> Self {
         match fault {
@@ -58,8 +73,15 @@ impl Serialize for Code {
     }
 }
 
+impl<'de> Deserialize<'de> for Code {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let number = u8::deserialize(deserializer)?;
+        Self::of(number).ok_or_else(|| D::Error::custom("unknown exit code"))
+    }
+}
+
 /// Why an action or a program failed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     /// The message for standard error; `None` if the user has already seen it.
     pub error: Option<String>,

@@ -1,32 +1,38 @@
 //! The peer: shares a folder, and downloads from other peers.
 //!
 //! A [`Node`] starts from a [`Config`] and leaves the index when it is dropped. Its actions
-//! (`actions`, `get`) have typed outcomes, which the doors show. It imports nothing of the servers.
+//! (`actions`, by its [`Handle`]) have typed outcomes, which the doors show. It imports nothing of the servers.
 
 mod actions;
 mod activity;
 mod failure;
 pub(crate) mod get;
+mod handle;
+mod import;
 mod name;
 pub mod numbers;
+mod status;
 mod watch;
 
-pub(crate) use actions::Registered;
+pub(crate) use actions::{Actions, Added, Registered};
 pub(crate) use activity::{Activity, Counts, LastUpload};
 pub use failure::{Code, Failure};
 pub(crate) use get::{Outcome, Wanted};
+pub use handle::Handle;
+pub use status::Status;
 
 pub use crate::index::{Listed, Listing, Query, Records, Standing};
 pub use crate::net::{Ports, Stop};
 
 use std::net::IpAddr;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::event::{Event, Events, Level, Role, Topic};
-use crate::index::{self, CookieFile, Index, Kind, Known, Participation};
+use crate::index::{self, CookieFile, Kind, Known, Participation};
 use crate::library::Library;
 use crate::net::{Dialects, Limits, Listener, Pace, Sockets, operating_system};
 use crate::transfer::{Downloader, Uploads};
@@ -73,14 +79,7 @@ pub struct Config {
 /// A running peer. When dropped, it leaves the index, and running uploads have 5 seconds to finish.
 #[derive(Debug)]
 pub struct Node {
-    me: Endpoint,
-    library: Arc<Library>,
-    index: Arc<dyn Index>,
-    downloader: Downloader,
-    activity: Activity,
-    events: Events,
-    /// Outgoing connections.
-    asking: Sockets,
+    handle: Handle,
     _uploading: Uploading,
 }
 
@@ -150,13 +149,17 @@ impl Node {
         };
         let index = index::join(config.kind, participation)?;
         Ok(Self {
-            me,
-            library,
-            index,
-            downloader,
-            activity,
-            events,
-            asking,
+            handle: Handle {
+                me,
+                kind: config.kind,
+                library,
+                index,
+                downloader,
+                activity,
+                events,
+                asking,
+                since: SystemTime::now(),
+            },
             _uploading: uploading,
         })
     }
@@ -180,19 +183,14 @@ impl Node {
         }
         self.watch_folder()
     }
+}
 
-    /// The endpoint that others connect to.
-    pub(crate) fn me(&self) -> &Endpoint {
-        &self.me
-    }
+/// A node has all actions of its handle.
+impl Deref for Node {
+    type Target = Handle;
 
-    /// The counts of transfers, which outlive the node.
-    pub(crate) fn activity(&self) -> Activity {
-        self.activity.clone()
-    }
-
-    pub(crate) fn is_stopping(&self) -> bool {
-        self.asking.is_closing()
+    fn deref(&self) -> &Handle {
+        &self.handle
     }
 }
 

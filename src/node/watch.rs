@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use tracing::debug;
 
-use super::{Failure, Node, in_background};
+use super::{Failure, Handle, in_background};
 use crate::event::{Event, Level, Topic};
 
 /// How often to scan the folder.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-impl Node {
+impl Handle {
     /// Scans the folder in the background until the node stops.
     pub(super) fn watch_folder(&self) -> Result<(), Failure> {
         let (library, index) = (self.library.clone(), self.index.clone());

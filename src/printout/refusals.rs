@@ -101,7 +101,6 @@ fn after(link: &Link, untold: u64) -> Verdict {
 mod tests {
     use super::*;
     use crate::event::testing::link;
-    use crate::wire::Status;
     use std::time::Duration;
 
     fn message(way: Way, is_bad: bool) -> Event<'static> {
@@ -117,7 +116,7 @@ mod tests {
     fn refusing() -> Event<'static> {
         Event::Refusing {
             link: link(Role::Session),
-            status: Status::BadRequest,
+            code: 400,
             reason: "it is wrong".into(),
         }
     }

@@ -7,6 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::Context;
+use rustix::process::{Signal, getpid, kill_process};
 use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::flag;
 use signal_hook::iterator::Signals;
@@ -46,6 +47,12 @@ pub fn on_stop(stop: impl Fn(u8) + Send + 'static) -> Result<(), Failure> {
     let thread = thread::Builder::new().name("signals".to_owned());
     thread.spawn(handle).context(FAILED)?;
     Ok(())
+}
+
+/// Ends this program as SIGTERM does.
+pub fn end() {
+    // A process may always send itself a signal.
+    let _ = kill_process(getpid(), Signal::TERM);
 }
 
 fn end_late(signal: i32) {

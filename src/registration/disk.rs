@@ -18,8 +18,8 @@ use redb::{
 };
 use serde::Deserialize;
 
-use super::store::StateError;
 use crate::file_error::FileError;
+use crate::state_file::StateError;
 
 /// The records by cookie: host, port, expiry, last registration, whether the peer has left, network,
 /// and registrations by day. The units are those of [`Stored`].

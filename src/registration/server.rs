@@ -7,12 +7,13 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::store::{Found, StateError};
+use super::store::Found;
 use super::table::Now;
 use super::{Register, Sessions};
 use crate::event::{Events, Level, Role};
 use crate::file_error::FileError;
 use crate::net::{Connection, ListenError, Place, Server, Stop, operating_system};
+use crate::state_file::{StateError, Storage};
 use crate::wire::Status;
 use crate::wire::di::server::{Answer, Conversation};
 
@@ -30,17 +31,6 @@ pub struct Config {
     pub ttl: Duration,
     /// Where the peers are stored between runs.
     pub storage: Storage,
-}
-
-/// Where the peers are stored between runs.
-#[derive(Debug, Clone)]
-pub enum Storage {
-    /// Nowhere: a restart forgets all peers.
-    Memory,
-    /// In this file.
-    File(PathBuf),
-    /// In a file of this folder, named after the server's port.
-    Folder(PathBuf),
 }
 
 /// Why a registration server can't start.

@@ -16,6 +16,7 @@ use super::saved;
 use super::table::{Now, Registrar};
 use crate::event::{Events, Level};
 use crate::file_error::FileError;
+use crate::state_file::StateError;
 use crate::wire::{Reject, Status};
 
 /// How long changes that nobody waits for may stay unwritten.
@@ -51,17 +52,6 @@ struct State {
 
 /// Whether the changes that share a commit are on disk, once that is known.
 type Batch = Arc<OnceLock<bool>>;
-
-/// Why the file of the table can't be used.
-#[derive(Debug, thiserror::Error)]
-pub enum StateError {
-    /// The file is in use by another server.
-    #[error("{} is in use by another server; --state names another file", .0.display())]
-    InUse(PathBuf),
-    /// The file can't be read, set aside or written.
-    #[error(transparent)]
-    File(#[from] FileError),
-}
 
 /// What was found in the file.
 #[derive(Debug)]

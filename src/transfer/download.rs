@@ -29,7 +29,7 @@ const MAX_LENGTH: u64 = 1024 * 1024 * 1024;
 const PIECE: usize = 256 * 1024;
 
 /// Downloads documents from other peers.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Downloader {
     /// The connections to holders. Closing them aborts the downloads.
     pub sockets: Sockets,

@@ -10,7 +10,7 @@ use std::num::{NonZeroU16, NonZeroU32};
 use std::str::FromStr;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A word or header that the protocol does not allow.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -36,7 +36,7 @@ pub(super) fn decimal<T: FromStr>(word: &str) -> Option<T> {
 }
 
 /// The number of an RFC, from 1 to 4294967295.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RfcNumber(NonZeroU32);
 
 impl RfcNumber {
@@ -67,7 +67,7 @@ impl fmt::Display for RfcNumber {
 }
 
 /// A TCP port that can be connected to, from 1 to 65535.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Port(NonZeroU16);
 
 impl Port {
@@ -171,6 +171,11 @@ pub struct Host(Arc<str>);
 impl Host {
     /// The longest name, in bytes.
     pub const MAX_BYTES: usize = 255;
+
+    /// This machine, as its own programs name it.
+    pub fn localhost() -> Self {
+        Self("localhost".into())
+    }
 
     /// The name as text; an IPv6 address has no brackets.
     pub fn as_str(&self) -> &str {

@@ -17,7 +17,9 @@ use std::thread;
 
 use tempfile::TempDir;
 
-use crate::support::{Program, STATE, names, peer_command, run, server_command, without_options};
+use crate::support::{
+    Leftovers, Program, STATE, names, peer_command, run, server_command, without_options,
+};
 
 /// The questions of the menu. Answers follow them.
 const CHOICE: &str = "Choice:";
@@ -101,7 +103,8 @@ fn comparable(text: &str) -> Vec<String> {
 }
 
 fn comparable_line(line: &str) -> String {
-    for name in ["Date: ", "Last-Modified: ", "OS: ", "connected since "] {
+    let beginnings = ["Date: ", "Last-Modified: ", "OS: ", "pid: ", "since: "];
+    for name in beginnings.iter().chain(&["connected since ", "(process "]) {
         if let Some(start) = line.find(name) {
             return line[..start + name.len()].to_owned();
         }
@@ -132,6 +135,8 @@ fn with_numbers(line: &str, mut other: impl FnMut(u32) -> Option<String>) -> Str
 
 /// A folder with the samples, and the programs that run in it.
 struct Stage {
+    /// Dropped before the folder, which names them.
+    _leftovers: Leftovers,
     folder: TempDir,
     /// The ports of the servers, for the central and the distributed index.
     servers: [Option<u16>; 2],
@@ -155,6 +160,7 @@ impl Stage {
             fs::copy(source(&sample), copy).unwrap();
         }
         Self {
+            _leftovers: Leftovers(folder.path().join("state")),
             folder,
             servers: [None; 2],
             running: Vec::new(),
@@ -214,7 +220,8 @@ impl Stage {
 
     /// The printed text, with the well-known ports instead of the servers' real ones.
     fn known(&self, printed: &str) -> String {
-        let mut printed = printed.to_owned();
+        let above = self.folder.path().display().to_string();
+        let mut printed = printed.replace(&above, "/home/me");
         for (port, known) in self.servers.iter().zip(["7734", "65243"]) {
             if let Some(port) = port {
                 printed = printed.replace(&port.to_string(), known);

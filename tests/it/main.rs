@@ -14,6 +14,7 @@
 mod support;
 
 mod attackers;
+mod background;
 mod commands;
 mod distributed;
 mod documents;

@@ -9,7 +9,7 @@ use crate::support::{folder, names, peer_command, run, server_command};
 
 const SHELLS: [&str; 3] = ["bash", "zsh", "fish"];
 const SERVER_COMMANDS: [&str; 1] = ["completions"];
-const PEER_COMMANDS: [&str; 8] = [
+const PEER_COMMANDS: [&str; 10] = [
     "experiment",
     "lookup",
     "list",
@@ -17,6 +17,8 @@ const PEER_COMMANDS: [&str; 8] = [
     "get",
     "add",
     "share",
+    "status",
+    "stop",
     "completions",
 ];
 
@@ -205,26 +207,39 @@ fn the_version_is_that_of_the_package() {
 }
 
 #[test]
-fn the_unit_has_the_place_of_the_server_and_options_that_exist() {
-    let unit = source("src/systemd/p2pci-server.service");
-    let value = |name: &str| {
-        let lines = unit.lines();
-        let mut values = lines.filter_map(|line| line.strip_prefix(name)?.strip_prefix('='));
-        (values.next(), values.next())
-    };
-    assert_eq!(value("ExecStart"), (Some("@PREFIX@/bin/server"), None));
-    assert_eq!(unit.matches("@PREFIX@").count(), 1);
-    assert_eq!(
-        value("EnvironmentFile"),
-        (Some("-/etc/default/p2pci-server"), None)
-    );
-    let help = printed_by("server", server_command(&["--help"]));
-    let variables = unit.split("P2PCI_").skip(1);
-    let mut count = 0;
-    for variable in variables {
-        let name = variable.split('=').next().unwrap();
-        assert!(help.contains(&format!("[env: P2PCI_{name}]")), "{name}");
-        count += 1;
+fn the_units_have_the_places_of_the_programs_and_options_that_exist() {
+    for (name, start, variables) in [
+        (
+            "server",
+            "@PREFIX@/bin/server",
+            "-/etc/default/p2pci-server",
+        ),
+        (
+            "peer",
+            "@PREFIX@/bin/peer share --foreground",
+            "-%E/p2pci/peer",
+        ),
+    ] {
+        let unit = source(&format!("src/systemd/p2pci-{name}.service"));
+        let value = |name: &str| {
+            let lines = unit.lines();
+            let mut values = lines.filter_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+            (values.next(), values.next())
+        };
+        assert_eq!(value("ExecStart"), (Some(start), None));
+        assert_eq!(unit.matches("@PREFIX@").count(), 1);
+        assert_eq!(value("EnvironmentFile"), (Some(variables), None));
+        let help = match name {
+            "server" => printed_by("server", server_command(&["--help"])),
+            _ => printed_by("peer", peer_command(&["share", "--help"])),
+        };
+        let variables = unit.split("P2PCI_").skip(1);
+        let mut count = 0;
+        for variable in variables {
+            let name = variable.split('=').next().unwrap();
+            assert!(help.contains(&format!("[env: P2PCI_{name}]")), "{name}");
+            count += 1;
+        }
+        assert!(count > 0);
     }
-    assert!(count > 0);
 }

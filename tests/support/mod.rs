@@ -10,6 +10,7 @@
     reason = "each program of the tests uses its part, and a test that fails here fails loudly"
 )]
 
+mod background;
 mod client;
 mod folders;
 mod printed;
@@ -22,6 +23,7 @@ mod start;
 use std::thread;
 use std::time::Duration;
 
+pub(crate) use background::Leftovers;
 pub(crate) use client::{
     BAD, Client, EMPTY, LIST, dead_port, exchange, hanging_holder, holder, holder_that, names_in,
     pretend, registered,

@@ -23,7 +23,14 @@ pub(crate) fn without_options(command: &mut Command) {
     for name in names.filter(|name| name.as_encoded_bytes().starts_with(b"P2PCI_")) {
         command.env_remove(name);
     }
-    for name in ["RUST_LOG", "NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"] {
+    for name in [
+        "RUST_LOG",
+        "NO_COLOR",
+        "CLICOLOR",
+        "CLICOLOR_FORCE",
+        // Sockets are then in the folder for the state.
+        "XDG_RUNTIME_DIR",
+    ] {
         command.env_remove(name);
     }
 }

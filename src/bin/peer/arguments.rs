@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use clap::builder::FalseyValueParser;
 use clap::error::ErrorKind;
-use clap::{CommandFactory, Parser, Subcommand, ValueEnum, value_parser};
-use p2pci::doors::commands;
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, value_parser};
+use p2pci::doors::commands::{self, Format};
 use p2pci::event::Events;
 use p2pci::experiment;
 use p2pci::index::Kind;
@@ -32,13 +32,14 @@ use p2pci::wire::{Dialect, Endpoint, Host, Port, RfcNumber, TermError};
     after_help = EXAMPLES
 )]
 pub(crate) struct Arguments {
-    /// The index server, or the registration server: HOST or HOST:PORT [default port: 7734 or
-    /// 65243]
-    #[arg(long, value_name = "HOST[:PORT]", default_value = "localhost", value_parser = server, help_heading = "Index")]
-    pub(crate) host: (Host, Option<Port>),
+    /// The index server, or the registration server: HOST or HOST:PORT [default: localhost; default
+    /// port: 7734 or 65243]
+    #[arg(long, value_name = "HOST[:PORT]", value_parser = server, help_heading = "Index")]
+    pub(crate) host: Option<(Host, Option<Port>)>,
     /// How the peer learns who has what: from one server (P2P-CI), or from the other peers (P2P-DI)
-    #[arg(long, value_name = "KIND", default_value_t = Kind::Central, value_parser = program::index_kind(), help_heading = "Index")]
-    pub(crate) index: Kind,
+    /// [default: central]
+    #[arg(long, value_name = "KIND", value_parser = program::index_kind(), help_heading = "Index")]
+    pub(crate) index: Option<Kind>,
     /// How to talk to servers and peers: in text, in length-prefixed frames, or in text first and
     /// in frames if the other side does not understand it
     #[arg(long, value_enum, value_name = "DIALECT", default_value_t = DialectChoice::Auto, help_heading = "Index")]
@@ -84,6 +85,10 @@ pub(crate) struct Arguments {
     /// loopback is exempt
     #[arg(long, value_name = "N", default_value_t = 32, value_parser = program::connections(), help_heading = "Sharing")]
     pub(crate) max_uploads_per_address: usize,
+    /// The control socket, over which programs on this machine use a peer [default: the one that
+    /// follows from the folder]
+    #[arg(long, value_name = "PATH", help_heading = "Background")]
+    pub(crate) socket: Option<PathBuf>,
     /// Print connection events and answers but no messages; with a command, only errors and warnings
     #[arg(short, long, value_parser = FalseyValueParser::new(), help_heading = "Printing")]
     pub(crate) quiet: bool,
@@ -104,8 +109,10 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     #[command(flatten)]
     Work(commands::Command),
+    #[command(flatten)]
+    Background(commands::Background),
     /// Share without a menu, until SIGINT (Ctrl-C) or SIGTERM
-    Share,
+    Share(Share),
     /// Measure one server against many peers, over loopback
     ///
     /// A registration server and the peers run in this one process and talk over real sockets. They
@@ -120,6 +127,18 @@ pub(crate) enum Command {
     /// folder as CSV, and the curves as SVG. The peers keep their files below the temporary folder
     /// (the variable TMPDIR) and remove them.
     Experiment(experiment::Options),
+}
+
+/// Where a peer shares.
+#[derive(Debug, Args)]
+pub(crate) struct Share {
+    /// Share in the background; return once the peer has joined its index. Other commands for the
+    /// same folder use this peer, and `stop` ends it
+    #[arg(long, value_parser = FalseyValueParser::new())]
+    pub(crate) daemon: bool,
+    /// The same, but do not return: for systemd and other supervisors
+    #[arg(long, value_parser = FalseyValueParser::new())]
+    pub(crate) foreground: bool,
 }
 
 /// Exits because options conflict. clap's own check would also reject harmless conflicts with
@@ -160,6 +179,23 @@ fn server(text: &str) -> Result<(Host, Option<Port>), TermError> {
 }
 
 impl Arguments {
+    /// The format of results.
+    pub(crate) fn format(&self) -> Format {
+        match &self.command {
+            Some(Command::Work(work)) => work.format(),
+            Some(Command::Background(background)) => background.format(),
+            _ => Format::Lines,
+        }
+    }
+
+    /// How `share` runs.
+    pub(crate) fn share(&self) -> Option<&Share> {
+        match &self.command {
+            Some(Command::Share(share)) => Some(share),
+            _ => None,
+        }
+    }
+
     /// The command for a node; `None` for the menu, `share` and `experiment`.
     pub(crate) fn work(&self) -> Option<&commands::Command> {
         match &self.command {
@@ -172,9 +208,9 @@ impl Arguments {
     /// failure.
     pub(crate) fn shares(&self) -> bool {
         match &self.command {
-            None | Some(Command::Share) => true,
+            None | Some(Command::Share(_)) => true,
             Some(Command::Work(work)) => work.shares(),
-            Some(Command::Experiment(_)) => false,
+            Some(Command::Background(_) | Command::Experiment(_)) => false,
         }
     }
 
@@ -183,20 +219,31 @@ impl Arguments {
         match self.command {
             _ if self.print_messages => Shows::Messages,
             None if !self.quiet => Shows::Messages,
-            None | Some(Command::Share) => Shows::Life,
+            None | Some(Command::Share(_)) => Shows::Life,
             Some(_) => Shows::Nothing,
         }
     }
 
+    /// The kind of index.
+    pub(crate) fn kind(&self) -> Kind {
+        self.index.unwrap_or(Kind::Central)
+    }
+
+    /// The index server.
+    pub(crate) fn server(&self) -> Endpoint {
+        let (host, port) = match &self.host {
+            Some((host, port)) => (host.clone(), *port),
+            None => (Host::localhost(), None),
+        };
+        let port = port.unwrap_or(self.kind().port());
+        Endpoint { host, port }
+    }
+
     /// The configuration of the node. The default port is the well-known one of the kind of index.
     pub(crate) fn node(&self, events: &Events) -> Config {
-        let (host, port) = self.host.clone();
         Config {
-            kind: self.index,
-            server: Endpoint {
-                host,
-                port: port.unwrap_or(self.index.port()),
-            },
+            kind: self.kind(),
+            server: self.server(),
             dialect: self.dialect.only(),
             pipeline: self.pipeline.into(),
             ports: if self.any_port {
@@ -222,6 +269,7 @@ const EXAMPLES: &str = "\
 Examples:
   peer --host X --dir rfcs           share rfcs/, with the index server on X, and offer the menu
   peer --host X share                the same without a menu
+  peer --host X share --daemon       the same in the background; `peer stop` ends it
   peer --host X find transport       find RFCs about transport
   peer --host X get 8600-8605 123    download seven RFCs into rfcs/
   peer --host X get -o - 123 | less  read one RFC

@@ -1,43 +1,64 @@
 //! The peer: a node with a menu or a command, or an experiment.
 
 mod arguments;
+mod background;
+mod daemon;
 mod experiment;
 
 use std::process::ExitCode;
 
 use anyhow::Context;
-use p2pci::doors::commands::{Command, Format, Printer};
+use p2pci::doors::commands::Printer;
 use p2pci::doors::menu::{self, Console};
 use p2pci::node::Node;
+use p2pci::printout::Shows;
 use p2pci::program::{self, Code, Failure, signals};
 use p2pci::terminal::{Modes, Screen};
 
-use arguments::{Arguments, usage_error};
+use arguments::{Arguments, Command, usage_error};
 
 fn main() -> ExitCode {
     let arguments: Arguments = program::options();
+    check(&arguments);
     let screen = Screen::default();
+    if arguments.share().is_some_and(|share| share.daemon) && !daemon::is_child() {
+        return daemon::start(&screen);
+    }
     program::log_to_stderr(arguments.verbose, &screen);
     match &arguments.command {
-        Some(arguments::Command::Experiment(options)) => {
-            experiment::run(&arguments, options, &screen)
-        }
+        Some(Command::Experiment(options)) => experiment::run(&arguments, options, &screen),
         _ => take_part(&arguments, &screen),
     }
 }
 
-fn take_part(arguments: &Arguments, screen: &Screen) -> ExitCode {
+/// Exits if options conflict.
+fn check(arguments: &Arguments) {
     if let Some(work) = arguments.work() {
         let checked = work.check(arguments.print_messages);
         checked.unwrap_or_else(|error| usage_error(&error));
     }
+    if arguments
+        .share()
+        .is_some_and(|it| it.daemon && it.foreground)
+    {
+        usage_error("--daemon conflicts with --foreground");
+    }
+}
+
+fn take_part(arguments: &Arguments, screen: &Screen) -> ExitCode {
     // Restored at the very end, even if the prompt is still reading.
     let _modes = Modes::save();
-    let (shows, file) = (arguments.shows(), arguments.transcript.as_deref());
+    let shows = if daemon::is_child() {
+        // Nobody reads it; a transcript or the log has it on request.
+        Shows::Nothing
+    } else {
+        arguments.shows()
+    };
+    let file = arguments.transcript.as_deref();
     program::run(screen, shows, file, arguments.quiet, |stage| {
-        let format = arguments.work().map_or(Format::Lines, Command::format);
+        let format = arguments.format();
         let printer = Printer { format, stage };
-        let ended = share(arguments, &printer);
+        let ended = act(arguments, &printer);
         if let Err(failure) = &ended {
             printer.failure(failure)?;
         }
@@ -45,30 +66,57 @@ fn take_part(arguments: &Arguments, screen: &Screen) -> ExitCode {
     })
 }
 
-/// Starts a node, runs the menu or the command, and leaves.
-fn share(arguments: &Arguments, printer: &Printer<'_>) -> Result<(), Failure> {
-    let (events, stop) = (&printer.stage.events, &printer.stage.stop);
-    let mut console = Console::new(printer.stage.transcript.clone(), stop.clone());
+/// Acts until the end or a signal: with a peer in the background, or with a new node.
+fn act(arguments: &Arguments, printer: &Printer<'_>) -> Result<(), Failure> {
+    let stop = &printer.stage.stop;
+    let console = Console::new(printer.stage.transcript.clone(), stop.clone());
     let (stopping, hang_up) = (stop.clone(), console.hangup());
     signals::on_stop(move |signal| {
         stopping.now(signal);
         hang_up();
     })?;
-    let ended = Node::start(&arguments.node(events), events, stop).and_then(|node| {
-        if arguments.shares() {
-            node.share()?;
-        }
-        let ended = open_door(arguments, &node, &mut console, printer);
-        // The prompt ends first, because it would hold back the output of leaving.
-        drop(console);
-        ended
-    });
+    let ended = match (
+        &arguments.command,
+        background::peer(arguments, printer.stage),
+    ) {
+        (_, Err(failure)) => Err(failure),
+        (Some(Command::Background(command)), Ok(Some(peer))) => command.run(&peer, printer),
+        (Some(Command::Background(_)), Ok(None)) => Err(background::nobody(arguments)),
+        (Some(Command::Work(work)), Ok(Some(peer))) => work.run_in_background(&peer, printer),
+        (_, Ok(_)) => share(arguments, console, printer),
+    };
     match stop.signal() {
         None => ended,
         // A signal is the normal way to stop sharing, and an accepted way to leave the menu.
         Some(_) if arguments.shares() => Ok(()),
         Some(signal) => Err(Failure::reported(Code::Interrupted(signal))),
     }
+}
+
+/// Starts a node, runs the menu or the command, and leaves.
+fn share(
+    arguments: &Arguments,
+    mut console: Console,
+    printer: &Printer<'_>,
+) -> Result<(), Failure> {
+    let stage = printer.stage;
+    // Before the peer joins, so that a second one for the same folder does not.
+    let mut socket = background::socket(arguments)?;
+    let node = Node::start(&arguments.node(&stage.events), &stage.events, &stage.stop)?;
+    if arguments.shares() {
+        node.share()?;
+    }
+    let _server = match &mut socket {
+        Some(socket) => Some(background::serve(socket, &node, stage)?),
+        None => None,
+    };
+    if daemon::is_child() {
+        daemon::detach(arguments, stage)?;
+    }
+    let ended = open_door(arguments, &node, &mut console, printer);
+    // The prompt ends first, because it would hold back the output of leaving.
+    drop(console);
+    ended
 }
 
 fn open_door(

@@ -9,7 +9,7 @@ use clap::{Args, value_parser};
 use super::{Format, Printed, Printer, stream};
 use crate::node::get::{Downloaded, Failed, Kept, Place, Question, Replace};
 use crate::node::numbers::{Selection, SelectionError};
-use crate::node::{Failure, Node, Outcome, Wanted};
+use crate::node::{Actions, Failure, Outcome, Wanted};
 use crate::terminal::progress::Several;
 use crate::wire::{RfcNumber, Title};
 
@@ -60,18 +60,18 @@ impl Get {
 
     /// Downloads RFCs. A failure does not stop the others; all are reported at the end, and the
     /// first one determines the exit code.
-    pub(super) fn run(&self, node: &Node, printer: &Printer<'_>) -> Result<(), Failure> {
+    pub(super) fn run(&self, peer: &dyn Actions, printer: &Printer<'_>) -> Result<(), Failure> {
         let selection = self.selection().map_err(Failure::other)?;
         match (selection.single(), &self.output) {
-            (Some(number), Some(file)) => into_file(node, number, file, printer),
-            _ => self.download(&selection, node, printer),
+            (Some(number), Some(file)) => into_file(peer, number, file, printer),
+            _ => self.download(&selection, peer, printer),
         }
     }
 
     fn download(
         &self,
         selection: &Selection,
-        node: &Node,
+        peer: &dyn Actions,
         printer: &Printer<'_>,
     ) -> Result<(), Failure> {
         let replace = if self.force {
@@ -80,7 +80,7 @@ impl Get {
             Replace::Never
         };
         let wanted = Wanted {
-            numbers: node.selected(selection)?,
+            numbers: peer.selected(selection)?,
             title: Title::default(),
             place: Place::Folder(replace),
             jobs: self.jobs.into(),
@@ -88,11 +88,11 @@ impl Get {
         let count = wanted.numbers.len();
         let several = (count > 1).then(|| printer.stage.progress.of(count));
         let mut shown = Ok(());
-        let mut may_do = |question: Question<'_>| match question {
+        let mut may_do = |question: Question| match question {
             Question::Replace(_) => Some(self.force),
             Question::TryMore(..) => Some(false),
         };
-        let gotten = node.get(&wanted, &mut may_do, &mut |outcome| {
+        let gotten = peer.get(&wanted, &mut may_do, &mut |outcome| {
             printer.report(outcome);
             several.iter().for_each(Several::one_done);
             if let (Outcome::Downloaded(Downloaded { record, .. }), Format::Lines, Ok(())) =
@@ -105,12 +105,13 @@ impl Get {
             }
         });
         drop(several);
+        let gotten = gotten?;
         shown?;
         if printer.format == Format::Json {
             printer.document(&gotten)?;
         }
         // After a signal, whatever it interrupted does not count as a failure.
-        if node.is_stopping() {
+        if peer.is_stopping() {
             return Ok(());
         }
         printer.report_failures(&gotten.failed, count)
@@ -119,7 +120,7 @@ impl Get {
 
 /// Downloads one RFC into a file outside the folder. A stream gets it once it is complete.
 fn into_file(
-    node: &Node,
+    peer: &dyn Actions,
     number: RfcNumber,
     file: &Path,
     printer: &Printer<'_>,
@@ -137,7 +138,7 @@ fn into_file(
         place: Place::File(path.clone()),
         jobs: 1,
     };
-    let mut gotten = node.get(&wanted, &mut |_| Some(false), &mut |_| {});
+    let mut gotten = peer.get(&wanted, &mut |_| Some(false), &mut |_| {})?;
     if let Some(Failed { failure, .. }) = gotten.failed.pop() {
         return Err(failure);
     }

@@ -3,9 +3,11 @@
 //! A result is record lines as on the wire, or one JSON document, which serializes the outcome of
 //! the action. Scripts rely on its field names.
 
+mod background;
 mod get;
 mod stream;
 
+pub use background::Background;
 pub use get::Get;
 
 use std::collections::BTreeMap;
@@ -15,8 +17,9 @@ use clap::builder::FalseyValueParser;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
+use crate::control::Client;
 use crate::node::numbers;
-use crate::node::{Code, Failure, Listed, Listing, Node, Query};
+use crate::node::{Actions, Added, Code, Failure, Handle, Listed, Listing, Query};
 use crate::program::Stage;
 use crate::terminal::escape::{escaped, escaped_json};
 use crate::wire::{RfcNumber, Title};
@@ -137,31 +140,40 @@ impl Command {
         matches!(self, Self::Get(get) if get.share)
     }
 
-    /// Runs the command and prints the result.
-    pub fn run(&self, node: &Node, printer: &Printer<'_>) -> Result<(), Failure> {
+    /// Runs the command with a peer of this program, and prints the result.
+    pub fn run(&self, peer: &Handle, printer: &Printer<'_>) -> Result<(), Failure> {
+        self.run_with(peer, printer)
+    }
+
+    /// Runs the command with a peer in the background, and prints the result.
+    pub fn run_in_background(&self, peer: &Client, printer: &Printer<'_>) -> Result<(), Failure> {
+        self.run_with(peer, printer)
+    }
+
+    fn run_with(&self, peer: &dyn Actions, printer: &Printer<'_>) -> Result<(), Failure> {
         match self {
             Self::Lookup { number, .. } => {
                 let (number, title) = (*number, Title::default());
-                let found = node.find(&Query::Number { number, title })?;
+                let found = peer.find(&Query::Number { number, title })?;
                 printer.found(&found, || Failure::not_found(number))
             }
             Self::List { .. } => {
-                let listing = node.find(&Query::All { fresh: true })?;
+                let listing = peer.find(&Query::All { fresh: true })?;
                 printer.result(&listing, listing.records.iter())
             }
             Self::Find { words, .. } => {
                 let words = words.join(" ");
                 let nothing =
                     || Failure::new(Code::NotFound, format!("no title contains {words:?}"));
-                printer.found(&node.find_titles(&words)?, nothing)
+                printer.found(&peer.find_titles(&words)?, nothing)
             }
             Self::Add { number, title, .. } => {
-                let (record, registered) = node.add(*number, title.clone())?;
+                let Added { record, registered } = peer.add(*number, title.clone())?;
                 registered.now(*number)?;
                 let document = BTreeMap::from([("record", &record)]);
                 printer.result(&document, [record.clone()])
             }
-            Self::Get(get) => get.run(node, printer),
+            Self::Get(get) => get.run(peer, printer),
         }
     }
 }

@@ -15,7 +15,9 @@ use chrono::{DateTime, Local};
 use self::table::table;
 use crate::node::get::{Place, Question, Replace};
 use crate::node::numbers::{self, Selection};
-use crate::node::{Code, LastUpload, Listing, Node, Outcome, Query, Records, Registered, Wanted};
+use crate::node::{
+    Actions as _, Code, Handle, LastUpload, Listing, Outcome, Query, Records, Registered, Wanted,
+};
 use crate::printout::Transcript;
 use crate::terminal::pages::pages;
 use crate::terminal::{Expected, Screen};
@@ -43,7 +45,7 @@ const HELP: [&str; 8] = [
 ];
 
 /// Runs the menu until EXIT or the end of input.
-pub fn run(node: &Node, console: &mut Console, transcript: &Transcript) {
+pub fn run(node: &Handle, console: &mut Console, transcript: &Transcript) {
     let mut menu = Menu {
         node,
         console,
@@ -53,7 +55,7 @@ pub fn run(node: &Node, console: &mut Console, transcript: &Transcript) {
 }
 
 struct Menu<'a> {
-    node: &'a Node,
+    node: &'a Handle,
     console: &'a mut Console,
     transcript: &'a Transcript,
 }
@@ -100,9 +102,8 @@ impl Menu<'_> {
         };
         let title = Some(title).filter(|title: &Title| !title.is_empty());
         let added = self.node.add(number, title);
-        let (_, registered) =
-            self.or_say(format_args!("RFC {number} was not registered"), added)?;
-        match registered {
+        let added = self.or_say(format_args!("RFC {number} was not registered"), added)?;
+        match added.registered {
             Registered::Yes if !self.transcript.shows_messages() => {
                 self.say(format_args!("RFC {number} is registered."));
             }
@@ -172,7 +173,7 @@ impl Menu<'_> {
         };
         let (console, transcript) = (&mut *self.console, self.transcript);
         let mut has_ended = false;
-        let mut ask = |question: Question<'_>| {
+        let mut ask = |question: Question| {
             let question = match question {
                 Question::Replace(path) => {
                     format!("{} exists. Replace it? [y/N]: ", path.display())
@@ -187,8 +188,11 @@ impl Menu<'_> {
             Some(matches!(answer.as_str(), "y" | "yes"))
         };
         let mut report = |outcome: &Outcome| report(outcome, transcript);
-        self.node.get(&wanted, &mut ask, &mut report);
-        if has_ended { Err(Undone::End) } else { Ok(()) }
+        let gotten = self.node.get(&wanted, &mut ask, &mut report);
+        if has_ended {
+            return Err(Undone::End);
+        }
+        self.or_say("Not downloaded", gotten).map(drop)
     }
 
     fn status(&self) {

@@ -2,21 +2,21 @@
 
 mod one;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::fmt;
+use std::ops::Not;
 use std::path::{Path, PathBuf};
 use std::thread;
 
 use parking_lot::Mutex;
-use serde::Serialize;
+use serde::{Deserialize, Serialize, Serializer};
 
-use super::numbers::Selection;
-use super::{Failure, Listed, Node, Query};
+use super::{Actions as _, Failure, Handle, Listed};
 use crate::transfer::Spread;
 use crate::wire::{RfcNumber, Title};
 
 /// What to download, and where to put it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Wanted {
     pub(crate) numbers: Vec<RfcNumber>,
     /// The title to send with each lookup; empty if unknown.
@@ -26,7 +26,8 @@ pub(crate) struct Wanted {
     pub(crate) jobs: usize,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum Place {
     /// Into the shared folder.
     Folder(Replace),
@@ -35,7 +36,8 @@ pub(crate) enum Place {
 }
 
 /// Whether to replace files in the folder.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum Replace {
     /// Existing files are not even looked up.
     Never,
@@ -45,22 +47,24 @@ pub(crate) enum Replace {
 }
 
 /// A question to the user in the middle of a GET.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Question<'a> {
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Question {
     /// May this file be replaced?
-    Replace(&'a Path),
+    Replace(PathBuf),
     /// May more peers be tried, after so many that did not deliver?
     TryMore(RfcNumber, usize),
 }
 
 /// Asks the user; `None` if the input has ended, which stops the next downloads.
-pub(crate) type Ask<'a> = &'a mut (dyn FnMut(Question<'_>) -> Option<bool> + Send);
+pub(crate) type Ask<'a> = &'a mut (dyn FnMut(Question) -> Option<bool> + Send);
 
 /// Called with each outcome while other downloads continue.
 pub(crate) type Done<'a> = &'a mut (dyn FnMut(&Outcome) + Send);
 
 /// The outcome for one RFC.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum Outcome {
     Downloaded(Downloaded),
     Kept(Kept),
@@ -69,29 +73,31 @@ pub(crate) enum Outcome {
     Interrupted(RfcNumber),
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Downloaded {
     /// The record of the peer that delivered it.
     #[serde(flatten)]
     pub(crate) record: Listed,
+    #[serde(serialize_with = "in_utf8")]
     pub(crate) path: PathBuf,
     pub(crate) bytes: u64,
 }
 
 /// An RFC that is already in the folder.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Kept {
     pub(crate) number: RfcNumber,
+    #[serde(serialize_with = "in_utf8")]
     pub(crate) path: PathBuf,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Failed {
     pub(crate) number: RfcNumber,
     #[serde(flatten)]
     pub(crate) failure: Failure,
     /// Whether only the registration failed.
-    #[serde(skip)]
+    #[serde(rename = "downloaded", default, skip_serializing_if = "Not::not")]
     pub(crate) is_downloaded: bool,
     /// Whether the printed messages already show that nobody has it.
     #[serde(skip)]
@@ -99,7 +105,7 @@ pub(crate) struct Failed {
 }
 
 /// All outcomes except interruptions.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Gotten {
     /// Sorted by number.
     pub(crate) downloaded: Vec<Downloaded>,
@@ -109,29 +115,20 @@ pub(crate) struct Gotten {
     pub(crate) failed: Vec<Failed>,
 }
 
-impl Node {
-    /// The selected RFCs, sorted by number.
-    pub(crate) fn selected(&self, selection: &Selection) -> Result<Vec<RfcNumber>, Failure> {
-        match selection {
-            Selection::These(numbers) => Ok(numbers.iter().copied().collect()),
-            Selection::All => {
-                let found = self.find(&Query::All { fresh: true })?;
-                let records = found.records.iter().map(|listed| listed.record);
-                let others = records.filter(|record| record.holder != self.me);
-                let numbers: BTreeSet<_> = others.map(|record| record.number).collect();
-                Ok(numbers.into_iter().collect())
-            }
-        }
-    }
+/// A path in JSON. What is not UTF-8 is replaced.
+fn in_utf8<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&path.display())
+}
 
+impl Handle {
     /// Downloads RFCs and shares those that go into the folder. A failure does not stop the others.
     /// One of the jobs runs in the calling thread.
-    pub(crate) fn get(&self, wanted: &Wanted, ask: Ask<'_>, done: Done<'_>) -> Gotten {
+    pub(super) fn get_all(&self, wanted: &Wanted, ask: Ask<'_>, done: Done<'_>) -> Gotten {
         let spread = Spread::default();
         let left: VecDeque<_> = wanted.numbers.iter().copied().collect();
         let (left, ask) = (Mutex::new(left), Mutex::new(ask));
         let ended = Mutex::new((done, Gotten::default()));
-        let ask = |question: Question<'_>| {
+        let ask = |question: Question| {
             let answer = ask.lock()(question);
             if answer.is_none() {
                 left.lock().clear();
@@ -145,12 +142,7 @@ impl Node {
                 let outcome = got.unwrap_or_else(|outcome| outcome);
                 let (done, gotten) = &mut *ended.lock();
                 done(&outcome);
-                match outcome {
-                    Outcome::Downloaded(downloaded) => gotten.downloaded.push(downloaded),
-                    Outcome::Kept(kept) => gotten.kept.push(kept),
-                    Outcome::Failed(failed) => gotten.failed.push(failed),
-                    Outcome::Interrupted(_) => {}
-                }
+                gotten.add(outcome);
             }
         };
         thread::scope(|scope| {
@@ -162,10 +154,26 @@ impl Node {
             work();
         });
         let (_, mut gotten) = ended.into_inner();
-        let number = |got: &Downloaded| got.record.record.number;
-        gotten.downloaded.sort_by_key(number);
-        gotten.kept.sort_by_key(|kept| kept.number);
+        gotten.sort();
         gotten
+    }
+}
+
+impl Gotten {
+    pub(crate) fn add(&mut self, outcome: Outcome) {
+        match outcome {
+            Outcome::Downloaded(downloaded) => self.downloaded.push(downloaded),
+            Outcome::Kept(kept) => self.kept.push(kept),
+            Outcome::Failed(failed) => self.failed.push(failed),
+            Outcome::Interrupted(_) => {}
+        }
+    }
+
+    /// Call this when all outcomes were added.
+    pub(crate) fn sort(&mut self) {
+        let number = |got: &Downloaded| got.record.record.number;
+        self.downloaded.sort_by_key(number);
+        self.kept.sort_by_key(|kept| kept.number);
     }
 }
 

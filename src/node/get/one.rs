@@ -6,7 +6,7 @@ use super::{Downloaded, Failed, Failure, Kept, Outcome, Place, Question, Replace
 use crate::event::{Event, Topic};
 use crate::index::{IndexError, Listings, Query, Records};
 use crate::library::Incoming;
-use crate::node::{Code, Node};
+use crate::node::{Code, Handle};
 use crate::transfer::{DownloadError, Fetched, Spread};
 use crate::wire::{Endpoint, Fault, Record, RfcNumber, Title};
 
@@ -16,7 +16,7 @@ const MOST_TRIES: usize = 16;
 /// The most holders among whom downloads are spread.
 const SOME: usize = 1024;
 
-impl Node {
+impl Handle {
     /// Downloads an RFC from one holder into the folder without registering it. Fails if the folder
     /// already has it.
     pub(crate) fn fetch(
@@ -35,7 +35,7 @@ impl Node {
         number: RfcNumber,
         wanted: &Wanted,
         spread: &Spread,
-        ask: &dyn Fn(Question<'_>) -> bool,
+        ask: &dyn Fn(Question) -> bool,
     ) -> Result<Outcome, Outcome> {
         let place = &wanted.place;
         if *place == Place::Folder(Replace::Never) {
@@ -79,14 +79,14 @@ impl Node {
         &self,
         number: RfcNumber,
         place: &Place,
-        ask: &dyn Fn(Question<'_>) -> bool,
+        ask: &dyn Fn(Question) -> bool,
     ) -> Result<bool, Outcome> {
         let (Place::Folder(replace), Some(path)) = (place, self.library.path_of(number)) else {
             return Ok(false);
         };
         match replace {
             Replace::Always => Ok(true),
-            Replace::Ask if ask(Question::Replace(&path)) => Ok(true),
+            Replace::Ask if ask(Question::Replace(path.clone())) => Ok(true),
             Replace::Never | Replace::Ask => Err(Outcome::Kept(Kept { number, path })),
         }
     }
@@ -124,7 +124,7 @@ fn given_up(number: RfcNumber, tries: usize) -> Failure {
 
 /// The other holders of an RFC, each once, in batches: later ones cost more to find.
 struct Holders<'a> {
-    node: &'a Node,
+    node: &'a Handle,
     number: RfcNumber,
     found: Listings<'a>,
     /// The last records found; their holders may not have been returned yet.
@@ -138,7 +138,7 @@ struct Holders<'a> {
 }
 
 impl<'a> Holders<'a> {
-    fn new(node: &'a Node, number: RfcNumber, title: Title) -> Self {
+    fn new(node: &'a Handle, number: RfcNumber, title: Title) -> Self {
         Self {
             node,
             number,

@@ -4,12 +4,14 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::SystemTime;
 
+use serde::{Deserialize, Serialize};
+
 use crate::wire::terms::decimal;
 use crate::wire::{Endpoint, TermError};
 
 /// The number by which a registration server recognizes a peer. Our server counts from 1, others
 /// from 0. A cookie does not authenticate a peer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Cookie(pub u32);
 
 impl Cookie {

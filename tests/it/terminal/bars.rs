@@ -4,7 +4,8 @@ use std::sync::mpsc;
 
 use super::{CTRL_C, Terminal, is_usual, options, peer_at};
 use crate::support::{
-    Client, PATIENCE, Program, exchange, folder, holder_that, names, peer_of, server,
+    Client, Leftovers, PATIENCE, Program, STATE, exchange, folder, holder_that, names, peer_of,
+    run, server,
 };
 
 /// A holder of RFC 7 that sends half of it, reports that, and sends the rest on request.
@@ -64,6 +65,37 @@ fn a_download_that_takes_its_time_shows_a_bar_which_goes_away() {
     );
     assert!(record.starts_with("RFC 7 Seven 127.0.0.1 "), "{record}");
     assert_eq!(end, "");
+}
+
+#[test]
+fn a_download_by_a_peer_in_the_background_shows_the_same_bars() {
+    let server = server(&[]);
+    let (empty, state) = (folder(&[]), folder(&[]));
+    let _leftovers = Leftovers(state.path().to_owned());
+    let (_holder, _, go_on) = slow_holder(server.port);
+    let mut share = peer_of(server.port, empty.path(), &["share", "--daemon"]);
+    assert!(
+        run("peer", {
+            share.env(STATE, state.path());
+            share
+        })
+        .0
+        .success()
+    );
+    let host = format!("127.0.0.1:{}", server.port);
+    let get = [&options(&host, empty.path())[..], &["get", "7", "99"]].concat();
+    let variables = [(STATE, state.path().to_str().unwrap())];
+    let peer = Terminal::start(env!("CARGO_BIN_EXE_peer"), &get, (24, 80), &variables);
+    let bar = peer.wait_for("1.00 KiB/2.00 KiB");
+    assert!(bar.starts_with("RFC 7 "), "{bar}");
+    peer.wait_for("1 of 2, 1.00 KiB");
+    go_on.send(()).unwrap();
+    let (code, lines) = peer.wait();
+    assert_eq!(code, 3);
+    let path = empty.path().join("rfc7.txt");
+    let said = format!("RFC 7 is in {} (2048 bytes)", path.display());
+    assert_eq!(lines[0], said);
+    assert!(!lines.iter().any(|line| line.contains("KiB")), "{lines:?}");
 }
 
 #[test]

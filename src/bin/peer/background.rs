@@ -1,0 +1,108 @@
+//! The control socket: which one belongs to a folder, and who serves or uses it.
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::Context;
+use p2pci::control::{self, Client, LocalPath, Server};
+use p2pci::file_error::FileError;
+use p2pci::index::Kind;
+use p2pci::node::Node;
+use p2pci::program::{self, Code, Failure, Stage, signals};
+use p2pci::wire::Endpoint;
+use tracing::info;
+
+use crate::arguments::{Arguments, Command};
+
+/// The peer in the background that does the work of a command, if there is one for its folder.
+///
+/// A peer with another index than the one that the options name does not, and neither does any if
+/// the user wants to see the messages, which are those of the peer.
+pub(crate) fn peer(arguments: &Arguments, stage: &Stage) -> Result<Option<Client>, Failure> {
+    let is_possible = match &arguments.command {
+        Some(Command::Background(_)) => true,
+        Some(Command::Work(work)) => {
+            !work.shares() && !arguments.print_messages && arguments.transcript.is_none()
+        }
+        _ => false,
+    };
+    // A folder that does not exist has no peer.
+    let Some(path) = path(arguments).filter(|_| is_possible) else {
+        return Ok(None);
+    };
+    let Some(found) = Client::find(&path, &arguments.dir, stage.events.clone(), &stage.stop)?
+    else {
+        info!("no peer in the background at {}", path.display());
+        return Ok(None);
+    };
+    let (status, is_work) = (found.found(), arguments.work().is_some());
+    if is_work && !is_index_of(arguments, status.kind, &status.index.server) {
+        let (kind, server) = (status.kind, &status.index.server);
+        info!("the peer in the background uses another index: {kind} {server}");
+        return Ok(None);
+    }
+    info!("using the peer in the background, process {}", status.pid);
+    Ok(Some(found))
+}
+
+/// Whether the index that the options name, if any, is this one.
+fn is_index_of(arguments: &Arguments, kind: Kind, server: &Endpoint) -> bool {
+    let same_kind = arguments.index.is_none_or(|named| named == kind);
+    let same_server = arguments.host.as_ref().is_none_or(|(host, port)| {
+        *server
+            == Endpoint {
+                host: host.clone(),
+                port: port.unwrap_or(kind.port()),
+            }
+    });
+    same_kind && same_server
+}
+
+/// The failure of a command that needs a peer in the background.
+pub(crate) fn nobody(arguments: &Arguments) -> Failure {
+    let what = match &arguments.socket {
+        Some(path) => format!("no peer runs in the background at {}", path.display()),
+        None => format!(
+            "no peer runs in the background for {}; `peer share --daemon` starts one",
+            arguments.dir.display()
+        ),
+    };
+    Failure::new(Code::NotFound, what)
+}
+
+/// The socket that a peer serves, if any: in the background, or if it is named.
+pub(crate) fn socket(arguments: &Arguments) -> Result<Option<LocalPath>, Failure> {
+    let may_serve = match &arguments.command {
+        None => arguments.socket.is_some(),
+        Some(Command::Share(share)) => {
+            share.daemon || share.foreground || arguments.socket.is_some()
+        }
+        Some(_) => false,
+    };
+    if !may_serve {
+        return Ok(None);
+    }
+    let folder = &arguments.dir;
+    fs::create_dir_all(folder).map_err(FileError::of("create the folder", folder))?;
+    let path = path(arguments)
+        .context("the system defines no folder for the socket; --socket sets a path")?;
+    if arguments.socket.is_none()
+        && let Some(folder) = path.parent()
+    {
+        control::private_folder(folder)?;
+    }
+    Ok(Some(LocalPath::claim(&path).map_err(Failure::other)?))
+}
+
+fn path(arguments: &Arguments) -> Option<PathBuf> {
+    let usual = || control::path_for(&arguments.dir, program::state_folder()).ok()?;
+    arguments.socket.clone().or_else(usual)
+}
+
+/// Serves programs over a socket, until the server is dropped.
+pub(crate) fn serve(socket: &mut LocalPath, node: &Node, stage: &Stage) -> Result<Server, Failure> {
+    let listener = socket.listen().map_err(Failure::other)?;
+    let (handle, events) = ((**node).clone(), stage.events.clone());
+    let server = Server::start(listener, handle, events, &stage.stop, signals::end);
+    Ok(server.context("cannot start a thread")?)
+}

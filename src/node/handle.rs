@@ -1,0 +1,95 @@
+//! What can be done with a running node.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::{Activity, Failure, Standing, Status};
+use crate::event::{Event, Events, Reader, Topic};
+use crate::index::{Index, IndexError, Kind};
+use crate::library::Library;
+use crate::net::Sockets;
+use crate::transfer::Downloader;
+use crate::wire::{Endpoint, Record, RfcNumber, Title};
+
+/// Uses a running node. Clones use the same one. Once the node has left, actions fail.
+#[derive(Debug, Clone)]
+pub struct Handle {
+    pub(super) me: Endpoint,
+    pub(super) kind: Kind,
+    pub(super) library: Arc<Library>,
+    pub(super) index: Arc<dyn Index>,
+    pub(super) downloader: Downloader,
+    pub(super) activity: Activity,
+    pub(super) events: Events,
+    /// Outgoing connections.
+    pub(super) asking: Sockets,
+    /// When the node started.
+    pub(super) since: SystemTime,
+}
+
+impl Handle {
+    /// The same node for a single action: `reader` gets the events of that action as well, and
+    /// closing `sockets` interrupts its downloads.
+    pub(crate) fn for_one_action(&self, reader: impl Reader + 'static, sockets: Sockets) -> Self {
+        let events = self.events.and(reader);
+        let downloader = Downloader {
+            sockets,
+            events: events.clone(),
+            ..self.downloader.clone()
+        };
+        Self {
+            downloader,
+            events,
+            ..self.clone()
+        }
+    }
+
+    /// The counts of transfers, which outlive the node.
+    pub(crate) fn activity(&self) -> Activity {
+        self.activity.clone()
+    }
+
+    /// The state of its index.
+    pub(crate) fn standing(&self) -> Standing {
+        self.index.standing()
+    }
+
+    /// The number of RFCs that it shares, and their folder.
+    pub(crate) fn shared(&self) -> (usize, &Path) {
+        (self.library.shared().len(), self.library.folder())
+    }
+
+    /// Shares an RFC from now on, and returns whether the index accepted it.
+    pub(super) fn register(
+        &self,
+        number: RfcNumber,
+        title: Option<Title>,
+    ) -> (Record, Result<bool, IndexError>) {
+        let rfc = self.library.offer(number, title);
+        if self.library.path_of(number).is_none() {
+            let folder = self.library.folder();
+            self.events
+                .tell(Topic::Life, || Event::FileMissing { number, folder });
+        }
+        let taken = self.index.publish(std::slice::from_ref(&rfc));
+        (rfc.held_by(&self.me), taken.map(|count| count > 0))
+    }
+
+    /// The state of the node.
+    pub(super) fn state(&self) -> Result<Status, Failure> {
+        let (shared, folder) = self.shared();
+        let folder = std::path::absolute(folder).map_err(Failure::other)?;
+        Ok(Status {
+            peer: self.me.clone(),
+            kind: self.kind,
+            index: self.standing(),
+            peers_known: self.index.peers_known(),
+            shared,
+            folder,
+            counts: self.activity.counts(),
+            pid: std::process::id(),
+            since: self.since,
+        })
+    }
+}
