@@ -181,7 +181,7 @@ fn json_that_is_huge_deep_or_wrong_is_refused() {
     let user = User::new();
     let folder = samples();
     let socket = user.daemon(folder.path());
-    let huge = format!("RUN [{}\r\n", "1,".repeat(2 * 1024 * 1024));
+    let huge = format!("RUN [{}\r\n", "1,".repeat(1_200 * 1024));
     let deep = format!("RUN {}\r\n", "[".repeat(100_000));
     let nested = format!("RUN {}\r\n", "{\"get\":".repeat(10_000));
     let number = r#"RUN {"find":{"number":{"number":0,"title":""}}}"#;
