@@ -14,8 +14,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::wire::dht::Key;
 use crate::wire::di::registration::Cookie;
-use crate::wire::{Endpoint, Host, Record, RfcNumber, Status, Title};
+use crate::wire::{Endpoint, Host, Record, RfcNumber, Title};
 
 /// The topics that readers can ask for, by how often their events occur.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -143,10 +144,10 @@ impl Events {
     }
 
     /// Reports that a request is about to be refused, and why.
-    pub fn refusing(&self, link: Link, status: Status, reason: impl fmt::Display) {
+    pub fn refusing(&self, link: Link, code: impl Into<u16>, reason: impl fmt::Display) {
         self.tell(Topic::Life, || Event::Refusing {
             link,
-            status,
+            code: code.into(),
             reason: reason.to_string().into(),
         });
     }
@@ -167,6 +168,8 @@ pub enum Role {
     Session,
     /// A registration server with a peer.
     Registration,
+    /// An introducer with a peer.
+    Introducer,
     /// A peer with another one that downloads from it.
     Upload,
     /// A peer with another one that it downloads from.
@@ -254,7 +257,8 @@ pub enum Event<'a> {
     /// A request is refused. The protocol's answer has no field for the reason.
     Refusing {
         link: Link,
-        status: Status,
+        /// The code of the answer.
+        code: u16,
         reason: Cow<'a, str>,
     },
     /// A peer entered a server's list, or became active.
@@ -287,6 +291,8 @@ pub enum Event<'a> {
         server: &'a Endpoint,
         step: IndexStep<'a>,
     },
+    /// What happens to this program's node of the distributed hash table.
+    Dht(DhtStep),
     /// Somebody downloads a document from this peer.
     Upload {
         link: Link,
@@ -365,6 +371,34 @@ pub enum IndexStep<'a> {
     Leaving,
 }
 
+/// What happens to a node of a distributed hash table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DhtStep {
+    /// It is in contact with so many other nodes, after it was alone.
+    Joined {
+        /// How many of them answer.
+        nodes: usize,
+    },
+    /// No other node answers.
+    Alone,
+    /// It ended unexpectedly, and was started again.
+    Rebuilt,
+    /// It announced a peer for a key.
+    Announced {
+        /// The key.
+        key: Key,
+        /// The port of the peer's upload server.
+        port: u16,
+    },
+    /// It looked for the peers of a key.
+    LookedUp {
+        /// The key.
+        key: Key,
+        /// How many addresses it found.
+        found: usize,
+    },
+}
+
 /// A step of a transfer.
 #[derive(Debug, Clone)]
 #[expect(
@@ -401,6 +435,7 @@ impl Event<'_> {
         match self {
             Self::Message { .. }
             | Self::Added { .. }
+            | Self::Dht(DhtStep::Announced { .. } | DhtStep::LookedUp { .. })
             | Self::Index {
                 step: IndexStep::Publishing { .. },
                 ..

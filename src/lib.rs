@@ -15,6 +15,7 @@
 //! what they share. The modules, in reading order; each depends only on those before it:
 //!
 //! - [`file_error`]: file errors.
+//! - [`state_file`]: a file that keeps state between runs.
 //! - [`wire`]: messages ⇄ bytes. It knows no sockets and no files.
 //! - [`event`]: what happens, as data.
 //! - [`net`]: sockets with deadlines, a thread for each connection.
@@ -58,6 +59,8 @@
 )]
 
 pub mod file_error;
+
+pub mod state_file;
 
 pub mod wire;
 

@@ -19,7 +19,8 @@ use crate::index::Kind;
 use crate::net::{Place, Server, Stop};
 use crate::node::{Activity, Config, Counts, Failure, Node, Query};
 use crate::program::Stage;
-use crate::registration::{self, Storage};
+use crate::registration;
+use crate::state_file::Storage;
 use crate::wire::di;
 use crate::wire::{Dialect, Endpoint, Port, RfcNumber};
 

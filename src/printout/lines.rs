@@ -2,13 +2,13 @@
 //! the protocol page).
 
 use super::Shows;
-use crate::event::{Event, IndexStep, Link, Role, Step, Way};
+use crate::event::{DhtStep, Event, IndexStep, Link, Role, Step, Way};
 use crate::wire::{Endpoint, RfcNumber};
 
 /// The tag of the program part that prints a line.
 fn tag(role: Role) -> &'static str {
     match role {
-        Role::Session | Role::Registration => "[SERVER]",
+        Role::Session | Role::Registration | Role::Introducer => "[SERVER]",
         Role::Upload => "[UPLOAD]",
         Role::Download => "[DOWNLOAD]",
         Role::Index => "[PEER]",
@@ -32,6 +32,7 @@ pub(super) fn shown_from(event: &Event<'_>) -> Shows {
         Event::Refusing { .. }
         | Event::Added { .. }
         | Event::Upload { .. }
+        | Event::Dht(DhtStep::Announced { .. } | DhtStep::LookedUp { .. })
         | Event::Index {
             step: IndexStep::Publishing { .. },
             ..
@@ -105,12 +106,8 @@ fn line(event: &Event<'_>) -> Option<String> {
             let tag = tag(*role);
             format!("{tag} Turned away a connection{from}: {why}{others}")
         }
-        Event::Refusing {
-            link,
-            status,
-            reason,
-        } => {
-            let (tag, code) = (tag(link.role), status.code());
+        Event::Refusing { link, code, reason } => {
+            let tag = tag(link.role);
             format!("{tag} Answering {code}: {reason}")
         }
         Event::Entered { name, cookie: None } => format!("[SERVER] Added {name}"),
@@ -135,6 +132,7 @@ fn line(event: &Event<'_>) -> Option<String> {
             format!("[SERVER] Added RFC {number} from {host}")
         }
         Event::Index { server, step } => of_index(server, step),
+        Event::Dht(step) => of_dht(step),
         Event::Upload { link, number, step } => return of_upload(link, *number, step),
         Event::Download {
             number,
@@ -192,6 +190,16 @@ fn of_index(server: &Endpoint, step: &IndexStep<'_>) -> String {
     }
 }
 
+fn of_dht(step: &DhtStep) -> String {
+    match step {
+        DhtStep::Joined { nodes } => format!("[DHT] Joined: {nodes} other node(s)"),
+        DhtStep::Alone => "[DHT] No other node answers; waiting for others".to_owned(),
+        DhtStep::Rebuilt => "[DHT] The node ended unexpectedly; it was started again".to_owned(),
+        DhtStep::Announced { key, port } => format!("[DHT] Announced port {port} for {key}"),
+        DhtStep::LookedUp { key, found } => format!("[DHT] Looking for {key}: {found} address(es)"),
+    }
+}
+
 fn of_upload(link: &Link, number: RfcNumber, step: &Step<'_>) -> Option<String> {
     let to = link.remote;
     match step {
@@ -223,7 +231,8 @@ fn of_download(number: RfcNumber, holder: &Endpoint, step: &Step<'_>) -> Option<
 mod tests {
     use super::*;
     use crate::event::testing::link;
-    use crate::wire::{Port, Record, Status};
+    use crate::wire::dht::Key;
+    use crate::wire::{Port, Record};
 
     fn told(event: &Event<'_>) -> String {
         lines(event).join("\n")
@@ -236,7 +245,7 @@ mod tests {
     #[test]
     fn each_message_has_its_title() {
         let titles = |role| [Way::Sent, Way::Received].map(|way| title(&link(role), way));
-        for role in [Role::Session, Role::Registration] {
+        for role in [Role::Session, Role::Registration, Role::Introducer] {
             let [sent, received] = titles(role);
             assert_eq!(sent, "[SERVER] Response to 10.0.0.1:5:");
             assert_eq!(received, "[SERVER] Request from 10.0.0.1:5:");
@@ -313,7 +322,7 @@ mod tests {
     fn refusals() {
         let refusing = |role| Event::Refusing {
             link: link(role),
-            status: Status::BadRequest,
+            code: 400,
             reason: "\"BLAH\" is no method".into(),
         };
         let line = "[SERVER] Answering 400: \"BLAH\" is no method";
@@ -333,6 +342,38 @@ mod tests {
         assert_eq!(told(&turned_away(from, 12)), line);
         let line = "[SERVER] Turned away a connection: connection limit reached";
         assert_eq!(told(&turned_away(None, 0)), line);
+    }
+
+    #[test]
+    fn the_life_of_a_node() {
+        let key = Key::Rfc("5".parse().unwrap());
+        for (step, line) in [
+            (
+                DhtStep::Joined { nodes: 3 },
+                "[DHT] Joined: 3 other node(s)",
+            ),
+            (
+                DhtStep::Alone,
+                "[DHT] No other node answers; waiting for others",
+            ),
+            (
+                DhtStep::Rebuilt,
+                "[DHT] The node ended unexpectedly; it was started again",
+            ),
+            (
+                DhtStep::Announced { key, port: 9 },
+                "[DHT] Announced port 9 for RFC 5",
+            ),
+            (
+                DhtStep::LookedUp {
+                    key: Key::Catalogue,
+                    found: 2,
+                },
+                "[DHT] Looking for the catalogue: 2 address(es)",
+            ),
+        ] {
+            assert_eq!(told(&Event::Dht(step)), line);
+        }
     }
 
     #[test]

@@ -6,6 +6,6 @@ pub mod session;
 pub mod store;
 pub mod table;
 
-pub use server::{Config, StartError, Storage, start};
+pub use server::{Config, StartError, start};
 pub use session::Sessions;
 pub use store::Register;

@@ -1,15 +1,15 @@
 //! The registration server.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use super::store::{Found, StateError};
 use super::{Register, Sessions};
 use crate::event::{Events, Level, Role};
 use crate::net::{Connection, ListenError, Place, Server, Stop, operating_system};
+use crate::state_file::{Found, StateError, Storage};
 use crate::wire::Status;
 use crate::wire::di::server::{Answer, Conversation};
 
@@ -29,17 +29,6 @@ pub struct Config {
     pub storage: Storage,
 }
 
-/// Where the peers are stored between runs.
-#[derive(Debug, Clone)]
-pub enum Storage {
-    /// Nowhere: a restart forgets all peers.
-    Memory,
-    /// In this file.
-    File(PathBuf),
-    /// In a file of this folder, named after the server's port.
-    Folder(PathBuf),
-}
-
 /// Why a registration server can't start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -57,11 +46,7 @@ pub enum StartError {
 /// Starts a registration server that remembers the peers of the previous run.
 pub fn start(config: Config, events: &Events, stop: &Stop) -> Result<Server, StartError> {
     let open = config.place.listen(Role::Registration, events, stop)?;
-    let path = match config.storage {
-        Storage::Memory => None,
-        Storage::File(path) => Some(path),
-        Storage::Folder(folder) => Some(folder.join(format!("registrations-{}.json", open.port()))),
-    };
+    let path = config.storage.path("registrations", open.port());
     let (register, found) = Register::open(path.clone(), config.ttl, events.clone())?;
     open.announce();
     if let Some(path) = path {
@@ -102,11 +87,11 @@ fn watch_expiry(sessions: &Sessions, ended: &Receiver<()>) {
 }
 
 /// Reports what was loaded from the previous run.
-fn tell_found(path: &Path, found: &Found, events: &Events) {
+fn tell_found(path: &Path, found: &Found<usize>, events: &Events) {
     let path = path.display();
     match found {
         Found::Nothing => {}
-        Found::Table(count) => {
+        Found::State(count) => {
             let what = format_args!("Loaded {count} peer(s) from {path}");
             events.notice(Level::Info, what);
         }

@@ -4,22 +4,18 @@
 //! nobody. Concurrent registrations share one write. Renewals of a time to live are written within
 //! a second.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use atomic_write_file::AtomicWriteFile;
-use atomic_write_file::unix::OpenOptionsExt as _;
 use parking_lot::{Condvar, Mutex};
-use rustix::fs::OFlags;
 
 use super::table::{Registrar, Saved};
 use crate::event::{Events, Level};
 use crate::file_error::FileError;
+use crate::state_file::{Found, StateError, StateFile};
 
 /// How long changes that nobody waits for may stay unwritten.
 const LAZY_TIME: Duration = Duration::from_secs(1);
@@ -37,12 +33,10 @@ pub struct Register(Arc<Shared>);
 struct Shared {
     state: Mutex<State>,
     changed: Condvar,
-    path: Option<PathBuf>,
+    file: Option<StateFile>,
     events: Events,
     /// Held while the file is written.
     writing: Mutex<()>,
-    /// Locked while the table is in use, so that no other server overwrites it.
-    lock: Option<File>,
 }
 
 #[derive(Debug)]
@@ -57,33 +51,6 @@ struct State {
     is_closing: bool,
 }
 
-/// Why the file of the table can't be used.
-#[derive(Debug, thiserror::Error)]
-pub enum StateError {
-    /// The file is in use by another server.
-    #[error("{} is in use by another server; --state names another file", .0.display())]
-    InUse(PathBuf),
-    /// The file can't be read, set aside or written.
-    #[error(transparent)]
-    File(#[from] FileError),
-}
-
-/// What was found in the file.
-#[derive(Debug)]
-pub enum Found {
-    /// Nothing: this is the first run.
-    Nothing,
-    /// The table of the previous run, with its number of records.
-    Table(usize),
-    /// Something else. The file was renamed.
-    Damaged {
-        /// What is wrong with it.
-        reason: String,
-        /// The new path.
-        set_aside: PathBuf,
-    },
-}
-
 impl Register {
     /// The table saved in `path`, or a new one; without a path it is kept only in memory. Records
     /// live for `ttl`.
@@ -91,15 +58,15 @@ impl Register {
         path: Option<PathBuf>,
         ttl: Duration,
         events: Events,
-    ) -> Result<(Self, Found), StateError> {
-        let lock = path.as_deref().map(lock).transpose()?;
-        let (table, found) = match &path {
-            Some(path) => load(path, ttl)?,
+    ) -> Result<(Self, Found<usize>), StateError> {
+        let file = path.map(StateFile::open).transpose()?;
+        let (table, found) = match &file {
+            Some(file) => load(file, ttl)?,
             None => (Registrar::new(ttl), Found::Nothing),
         };
-        if let Some(path) = &path {
+        if let Some(file) = &file {
             // If the file can't be written, fail now and not after the first registration.
-            save(path, &table.to_saved()).map_err(FileError::of("write", path))?;
+            save(file, &table.to_saved()).map_err(FileError::of("write", file.path()))?;
         }
         let shared = Arc::new(Shared {
             state: Mutex::new(State {
@@ -110,16 +77,15 @@ impl Register {
                 is_closing: false,
             }),
             changed: Condvar::new(),
-            path,
+            file,
             events,
             writing: Mutex::default(),
-            lock,
         });
-        if let Some(path) = &shared.path {
+        if let Some(file) = &shared.file {
             let saving = Arc::clone(&shared);
             let thread = thread::Builder::new().name("register".to_owned());
             let thread = thread.spawn(move || saving.save_for_ever());
-            thread.map_err(FileError::of("start a thread that writes", path))?;
+            thread.map_err(FileError::of("start a thread that writes", file.path()))?;
         }
         Ok((Self(shared), found))
     }
@@ -132,7 +98,7 @@ impl Register {
         state.urgent = state.changes;
         let mine = state.changes;
         self.0.changed.notify_all();
-        if self.0.path.is_some() {
+        if self.0.file.is_some() {
             let unsaved = |state: &mut State| state.saved < mine && !state.is_closing;
             // If the disk takes longer, the peer is answered anyway.
             self.0
@@ -160,23 +126,20 @@ impl Register {
         self.0.changed.notify_all();
         let _writing = self.0.writing.lock();
         let state = self.0.state.lock();
-        if let Some(path) = &self.0.path
-            && state.saved < state.changes
-            && let Err(error) = save(path, &state.table.to_saved())
+        let Some(file) = &self.0.file else { return };
+        if state.saved < state.changes
+            && let Err(error) = save(file, &state.table.to_saved())
         {
-            let what = format_args!("cannot write {}: {error}", path.display());
+            let what = format_args!("cannot write {}: {error}", file.path().display());
             self.0.events.notice(Level::Warning, what);
         }
-        if let Some(lock) = &self.0.lock {
-            // This fails only if the file was not locked.
-            let _ = lock.unlock();
-        }
+        file.unlock();
     }
 }
 
 impl Shared {
     fn save_for_ever(&self) {
-        let Some(path) = &self.path else { return };
+        let Some(file) = &self.file else { return };
         let mut has_warned = false;
         loop {
             let lazy = |state: &mut State| state.urgent <= state.saved && !state.is_closing;
@@ -192,12 +155,12 @@ impl Shared {
             }
             let (changes, saved) = (state.changes, state.table.to_saved());
             drop(state);
-            let written = save(path, &saved);
+            let written = save(file, &saved);
             if let Err(error) = &written
                 && !has_warned
             {
                 let why = "a restart would forget peers that register now";
-                let what = format_args!("cannot write {}; {why}: {error}", path.display());
+                let what = format_args!("cannot write {}; {why}: {error}", file.path().display());
                 self.events.notice(Level::Warning, what);
             }
             has_warned = written.is_err();
@@ -213,104 +176,33 @@ impl Shared {
     }
 }
 
-/// Makes sure that no other server uses the file. It locks a file beside it, because each change
-/// replaces the file itself.
-fn lock(path: &Path) -> Result<File, StateError> {
-    if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
-        let reason = io::Error::other("it exists and is not a file");
-        return Err(FileError::of("write", path)(reason).into());
-    }
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    if let Some(folder) = folder {
-        fs::create_dir_all(folder).map_err(FileError::of("create the folder of", path))?;
-    }
-    let mut name = path.as_os_str().to_owned();
-    name.push(".lock");
-    // It may be somebody else's file, or a link, so its contents are not changed.
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(false);
-    options.custom_flags(OFlags::NOFOLLOW.bits().cast_signed());
-    let file = options
-        .open(PathBuf::from(name))
-        .map_err(FileError::of("lock", path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StateError::InUse(path.to_owned())),
-        Err(TryLockError::Error(reason)) => Err(FileError::of("lock", path)(reason).into()),
-    }
-}
-
-fn load(path: &Path, ttl: Duration) -> Result<(Registrar, Found), FileError> {
-    let text = match read(path) {
-        Ok(text) => text,
-        Err(reason) if reason.kind() == io::ErrorKind::NotFound => {
-            return Ok((Registrar::new(ttl), Found::Nothing));
-        }
-        Err(reason) => return Err(FileError::of("read", path)(reason)),
+fn load(file: &StateFile, ttl: Duration) -> Result<(Registrar, Found<usize>), FileError> {
+    let parse = |text: &[u8]| {
+        let saved = serde_json::from_slice::<Saved>(text).map_err(|error| error.to_string())?;
+        Registrar::from_saved(saved, ttl).ok_or_else(|| "its contents are inconsistent".to_owned())
     };
-    let table = serde_json::from_slice::<Saved>(&text)
-        .map_err(|error| error.to_string())
-        .and_then(|saved| {
-            Registrar::from_saved(saved, ttl)
-                .ok_or_else(|| "its contents are inconsistent".to_owned())
-        });
-    match table {
-        Ok(table) => {
+    Ok(match file.read(MAX_FILE, parse)? {
+        Found::State(table) => {
             let count = table.len();
-            Ok((table, Found::Table(count)))
+            (table, Found::State(count))
         }
-        Err(reason) => {
-            let set_aside = free_name(path);
-            fs::rename(path, &set_aside).map_err(FileError::of("rename", path))?;
-            Ok((Registrar::new(ttl), Found::Damaged { reason, set_aside }))
+        Found::Nothing => (Registrar::new(ttl), Found::Nothing),
+        Found::Damaged { reason, set_aside } => {
+            (Registrar::new(ttl), Found::Damaged { reason, set_aside })
         }
-    }
+    })
 }
 
-fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let file = fs::File::open(path)?;
-    let length = file.metadata()?.len();
-    if length > MAX_FILE {
-        let reason = format!("it is too large ({length} bytes)");
-        return Err(io::Error::other(reason));
-    }
-    let mut text = Vec::new();
-    io::Read::read_to_end(&mut io::Read::take(file, MAX_FILE), &mut text)?;
-    Ok(text)
-}
-
-/// An unused path beside `path`, with the time in its name.
-fn free_name(path: &Path) -> PathBuf {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    let seconds = now.unwrap_or_default().as_secs();
-    let mut number = seconds;
-    loop {
-        let mut name = path.as_os_str().to_owned();
-        name.push(format!(".damaged-{number}"));
-        let name = PathBuf::from(name);
-        if !name.exists() {
-            return name;
-        }
-        number += 1;
-    }
-}
-
-fn save(path: &Path, saved: &Saved) -> io::Result<()> {
-    // This is checked before there is a temporary file that could not replace it.
-    if path.is_dir() {
-        return Err(io::ErrorKind::IsADirectory.into());
-    }
-    // The mode of whatever has replaced it in the meantime does not matter.
-    let mut file = AtomicWriteFile::options().preserve_mode(false).open(path)?;
-    let text = serde_json::to_vec(saved)?;
-    file.write_all(&text)?;
-    file.commit()
+fn save(file: &StateFile, saved: &Saved) -> io::Result<()> {
+    file.write(&serde_json::to_vec(saved)?)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::path::Path;
+    use std::time::SystemTime;
+
     use super::*;
     use crate::wire::{Endpoint, Port};
 
@@ -348,7 +240,7 @@ mod tests {
         // The state after a kill: the file as it was then, with no lock.
         let path = copied(&path);
         let (after, found) = Register::open(Some(path), TTL, Events::default()).unwrap();
-        assert!(matches!(found, Found::Table(2)));
+        assert!(matches!(found, Found::State(2)));
         assert_eq!([register(&after, 6), register(&after, 7)], [2, 3]);
     }
 
@@ -371,7 +263,7 @@ mod tests {
             Register::open(Some(copied(&path)), TTL, Events::default())
                 .unwrap()
                 .1,
-            Found::Table(160)
+            Found::State(160)
         ));
     }
 

@@ -2,7 +2,8 @@
 //!
 //! Each kind of conversation has a codec for text and frames, and callers need not know which is in
 //! use: [`ci::server`] and [`ci::responses`] for the central index, [`di::server`] and
-//! [`di::client`] for the registration server, [`p2p`] between peers. A client chooses a
+//! [`di::client`] for the registration server, [`p2p`] between peers. [`control`] is simpler: one line
+//! of text each. A client chooses a
 //! [`Dialect`]; a server detects it from the first byte.
 //!
 //! A [`ReadError`] means that the stream is out of step, and says whose fault that is: answer and
@@ -13,7 +14,9 @@
 //! typed message.
 
 pub mod ci;
+pub mod control;
 mod dates;
+pub mod dht;
 pub mod di;
 mod dialect;
 mod error;

@@ -53,6 +53,12 @@ impl Status {
     }
 }
 
+impl From<Status> for u16 {
+    fn from(status: Status) -> Self {
+        status.code()
+    }
+}
+
 /// A status line, without its line end.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct StatusLine(pub(super) Protocol, pub(super) Status);

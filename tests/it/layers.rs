@@ -6,13 +6,18 @@ use std::path::Path;
 
 /// The layers, bottom first. A module may only import those below it. So a reader of one has
 /// already read what it depends on, and the lower ones are tested without the rest.
-const LAYERS: [(&str, &str); 15] = [
+const LAYERS: [(&str, &str); 17] = [
     ("file_error", "what went wrong with which file"),
+    ("state_file", "what is kept between runs"),
     ("wire", "messages and bytes, and nothing else"),
     ("event", "what happens, as data: all above it tell it"),
     ("net", "sockets, limits and deadlines"),
+    ("dht", "a node of a distributed hash table"),
     ("library", "the folder that is shared"),
-    ("central registration", "the servers, each for itself"),
+    (
+        "central registration introducer",
+        "the servers, each for itself",
+    ),
     ("index", "a peer's view of who has what"),
     ("transfer", "uploads and downloads"),
     ("node", "a peer and its actions: its parts meet here"),
@@ -27,13 +32,13 @@ const LAYERS: [(&str, &str); 15] = [
 /// Imports that are forbidden although they go downward: importer, imported, and reason.
 const NEVER: [(&str, &str, &str); 5] = [
     (
-        "central registration",
+        "central registration introducer",
         "library index transfer node",
         "a server has no folder and is no peer; what they have in common goes over the wire",
     ),
     (
         "index transfer node",
-        "central registration",
+        "central registration introducer",
         "a peer knows a server by what it answers",
     ),
     (

@@ -12,7 +12,8 @@ use p2pci::index::Kind;
 use p2pci::net::{Limits, Place, reachable};
 use p2pci::printout::Shows;
 use p2pci::program::{self, Failure, Stage, signals};
-use p2pci::registration::{self, Storage};
+use p2pci::registration;
+use p2pci::state_file::Storage;
 use p2pci::terminal::Screen;
 
 use arguments::Arguments;
