@@ -19,6 +19,7 @@
 //! - [`wire`]: messages ⇄ bytes. It knows no sockets and no files.
 //! - [`event`]: what happens, as data.
 //! - [`net`]: sockets with deadlines, a thread for each connection.
+//! - `dht`: a node of a distributed hash table.
 //! - [`library`]: the shared folder.
 //! - [`central`]: the index server: which peers are here, and who has what.
 //! - [`registration`]: the registration server: which peers are active.
@@ -67,6 +68,9 @@ pub mod wire;
 pub mod event;
 
 pub mod net;
+
+#[cfg(feature = "dht")]
+pub mod dht;
 
 pub mod library;
 

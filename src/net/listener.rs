@@ -38,6 +38,12 @@ pub struct ListenError {
     reason: io::Error,
 }
 
+impl ListenError {
+    pub(crate) fn new(address: SocketAddr, reason: io::Error) -> Self {
+        Self { address, reason }
+    }
+}
+
 fn why(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::AddrInUse => {
