@@ -109,7 +109,9 @@ impl Shared {
             if is_done || Instant::now() >= until {
                 break;
             }
-            self.recover(until.min(Instant::now() + RECOVERY_TIME));
+            if self.engine.table().map_or(true, |table| table.is_empty()) {
+                self.recover(until.min(Instant::now() + RECOVERY_TIME));
+            }
         }
         let found = seen.len();
         self.tell(DhtStep::LookedUp { key, found });

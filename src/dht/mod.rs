@@ -29,7 +29,7 @@ use parking_lot::{Condvar, Mutex};
 use self::engine::{Engine, timeout};
 use self::gate::Gate;
 use self::known::Known;
-use crate::event::{DhtStep, Event, Events, Topic};
+use crate::event::{DhtStep, Event, Events, Level, Topic};
 use crate::net::{ListenError, Stop, resolve};
 use crate::state_file::{StateError, StateFile};
 use crate::wire::dht::Key;
@@ -96,6 +96,9 @@ pub enum AddressError {
     /// The host has only other addresses.
     #[error("{0} has no IPv4 address; the DHT uses IPv4 only")]
     NoIpv4(String),
+    /// The address is another one.
+    #[error("{0} is no IPv4 address; the DHT uses IPv4 only")]
+    NotIpv4(IpAddr),
     /// The host can't be found.
     #[error("cannot find the address of {0}: {1}")]
     Unknown(String, io::Error),
@@ -136,6 +139,11 @@ struct State {
 impl DhtNode {
     /// Starts a node. It joins the network in the background.
     pub fn start(config: Config, events: &Events, stop: &Stop) -> Result<Self, StartError> {
+        if config.public {
+            let what = "this node is part of the public DHT, where anybody can see which RFCs this \
+                        address shares";
+            events.notice(Level::Warning, what);
+        }
         let file = config.saved.map(StateFile::open).transpose()?;
         let mut known = Known::open(file, events)?;
         known.hear_of(&config.bootstrap);
@@ -348,7 +356,7 @@ pub fn local_address(
     let is_local = !bootstrap.is_empty() && bootstrap.iter().all(|node| node.ip().is_loopback());
     match bind.map(|bind| bind.to_canonical()) {
         Some(IpAddr::V4(bind)) => Ok(bind),
-        Some(bind) => Err(AddressError::NoIpv4(bind.to_string())),
+        Some(bind) => Err(AddressError::NotIpv4(bind)),
         None if is_local => Ok(Ipv4Addr::LOCALHOST),
         None => Ok(Ipv4Addr::UNSPECIFIED),
     }

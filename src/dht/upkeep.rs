@@ -97,13 +97,11 @@ impl Upkeep {
 
     fn look_after(&mut self) -> Result<(), Ended> {
         let now = Instant::now();
-        let is_joined = {
-            let mut state = self.shared.state.lock();
-            if std::mem::take(&mut state.is_check_due) || !state.is_joined {
-                self.next_check = now;
-            }
-            state.is_joined
-        };
+        let mut state = self.shared.state.lock();
+        if std::mem::take(&mut state.is_check_due) || !state.is_joined {
+            self.next_check = now;
+        }
+        drop(state);
         if now >= self.next_table {
             self.next_table = now + TABLE_LOOK;
             let table = self.shared.engine.table()?;
@@ -112,11 +110,11 @@ impl Upkeep {
         if now < self.next_check {
             return Ok(());
         }
-        if !is_joined && now >= self.next_attempt {
+        let mut responding = self.responding()?;
+        if responding.is_empty() && now >= self.next_attempt {
             self.reach_known();
+            responding = self.responding()?;
         }
-        let mut responding = self.shared.engine.responding()?;
-        responding.retain(|address| !self.helpers.contains(address));
         self.hear_of(&responding);
         self.next_check = now
             + if responding.len() < MANY {
@@ -126,6 +124,12 @@ impl Upkeep {
             };
         self.checked(responding.len());
         Ok(())
+    }
+
+    fn responding(&self) -> Result<Vec<SocketAddrV4>, Ended> {
+        let mut responding = self.shared.engine.responding()?;
+        responding.retain(|address| !self.helpers.contains(address));
+        Ok(responding)
     }
 
     /// Where nobody is there to be asked, tries the nodes that it knows from before.

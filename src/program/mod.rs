@@ -113,7 +113,12 @@ impl From<anyhow::Error> for Failure {
 /// Reads the kind of an index.
 pub fn index_kind() -> impl TypedValueParser<Value = Kind> {
     let value = |kind: Kind| PossibleValue::new(kind.name()).help(kind.description());
-    PossibleValuesParser::new(Kind::ALL.map(value)).try_map(|name| name.parse::<Kind>())
+    PossibleValuesParser::new(Kind::ALL.map(value)).try_map(|name| match name.parse::<Kind>() {
+        Ok(Kind::Dht) if !cfg!(feature = "dht") => {
+            Err("this program was built without it (the cargo feature \"dht\")".to_owned())
+        }
+        kind => kind,
+    })
 }
 
 /// Where the state of the programs is kept between runs; `None` where the system has no place
