@@ -7,33 +7,36 @@
 //!
 //! What it finds are claims of strangers: somebody who asks for a document there checks what comes.
 
+mod address;
 mod engine;
 mod gate;
 mod known;
 mod lookup;
 mod upkeep;
 
+pub use address::{AddressError, addresses, local_address};
 pub use lookup::{Lookup, Peers};
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use mainline::DEFAULT_BOOTSTRAP_NODES;
 use mainline::errors::PutQueryError;
 use parking_lot::{Condvar, Mutex};
 
+use self::address::public_nodes;
 use self::engine::{Engine, timeout};
 use self::gate::Gate;
 use self::known::Known;
+use self::upkeep::{Role, Upkeep};
 use crate::event::{DhtStep, Event, Events, Level, Topic};
-use crate::net::{ListenError, Stop, resolve};
+use crate::net::{ListenError, Stop};
 use crate::state_file::{StateError, StateFile};
+use crate::wire::Port;
 use crate::wire::dht::Key;
-use crate::wire::{Endpoint, Port};
 
 /// How long an announcement may take, with those before it.
 const ANNOUNCE_TIME: Duration = Duration::from_secs(30);
@@ -41,8 +44,6 @@ const ANNOUNCE_TIME: Duration = Duration::from_secs(30);
 const LOOK: Duration = Duration::from_millis(100);
 /// How long a request waits for the node to be in contact with others again, before it is repeated.
 const RECOVERY_TIME: Duration = Duration::from_secs(2);
-/// How long looking up the name of a node may take.
-const RESOLVE_TIME: Duration = Duration::from_secs(5);
 
 /// The configuration of a node.
 #[derive(Debug, Clone)]
@@ -90,20 +91,6 @@ pub enum AnnounceError {
     Closing,
 }
 
-/// An address that the DHT can't use.
-#[derive(Debug, thiserror::Error)]
-pub enum AddressError {
-    /// The host has only other addresses.
-    #[error("{0} has no IPv4 address; the DHT uses IPv4 only")]
-    NoIpv4(String),
-    /// The address is another one.
-    #[error("{0} is no IPv4 address; the DHT uses IPv4 only")]
-    NotIpv4(IpAddr),
-    /// The host can't be found.
-    #[error("cannot find the address of {0}: {1}")]
-    Unknown(String, io::Error),
-}
-
 /// A node in the background. Dropping it saves the nodes that it knows and ends it.
 #[derive(Debug)]
 pub struct DhtNode {
@@ -147,15 +134,27 @@ impl DhtNode {
         let file = config.saved.map(StateFile::open).transpose()?;
         let mut known = Known::open(file, events)?;
         known.hear_of(&config.bootstrap);
-        let adopts = !config.public && (config.is_introducer || known.nodes().is_empty());
-        let through = if adopts {
-            Vec::new()
-        } else if config.public {
-            [known.nodes(), &public_nodes()].concat()
-        } else {
-            known.nodes().to_vec()
+        let role = match config {
+            Config { public: true, .. } => Role::Public,
+            Config {
+                is_introducer: true,
+                ..
+            } => Role::Introducer,
+            _ => Role::Member,
         };
-        let timeout = timeout(through.iter().map(SocketAddrV4::ip).chain([&config.bind]));
+        let through = match role {
+            Role::Public => [known.nodes(), &public_nodes()].concat(),
+            Role::Introducer => Vec::new(),
+            Role::Member => known.nodes().to_vec(),
+        };
+        let timeout = timeout(
+            known
+                .nodes()
+                .iter()
+                .chain(&through)
+                .map(SocketAddrV4::ip)
+                .chain([&config.bind]),
+        );
         let address = SocketAddrV4::new(config.bind, config.port);
         let built = Engine::build(address, timeout, &through);
         let engine = built.map_err(|reason| ListenError::new(address.into(), reason))?;
@@ -167,7 +166,7 @@ impl DhtNode {
             events: events.clone(),
             stop: stop.clone(),
         });
-        let upkeep = upkeep::Upkeep::new(shared.clone(), known, through, config.public);
+        let upkeep = Upkeep::new(shared.clone(), known, through, role);
         let thread = thread::Builder::new().name("dht".to_owned());
         Ok(Self {
             shared,
@@ -334,49 +333,6 @@ impl Shared {
         };
         self.events.tell(topic, || Event::Dht(step));
     }
-}
-
-/// The IPv4 addresses of a node to join through.
-pub fn addresses(node: &Endpoint) -> Result<Vec<SocketAddrV4>, AddressError> {
-    let found = resolve(node, RESOLVE_TIME);
-    let found = found.map_err(|error| AddressError::Unknown(node.host.to_string(), error))?;
-    let addresses: Vec<_> = found.into_iter().filter_map(v4).collect();
-    if addresses.is_empty() {
-        return Err(AddressError::NoIpv4(node.host.to_string()));
-    }
-    Ok(addresses)
-}
-
-/// The local address of a node that is to use `bind`, if given, and joins through these addresses.
-/// Nobody beyond this machine needs to reach a node that joins through loopback.
-pub fn local_address(
-    bind: Option<IpAddr>,
-    bootstrap: &[SocketAddrV4],
-) -> Result<Ipv4Addr, AddressError> {
-    let is_local = !bootstrap.is_empty() && bootstrap.iter().all(|node| node.ip().is_loopback());
-    match bind.map(|bind| bind.to_canonical()) {
-        Some(IpAddr::V4(bind)) => Ok(bind),
-        Some(bind) => Err(AddressError::NotIpv4(bind)),
-        None if is_local => Ok(Ipv4Addr::LOCALHOST),
-        None => Ok(Ipv4Addr::UNSPECIFIED),
-    }
-}
-
-fn v4(address: SocketAddr) -> Option<SocketAddrV4> {
-    match address.ip().to_canonical() {
-        IpAddr::V4(ip) => Some(SocketAddrV4::new(ip, address.port())),
-        IpAddr::V6(_) => None,
-    }
-}
-
-/// The well-known nodes of the public network. Those whose names are not found now are left out.
-fn public_nodes() -> Vec<SocketAddrV4> {
-    let named = DEFAULT_BOOTSTRAP_NODES.into_iter();
-    let nodes = named.filter_map(|name| Endpoint::parse(name, Port::MIN).ok());
-    nodes
-        .filter_map(|node| addresses(&node).ok())
-        .flatten()
-        .collect()
 }
 
 #[cfg(test)]

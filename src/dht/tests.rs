@@ -173,12 +173,27 @@ fn a_node_whose_introducer_comes_later_joins_then() {
             ..config(&[])
         };
         // The port may be in use by another test by now, or still by the first.
-        match DhtNode::start(late, &Events::default(), &Stop::default()) {
-            Ok(node) => break node,
-            Err(error) => println!("{error}"),
+        if let Ok(node) = DhtNode::start(late, &Events::default(), &Stop::default()) {
+            break node;
         }
     };
     assert_eq!(early.wait_for_fill(0, PATIENCE), Some(1));
+}
+
+#[test]
+fn a_node_that_ended_is_started_again_and_says_so() {
+    let notes = Notes::default();
+    let events = Events::default().and(notes.clone());
+    let first = introducer();
+    let node = DhtNode::start(config(&[&first]), &events, &Stop::default()).unwrap();
+    node.wait_for_fill(0, PATIENCE).unwrap();
+    let here = node.address();
+    node.shared.engine.end();
+    assert_eq!(ports(node.lookup(rfc(8), PATIENCE)), [0; 0]);
+    assert_eq!(node.wait_for_fill(1, PATIENCE), Some(2));
+    assert_eq!(node.address(), here);
+    node.announce(rfc(8), port(5)).unwrap();
+    assert!(notes.all().contains(&"Dht(Rebuilt)".to_owned()));
 }
 
 #[test]
@@ -208,33 +223,4 @@ fn a_signal_ends_every_wait() {
     stop.now(2);
     assert_eq!(node.wait_for_fill(0, PATIENCE), None);
     assert!(node.shared.is_closing());
-}
-
-#[test]
-fn a_node_is_local_where_its_introducer_is_and_uses_ipv4_only() {
-    let [local, far] = ["127.0.0.1:5", "192.0.2.1:5"].map(|node| node.parse().unwrap());
-    let any = Ipv4Addr::UNSPECIFIED;
-    for (bind, bootstrap, expected) in [
-        (None, vec![local], Some(Ipv4Addr::LOCALHOST)),
-        (None, vec![local, far], Some(any)),
-        (None, vec![], Some(any)),
-        (
-            Some("192.0.2.7"),
-            vec![local],
-            Some(Ipv4Addr::new(192, 0, 2, 7)),
-        ),
-        (
-            Some("::ffff:192.0.2.7"),
-            vec![],
-            Some(Ipv4Addr::new(192, 0, 2, 7)),
-        ),
-        (Some("::1"), vec![local], None),
-    ] {
-        let bind = bind.map(|bind| bind.parse().unwrap());
-        assert_eq!(local_address(bind, &bootstrap).ok(), expected);
-    }
-    let endpoint = |text| Endpoint::parse(text, Port::MIN).unwrap();
-    assert_eq!(addresses(&endpoint("127.0.0.1:5")).unwrap(), [local]);
-    let error = addresses(&endpoint("[::1]:5")).unwrap_err().to_string();
-    assert_eq!(error, "::1 has no IPv4 address; the DHT uses IPv4 only");
 }

@@ -32,6 +32,20 @@ const LAST_PAUSE: Duration = Duration::from_secs(30);
 /// How many checks in a row must find nobody before a node adopts others instead of joining.
 const PATIENCE: u32 = 2;
 
+/// How many helpers of the past are remembered, in order not to take them for other nodes.
+const MOST_HELPERS: usize = 100;
+
+/// How a node gets into contact with others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// It joins through the nodes it knows. While nobody answers, it adopts others in turn.
+    Member,
+    /// Others join through it, so it always adopts them.
+    Introducer,
+    /// It joins the public network, which is always there.
+    Public,
+}
+
 /// Looks after a node.
 #[derive(Debug)]
 pub(super) struct Upkeep {
@@ -39,11 +53,13 @@ pub(super) struct Upkeep {
     known: Known,
     /// The addresses that the engine joins through; empty if it adopts others.
     through: Vec<SocketAddrV4>,
-    is_public: bool,
+    role: Role,
     /// Helpers of this node, which have ended.
     helpers: Vec<SocketAddrV4>,
     /// How many checks in a row have found nobody.
     alone: u32,
+    /// Whether it was reported that the node can't be built again.
+    has_warned: bool,
     next_table: Instant,
     next_check: Instant,
     next_attempt: Instant,
@@ -55,16 +71,17 @@ impl Upkeep {
         shared: Arc<Shared>,
         known: Known,
         through: Vec<SocketAddrV4>,
-        is_public: bool,
+        role: Role,
     ) -> Self {
         let now = Instant::now();
         Self {
             shared,
             known,
             through,
-            is_public,
+            role,
             helpers: Vec::new(),
             alone: 0,
+            has_warned: false,
             next_table: now,
             next_check: now,
             next_attempt: now,
@@ -116,6 +133,8 @@ impl Upkeep {
             responding = self.responding()?;
         }
         self.hear_of(&responding);
+        // Whoever is told that the node has joined can count on what is saved.
+        self.known.save(Instant::now(), &self.shared.events);
         self.next_check = now
             + if responding.len() < MANY {
                 CHECK_OF_FEW
@@ -134,34 +153,48 @@ impl Upkeep {
 
     /// Where nobody is there to be asked, tries the nodes that it knows from before.
     fn reach_known(&mut self) {
-        if self.is_public || self.known.nodes().is_empty() {
+        if self.role == Role::Public || self.known.nodes().is_empty() {
             return;
         }
-        if !self.through.is_empty() {
+        if self.role == Role::Introducer {
+            self.be_introduced();
+        } else if self.through.is_empty() {
+            self.through = self.known.nodes().to_vec();
+            self.rebuild();
+            self.alone = 0;
+            return;
+        } else if self.alone >= PATIENCE {
             // The crate goes on trying these by itself, but adopts nobody meanwhile.
-            if self.alone >= PATIENCE {
-                self.through.clear();
-                self.rebuild();
-            }
+            self.through.clear();
+            self.rebuild();
+        } else {
             return;
-        }
-        match self.shared.engine.introduce(self.known.nodes()) {
-            Ok(Some(helpers)) => {
-                // A table keeps an address for at most 20 minutes.
-                self.helpers.extend(helpers);
-                let old = self.helpers.len().saturating_sub(100);
-                self.helpers.drain(..old);
-                self.pause = FIRST_PAUSE;
-            }
-            Ok(None) => self.pause = (self.pause * 2).min(LAST_PAUSE),
-            Err(error) => debug!(%error, "no helper could be started"),
         }
         self.next_attempt = Instant::now() + self.pause;
+        self.pause = (self.pause * 2).min(LAST_PAUSE);
+    }
+
+    /// An introducer always adopts others, so it needs help to find those it knows.
+    fn be_introduced(&mut self) {
+        match self.shared.engine.introduce(self.known.nodes()) {
+            Ok(helpers) => {
+                self.helpers.extend(helpers.into_iter().flatten());
+                // A table keeps an address for at most 20 minutes.
+                let old = self.helpers.len().saturating_sub(MOST_HELPERS);
+                self.helpers.drain(..old);
+            }
+            Err(error) => debug!(%error, "no helper could be started"),
+        }
     }
 
     /// Takes in that so many nodes answer.
     fn checked(&mut self, nodes: usize) {
-        self.alone = if nodes == 0 { self.alone + 1 } else { 0 };
+        if nodes == 0 {
+            self.alone += 1;
+        } else {
+            self.alone = 0;
+            self.pause = FIRST_PAUSE;
+        }
         let mut state = self.shared.state.lock();
         let (was_joined, is_first) = (state.is_joined, state.checks == 0);
         state.is_joined = nodes > 0;
@@ -191,11 +224,14 @@ impl Upkeep {
     /// next look.
     fn rebuild(&mut self) -> bool {
         let built = self.shared.engine.rebuild(&self.through);
-        if let Err(error) = &built {
+        if let Err(error) = &built
+            && !self.has_warned
+        {
             let address = self.shared.engine.address();
             let what = format_args!("cannot start the node on {address} again: {error}");
             self.shared.events.notice(Level::Warning, what);
         }
+        self.has_warned = built.is_err();
         built.is_ok()
     }
 

@@ -50,8 +50,8 @@ pub enum StartError {
 }
 
 /// Starts an introducer, which joins the network of its previous run.
-pub fn start(config: Config, events: &Events, stop: &Stop) -> Result<Server, StartError> {
-    let (open, node) = open(&config, events, stop)?;
+pub fn start(config: &Config, events: &Events, stop: &Stop) -> Result<Server, StartError> {
+    let (open, node) = open(config, events, stop)?;
     // Whoever asks from now on is led to the others.
     node.wait_until_settled(JOIN_TIME);
     open.announce();
@@ -120,7 +120,7 @@ mod tests {
         let notes = Notes::default();
         let events = Events::default().and(notes.clone());
         let local = Ipv4Addr::LOCALHOST;
-        let server = start(config(local.into()), &events, &Stop::default()).unwrap();
+        let server = start(&config(local.into()), &events, &Stop::default()).unwrap();
         let node = dht::Config {
             bind: local,
             port: 0,
@@ -145,7 +145,7 @@ mod tests {
     #[test]
     fn an_address_that_is_not_ipv4_is_an_error() {
         let config = config(Ipv6Addr::LOCALHOST.into());
-        let refused = start(config, &Events::default(), &Stop::default());
+        let refused = start(&config, &Events::default(), &Stop::default());
         let said = refused.unwrap_err().to_string();
         assert_eq!(said, "::1 is no IPv4 address; the DHT uses IPv4 only");
     }

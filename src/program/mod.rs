@@ -61,8 +61,9 @@ fn with_variables(command: Command) -> Command {
 /// without it, warnings, and more with each `-v`.
 pub fn log_to_stderr(verbose: u8, screen: &Screen) {
     let level = match verbose {
-        0 => "warn",
-        1 => "info",
+        // That nobody answers is an error to the crate of the DHT, and an event to us.
+        0 => "warn,mainline=off",
+        1 => "info,mainline=off",
         2 => "debug",
         _ => "trace",
     };

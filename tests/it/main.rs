@@ -15,6 +15,8 @@ mod support;
 
 mod attackers;
 mod commands;
+#[cfg(feature = "dht")]
+mod dht;
 mod distributed;
 mod documents;
 mod download;

@@ -78,7 +78,7 @@ fn run(arguments: Arguments, stage: &Stage) -> Result<(), Failure> {
                 storage: storage(arguments.state, events),
                 public: arguments.public_dht,
             };
-            p2pci::introducer::start(config, events, stop).map_err(Failure::other)?
+            p2pci::introducer::start(&config, events, stop).map_err(Failure::other)?
         }
         // Such a program does not accept this kind as an option.
         #[cfg(not(feature = "dht"))]
