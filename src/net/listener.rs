@@ -39,7 +39,8 @@ pub struct ListenError {
 }
 
 impl ListenError {
-    pub(crate) fn new(address: SocketAddr, reason: io::Error) -> Self {
+    /// `address` can't be opened for `reason`.
+    pub fn new(address: SocketAddr, reason: io::Error) -> Self {
         Self { address, reason }
     }
 }

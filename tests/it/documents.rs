@@ -133,8 +133,8 @@ fn with_numbers(line: &str, mut other: impl FnMut(u32) -> Option<String>) -> Str
 /// A folder with the samples, and the programs that run in it.
 struct Stage {
     folder: TempDir,
-    /// The ports of the servers, for the central and the distributed index.
-    servers: [Option<u16>; 2],
+    /// The ports of the servers, one for each kind of index.
+    servers: [Option<u16>; 3],
     running: Vec<(Example, Program)>,
     /// The exit code of the last command.
     code: i32,
@@ -156,7 +156,7 @@ impl Stage {
         }
         Self {
             folder,
-            servers: [None; 2],
+            servers: [None; 3],
             running: Vec::new(),
             code: 0,
         }
@@ -215,7 +215,7 @@ impl Stage {
     /// The printed text, with the well-known ports instead of the servers' real ones.
     fn known(&self, printed: &str) -> String {
         let mut printed = printed.to_owned();
-        for (port, known) in self.servers.iter().zip(["7734", "65243"]) {
+        for (port, known) in self.servers.iter().zip(["7734", "65243", "7494"]) {
             if let Some(port) = port {
                 printed = printed.replace(&port.to_string(), known);
             }
@@ -242,7 +242,10 @@ impl Stage {
 
 /// The kind of server that a command runs or asks.
 fn kind(line: &str) -> usize {
-    usize::from(line.contains("--index distributed"))
+    let is_of = |name: &&str| line.contains(&format!("--index {name}"));
+    let kinds = ["central", "distributed", "dht"];
+    let kind = kinds.iter().position(is_of);
+    kind.unwrap_or_default()
 }
 
 fn source(path: impl AsRef<Path>) -> PathBuf {

@@ -42,7 +42,7 @@ macro_rules! pages {
     };
 }
 
-pages!(session protocol distributed framed scripting options limits security speed);
+pages!(session protocol distributed dht framed scripting options limits security speed);
 
 impl Page {
     /// What it is about, in a few words.
