@@ -17,7 +17,7 @@ use crate::wire::control::{self, Status};
 /// How often a free port is looked for: it must be free for TCP and for UDP.
 const PORT_ATTEMPTS: u32 = 20;
 /// How long joining the network of the previous run may delay the start.
-const JOIN_TIME: Duration = Duration::from_secs(2);
+const JOIN_TIME: Duration = Duration::from_secs(5);
 
 /// The configuration of an introducer.
 #[derive(Debug, Clone)]
