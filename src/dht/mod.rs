@@ -222,8 +222,8 @@ impl DhtNode {
         lookup::all(|| Lookup::start(&self.shared, key, until))
     }
 
-    /// Whether no other node answers, as far as known. Nothing can be announced then, and only
-    /// what others have announced to this very node is found.
+    /// Whether no other node answers, as far as known. Nothing can be announced or found then: a
+    /// node asks others, and not what it stores itself.
     pub fn is_alone(&self) -> bool {
         self.shared.is_alone()
     }
