@@ -1,5 +1,5 @@
-//! Peer-to-peer document sharing. A peer learns who has what either from a central server
-//! (P2P-CI/1.0) or from the other peers (P2P-DI/1.0).
+//! Peer-to-peer document sharing. A peer learns who has what from a central server (P2P-CI/1.0), or
+//! from the other peers (P2P-DI/1.0), which it learns of from a server or a distributed hash table.
 //!
 //! ```text
 //!          ADD, LOOKUP, LIST                 GET
@@ -19,9 +19,11 @@
 //! - [`wire`]: messages ⇄ bytes. It knows no sockets and no files.
 //! - [`event`]: what happens, as data.
 //! - [`net`]: sockets with deadlines, a thread for each connection.
+//! - `dht`: a node of a distributed hash table.
 //! - [`library`]: the shared folder.
 //! - [`central`]: the index server: which peers are here, and who has what.
 //! - [`registration`]: the registration server: which peers are active.
+//! - `introducer`: the node through which others join the hash table.
 //! - [`index`]: the peer's view of who has what.
 //! - [`transfer`]: uploads and downloads.
 //! - [`node`]: a peer, and what it can do.
@@ -32,8 +34,9 @@
 //! - [`doors`]: the menu and the commands, for people and scripts.
 //! - [`experiment`]: a registration server and many peers in one process, measured.
 //!
-//! [`central`] and [`registration`] never import the peer's side, nor the reverse: they share only
-//! what goes over the wire.
+//! The servers ([`central`], [`registration`], `introducer`) never import the peer's side, nor the
+//! reverse: they share only what goes over the wire. `dht` and `introducer` exist only with the
+//! feature `dht`.
 //!
 //! A section named in a comment is a section of [`program::manual::protocol`]; in the modules of
 //! P2P-DI/1.0, of [`program::manual::distributed`].
@@ -69,11 +72,17 @@ pub mod event;
 
 pub mod net;
 
+#[cfg(feature = "dht")]
+pub mod dht;
+
 pub mod library;
 
 pub mod central;
 
 pub mod registration;
+
+#[cfg(feature = "dht")]
+pub mod introducer;
 
 pub mod index;
 

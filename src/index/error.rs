@@ -28,6 +28,9 @@ pub enum IndexError {
     /// The index server refused the request.
     #[error("the index server refused the request with code {0}{hint}", hint = hint(*.0))]
     Refused(u16),
+    /// This program has no such index.
+    #[error("a peer can't use this index yet; --index central and distributed work")]
+    NotBuilt,
     /// The thread that stays in touch with the server can't be started.
     #[error("cannot start a thread for the index: {0}")]
     NoKeeper(io::Error),
@@ -58,7 +61,7 @@ impl IndexError {
         match self {
             Self::Away(_) | Self::NoRoom(_) => true,
             Self::NoAnswer { .. } => self.fault() == Fault::Unreachable,
-            Self::Unreachable(_) | Self::Refused(_) | Self::NoKeeper(_) => false,
+            Self::Unreachable(_) | Self::Refused(_) | Self::NotBuilt | Self::NoKeeper(_) => false,
         }
     }
 

@@ -35,7 +35,7 @@ use crate::net::{Dialects, Ports, Sockets};
 use crate::wire::di::exchange::Timed;
 use crate::wire::di::registration::Cookie;
 use crate::wire::{Endpoint, Host, Port, Record, RfcNumber, Title};
-use crate::wire::{ci, di};
+use crate::wire::{ci, dht, di};
 
 /// How peers learn who has what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,17 +45,20 @@ pub enum Kind {
     Central,
     /// From each other; a server knows which peers are active: P2P-DI.
     Distributed,
+    /// From each other; a distributed hash table leads to those who have it.
+    Dht,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 2] = [Self::Central, Self::Distributed];
+    pub const ALL: [Self; 3] = [Self::Central, Self::Distributed, Self::Dht];
 
     /// Its name in options.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Central => "central",
             Self::Distributed => "distributed",
+            Self::Dht => "dht",
         }
     }
 
@@ -64,6 +67,7 @@ impl Kind {
         match self {
             Self::Central => "One server knows who has what: P2P-CI",
             Self::Distributed => "The peers know it, and a server knows who is active: P2P-DI",
+            Self::Dht => "The peers know it, and no server is needed: a distributed hash table",
         }
     }
 
@@ -72,6 +76,7 @@ impl Kind {
         let port = match self {
             Self::Central => ci::SERVER_PORT,
             Self::Distributed => di::REGISTRATION_PORT,
+            Self::Dht => dht::INTRODUCER_PORT,
         };
         Port::new(port).unwrap_or(Port::MIN)
     }
@@ -134,6 +139,7 @@ pub fn join(kind: Kind, participation: Participation) -> Result<Arc<dyn Index>, 
     match kind {
         Kind::Central => Central::join(participation),
         Kind::Distributed => Distributed::join(participation),
+        Kind::Dht => Err(IndexError::NotBuilt),
     }
 }
 

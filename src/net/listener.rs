@@ -36,6 +36,13 @@ pub struct ListenError {
     reason: io::Error,
 }
 
+impl ListenError {
+    /// `address` can't be opened for `reason`.
+    pub fn new(address: SocketAddr, reason: io::Error) -> Self {
+        Self { address, reason }
+    }
+}
+
 fn why(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::AddrInUse => {

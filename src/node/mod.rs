@@ -125,6 +125,7 @@ impl Node {
         let (protocol, cookie_file) = match config.kind {
             Kind::Central => (Protocol::Ci, None),
             Kind::Distributed => (Protocol::Di, cookie_file(config, &events)),
+            Kind::Dht => (Protocol::Di, None),
         };
         let dialects = Dialects::new(config.dialect);
         let downloader = Downloader {

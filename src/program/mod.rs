@@ -61,8 +61,9 @@ fn with_variables(command: Command) -> Command {
 /// default warnings, and more with each `-v`.
 pub fn log_to_stderr(verbose: u8, screen: &Screen) {
     let level = match verbose {
-        0 => "warn",
-        1 => "info",
+        // That nobody answers is an error to the crate of the DHT, and an event to us.
+        0 => "warn,mainline=off",
+        1 => "info,mainline=off",
         2 => "debug",
         _ => "trace",
     };
@@ -109,7 +110,12 @@ impl From<anyhow::Error> for Failure {
 /// Parses the kind of an index.
 pub fn index_kind() -> impl TypedValueParser<Value = Kind> {
     let value = |kind: Kind| PossibleValue::new(kind.name()).help(kind.description());
-    PossibleValuesParser::new(Kind::ALL.map(value)).try_map(|name| name.parse::<Kind>())
+    PossibleValuesParser::new(Kind::ALL.map(value)).try_map(|name| match name.parse::<Kind>() {
+        Ok(Kind::Dht) if !cfg!(feature = "dht") => {
+            Err("this program was built without it (the cargo feature \"dht\")".to_owned())
+        }
+        kind => kind,
+    })
 }
 
 /// The folder for state between runs; `None` if the system defines none.

@@ -138,8 +138,8 @@ struct Stage {
     /// Dropped before the folder, which names them.
     _leftovers: Leftovers,
     folder: TempDir,
-    /// The ports of the servers, for the central and the distributed index.
-    servers: [Option<u16>; 2],
+    /// The ports of the servers, one for each kind of index.
+    servers: [Option<u16>; 3],
     running: Vec<(Example, Program)>,
     /// The exit code of the last command.
     code: i32,
@@ -162,7 +162,7 @@ impl Stage {
         Self {
             _leftovers: Leftovers(folder.path().join("state")),
             folder,
-            servers: [None; 2],
+            servers: [None; 3],
             running: Vec::new(),
             code: 0,
         }
@@ -222,7 +222,7 @@ impl Stage {
     fn known(&self, printed: &str) -> String {
         let above = self.folder.path().display().to_string();
         let mut printed = printed.replace(&above, "/home/me");
-        for (port, known) in self.servers.iter().zip(["7734", "65243"]) {
+        for (port, known) in self.servers.iter().zip(["7734", "65243", "7494"]) {
             if let Some(port) = port {
                 printed = printed.replace(&port.to_string(), known);
             }
@@ -249,7 +249,10 @@ impl Stage {
 
 /// The kind of server that a command runs or asks.
 fn kind(line: &str) -> usize {
-    usize::from(line.contains("--index distributed"))
+    let is_of = |name: &&str| line.contains(&format!("--index {name}"));
+    let kinds = ["central", "distributed", "dht"];
+    let kind = kinds.iter().position(is_of);
+    kind.unwrap_or_default()
 }
 
 fn source(path: impl AsRef<Path>) -> PathBuf {

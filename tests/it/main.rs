@@ -16,6 +16,8 @@ mod support;
 mod attackers;
 mod background;
 mod commands;
+#[cfg(feature = "dht")]
+mod dht;
 mod distributed;
 mod documents;
 mod download;

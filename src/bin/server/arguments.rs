@@ -9,8 +9,9 @@ use p2pci::index::Kind;
 use p2pci::program::{self, VERSION};
 use p2pci::wire::di::TTL;
 
-/// The index server of P2P-CI/1.0, which knows who has which RFC but stores none, or the
-/// registration server of P2P-DI/1.0, which knows which peers are active.
+/// The index server of P2P-CI/1.0, which knows who has which RFC but stores none; or the
+/// registration server of P2P-DI/1.0, which knows which peers are active; or the introducer of a
+/// distributed hash table, through which peers find each other.
 ///
 /// Prints every message that it sends or receives. SIGINT (Ctrl-C) or SIGTERM stops the server.
 #[derive(Debug, Parser)]
@@ -26,20 +27,26 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "ADDR", help_heading = "Address")]
     pub(crate) bind: Option<IpAddr>,
     /// The port to listen on; 0 selects any free port, which is printed [default: 7734; 65243 for
-    /// the registration server]
+    /// the registration server; 7494 for the introducer]
     #[arg(long, value_name = "PORT", help_heading = "Address")]
     pub(crate) port: Option<u16>,
-    /// Whether to run the index server (P2P-CI), or the registration server for peers that keep the
-    /// index themselves (P2P-DI)
+    /// Whether to run the index server (P2P-CI), the registration server for peers that keep the
+    /// index themselves (P2P-DI), or the introducer for peers that find each other in a distributed
+    /// hash table
     #[arg(long, value_name = "KIND", default_value_t = Kind::Central, value_parser = program::index_kind(), help_heading = "Index")]
     pub(crate) index: Kind,
     /// How long a peer of a distributed index stays active without contact
     #[arg(long, value_name = "SECONDS", default_value_t = TTL, value_parser = clap::value_parser!(u32).range(1..=31_536_000), help_heading = "Index")]
     pub(crate) ttl: u32,
-    /// The file that stores the peers of a distributed index [default: registrations-PORT.redb in
-    /// the user's state directory, for example ~/.local/state/p2pci]
+    /// The file that stores the peers of a distributed index, or the nodes of a hash table [default:
+    /// registrations-PORT.redb or dht-PORT.json in the user's state directory, for example
+    /// ~/.local/state/p2pci]
     #[arg(long, value_name = "FILE", help_heading = "Index")]
     pub(crate) state: Option<PathBuf>,
+    /// Join the public Mainline DHT, where anybody can see which RFCs are shared at which address
+    #[cfg(feature = "dht")]
+    #[arg(long, value_parser = FalseyValueParser::new(), help_heading = "Index")]
+    pub(crate) public_dht: bool,
     /// The maximum number of connections
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = program::connections(), help_heading = "Limits")]
     pub(crate) max_peers: usize,
@@ -71,6 +78,7 @@ Examples:
   server                          listen on port 7734 and print every message
   server --port 0 -q              listen on any free port, print only connection events
   server --index distributed      run a registration server on port 65243
+  server --index dht              run an introducer of a hash table on port 7494
   server --transcript log.txt -q  save every message to a file
   P2PCI_PORT=8000 server          set an option with an environment variable
   server help                     list the pages of the manual

@@ -2,12 +2,13 @@
 
 mod arguments;
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
 use p2pci::central;
-use p2pci::event::{Event, Level, Topic};
+use p2pci::event::{Event, Events, Level, Topic};
 use p2pci::index::Kind;
 use p2pci::net::{Limits, Place, reachable};
 use p2pci::printout::Shows;
@@ -61,24 +62,38 @@ fn run(arguments: &Arguments, stage: &Stage) -> Result<(), Failure> {
             central::start(config, events, stop).map_err(Failure::other)?
         }
         Kind::Distributed => {
-            let file = arguments.state.clone().map(Storage::File);
-            let storage = file.or_else(|| program::state_folder().map(Storage::Folder));
-            let forgets = storage.is_none();
             let config = registration::Config {
                 place,
                 request_time,
                 ttl: Duration::from_secs(arguments.ttl.into()),
-                storage: storage.unwrap_or(Storage::Memory),
+                storage: storage(arguments.state.as_deref(), events),
             };
-            let server = registration::start(config, events, stop);
-            let server = server.map_err(Failure::other)?;
-            if forgets {
-                let what =
-                    "no state directory; a restart will forget all peers (--state names a file)";
-                events.notice(Level::Warning, what);
-            }
-            server
+            registration::start(config, events, stop).map_err(Failure::other)?
         }
+        #[cfg(feature = "dht")]
+        Kind::Dht => {
+            let config = p2pci::introducer::Config {
+                place,
+                request_time,
+                storage: storage(arguments.state.as_deref(), events),
+                public: arguments.public_dht,
+            };
+            p2pci::introducer::start(&config, events, stop).map_err(Failure::other)?
+        }
+        // Such a program does not accept this kind as an option.
+        #[cfg(not(feature = "dht"))]
+        Kind::Dht => return Ok(()),
     };
     Ok(server.wait().context("cannot accept connections")?)
+}
+
+/// Where the server keeps its state: in `file`, or else in the user's state directory.
+fn storage(file: Option<&Path>, events: &Events) -> Storage {
+    let file = file.map(|file| Storage::File(file.to_owned()));
+    let storage = file.or_else(|| program::state_folder().map(Storage::Folder));
+    storage.unwrap_or_else(|| {
+        let what = "a restart will forget all peers (--state names a file)";
+        events.notice(Level::Warning, format_args!("no state directory; {what}"));
+        Storage::Memory
+    })
 }

@@ -124,7 +124,10 @@ fn run_answers_with_lines_and_asks_before_it_replaces_a_file() {
         lines
     };
     let path = shared.path().join("rfc7.txt");
-    let question = format!("{{\"question\":{{\"replace\":{:?}}}}}", path.display().to_string());
+    let question = format!(
+        "{{\"question\":{{\"replace\":{:?}}}}}",
+        path.display().to_string()
+    );
     for answer in ["false", "null", "nonsense"] {
         let lines = run(answer);
         assert_eq!(lines[0], question);

@@ -1,0 +1,339 @@
+//! A node of a distributed hash table (Mainline DHT, BEP 5), where peers announce for which
+//! documents they can be asked, and look for others.
+//!
+//! A [`DhtNode`] contacts only the nodes that it was given, that it knows from its previous run, and
+//! that these name; the public network only if it is asked to. A thread of its own keeps it in
+//! contact with the others, remembers them in a file, and notices when it is alone.
+//!
+//! What it finds are claims of strangers: somebody who asks for a document there checks what comes.
+
+mod address;
+mod engine;
+mod gate;
+mod known;
+mod lookup;
+mod upkeep;
+
+pub use address::{AddressError, addresses, local_address};
+pub use lookup::{Lookup, Peers};
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::path::PathBuf;
+use std::sync::{Arc, mpsc};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use mainline::errors::PutQueryError;
+use parking_lot::{Condvar, Mutex};
+
+use self::address::public_nodes;
+use self::engine::{Engine, timeout};
+use self::gate::Gate;
+use self::known::Known;
+use self::upkeep::{Role, Upkeep};
+use crate::event::{DhtStep, Event, Events, Level, Topic};
+use crate::net::{ListenError, Stop};
+use crate::state_file::{StateError, StateFile};
+use crate::wire::Port;
+use crate::wire::dht::Key;
+
+/// How long an announcement may take, with those before it.
+const ANNOUNCE_TIME: Duration = Duration::from_secs(30);
+/// How often a wait looks whether the node is closing.
+const LOOK: Duration = Duration::from_millis(100);
+/// How long a request waits for the node to be in contact with others again, before it is repeated.
+const RECOVERY_TIME: Duration = Duration::from_secs(2);
+
+/// The configuration of a node.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The local address.
+    pub bind: Ipv4Addr,
+    /// The UDP port; 0 selects any free one.
+    pub port: u16,
+    /// The nodes to join through.
+    pub bootstrap: Vec<SocketAddrV4>,
+    /// The file that keeps the nodes it knows between runs.
+    pub saved: Option<PathBuf>,
+    /// Whether others join through this node, so that it takes in whoever asks it.
+    pub is_introducer: bool,
+    /// Whether it joins the public network, where anybody sees what it announces.
+    pub public: bool,
+}
+
+/// Why a node can't start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The port can't be opened.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// The file of the known nodes can't be used.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The thread can't be started.
+    #[error("cannot start a thread: {0}")]
+    Thread(#[from] io::Error),
+}
+
+/// Why an announcement failed. It may be repeated when the node has [joined
+/// again](DhtNode::wait_for_fill).
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AnnounceError {
+    /// There is nobody to store it.
+    #[error("no other node of the DHT answers")]
+    Alone,
+    /// The others did not confirm it in time.
+    #[error("no node of the DHT confirmed it in time")]
+    TimedOut,
+    /// The node is closing.
+    #[error("the node of the DHT is closing")]
+    Closing,
+}
+
+/// A node in the background. Dropping it saves the nodes that it knows and ends it.
+#[derive(Debug)]
+pub struct DhtNode {
+    shared: Arc<Shared>,
+    upkeep: Option<JoinHandle<()>>,
+}
+
+/// What the node shares with its threads.
+#[derive(Debug)]
+struct Shared {
+    engine: Engine,
+    gate: Gate,
+    state: Mutex<State>,
+    changed: Condvar,
+    events: Events,
+    stop: Stop,
+}
+
+/// Its contact with others.
+#[derive(Debug, Default)]
+struct State {
+    /// Whether any other node answers.
+    is_joined: bool,
+    /// How often it has come into contact with others after it was alone.
+    fills: u64,
+    /// How often it has looked whether anybody answers.
+    checks: u64,
+    /// Whether to look now.
+    is_check_due: bool,
+    is_closing: bool,
+}
+
+impl DhtNode {
+    /// Starts a node. It joins the network in the background.
+    pub fn start(config: Config, events: &Events, stop: &Stop) -> Result<Self, StartError> {
+        if config.public {
+            let what = "this node is part of the public DHT, where anybody can see which RFCs this \
+                        address shares";
+            events.notice(Level::Warning, what);
+        }
+        let file = config.saved.map(StateFile::open).transpose()?;
+        let mut known = Known::open(file, events)?;
+        known.hear_of(&config.bootstrap);
+        let role = match config {
+            Config { public: true, .. } => Role::Public,
+            Config {
+                is_introducer: true,
+                ..
+            } => Role::Introducer,
+            _ => Role::Member,
+        };
+        let through = match role {
+            Role::Public => [known.nodes(), &public_nodes()].concat(),
+            Role::Introducer => Vec::new(),
+            Role::Member => known.nodes().to_vec(),
+        };
+        let timeout = timeout(
+            known
+                .nodes()
+                .iter()
+                .chain(&through)
+                .map(SocketAddrV4::ip)
+                .chain([&config.bind]),
+        );
+        let address = SocketAddrV4::new(config.bind, config.port);
+        let built = Engine::build(address, timeout, &through);
+        let engine = built.map_err(|reason| ListenError::new(address.into(), reason))?;
+        let shared = Arc::new(Shared {
+            engine,
+            gate: Gate::default(),
+            state: Mutex::default(),
+            changed: Condvar::new(),
+            events: events.clone(),
+            stop: stop.clone(),
+        });
+        let upkeep = Upkeep::new(shared.clone(), known, through, role);
+        let thread = thread::Builder::new().name("dht".to_owned());
+        Ok(Self {
+            shared,
+            upkeep: Some(thread.spawn(move || upkeep.run())?),
+        })
+    }
+
+    /// The local address.
+    pub fn address(&self) -> SocketAddrV4 {
+        self.shared.engine.address()
+    }
+
+    /// Announces that a peer on this machine can be asked about `key`, at the TCP port `port`. Waits
+    /// until other nodes have stored it, repeating it once where that fails. Nothing withdraws an
+    /// announcement, and each takes room, so do it rarely.
+    pub fn announce(&self, key: Key, port: Port) -> Result<(), AnnounceError> {
+        let until = Instant::now() + ANNOUNCE_TIME;
+        let enter = || self.shared.gate.enter(key, until);
+        let permit = enter().ok_or(AnnounceError::TimedOut)?;
+        let (send, done) = mpsc::channel();
+        let shared = self.shared.clone();
+        let work = move || {
+            let _permit = permit;
+            let mut announced = shared.announce(key, port);
+            if announced.is_err() && !shared.is_alone() {
+                shared.recover(Instant::now() + RECOVERY_TIME);
+                announced = shared.announce(key, port);
+            }
+            // After the deadline nobody receives it.
+            let _ = send.send(announced);
+        };
+        let thread = thread::Builder::new().name("announce".to_owned());
+        let started = thread.spawn(work);
+        started.map_err(|_| AnnounceError::TimedOut)?;
+        let announced = self.shared.receive(&done, until);
+        let announced = announced.unwrap_or_else(|| Err(self.shared.late()));
+        if announced.is_ok() {
+            let port = port.get();
+            self.shared.tell(DhtStep::Announced { key, port });
+        }
+        announced
+    }
+
+    /// Looks for the peers of `key`. Their addresses come as they are found, each once, until
+    /// `time` has passed.
+    pub fn lookup(&self, key: Key, time: Duration) -> Lookup {
+        Lookup::start(&self.shared, key, Instant::now() + time)
+    }
+
+    /// All peers of `key`, found in up to five lookups: one returns only some of many.
+    pub fn lookup_all(&self, key: Key, time: Duration) -> Peers {
+        let until = Instant::now() + time;
+        lookup::all(|| Lookup::start(&self.shared, key, until))
+    }
+
+    /// Whether no other node answers, as far as known. Nothing can be announced or found then: a
+    /// node asks others, and not what it stores itself.
+    pub fn is_alone(&self) -> bool {
+        self.shared.is_alone()
+    }
+
+    /// How often this node has come into contact with others after it was alone. Whatever was
+    /// announced before the last time should be announced again.
+    pub fn fills(&self) -> u64 {
+        self.shared.state.lock().fills
+    }
+
+    /// Waits at most `time` until [`DhtNode::fills`] is more than `before`, and returns it. `None`
+    /// after that time, or if the node is closing.
+    pub fn wait_for_fill(&self, before: u64, time: Duration) -> Option<u64> {
+        let state = self
+            .shared
+            .wait(Instant::now() + time, |state| state.fills > before);
+        (state.fills > before).then_some(state.fills)
+    }
+
+    /// Waits at most `time` until the node has joined, or knows that it is alone. Returns whether it
+    /// has joined.
+    pub fn wait_until_settled(&self, time: Duration) -> bool {
+        let until = Instant::now() + time;
+        let state = self.shared.wait(until, |state| state.checks > 0);
+        state.is_joined
+    }
+}
+
+impl Drop for DhtNode {
+    fn drop(&mut self) {
+        self.shared.close();
+        // A panic is reported where it happens.
+        let _ = self.upkeep.take().map(JoinHandle::join);
+    }
+}
+
+impl Shared {
+    /// Waits until `is_met`, `until`, or the node is closing.
+    fn wait(
+        &self,
+        until: Instant,
+        is_met: impl Fn(&State) -> bool,
+    ) -> parking_lot::MutexGuard<'_, State> {
+        let mut state = self.state.lock();
+        let goes_on = |state: &mut State| !is_met(state) && !state.is_closing;
+        self.changed.wait_while_until(&mut state, goes_on, until);
+        state
+    }
+
+    /// Receives the next value, until the sender is gone, `until`, or the node is closing.
+    fn receive<T>(&self, values: &mpsc::Receiver<T>, until: Instant) -> Option<T> {
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            match values.recv_timeout(left.min(LOOK)) {
+                Ok(value) => return Some(value),
+                Err(mpsc::RecvTimeoutError::Timeout) if left > LOOK && !self.is_closing() => {}
+                Err(_) => return None,
+            }
+        }
+    }
+
+    /// Announces once.
+    fn announce(&self, key: Key, port: Port) -> Result<(), AnnounceError> {
+        match self.engine.announce(key, port.get()) {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(PutQueryError::NoClosestNodes)) | Err(_) => Err(AnnounceError::Alone),
+            Ok(Err(_)) => Err(AnnounceError::TimedOut),
+        }
+    }
+
+    /// Has the node look for others now, and waits until it has.
+    fn recover(&self, until: Instant) {
+        let mut state = self.state.lock();
+        state.is_check_due = true;
+        let checks = state.checks;
+        drop(state);
+        self.changed.notify_all();
+        drop(self.wait(until, |state| state.checks > checks));
+    }
+
+    fn close(&self) {
+        self.state.lock().is_closing = true;
+        self.changed.notify_all();
+    }
+
+    fn is_alone(&self) -> bool {
+        !self.state.lock().is_joined
+    }
+
+    fn is_closing(&self) -> bool {
+        self.state.lock().is_closing
+    }
+
+    /// The error of an announcement that nobody waits for any longer.
+    fn late(&self) -> AnnounceError {
+        if self.is_closing() {
+            AnnounceError::Closing
+        } else {
+            AnnounceError::TimedOut
+        }
+    }
+
+    fn tell(&self, step: DhtStep) {
+        let topic = match step {
+            DhtStep::Announced { .. } | DhtStep::LookedUp { .. } => Topic::Messages,
+            _ => Topic::Life,
+        };
+        self.events.tell(topic, || Event::Dht(step));
+    }
+}
+
+#[cfg(test)]
+mod tests;
