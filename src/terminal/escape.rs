@@ -5,6 +5,11 @@ use std::fmt::Write;
 use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory as _};
 use unicode_width::UnicodeWidthChar as _;
 
+/// The space of Braille, which Unicode does not count as white space.
+const BRAILLE_BLANK: char = '\u{2800}';
+/// A note without a head, and so without anything.
+const NULL_NOTEHEAD: char = '\u{1d159}';
+
 /// `text` with everything escaped that could control a terminal or imitate something else.
 pub(crate) fn escaped(text: &[u8], is_message: bool) -> String {
     let mut shown = String::with_capacity(text.len() + 2);
@@ -23,7 +28,8 @@ pub(crate) fn escaped(text: &[u8], is_message: bool) -> String {
                 c => shown.push(c),
             }
             // What stands behind spaces alone looks like the beginning of a line.
-            let is_blank = c == '\t' || (c.is_whitespace() && !is_hidden);
+            let is_space = c.is_whitespace() || c == BRAILLE_BLANK;
+            let is_blank = c == '\t' || (is_space && !is_hidden);
             begins_line = c == '\n' || (begins_line && is_blank);
         }
         for byte in chunk.invalid() {
@@ -62,8 +68,9 @@ struct Sight {
 
 impl Sight {
     /// Whether the next character is invisible, or reorders or moves others: a control or format
-    /// character, a separator of lines, what Unicode calls default-ignorable, and what has no width
-    /// of its own, unless it joins the letter before it, as an accent does.
+    /// character, a separator of lines, one that Unicode does not define or calls default-ignorable,
+    /// and what has no width or place of its own, unless it joins the letter before it, as an accent
+    /// does.
     fn hides(&mut self, c: char) -> bool {
         if c.is_ascii() {
             self.is_after_letter = c.is_ascii_alphabetic();
@@ -78,8 +85,12 @@ impl Sight {
             GeneralCategory::Control
             | GeneralCategory::Format
             | GeneralCategory::LineSeparator
-            | GeneralCategory::ParagraphSeparator => true,
-            _ if is_ignorable(c) => true,
+            | GeneralCategory::ParagraphSeparator
+            | GeneralCategory::Unassigned => true,
+            _ if is_ignorable(c) || c == NULL_NOTEHEAD => true,
+            GeneralCategory::NonspacingMark | GeneralCategory::EnclosingMark => {
+                !self.is_after_letter
+            }
             _ => c.width() == Some(0) && !(joins && self.is_after_letter),
         };
         self.is_after_letter = joins && !is_hidden;
@@ -124,6 +135,10 @@ mod tests {
             '\u{e0041}',
             '\u{fff0}',
             '\u{2065}',
+            '\u{1d159}',
+            '\u{2d7f}',
+            '\u{378}',
+            '\u{ffff}',
         ] {
             let line = format!("{hidden}[SERVER] Peer vm:5 left");
             let shown = format!("{}[SERVER] Peer vm:5 left", hidden.escape_unicode());
@@ -134,7 +149,7 @@ mod tests {
 
     #[test]
     fn the_forger_who_indents() {
-        for blank in ["", " ", "\t ", "\u{a0}", "\u{3000}\u{2003}"] {
+        for blank in ["", " ", "\t ", "\u{a0}", "\u{3000}\u{2003}", "\u{2800}"] {
             let line = format!("a\n{blank}[SERVER] x [y]\n");
             let shown = format!("a\n{blank}\\[SERVER] x [y]\n");
             assert_eq!(escaped(line.as_bytes(), true), shown);
@@ -153,6 +168,7 @@ mod tests {
             "Ελληνικά",
             "日本語",
             "«a» – “b”",
+            "⠓⠑⠇⠇⠕⠀⠺⠕⠗⠇⠙",
         ] {
             assert_eq!(escaped(title.as_bytes(), false), title);
             assert_eq!(escaped_json(title), title);

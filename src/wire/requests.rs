@@ -1,5 +1,6 @@
 //! Finds the heads of messages in a stream, within limits, without knowing methods or versions.
 
+use std::io;
 use std::time::Duration;
 
 use super::error::ReadError;
@@ -36,7 +37,8 @@ impl Waits {
 ///
 /// Some programs omit the empty line after the last header and wait for the answer. So if a head is
 /// already a complete request and nothing more arrives for a short while, it is accepted. A client
-/// that was only slow loses nothing: the lines that follow still belong to that head.
+/// that was only slow loses nothing: the lines that follow within the time of that head still belong to
+/// it.
 #[derive(Debug, Default)]
 pub struct Requests {
     /// The last head, if it was accepted before its end.
@@ -175,7 +177,7 @@ impl<'a, S: Source> Reading<'a, S> {
     fn start_line(&mut self, head: &mut Head) -> Result<First, ReadError> {
         let mut limit = MAX_HEAD;
         let mut has_begun = false;
-        self.source.allow(self.waits.first);
+        self.wait_for_rest()?;
         while limit > 0 {
             let waiting = self.source.fill_buf();
             let waiting = waiting.map_err(|error| self.waits.failed(error, false))?;
@@ -189,7 +191,9 @@ impl<'a, S: Source> Reading<'a, S> {
             let lines = ends.iter().map(|byte| usize::from(*byte == b'\n')).sum();
             if !has_begun && (empty == 0 || !self.belongs_before(lines)) {
                 has_begun = true;
-                self.source.allow(Some(self.waits.whole));
+                if self.unfinished.is_none() {
+                    self.source.allow(Some(self.waits.whole));
+                }
             }
             if empty > 0 {
                 self.source.consume(empty);
@@ -203,6 +207,10 @@ impl<'a, S: Source> Reading<'a, S> {
             if let Some(late) = self.late_field(&head.text)? {
                 return Ok(First::Late(late));
             }
+            if self.unfinished.take().is_some() {
+                // It is the start line of another request.
+                self.source.allow(Some(self.waits.whole));
+            }
             if !head.take_line(0) {
                 return Ok(First::Start(limit));
             }
@@ -213,11 +221,25 @@ impl<'a, S: Source> Reading<'a, S> {
         Err(ReadError::LongHead)
     }
 
+    /// Waits for more of the unfinished head, in what is left of its time, and else for a first byte.
+    fn wait_for_rest(&mut self) -> Result<(), ReadError> {
+        if self.unfinished.is_some() {
+            match self.source.fill_buf() {
+                Ok(_) => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::TimedOut => self.unfinished = None,
+                Err(error) => return Err(self.waits.failed(error, false)),
+            }
+        }
+        self.source.allow(self.waits.first);
+        Ok(())
+    }
+
     /// Takes empty lines that belong to the message before. `false`: there are too many.
     fn belongs_before(&mut self, lines: usize) -> bool {
         if lines > 0 && self.unfinished.take().is_some() {
             // The first one ends its head.
             self.surplus += 1;
+            self.source.allow(self.waits.first);
         }
         let left = self.surplus.checked_sub(lines);
         self.surplus = left.unwrap_or_default();

@@ -200,6 +200,39 @@ fn drippers_of_nothing_have_one_deadline() {
     }
 }
 
+/// Each field would begin a deadline of its own, for 64 of them.
+#[test]
+fn dripper_of_late_fields_has_the_deadline_of_its_request() {
+    let server = server(&["--request-time", "1"]);
+    let mut client = Client::connect(server.port);
+    let begun = Instant::now();
+    client.send("LOOKUP RFC 1 P2P-CI/1.0\r\nHost: vm\r\n");
+    client.receive("P2P-CI/1.0 404 Not Found\r\n\r\n\r\n");
+    let gap = Some(Duration::from_millis(300));
+    client.stream().set_read_timeout(gap).unwrap();
+    while std::io::Read::read(&mut client.stream(), &mut [0; 1]).is_err() {
+        client.send("A: b\r\n");
+        let time = begun.elapsed();
+        assert!(time < Duration::from_secs(8), "it is still served");
+    }
+}
+
+/// The time of a request without an end is not that of the next one.
+#[test]
+fn after_a_request_without_an_end_a_peer_may_be_silent() {
+    let server = server(&["--request-time", "1"]);
+    let mut client = Client::connect(server.port);
+    client.send("LOOKUP RFC 1 P2P-CI/1.0\r\nHost: vm\r\n");
+    client.receive("P2P-CI/1.0 404 Not Found\r\n\r\n\r\n");
+    let silence = Some(Duration::from_millis(1500));
+    client.stream().set_read_timeout(silence).unwrap();
+    let silent = std::io::Read::read(&mut client.stream(), &mut [0; 1]);
+    assert!(silent.is_err(), "the connection was ended");
+    client.stream().set_read_timeout(Some(PATIENCE)).unwrap();
+    client.send(LIST);
+    client.receive("P2P-CI/1.0 200 OK\r\n\r\n\r\n");
+}
+
 #[test]
 fn empty_lines_after_a_request_do_not_begin_another_one() {
     let server = server(&["--request-time", "1"]);

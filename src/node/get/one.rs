@@ -1,6 +1,7 @@
 //! Downloads one RFC: finds its holders, downloads it from one of them, and registers it.
 
 use std::collections::HashSet;
+use std::mem;
 
 use super::{Downloaded, Failed, Failure, Kept, Outcome, Place, Question, Replace, Wanted};
 use crate::event::{Event, Topic};
@@ -13,6 +14,9 @@ use crate::wire::{Endpoint, Fault, Record, RfcNumber, Title};
 /// How many holders are tried for one RFC, before the user is asked: who is in an index decides where
 /// this peer connects to.
 const MOST_TRIES: usize = 16;
+/// How many holders of one answer are tried before others are asked: whoever answers could name any
+/// number of hosts that have nothing.
+const MOST_OF_ONE_ANSWER: usize = 4;
 /// The most holders among whom downloads are spread.
 const SOME: usize = 1024;
 
@@ -46,7 +50,15 @@ impl Handle {
         let mut worst = Fault::Unreachable;
         let mut may_replace = false;
         let mut tries = 0;
-        while let Some(found) = holders.next().map_err(|error| failed(error.into()))? {
+        // Those that are tried when nobody else can be found.
+        let mut later = Vec::new();
+        loop {
+            let found = holders.next().map_err(|error| failed(error.into()))?;
+            let (found, most) = match found {
+                Some(found) => (found, MOST_OF_ONE_ANSWER),
+                None if later.is_empty() => break,
+                None => (mem::take(&mut later), usize::MAX),
+            };
             // Ask only once, and only if somebody has it.
             may_replace = may_replace || self.may_replace(number, place, ask)?;
             let begin = || match place {
@@ -54,7 +66,7 @@ impl Handle {
                 Place::Folder(_) => self.library.receive(number, may_replace),
             };
             let mut left: Vec<_> = found.iter().collect();
-            while !left.is_empty() {
+            for _ in 0..left.len().min(most) {
                 if tries > 0 && tries % MOST_TRIES == 0 && !ask(Question::TryMore(number, tries)) {
                     return Err(failed(given_up(number, tries)));
                 }
@@ -70,6 +82,7 @@ impl Handle {
                     Err(error) => worst = error.fault().max(worst),
                 }
             }
+            later.extend(left.into_iter().cloned());
         }
         Err(holders.failed(worst))
     }

@@ -1,5 +1,7 @@
 //! Peers that say too much, and peers that ask for too much.
 
+use std::net::TcpListener;
+
 use super::{get, index, ok, pretended, registration_server, sharing};
 use crate::support::{Client, Program, folder};
 
@@ -49,6 +51,29 @@ fn two_liars_mute_nobody() {
     if let Some(peak) = victim.peak_memory() {
         assert!(peak < 250, "{peak} MiB");
     }
+}
+
+/// It is asked first, and a GET tries sixteen holders.
+#[test]
+fn a_liar_who_names_a_hundred_holders_hides_nobody() {
+    let rs = registration_server(&[]);
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = nobody.local_addr().unwrap().port();
+    drop(nobody);
+    pretended(&rs, move |_, _| {
+        let lies = (1..=100).map(|host| format!("RFC 1 7200 127.0.1.{host} {port} Lies"));
+        index(&lies.collect::<Vec<_>>())
+    });
+    let ours = folder(&[("rfc1.txt", b"one")]);
+    let _honest = sharing(&rs, ours.path(), &["-q"]);
+    let theirs = folder(&[]);
+    let (code, errors) = get(&rs, theirs.path(), "1");
+    assert_eq!(code, Some(0), "{errors}");
+    assert_eq!(
+        errors.matches("Failed from 127.0.1.").count(),
+        4,
+        "{errors}"
+    );
 }
 
 #[test]
