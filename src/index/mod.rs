@@ -4,6 +4,7 @@
 //! distributed index differ in their protocols. Staying connected to a server, and reconnecting to
 //! it, works the same for both.
 
+mod ask;
 mod batch;
 mod central;
 mod cookie;
