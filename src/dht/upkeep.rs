@@ -6,7 +6,7 @@
 
 use std::net::SocketAddrV4;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use tracing::debug;
 
@@ -199,6 +199,9 @@ impl Upkeep {
         let (was_joined, is_first) = (state.is_joined, state.checks == 0);
         state.is_joined = nodes > 0;
         state.checks += 1;
+        if state.is_joined != was_joined {
+            state.since = SystemTime::now();
+        }
         if state.is_joined && !was_joined {
             state.fills += 1;
         }

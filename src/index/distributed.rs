@@ -246,6 +246,7 @@ fn listing(records: Records, asked: usize, answered: usize) -> Listing {
         asked,
         answered,
         in_messages: false,
+        coverage: None,
     }
 }
 
@@ -273,7 +274,7 @@ impl Index for Distributed {
     }
 
     fn peers_known(&self) -> usize {
-        self.participation().known.peers(Instant::now())
+        self.participation().known.peers(Instant::now()).len()
     }
 
     fn leave(&self) {
