@@ -93,6 +93,7 @@ fn start(participation: &Participation) -> Result<DhtNode, IndexError> {
             bootstrap: bootstrap.clone(),
             saved,
             is_introducer: false,
+            is_passing: !member.stays,
             public: member.public,
         })
     };
