@@ -41,8 +41,6 @@ pub(super) struct Ended;
 pub(super) struct Engine {
     address: SocketAddrV4,
     timeout: Duration,
-    /// Whether others may count on it (BEP 43).
-    answers: bool,
     current: Mutex<Option<AsyncDht>>,
 }
 
@@ -54,16 +52,6 @@ impl Engine {
         timeout: Duration,
         bootstrap: &[SocketAddrV4],
     ) -> io::Result<Self> {
-        Self::build_as(address, timeout, bootstrap, true)
-    }
-
-    /// The same. One that does not answer others is not in their tables.
-    pub(super) fn build_as(
-        address: SocketAddrV4,
-        timeout: Duration,
-        bootstrap: &[SocketAddrV4],
-        answers: bool,
-    ) -> io::Result<Self> {
         // The crate panics where the port is in use, and takes a well-known port instead of 0.
         let socket = UdpSocket::bind(address)?;
         let port = socket.local_addr()?.port();
@@ -71,7 +59,6 @@ impl Engine {
         let engine = Self {
             address: SocketAddrV4::new(*address.ip(), port),
             timeout,
-            answers,
             current: Mutex::default(),
         };
         *engine.current.lock() = Some(engine.new_node(bootstrap)?);
@@ -108,10 +95,8 @@ impl Engine {
             ..ServerSettings::default()
         };
         let mut builder = Dht::builder();
-        if self.answers {
-            builder.server_mode();
-        }
         builder
+            .server_mode()
             .server_settings(settings)
             .bind_address(*self.address.ip())
             .port(self.address.port())

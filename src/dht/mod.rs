@@ -58,8 +58,6 @@ pub struct Config {
     pub saved: Option<PathBuf>,
     /// Whether others join through this node, so that it takes in whoever asks it.
     pub is_introducer: bool,
-    /// Whether it is gone soon, so that others do not count on it.
-    pub is_passing: bool,
     /// Whether it joins the public network, where anybody sees what it announces.
     pub public: bool,
 }
@@ -174,7 +172,7 @@ impl DhtNode {
                 .chain([&config.bind]),
         );
         let address = SocketAddrV4::new(config.bind, config.port);
-        let built = Engine::build_as(address, timeout, &through, !config.is_passing);
+        let built = Engine::build(address, timeout, &through);
         let engine = built.map_err(|reason| ListenError::new(address.into(), reason))?;
         let shared = Arc::new(Shared {
             engine,

@@ -11,7 +11,6 @@ fn config(bootstrap: &[&DhtNode]) -> Config {
         bootstrap: bootstrap.iter().map(|node| node.address()).collect(),
         saved: None,
         is_introducer: false,
-        is_passing: false,
         public: false,
     }
 }

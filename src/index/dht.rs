@@ -93,7 +93,6 @@ fn start(participation: &Participation) -> Result<DhtNode, IndexError> {
             bootstrap: bootstrap.clone(),
             saved,
             is_introducer: false,
-            is_passing: !member.stays,
             public: member.public,
         })
     };

@@ -85,7 +85,6 @@ fn open(config: &Config, events: &Events, stop: &Stop) -> Result<(Open, DhtNode)
             bootstrap: Vec::new(),
             saved: config.storage.clone().path("dht", open.port()),
             is_introducer: true,
-            is_passing: false,
             public: config.public,
         };
         attempts -= 1;
@@ -128,7 +127,6 @@ mod tests {
             bootstrap: vec![std::net::SocketAddrV4::new(local, server.port())],
             saved: None,
             is_introducer: false,
-            is_passing: false,
             public: false,
         };
         let node = DhtNode::start(node, &Events::default(), &Stop::default()).unwrap();

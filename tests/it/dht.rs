@@ -34,7 +34,6 @@ fn member(port: u16) -> DhtNode {
         bootstrap: vec![SocketAddrV4::new(Ipv4Addr::LOCALHOST, port)],
         saved: None,
         is_introducer: false,
-        is_passing: false,
         public: false,
     };
     let node = DhtNode::start(config, &Events::default(), &Stop::default()).unwrap();
