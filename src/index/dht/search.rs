@@ -164,6 +164,8 @@ impl Search {
         let (found, answered) = (asking.found(), std::mem::take(&mut self.answered_here));
         self.coverage.found += found;
         let key = match place {
+            // A node that is alone has looked nowhere.
+            _ if found == 0 && self.dht.node.is_alone() => return,
             Place::Known | Place::HeardOf => return,
             Place::Key => Key::Rfc(self.number),
             Place::Catalogue => Key::Catalogue,

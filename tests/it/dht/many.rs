@@ -96,13 +96,13 @@ fn the_last_of_many_documents_is_found_by_a_peer_that_just_joined() {
     for number in 1..=MANY {
         fs::write(theirs.path().join(format!("rfc{number}.txt")), "text\n").unwrap();
     }
-    let mut holder = started(server.port, theirs.path());
-    holder.expect(&format!(
-        "Announced port {} for the catalogue\n",
-        holder.port
-    ));
+    let holder = started(server.port, theirs.path());
     // The last ones have a key of their own, and the first ones do not.
-    holder.expect(&format!("Announced port {} for RFC {MANY}\n", holder.port));
+    for key in ["the catalogue", &format!("RFC {MANY}")] {
+        let line = format!("[DHT] Announced port {} for {key}\n", holder.port);
+        let is_announced = holder.wait_for(|printed| printed.contains(&line).then_some(()));
+        assert!(is_announced.is_some(), "{}", holder.errors());
+    }
     for number in [MANY.to_string(), "1".to_owned()] {
         let begin = Instant::now();
         let (code, out, errors) = ask(server.port, ours.path(), &["lookup", &number]);
