@@ -12,14 +12,25 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::Path;
 use std::process::Command;
 
+use expect_test::expect_file;
 use p2pci::dht::{Config, DhtNode};
 use p2pci::event::Events;
 use p2pci::net::Stop;
 
 use crate::support::{
-    PATIENCE, Program, STATE, at_menu, peer_of, run, server, server_command, sharing,
-    started_server,
+    PATIENCE, Program, STATE, at_menu, peer_of, run, scenarios_dht, server, server_command,
+    sharing, started_server,
 };
+
+#[test]
+fn the_printouts_of_the_scenario() {
+    let printed = scenarios_dht::run(|_| {});
+    assert!(
+        printed.contains("--- the two files\nare identical\n"),
+        "{printed}"
+    );
+    expect_file!["golden/dht.txt"].assert_eq(&printed);
+}
 
 const DHT: [&str; 4] = ["--index", "dht", "--bind", "127.0.0.1"];
 
