@@ -2,8 +2,9 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 
 use crate::event::{Event, Reader, Step, Topic, Topics};
 use crate::wire::RfcNumber;
@@ -14,7 +15,20 @@ pub(super) const MOST: usize = 200;
 /// The documents that came or were asked for last, at most [`MOST`]. It reads from the events which
 /// ones were asked for. Clones share the same state.
 #[derive(Debug, Clone, Default)]
-pub struct Recent(Arc<Mutex<VecDeque<Document>>>);
+pub struct Recent(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    documents: VecDeque<Document>,
+    /// How often they have changed.
+    changes: u64,
+}
 
 /// A document of this peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,21 +41,37 @@ pub(super) struct Document {
 impl Recent {
     /// These documents came, the latest last.
     pub(super) fn came(&self, numbers: impl Iterator<Item = RfcNumber>) {
-        let mut documents = self.0.lock();
-        for number in numbers {
-            put_first(&mut documents, number, true);
-        }
+        self.change(|documents| {
+            for number in numbers {
+                put_first(documents, number, true);
+            }
+        });
     }
 
     /// These documents are gone.
     pub(super) fn gone(&self, numbers: &[RfcNumber]) {
         let is_there = |document: &Document| !numbers.contains(&document.number);
-        self.0.lock().retain(is_there);
+        self.change(|documents| documents.retain(is_there));
     }
 
-    /// The documents, the latest first.
-    pub(super) fn documents(&self) -> Vec<Document> {
-        self.0.lock().iter().copied().collect()
+    /// The documents, the latest first, and how often they have changed.
+    pub(super) fn documents(&self) -> (Vec<Document>, u64) {
+        let state = self.0.state.lock();
+        (state.documents.iter().copied().collect(), state.changes)
+    }
+
+    /// Waits for another change, at most for `time`.
+    pub(super) fn wait_for_change(&self, changes: u64, time: Duration) {
+        let is_same = |state: &mut State| state.changes == changes;
+        let mut state = self.0.state.lock();
+        self.0.changed.wait_while_for(&mut state, is_same, time);
+    }
+
+    fn change(&self, change: impl FnOnce(&mut VecDeque<Document>)) {
+        let mut state = self.0.state.lock();
+        change(&mut state.documents);
+        state.changes += 1;
+        self.0.changed.notify_all();
     }
 }
 
@@ -65,7 +95,7 @@ impl Reader for Recent {
             ..
         } = event
         {
-            put_first(&mut self.0.lock(), *number, false);
+            self.change(|documents| put_first(documents, *number, false));
         }
     }
 }
@@ -81,7 +111,7 @@ mod tests {
     }
 
     fn numbers(recent: &Recent) -> Vec<(u32, bool)> {
-        let documents = recent.documents();
+        let (documents, _) = recent.documents();
         let fields = |it: &Document| (it.number.get(), it.came);
         documents.iter().map(fields).collect()
     }

@@ -31,6 +31,10 @@ use p2pci::wire::{Dialect, Endpoint, Host, Port, RfcNumber, TermError};
     mut_args(|arg| arg.global(true)),
     after_help = EXAMPLES
 )]
+#[cfg_attr(
+    feature = "dht",
+    expect(clippy::struct_excessive_bools, reason = "each is a flag")
+)]
 pub(crate) struct Arguments {
     /// The index server, the registration server, or the introducer of a DHT: HOST or HOST:PORT
     /// [default: localhost; default port: 7734, 65243 or 7494]

@@ -27,7 +27,7 @@ const JITTER: Duration = Duration::from_mins(5);
 const FIRST_GAP: Duration = Duration::from_secs(10);
 /// How many announcements are made at a time.
 const AT_ONCE: usize = 4;
-/// How often it looks for documents that came.
+/// How often it looks whether a key is due again.
 const LOOK: Duration = Duration::from_millis(250);
 /// The pause after an announcement that failed.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -46,11 +46,10 @@ fn announce_all(node: &DhtNode, recent: &Recent, port: Port) {
     let schedule = Mutex::new(Schedule::default());
     while !node.is_closing() {
         let fills = node.fills();
-        let due = schedule
-            .lock()
-            .due(&recent.documents(), fills, Instant::now());
+        let (documents, changes) = recent.documents();
+        let due = schedule.lock().due(&documents, fills, Instant::now());
         if due.is_empty() || node.is_alone() {
-            node.wait_for_fill(fills, LOOK);
+            recent.wait_for_change(changes, LOOK);
             continue;
         }
         let left = Mutex::new(VecDeque::from(due));
