@@ -9,7 +9,7 @@ TARGET_DIR = $(or $(CARGO_TARGET_DIR),target)
 # Cargo says nothing here, so that what follows stands alone.
 BUILDING = echo "Building, which takes a minute or two the first time..." >&2
 
-.PHONY: help demo demo-di picture test bench bench-peers experiment fuzz soak run-server run-peer1 run-peer2 release man \
+.PHONY: help demo demo-di demo-dht picture test bench bench-peers experiment fuzz soak run-server run-peer1 run-peer2 release man \
 	completions install uninstall clean
 
 help: ## list the targets
@@ -26,6 +26,11 @@ demo-di: ## show a registration server and two peers of a distributed index at w
 	@$(BUILDING)
 	@$(CARGO) build --quiet
 	@$(CARGO) test --quiet --test demo -- distributed
+
+demo-dht: ## show an introducer and two peers of a hash table at work
+	@$(BUILDING)
+	@$(CARGO) build --quiet
+	@$(CARGO) test --quiet --test demo -- dht
 
 picture: ## draw the picture in README from a real session
 	@UPDATE_EXPECT=1 $(CARGO) test --quiet --test it documents::picture
@@ -69,7 +74,7 @@ fuzz: ## fuzz every parser, FUZZ_TIME=30 seconds each (needs a C++ compiler)
 	done
 
 # Variables on make's command line reach the test through the environment.
-soak: ## start, stop and kill peers and a server for SOAK_TIME=120 seconds (SOAK_INDEX=distributed)
+soak: ## start, stop and kill peers and a server for SOAK_TIME=120 seconds (SOAK_INDEX=distributed or dht)
 	@$(CARGO) test --quiet --release --test soak
 
 run-server: ## run the index server on port 7734

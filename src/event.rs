@@ -406,12 +406,14 @@ pub enum DhtStep {
         /// The port of the peer's upload server.
         port: u16,
     },
-    /// It looked for the peers of a key.
+    /// This peer has looked for the peers of a key, and asked those that it found.
     LookedUp {
         /// The key.
         key: Key,
         /// How many addresses it found.
         found: usize,
+        /// How many of them have answered.
+        answered: usize,
     },
 }
 

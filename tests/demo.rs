@@ -1,4 +1,4 @@
-//! `make demo` and `make demo-di`: the scenarios of an index with the real programs, shown as they
+//! `make demo`, `make demo-di` and `make demo-dht`: the scenarios of an index with the real programs, shown as they
 //! happen.
 
 #[path = "support/mod.rs"]
@@ -16,10 +16,13 @@ fn main() -> ExitCode {
         let mut out = stdout();
         let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     };
-    let is_distributed = std::env::args().any(|argument| argument == "distributed");
-    let (printed, golden, all) = if is_distributed {
+    let is_named = |name| std::env::args().any(|argument| argument == name);
+    let (printed, golden, all) = if is_named("distributed") {
         let golden = include_str!("it/golden/distributed.txt");
         (support::scenarios_di::run(show), golden, "seven steps")
+    } else if is_named("dht") {
+        let golden = include_str!("it/golden/dht.txt");
+        (support::scenarios_dht::run(show), golden, "six steps")
     } else {
         let golden = include_str!("it/golden/scenarios.txt");
         (support::scenarios::run(show), golden, "eight scenarios")

@@ -3,7 +3,7 @@
 //! The crate loses answers to many requests at a time, and a lookup finds nothing while the same
 //! node announces or looks up the same key.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -14,14 +14,23 @@ use crate::wire::dht::Key;
 /// The most requests at a time.
 const MOST: usize = 4;
 
-/// Lets in a few requests at a time, and one for each key. Clones share the same state.
+/// Lets in a few requests at a time, and one for each key, in the order in which they come: a search
+/// must not wait until hundreds of announcements are made. Clones share the same state.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Gate(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
-    inside: Mutex<HashSet<Key>>,
-    one_left: Condvar,
+    line: Mutex<Line>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Line {
+    inside: HashSet<Key>,
+    /// The numbers of those that wait.
+    waiting: VecDeque<u64>,
+    came: u64,
 }
 
 /// A request that was let in, until it is dropped.
@@ -34,16 +43,22 @@ pub(super) struct Permit {
 impl Gate {
     /// Waits until a request for `key` may begin; `None` after `until`.
     pub(super) fn enter(&self, key: Key, until: Instant) -> Option<Permit> {
-        let mut inside = self.0.inside.lock();
-        let is_closed = |inside: &mut HashSet<Key>| inside.len() >= MOST || inside.contains(&key);
-        let waited = self
-            .0
-            .one_left
-            .wait_while_until(&mut inside, is_closed, until);
+        let Shared { line, changed } = &*self.0;
+        let mut line = line.lock();
+        line.came += 1;
+        let number = line.came;
+        line.waiting.push_back(number);
+        let must_wait = |line: &mut Line| {
+            let is_next = line.waiting.front() == Some(&number);
+            !is_next || line.inside.len() >= MOST || line.inside.contains(&key)
+        };
+        let waited = changed.wait_while_until(&mut line, must_wait, until);
+        line.waiting.retain(|&waiting| waiting != number);
+        changed.notify_all();
         if waited.timed_out() {
             return None;
         }
-        inside.insert(key);
+        line.inside.insert(key);
         let gate = self.clone();
         Some(Permit { gate, key })
     }
@@ -51,9 +66,9 @@ impl Gate {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        let Shared { inside, one_left } = &*self.gate.0;
-        inside.lock().remove(&self.key);
-        one_left.notify_all();
+        let Shared { line, changed } = &*self.gate.0;
+        line.lock().inside.remove(&self.key);
+        changed.notify_all();
     }
 }
 

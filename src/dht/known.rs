@@ -39,10 +39,14 @@ struct Saved {
 }
 
 impl Known {
-    /// The nodes saved in `file`. Reports what was found.
-    pub(super) fn open(file: Option<StateFile>, events: &Events) -> Result<Self, StateError> {
+    /// The nodes saved in `file`. Reports if that is damaged, and if it `is_told` what was found.
+    pub(super) fn open(
+        file: Option<StateFile>,
+        is_told: bool,
+        events: &Events,
+    ) -> Result<Self, StateError> {
         let nodes = match &file {
-            Some(file) => load(file, events)?,
+            Some(file) => load(file, is_told, events)?,
             None => Vec::new(),
         };
         let mut known = Self {
@@ -112,7 +116,7 @@ impl Known {
     }
 }
 
-fn load(file: &StateFile, events: &Events) -> Result<Vec<SocketAddrV4>, FileError> {
+fn load(file: &StateFile, is_told: bool, events: &Events) -> Result<Vec<SocketAddrV4>, FileError> {
     let parse = |text: &[u8]| {
         let saved = serde_json::from_slice::<Saved>(text);
         saved
@@ -124,7 +128,9 @@ fn load(file: &StateFile, events: &Events) -> Result<Vec<SocketAddrV4>, FileErro
         Found::Nothing => Vec::new(),
         Found::State(nodes) => {
             let what = format_args!("Loaded {} node(s) from {path}", nodes.len());
-            events.notice(Level::Info, what);
+            if is_told {
+                events.notice(Level::Info, what);
+            }
             nodes
         }
         Found::Damaged { reason, set_aside } => {
@@ -152,7 +158,7 @@ mod tests {
 
     fn open(path: &Path) -> Known {
         let file = StateFile::open(path.to_owned()).unwrap();
-        Known::open(Some(file), &Events::default()).unwrap()
+        Known::open(Some(file), true, &Events::default()).unwrap()
     }
 
     #[test]

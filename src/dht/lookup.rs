@@ -9,7 +9,6 @@ use std::time::Instant;
 
 use super::engine::MOST_PER_KEY;
 use super::{RECOVERY_TIME, Shared};
-use crate::event::DhtStep;
 use crate::wire::dht::Key;
 
 /// The most addresses that a lookup yields, so that a poisoned key can't fill the memory.
@@ -113,8 +112,6 @@ impl Shared {
                 self.recover(until.min(Instant::now() + RECOVERY_TIME));
             }
         }
-        let found = seen.len();
-        self.tell(DhtStep::LookedUp { key, found });
     }
 }
 

@@ -22,7 +22,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use mainline::errors::PutQueryError;
 use parking_lot::{Condvar, Mutex};
@@ -95,7 +95,7 @@ pub enum AnnounceError {
 #[derive(Debug)]
 pub struct DhtNode {
     shared: Arc<Shared>,
-    upkeep: Option<JoinHandle<()>>,
+    upkeep: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// What the node shares with its threads.
@@ -110,10 +110,12 @@ struct Shared {
 }
 
 /// Its contact with others.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
-    /// Whether any other node answers.
+    /// Whether any other node answers,
     is_joined: bool,
+    /// and since when.
+    since: SystemTime,
     /// How often it has come into contact with others after it was alone.
     fills: u64,
     /// How often it has looked whether anybody answers.
@@ -121,6 +123,20 @@ struct State {
     /// Whether to look now.
     is_check_due: bool,
     is_closing: bool,
+}
+
+impl State {
+    /// That of a node that starts.
+    fn new() -> Self {
+        Self {
+            is_joined: false,
+            since: SystemTime::now(),
+            fills: 0,
+            checks: 0,
+            is_check_due: false,
+            is_closing: false,
+        }
+    }
 }
 
 impl DhtNode {
@@ -132,7 +148,7 @@ impl DhtNode {
             events.notice(Level::Warning, what);
         }
         let file = config.saved.map(StateFile::open).transpose()?;
-        let mut known = Known::open(file, events)?;
+        let mut known = Known::open(file, config.is_introducer, events)?;
         known.hear_of(&config.bootstrap);
         let role = match config {
             Config { public: true, .. } => Role::Public,
@@ -161,7 +177,7 @@ impl DhtNode {
         let shared = Arc::new(Shared {
             engine,
             gate: Gate::default(),
-            state: Mutex::default(),
+            state: Mutex::new(State::new()),
             changed: Condvar::new(),
             events: events.clone(),
             stop: stop.clone(),
@@ -170,7 +186,7 @@ impl DhtNode {
         let thread = thread::Builder::new().name("dht".to_owned());
         Ok(Self {
             shared,
-            upkeep: Some(thread.spawn(move || upkeep.run())?),
+            upkeep: Mutex::new(Some(thread.spawn(move || upkeep.run())?)),
         })
     }
 
@@ -228,6 +244,23 @@ impl DhtNode {
         self.shared.is_alone()
     }
 
+    /// Since when it is in contact with others, or alone.
+    pub fn since(&self) -> SystemTime {
+        self.shared.state.lock().since
+    }
+
+    /// Ends every wait, and saves the nodes that it knows.
+    pub fn close(&self) {
+        self.shared.close();
+        // A panic is reported where it happens.
+        let _ = self.upkeep.lock().take().map(JoinHandle::join);
+    }
+
+    /// Whether it is closing.
+    pub fn is_closing(&self) -> bool {
+        self.shared.is_closing()
+    }
+
     /// How often this node has come into contact with others after it was alone. Whatever was
     /// announced before the last time should be announced again.
     pub fn fills(&self) -> u64 {
@@ -254,9 +287,7 @@ impl DhtNode {
 
 impl Drop for DhtNode {
     fn drop(&mut self) {
-        self.shared.close();
-        // A panic is reported where it happens.
-        let _ = self.upkeep.take().map(JoinHandle::join);
+        self.close();
     }
 }
 
@@ -328,7 +359,7 @@ impl Shared {
 
     fn tell(&self, step: DhtStep) {
         let topic = match step {
-            DhtStep::Announced { .. } | DhtStep::LookedUp { .. } => Topic::Messages,
+            DhtStep::Announced { .. } => Topic::Messages,
             _ => Topic::Life,
         };
         self.events.tell(topic, || Event::Dht(step));

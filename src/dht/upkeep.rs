@@ -6,7 +6,7 @@
 
 use std::net::SocketAddrV4;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use tracing::debug;
 
@@ -38,7 +38,7 @@ const MOST_HELPERS: usize = 100;
 /// How a node gets into contact with others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
-    /// It joins through the nodes it knows. While nobody answers, it adopts others in turn.
+    /// It joins through the nodes it knows. Once none of them answers, it adopts others.
     Member,
     /// Others join through it, so it always adopts them.
     Introducer,
@@ -156,13 +156,8 @@ impl Upkeep {
         if self.role == Role::Public || self.known.nodes().is_empty() {
             return;
         }
-        if self.role == Role::Introducer {
+        if self.through.is_empty() {
             self.be_introduced();
-        } else if self.through.is_empty() {
-            self.through = self.known.nodes().to_vec();
-            self.rebuild();
-            self.alone = 0;
-            return;
         } else if self.alone >= PATIENCE {
             // The crate goes on trying these by itself, but adopts nobody meanwhile.
             self.through.clear();
@@ -174,7 +169,7 @@ impl Upkeep {
         self.pause = (self.pause * 2).min(LAST_PAUSE);
     }
 
-    /// An introducer always adopts others, so it needs help to find those it knows.
+    /// A node that adopts others needs help to find those it knows.
     fn be_introduced(&mut self) {
         match self.shared.engine.introduce(self.known.nodes()) {
             Ok(helpers) => {
@@ -199,6 +194,9 @@ impl Upkeep {
         let (was_joined, is_first) = (state.is_joined, state.checks == 0);
         state.is_joined = nodes > 0;
         state.checks += 1;
+        if state.is_joined != was_joined {
+            state.since = SystemTime::now();
+        }
         if state.is_joined && !was_joined {
             state.fills += 1;
         }

@@ -77,6 +77,7 @@ impl Network {
                 max_uploads: usize::MAX,
                 max_uploads_per_address: usize::MAX,
                 state: None,
+                public_dht: false,
             };
             let node = Node::start(&config, &events, &stage.stop);
             let node = node.map_err(|failure| failed(peer, &failure))?;

@@ -154,6 +154,7 @@ impl Central {
             asked: 1,
             answered: 1,
             in_messages: true,
+            coverage: None,
         })
     }
 

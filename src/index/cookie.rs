@@ -25,15 +25,8 @@ impl CookieFile {
     /// The file of the peer that shares `shared` and registers with `server`. It is created in
     /// `folder` if missing. `None` means that another peer uses it.
     pub fn open(folder: &Path, server: &Endpoint, shared: &Path) -> io::Result<Option<Self>> {
-        let shared = fs::canonicalize(shared).unwrap_or_else(|_| shared.to_owned());
-        let mut hash = Sha256::new();
-        hash.update(server.to_string().to_ascii_lowercase());
-        hash.update([0]);
-        hash.update(shared.as_os_str().as_encoded_bytes());
-        let hash = Digest(hash.finalize().into()).to_string();
-        let name = hash.get(..16).unwrap_or_default();
         fs::create_dir_all(folder)?;
-        let path = folder.join(format!("cookie-{name}"));
+        let path = folder.join(format!("cookie-{}", state_name(server, shared)));
         let mut options = OpenOptions::new();
         let file = options
             .read(true)
@@ -71,6 +64,19 @@ impl CookieFile {
         file.set_len(u64::try_from(text.len()).unwrap_or_default())?;
         file.sync_all()
     }
+}
+
+/// What distinguishes the state of the peer that shares `shared` and uses `server` from that of
+/// others, in the name of a file.
+pub fn state_name(server: &Endpoint, shared: &Path) -> String {
+    let shared = fs::canonicalize(shared).unwrap_or_else(|_| shared.to_owned());
+    let mut hash = Sha256::new();
+    hash.update(server.to_string().to_ascii_lowercase());
+    hash.update([0]);
+    hash.update(shared.as_os_str().as_encoded_bytes());
+    let mut name = Digest(hash.finalize().into()).to_string();
+    name.truncate(16);
+    name
 }
 
 #[cfg(test)]

@@ -5,30 +5,29 @@
 //! registers again.
 
 use std::collections::HashSet;
-use std::io::Write;
 use std::iter;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
+use super::ask::AskError;
 use super::cookie::CookieFile;
 use super::keeper::{self, Keeper, Kept};
 use super::{Index, IndexError, Listing, Listings, Participation, Query, Records, Standing, State};
-use crate::event::{IndexStep, Level, Role, Topic};
+use crate::event::{IndexStep, Level, Topic};
 use crate::library::Rfc;
-use crate::net::{ConnectError, Connection, Sockets, connect, connect_to_peer};
+use crate::net::{Sockets, connect};
+use crate::wire::di::TTL;
 use crate::wire::di::client::Response;
 use crate::wire::di::registration::{Claim, Cookie, Request};
-use crate::wire::di::{Origin, TTL};
-use crate::wire::p2p::client::{read_rfc_index, rfc_query};
-use crate::wire::{Answered, Dialect, Endpoint, ReadError, RfcNumber, Status};
+use crate::wire::{Endpoint, Host, RfcNumber, Status};
 
 /// How long connecting may take,
 const CONNECT_TIME: Duration = Duration::from_secs(10);
 /// and how long the other side may take to answer.
 const ANSWER_TIME: Duration = Duration::from_secs(30);
-/// How long another peer may take to send its index; there are others to ask.
+/// How long each of connecting and answering may take for another peer; there are others to ask.
 const INDEX_TIME: Duration = Duration::from_secs(10);
 /// How long each of connecting and answering may take when leaving.
 const LEAVE_TIME: Duration = Duration::from_secs(2);
@@ -49,26 +48,6 @@ struct Registration {
     ttl: Duration,
     /// The peers in the last list of active ones. They supply the ports that some records lack.
     peers: Arc<[Endpoint]>,
-}
-
-/// Why a request failed.
-#[derive(Debug, thiserror::Error)]
-enum AskError {
-    #[error(transparent)]
-    Connect(#[from] ConnectError),
-    #[error(transparent)]
-    Read(#[from] ReadError),
-    #[error("it answered with code {0}")]
-    Refused(u16),
-}
-
-impl AskError {
-    fn may_speak_otherwise(&self) -> bool {
-        match self {
-            Self::Read(error) => error.may_speak_otherwise(),
-            Self::Connect(_) | Self::Refused(_) => false,
-        }
-    }
 }
 
 impl Distributed {
@@ -93,34 +72,6 @@ impl Distributed {
         &self.keeper.participation
     }
 
-    /// Sends a request on a connection that `connect` opens, in a dialect of `other`, reads the
-    /// answer, and reports both.
-    fn ask<T>(
-        &self,
-        other: &Endpoint,
-        connect: impl Fn() -> Result<Connection, ConnectError>,
-        request: impl Fn(Dialect, Origin<'_>) -> Vec<u8>,
-        answer: impl Fn(Dialect, &mut Connection) -> Result<Answered<T>, ReadError>,
-    ) -> Result<Answered<T>, AskError> {
-        let Participation {
-            events,
-            dialects,
-            os,
-            ..
-        } = self.participation();
-        dialects.try_each(other, AskError::may_speak_otherwise, |dialect| {
-            let mut connection = connect()?;
-            let date = SystemTime::now();
-            let request = request(dialect, Origin { date, os });
-            let link = connection.link(Role::Index);
-            events.sent(link, &request);
-            connection.write_all(&request).map_err(ReadError::from)?;
-            let answered = answer(dialect, &mut connection)?;
-            events.received(link, &answered.bytes);
-            Ok(answered)
-        })
-    }
-
     /// How this peer says that it is registered.
     fn claim(&self) -> Result<Claim, IndexError> {
         let Participation { server, known, .. } = self.participation();
@@ -140,7 +91,7 @@ impl Distributed {
         time: Duration,
     ) -> Result<Response, IndexError> {
         let Participation { server, known, .. } = self.participation();
-        let asked = self.ask(
+        let asked = self.participation().ask(
             server,
             || connect(sockets, server, time.min(CONNECT_TIME)),
             |dialect, origin| request.encode(dialect, known.me(), origin),
@@ -231,39 +182,18 @@ impl Distributed {
         Ok(others)
     }
 
-    /// Asks a peer for its index and merges it. The records of the document `wanted` matter most.
-    fn query(&self, peer: &Endpoint, wanted: Option<RfcNumber>) -> Result<(), AskError> {
-        let Participation {
-            known,
-            sockets,
-            ports,
-            ..
-        } = self.participation();
+    /// Asks a peer for its index and merges it, or reports a failure. Returns whether it answered.
+    /// The records of the document `wanted` matter most.
+    fn query(&self, peer: &Endpoint, wanted: Option<RfcNumber>) -> bool {
+        let participation = self.participation();
         let peers = Arc::clone(&self.registration.lock().peers);
-        let port_at = |host: &_| {
+        let port_at = |host: &Host| {
             let at_host = peers.iter().find(|known| known.host == *host);
             at_host.map(|known| known.port)
         };
-        let Answered { bytes, answer } = self.ask(
-            peer,
-            || connect_to_peer(sockets, peer, *ports, CONNECT_TIME.min(INDEX_TIME)),
-            |dialect, origin| rfc_query(dialect, peer, &known.me().host, origin),
-            |dialect, connection| read_rfc_index(dialect, connection, peer, port_at, INDEX_TIME),
-        )?;
-        let told = answer?.map_err(AskError::Refused)?;
-        known.merge(peer, wanted, || told.records(&bytes), Instant::now());
-        Ok(())
-    }
-
-    /// The same, but reports a failure. Returns whether the peer answered.
-    fn query_or_tell(&self, peer: &Endpoint, wanted: Option<RfcNumber>) -> bool {
-        let asked = self.query(peer, wanted);
+        let asked = participation.query(peer, wanted, port_at, INDEX_TIME);
         if let Err(error) = &asked {
-            self.participation()
-                .tell(Topic::Life, || IndexStep::Untold {
-                    peer,
-                    why: error.to_string().into(),
-                });
+            participation.untold(peer, error);
         }
         asked.is_ok()
     }
@@ -278,7 +208,7 @@ impl Distributed {
         });
         let (mut asked, mut answered) = (0, 0);
         let found = move |peer: Result<Endpoint, IndexError>| {
-            answered += usize::from(self.query_or_tell(&peer?, Some(number)));
+            answered += usize::from(self.query(&peer?, Some(number)));
             asked += 1;
             Ok(listing(self.holders(number), asked, answered))
         };
@@ -293,22 +223,16 @@ impl Distributed {
             let peers = self.peers()?;
             for peer in peers.iter().take_while(|_| !self.is_closing()) {
                 asked += 1;
-                answered += usize::from(self.query_or_tell(peer, None));
+                answered += usize::from(self.query(peer, None));
             }
         }
-        let Participation { known, library, .. } = self.participation();
-        let view = known.view(library.shared(), Instant::now());
-        let all = Records::of_peers(view.by_number());
+        let all = self.participation().all(|_, _| true);
         Ok(listing(all, asked, answered))
     }
 
     /// The known holders of a document, this peer last.
     fn holders(&self, number: RfcNumber) -> Records {
-        let Participation { known, library, .. } = self.participation();
-        let title = library.title(number);
-        let shared = title.map(|title| Rfc { number, title });
-        let view = known.view(shared.into_iter().collect(), Instant::now());
-        Records::of_peers(view.holders(number))
+        self.participation().holders(number, |_, _| true)
     }
 
     fn is_closing(&self) -> bool {
@@ -322,19 +246,13 @@ fn listing(records: Records, asked: usize, answered: usize) -> Listing {
         asked,
         answered,
         in_messages: false,
+        coverage: None,
     }
 }
 
 impl Index for Distributed {
     fn publish(&self, documents: &[Rfc]) -> Result<usize, IndexError> {
-        for Rfc { number, title } in documents {
-            let step = || IndexStep::Publishing {
-                number: *number,
-                title,
-                is_local: true,
-            };
-            self.participation().tell(Topic::Messages, step);
-        }
+        self.participation().publish_locally(documents);
         Ok(documents.len())
     }
 
@@ -356,7 +274,7 @@ impl Index for Distributed {
     }
 
     fn peers_known(&self) -> usize {
-        self.participation().known.peers(Instant::now())
+        self.participation().known.peers(Instant::now()).len()
     }
 
     fn leave(&self) {

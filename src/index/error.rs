@@ -28,8 +28,22 @@ pub enum IndexError {
     /// The index server refused the request.
     #[error("the index server refused the request with code {0}{hint}", hint = hint(*.0))]
     Refused(u16),
+    /// No other node of the hash table answers.
+    #[error(
+        "no node of the DHT answers, neither the introducer {0} nor one known from before; \
+         `server --index dht` starts an introducer"
+    )]
+    Alone(Endpoint),
+    /// The hash table can't be used at this address.
+    #[cfg(feature = "dht")]
+    #[error(transparent)]
+    Address(#[from] crate::dht::AddressError),
+    /// The node of the hash table can't be started.
+    #[cfg(feature = "dht")]
+    #[error(transparent)]
+    Node(#[from] crate::dht::StartError),
     /// This program has no such index.
-    #[error("a peer can't use this index yet; --index central and distributed work")]
+    #[error("this program was built without this index (the cargo feature \"dht\")")]
     NotBuilt,
     /// The thread that stays in touch with the server can't be started.
     #[error("cannot start a thread for the index: {0}")]
@@ -61,7 +75,16 @@ impl IndexError {
         match self {
             Self::Away(_) | Self::NoRoom(_) => true,
             Self::NoAnswer { .. } => self.fault() == Fault::Unreachable,
-            Self::Unreachable(_) | Self::Refused(_) | Self::NotBuilt | Self::NoKeeper(_) => false,
+            _ => false,
+        }
+    }
+
+    /// Whether something on this machine is wrong, and not the index.
+    pub fn is_local(&self) -> bool {
+        match self {
+            #[cfg(feature = "dht")]
+            Self::Node(_) => true,
+            _ => false,
         }
     }
 

@@ -173,7 +173,7 @@ pub(super) fn growing(first: Duration, before: u32, longest: Duration) -> Durati
 
 /// A random value between half of `pause` and all of it: after a restart, the peers of a server
 /// must not all come back at the same moment.
-fn jittered(pause: Duration) -> Duration {
+pub(super) fn jittered(pause: Duration) -> Duration {
     // The standard library's only source of randomness is the seed of hash maps.
     let chance = RandomState::new().hash_one(Instant::now()) % 1000;
     let share = u32::try_from(chance).unwrap_or_default();
@@ -189,9 +189,9 @@ mod tests {
     use super::*;
     use crate::event::Events;
     use crate::event::testing::Notes;
-    use crate::index::Known;
+    use crate::index::{Known, Member, Recent};
     use crate::library::{Library, Rfc};
-    use crate::net::{Dialects, Ports, Sockets};
+    use crate::net::{Dialects, Ports, Sockets, Stop};
     use crate::wire::{Endpoint, Port, RfcNumber};
 
     const PATIENCE: Duration = Duration::from_secs(20);
@@ -275,6 +275,9 @@ mod tests {
             pipeline: 1,
             ports: Ports::default(),
             cookie_file: None,
+            recent: Recent::default(),
+            member: Member::default(),
+            stop: Stop::default(),
         };
         let (says, said) = channel();
         let place = Place {

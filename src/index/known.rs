@@ -9,7 +9,7 @@
 //! Looking up an RFC costs O(p log n) for p peers that have sent records. Merging an answer costs
 //! O(n + m log m) for its m records.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,7 +21,7 @@ use super::batch::{Batch, Held, Moment};
 use super::view::View;
 use crate::wire::di::TTL;
 use crate::wire::di::exchange::TimedLine;
-use crate::wire::{Endpoint, RfcNumber, Title};
+use crate::wire::{Endpoint, Port, RfcNumber, Title};
 
 /// How much memory everything that others have told may take, in bytes: about 300,000 records.
 const BUDGET: usize = 32 * 1024 * 1024;
@@ -134,14 +134,23 @@ impl Known {
         }
     }
 
-    /// How many other peers have live records; this reads them all.
-    pub fn peers(&self, now: Instant) -> usize {
+    /// The other peers that have live records; this reads them all.
+    pub fn peers(&self, now: Instant) -> Vec<Endpoint> {
         let (batches, now) = (self.0.state.lock().batches.clone(), self.moment(now));
         let records = batches.iter().flat_map(|batch| batch.records());
         let live = records.filter(|held| held.expires > now);
-        live.map(|held| (held.host, held.port))
-            .collect::<HashSet<_>>()
-            .len()
+        let peers: BTreeSet<_> = live.map(|held| (held.host, held.port)).collect();
+        let endpoint = |(host, port): (&str, Port)| {
+            let host = host.parse().ok()?;
+            Some(Endpoint { host, port })
+        };
+        peers.into_iter().filter_map(endpoint).collect()
+    }
+
+    /// Forgets the records that a peer has, because it is gone.
+    pub fn forget(&self, holder: &Endpoint, now: Instant) {
+        let now = self.moment(now);
+        self.0.state.lock().forget(holder, now);
     }
 
     fn moment(&self, now: Instant) -> Moment {
@@ -273,8 +282,8 @@ fn key(hasher: &RandomState, record: &Held<'_>) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::Record;
     use crate::wire::di::exchange::{Snapshot, Timed};
-    use crate::wire::{Port, Record};
 
     fn peer(port: u16) -> Endpoint {
         Endpoint::parse(&format!("vm:{port}"), Port::MIN).unwrap()

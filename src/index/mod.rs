@@ -4,22 +4,29 @@
 //! distributed index differ in their protocols. Staying connected to a server, and reconnecting to
 //! it, works the same for both.
 
+mod ask;
 mod batch;
 mod central;
 mod cookie;
+#[cfg(feature = "dht")]
+mod dht;
 mod distributed;
 mod error;
 mod keeper;
 mod known;
+mod recent;
 mod records;
 mod view;
 
-pub use cookie::CookieFile;
+pub use cookie::{CookieFile, state_name};
 pub use error::IndexError;
 pub use known::Known;
+pub use recent::Recent;
 pub use records::Records;
 
 use std::fmt;
+use std::net::IpAddr;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -31,11 +38,12 @@ use self::central::Central;
 use self::distributed::Distributed;
 use crate::event::{Event, Events, IndexStep, Topic};
 use crate::library::{Library, Rfc};
-use crate::net::{Dialects, Ports, Sockets};
+use crate::net::{Dialects, Ports, Sockets, Stop};
+use crate::wire::dht::INTRODUCER_PORT;
 use crate::wire::di::exchange::Timed;
 use crate::wire::di::registration::Cookie;
 use crate::wire::{Endpoint, Host, Port, Record, RfcNumber, Title};
-use crate::wire::{ci, dht, di};
+use crate::wire::{ci, di};
 
 /// How peers learn who has what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,7 +84,7 @@ impl Kind {
         let port = match self {
             Self::Central => ci::SERVER_PORT,
             Self::Distributed => di::REGISTRATION_PORT,
-            Self::Dht => dht::INTRODUCER_PORT,
+            Self::Dht => INTRODUCER_PORT,
         };
         Port::new(port).unwrap_or(Port::MIN)
     }
@@ -100,7 +108,7 @@ impl FromStr for Kind {
 /// How a peer takes part in an index.
 #[derive(Debug)]
 pub struct Participation {
-    /// The index server, or the registration server.
+    /// The index server, the registration server, or the introducer.
     pub server: Endpoint,
     /// What this peer shares.
     pub library: Arc<Library>,
@@ -121,6 +129,28 @@ pub struct Participation {
     pub ports: Ports,
     /// The file that keeps the cookie of a registration, if any.
     pub cookie_file: Option<CookieFile>,
+    /// The documents that a hash table is told about.
+    pub recent: Recent,
+    /// This peer's node of a hash table.
+    pub member: Member,
+    /// Ends the work of the index.
+    pub stop: Stop,
+}
+
+/// How a peer takes part in a distributed hash table.
+#[derive(Debug, Clone, Default)]
+pub struct Member {
+    /// The local address of its node; `None` follows from the introducer.
+    pub bind: Option<IpAddr>,
+    /// The UDP port of its node; 0 for any free one.
+    pub port: u16,
+    /// The file that keeps the nodes it knows between runs, if any.
+    pub saved: Option<PathBuf>,
+    /// Whether it joins the public network.
+    pub public: bool,
+    /// Whether it stays: then it announces what it shares, and waits for others where there are
+    /// none. A peer for a single command is gone before anybody could ask it.
+    pub stays: bool,
 }
 
 impl Participation {
@@ -139,6 +169,9 @@ pub fn join(kind: Kind, participation: Participation) -> Result<Arc<dyn Index>, 
     match kind {
         Kind::Central => Central::join(participation),
         Kind::Distributed => Distributed::join(participation),
+        #[cfg(feature = "dht")]
+        Kind::Dht => dht::join(participation),
+        #[cfg(not(feature = "dht"))]
         Kind::Dht => Err(IndexError::NotBuilt),
     }
 }
@@ -197,7 +230,8 @@ pub enum Query {
     },
     /// Who has what?
     All {
-        /// Whether to ask every active peer, or use only what is already known.
+        /// Whether to ask every active peer, or use only what is already known. An index without a
+        /// server always asks.
         fresh: bool,
     },
 }
@@ -216,6 +250,41 @@ pub struct Listing {
     /// Whether exactly these records came in one message on the wire.
     #[serde(skip)]
     pub in_messages: bool,
+    /// How many peers the records come from, if nobody knows all peers.
+    #[serde(rename = "peers", default, skip_serializing_if = "Option::is_none")]
+    pub coverage: Option<Coverage>,
+}
+
+/// How many peers a listing comes from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Coverage {
+    /// How many addresses were found.
+    pub found: usize,
+    /// How many of them were asked in time.
+    pub asked: usize,
+    /// How many of these answered.
+    pub answered: usize,
+    /// Whether there are probably more peers than were found.
+    pub is_sample: bool,
+}
+
+impl fmt::Display for Coverage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            found,
+            asked,
+            answered,
+            is_sample,
+        } = self;
+        write!(
+            f,
+            "{found} peer(s) found, {asked} asked, {answered} answered"
+        )?;
+        if *is_sample {
+            f.write_str("; there are more, so this is a sample")?;
+        }
+        Ok(())
+    }
 }
 
 /// A record as an index lists it.
@@ -321,6 +390,10 @@ pub enum State {
     Connected,
     /// This peer is registered.
     Registered,
+    /// This peer is in contact with others.
+    Joined,
+    /// No other peer answers.
+    Alone,
     /// The connection is lost, and this peer is reconnecting.
     Away,
 }
@@ -328,7 +401,7 @@ pub enum State {
 impl Standing {
     /// Whether this peer has joined, and has not lost the connection since.
     pub fn is_joined(&self) -> bool {
-        self.state != State::Away
+        !matches!(self.state, State::Away | State::Alone)
     }
 }
 
@@ -338,6 +411,8 @@ impl fmt::Display for Standing {
         let state = match self.state {
             State::Connected => "connected",
             State::Registered => "registered",
+            State::Joined => "joined",
+            State::Alone => "alone",
             State::Away => "disconnected",
         };
         let since = DateTime::<Local>::from(self.since).format("%F %T");

@@ -8,8 +8,9 @@ use serde::de::{Deserialize, Deserializer, SeqAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
 
 use super::Listed;
-use crate::wire::Record;
+use crate::wire::di::TTL;
 use crate::wire::di::exchange::TimedLine;
+use crate::wire::{Endpoint, Record, RfcNumber};
 
 /// Records, in order. Each is parsed when it is read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -44,6 +45,21 @@ impl Records {
         }
         let form = Form::Timed;
         Self { lines, form }
+    }
+
+    /// Adds holders of a document whose title is not known.
+    pub(super) fn add_untitled(&mut self, number: RfcNumber, holders: &[Endpoint]) {
+        for Endpoint { host, port } in holders {
+            let (host, port, title) = (host.as_str(), *port, "");
+            TimedLine {
+                number,
+                ttl: TTL,
+                host,
+                port,
+                title,
+            }
+            .write(&mut self.lines);
+        }
     }
 
     /// The records, one after the other.

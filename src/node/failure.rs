@@ -118,6 +118,7 @@ impl Failure {
 impl From<IndexError> for Failure {
     fn from(error: IndexError) -> Self {
         let code = match error.fault() {
+            _ if error.is_local() => Code::Other,
             Fault::Unreachable => Code::IndexUnreachable,
             Fault::Protocol | Fault::WrongBytes => Code::Protocol,
         };

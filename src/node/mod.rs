@@ -32,7 +32,7 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::event::{Event, Events, Level, Role, Topic};
-use crate::index::{self, CookieFile, Kind, Known, Participation};
+use crate::index::{self, CookieFile, Kind, Known, Member, Participation, Recent, state_name};
 use crate::library::Library;
 use crate::net::{Dialects, Limits, Listener, Pace, Sockets, operating_system};
 use crate::transfer::{Downloader, Uploads};
@@ -46,7 +46,7 @@ const LEAVE_TIME: Duration = Duration::from_secs(5);
 pub struct Config {
     /// The kind of index.
     pub kind: Kind,
-    /// The index server, or the registration server.
+    /// The index server, the registration server, or the introducer.
     pub server: Endpoint,
     /// The dialect for requests; `None` uses whichever the other side understands.
     pub dialect: Option<Dialect>,
@@ -62,9 +62,10 @@ pub struct Config {
     pub shares: bool,
     /// The name that others connect to; `None` chooses one.
     pub hostname: Option<Host>,
-    /// The local address of the upload server; `None` for every address.
+    /// The local address of the upload server, and of the node of a hash table; `None` for every
+    /// address.
     pub bind: Option<IpAddr>,
-    /// The port of the upload server; 0 for any free one.
+    /// The port of the upload server, and of the node of a hash table; 0 for any free one.
     pub upload_port: u16,
     /// The limit of all uploads together, in bytes per second; 0 for none.
     pub upload_rate: u64,
@@ -74,6 +75,8 @@ pub struct Config {
     pub max_uploads_per_address: usize,
     /// The folder for state that survives a restart; `None` keeps nothing.
     pub state: Option<PathBuf>,
+    /// Whether the node of a hash table joins the public network.
+    pub public_dht: bool,
 }
 
 /// A running peer. When dropped, it leaves the index, and running uploads have 5 seconds to finish.
@@ -92,7 +95,8 @@ impl Node {
     /// even during the start, so whatever waits for one fails.
     pub fn start(config: &Config, events: &Events, stop: &Stop) -> Result<Self, Failure> {
         let activity = Activity::default();
-        let events = events.after(activity.clone());
+        let recent = Recent::default();
+        let events = events.after(activity.clone()).after(recent.clone());
         let library = Arc::new(if config.shares {
             Library::open(&config.folder, config.only.as_deref(), events.clone())?
         } else {
@@ -147,6 +151,9 @@ impl Node {
             pipeline: config.pipeline,
             ports: config.ports,
             cookie_file,
+            recent,
+            member: member(config),
+            stop: stop.clone(),
         };
         let index = index::join(config.kind, participation)?;
         Ok(Self {
@@ -218,7 +225,11 @@ fn listen(config: &Config, events: &Events) -> Result<(Listener, Endpoint), Fail
     let listener = listener.map_err(Failure::other)?;
     let (role, port) = (Role::Upload, listener.port());
     events.tell(Topic::Life, || Event::Listening { role, port });
-    let (host, reason) = name::choose(config.hostname.clone(), config.bind, &config.server);
+    let (given, bind, server) = (config.hostname.clone(), config.bind, &config.server);
+    let (host, reason) = match config.kind {
+        Kind::Dht => name::choose_ipv4(given, bind, server)?,
+        Kind::Central | Kind::Distributed => name::choose(given, bind, server),
+    };
     events.tell(Topic::Life, || Event::Named {
         host: &host,
         reason: reason.into(),
@@ -233,9 +244,7 @@ fn listen(config: &Config, events: &Events) -> Result<(Listener, Endpoint), Fail
 fn cookie_file(config: &Config, events: &Events) -> Option<CookieFile> {
     let state = config.state.as_deref()?;
     let folder = config.folder.as_path();
-    // Peers that share nothing use the same cookie, whatever their folder.
-    let shared = if config.shares { folder } else { Path::new("") };
-    match CookieFile::open(state, &config.server, shared) {
+    match CookieFile::open(state, &config.server, shared(config)) {
         Ok(Some(file)) => return Some(file),
         Ok(None) if config.shares => {
             let folder = folder.display();
@@ -256,6 +265,28 @@ fn cookie_file(config: &Config, events: &Events) -> Option<CookieFile> {
         }
     }
     None
+}
+
+/// The folder whose state a peer uses. Those that share nothing use the same state.
+fn shared(config: &Config) -> &Path {
+    if config.shares {
+        &config.folder
+    } else {
+        Path::new("")
+    }
+}
+
+/// How this peer takes part in a hash table.
+fn member(config: &Config) -> Member {
+    let name = || state_name(&config.server, shared(config));
+    let state = config.state.as_deref();
+    Member {
+        bind: config.bind,
+        port: config.upload_port,
+        saved: state.map(|folder| folder.join(format!("nodes-{}.json", name()))),
+        public: config.public_dht,
+        stays: config.shares,
+    }
 }
 
 fn in_background(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), Failure> {

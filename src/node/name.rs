@@ -1,11 +1,12 @@
 //! Chooses the name that others use to reach this peer.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use tracing::debug;
 
-use crate::net::{local_address_toward, resolve};
+use super::Failure;
+use crate::net::{local_address_toward, reachable, resolve};
 use crate::wire::{Endpoint, Host, Port};
 
 /// How long a name lookup may take.
@@ -29,6 +30,35 @@ pub(super) fn choose(
         bound: bound.filter(|address| !address.is_unspecified()),
     };
     ways.choose(&name)
+}
+
+/// Chooses an IPv4 address, by which a hash table knows peers: the one of `given`, else the local one
+/// toward `server`.
+pub(super) fn choose_ipv4(
+    given: Option<Host>,
+    bound: Option<IpAddr>,
+    server: &Endpoint,
+) -> Result<(Host, String), Failure> {
+    if let Some(host) = given {
+        let found = addresses(&host).into_iter().find(IpAddr::is_ipv4);
+        let why = format_args!("{host} (--hostname) has no IPv4 address; the DHT uses IPv4 only");
+        let found = found.ok_or_else(|| Failure::other(why))?;
+        return Ok((found.into(), "given with --hostname".to_owned()));
+    }
+    let bound = bound.filter(|address| address.is_ipv4() && !address.is_unspecified());
+    if let Some(bound) = bound {
+        return Ok((bound.into(), "given with --bind".to_owned()));
+    }
+    let toward = resolve(server, RESOLVE_TIME)
+        .unwrap_or_default()
+        .into_iter();
+    let toward = toward.filter(SocketAddr::is_ipv4);
+    let local = toward.filter_map(|remote| local_address_toward(remote).ok());
+    // Without the introducer, it is the one at which most others reach this machine.
+    let mut local = local.chain(reachable(None).into_iter().filter(IpAddr::is_ipv4));
+    let local = local.next().unwrap_or(Ipv4Addr::LOCALHOST.into());
+    let reason = "the address of this machine toward the introducer";
+    Ok((local.into(), reason.to_owned()))
 }
 
 fn addresses(host: &Host) -> Vec<IpAddr> {

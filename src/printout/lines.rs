@@ -3,6 +3,7 @@
 
 use super::Shows;
 use crate::event::{DhtStep, Event, IndexStep, Link, Role, Step, Way};
+use crate::wire::dht::Key;
 use crate::wire::{Endpoint, RfcNumber};
 
 /// The tag of the program part that prints a line.
@@ -196,7 +197,17 @@ fn of_dht(step: &DhtStep) -> String {
         DhtStep::Alone => "[DHT] No other node answers; waiting for others".to_owned(),
         DhtStep::Rebuilt => "[DHT] The node ended unexpectedly; it was started again".to_owned(),
         DhtStep::Announced { key, port } => format!("[DHT] Announced port {port} for {key}"),
-        DhtStep::LookedUp { key, found } => format!("[DHT] Looking for {key}: {found} address(es)"),
+        DhtStep::LookedUp {
+            key,
+            found,
+            answered,
+        } => {
+            let who = match key {
+                Key::Catalogue => "peer(s)",
+                Key::Rfc(_) => "holder(s)",
+            };
+            format!("[DHT] Looking for {key}: {found} {who}, {answered} answers")
+        }
     }
 }
 
@@ -231,7 +242,6 @@ fn of_download(number: RfcNumber, holder: &Endpoint, step: &Step<'_>) -> Option<
 mod tests {
     use super::*;
     use crate::event::testing::link;
-    use crate::wire::dht::Key;
     use crate::wire::{Port, Record};
 
     fn told(event: &Event<'_>) -> String {
@@ -366,10 +376,19 @@ mod tests {
             ),
             (
                 DhtStep::LookedUp {
+                    key,
+                    found: 2,
+                    answered: 1,
+                },
+                "[DHT] Looking for RFC 5: 2 holder(s), 1 answers",
+            ),
+            (
+                DhtStep::LookedUp {
                     key: Key::Catalogue,
                     found: 2,
+                    answered: 2,
                 },
-                "[DHT] Looking for the catalogue: 2 address(es)",
+                "[DHT] Looking for the catalogue: 2 peer(s), 2 answers",
             ),
         ] {
             assert_eq!(told(&Event::Dht(step)), line);

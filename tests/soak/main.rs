@@ -2,7 +2,9 @@
 //! restarted, for SOAK_TIME seconds (120), among strangers who are slow or lie. At the end the index has exactly what the running peers
 //! have, every downloaded file is identical, and memory, threads and descriptors are back at their
 //! initial values. SOAK_SEED repeats a run. With SOAK_INDEX=distributed the server is a
-//! registration server, and the index is what the active peers report about themselves.
+//! registration server, and the index is what the active peers report about themselves. With
+//! SOAK_INDEX=dht it is an introducer, and the index is what a new peer lists; fewer peers come and go,
+//! because the hash table remembers only those that came last.
 
 #![allow(
     clippy::unwrap_used,
@@ -22,8 +24,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use strangers::{Strangers, Target};
+use support::scenarios_dht::DHT;
 use support::scenarios_di::DISTRIBUTED;
-use support::{Client, Program, exchange, peer, server_command, started_server};
+use support::{Client, Program, exchange, peer, peer_of, run, server_command, started_server};
 use tempfile::TempDir;
 
 /// The most peers at the same time.
@@ -60,27 +63,46 @@ impl Chance {
 
 /// The index under test.
 struct Kind {
-    is_distributed: bool,
+    name: String,
     state: TempDir,
 }
 
 impl Kind {
     /// The options of both programs.
     fn options(&self) -> &'static [&'static str] {
-        if self.is_distributed {
-            &DISTRIBUTED
-        } else {
-            &[]
+        match self.name.as_str() {
+            "distributed" => &DISTRIBUTED,
+            "dht" => &DHT,
+            _ => &[],
         }
+    }
+
+    /// Whether the peers answer what they have.
+    fn has_peers_that_tell(&self) -> bool {
+        self.name != "central"
+    }
+
+    /// Of how many chances for a peer to be killed or to leave one is taken.
+    fn calm(&self) -> usize {
+        if self.name == "dht" { 25 } else { 1 }
+    }
+
+    /// The threads of an idle peer: the menu, and one thread each for signals, both outputs,
+    /// uploads, refusals, the index, the folder and standard input. A node of a hash table has two
+    /// more.
+    fn peer_threads(&self) -> u64 {
+        if self.name == "dht" { 11 } else { 9 }
     }
 
     /// A server at a port; 0 is any free one.
     fn server(&self, port: u16) -> Program {
         let port = port.to_string();
         let state = self.state.path().join("peers.json");
-        // Only a registration server needs the last two.
+        // Only a registration server needs the TTL, and only an introducer the address.
         let arguments = [
             "-q",
+            "--bind",
+            "127.0.0.1",
             "--port",
             &port,
             "--ttl",
@@ -93,10 +115,10 @@ impl Kind {
 
     /// The contents of the index, in the form of [`shared`].
     fn indexed(&self, server: u16) -> Vec<(u32, u16)> {
-        if self.is_distributed {
-            active(server).into_iter().flat_map(told).collect()
-        } else {
-            indexed(server)
+        match self.name.as_str() {
+            "distributed" => active(server).into_iter().flat_map(told).collect(),
+            "dht" => listed(server),
+            _ => indexed(server),
         }
     }
 }
@@ -176,6 +198,19 @@ fn active(server: u16) -> Vec<u16> {
         .collect()
 }
 
+/// What a new peer lists.
+fn listed(introducer: u16) -> Vec<(u32, u16)> {
+    let folder = tempfile::tempdir().unwrap();
+    let command = peer_of(introducer, folder.path(), &[&DHT[..], &["list"]].concat());
+    let (status, out, errors) = run("peer", command);
+    assert!(status.success(), "{errors}");
+    let record = |line: &str| {
+        let words: Vec<_> = line.split(' ').collect();
+        (words[1].parse().unwrap(), words[4].parse().unwrap())
+    };
+    out.lines().map(record).collect()
+}
+
 /// The records that a peer reports about itself. A missing peer gets one that nobody shares.
 fn told(port: u16) -> Vec<(u32, u16)> {
     if std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
@@ -247,14 +282,14 @@ fn main() {
     let seed =
         number("SOAK_SEED").unwrap_or_else(|| u64::from(std::process::id()) * 2_654_435_761 + 1);
     let name = std::env::var("SOAK_INDEX").unwrap_or_else(|_| "central".to_owned());
-    let kind = Kind {
-        is_distributed: name == "distributed",
-        state: tempfile::tempdir().unwrap(),
-    };
     assert!(
-        kind.is_distributed || name == "central",
+        ["central", "distributed", "dht"].contains(&name.as_str()),
         "SOAK_INDEX={name}"
     );
+    let kind = Kind {
+        name: name.clone(),
+        state: tempfile::tempdir().unwrap(),
+    };
     println!(
         "SOAK_INDEX={name} SOAK_TIME={} SOAK_SEED={seed}",
         time.as_secs()
@@ -269,7 +304,7 @@ fn main() {
     let at_first = usage(&index);
     let mut members: Vec<Member> = Vec::new();
     let (mut joins, mut kills, mut exits, mut gets, mut restarts) = (0, 0, 0, 0, 0);
-    let target = Target::new(kind.is_distributed, port);
+    let target = Target::new(kind.has_peers_that_tell(), port);
     let strangers = Strangers::start(&target, seed);
     let begin = Instant::now();
     while begin.elapsed() < time {
@@ -285,13 +320,13 @@ fn main() {
                 members.push(join(&kind, port, &mut chance));
                 joins += 1;
             }
-            100..130 if members.len() > PEERS / 2 => {
+            100..130 if members.len() > PEERS / 2 && chance.below(kind.calm()) == 0 => {
                 let mut member = members.swap_remove(some);
                 member.program.kill();
                 check_files(member.folder.path());
                 kills += 1;
             }
-            130..150 if members.len() > PEERS / 2 => {
+            130..150 if members.len() > PEERS / 2 && chance.below(kind.calm()) == 0 => {
                 let mut member = members.swap_remove(some);
                 member.program.close_input();
                 assert!(member.program.wait().0.success());
@@ -341,7 +376,7 @@ fn main() {
         members.len()
     );
 
-    let is_idle = |member: &Member| usage(&member.program).0 <= PEER_THREADS;
+    let is_idle = |member: &Member| usage(&member.program).0 <= kind.peer_threads();
     let are_idle = settles(|| members.iter().all(is_idle));
     let busy = members.iter().find(|member| !is_idle(member));
     let busy = busy.map(|member| threads(&member.program));
@@ -363,7 +398,3 @@ fn main() {
     assert!(kind.indexed(port).is_empty());
     println!("server (threads, descriptors, KiB): {at_first:?} at first, {at_last:?} at last");
 }
-
-/// The threads of an idle peer: the menu, and one thread each for signals, both outputs, uploads,
-/// refusals, the index, the folder and standard input.
-const PEER_THREADS: u64 = 9;

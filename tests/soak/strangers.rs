@@ -26,6 +26,7 @@ pub(crate) struct Strangers {
 /// Whom they bother.
 #[derive(Clone)]
 pub(crate) struct Target {
+    /// Whether the peers answer what they have.
     pub(crate) is_distributed: bool,
     /// The port of the server.
     pub(crate) server: u16,

@@ -17,6 +17,7 @@ mod printed;
 mod program;
 mod pty;
 pub(crate) mod scenarios;
+pub(crate) mod scenarios_dht;
 pub(crate) mod scenarios_di;
 mod start;
 

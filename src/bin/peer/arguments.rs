@@ -31,13 +31,17 @@ use p2pci::wire::{Dialect, Endpoint, Host, Port, RfcNumber, TermError};
     mut_args(|arg| arg.global(true)),
     after_help = EXAMPLES
 )]
+#[cfg_attr(
+    feature = "dht",
+    expect(clippy::struct_excessive_bools, reason = "each is a flag")
+)]
 pub(crate) struct Arguments {
-    /// The index server, or the registration server: HOST or HOST:PORT [default: localhost; default
-    /// port: 7734 or 65243]
+    /// The index server, the registration server, or the introducer of a DHT: HOST or HOST:PORT
+    /// [default: localhost; default port: 7734, 65243 or 7494]
     #[arg(long, value_name = "HOST[:PORT]", value_parser = server, help_heading = "Index")]
     pub(crate) host: Option<(Host, Option<Port>)>,
-    /// How the peer learns who has what: from one server (P2P-CI), or from the other peers (P2P-DI)
-    /// [default: central]
+    /// How the peer learns who has what: from one server (P2P-CI), or from the other peers (P2P-DI),
+    /// which a server or a distributed hash table names [default: central]
     #[arg(long, value_name = "KIND", value_parser = program::index_kind(), help_heading = "Index")]
     pub(crate) index: Option<Kind>,
     /// How to talk to servers and peers: in text, in length-prefixed frames, or in text first and
@@ -52,6 +56,10 @@ pub(crate) struct Arguments {
     /// could name the services of any host
     #[arg(long, value_parser = FalseyValueParser::new(), help_heading = "Index")]
     pub(crate) any_port: bool,
+    /// Join the public Mainline DHT, where anybody can see which RFCs this address shares
+    #[cfg(feature = "dht")]
+    #[arg(long, value_parser = FalseyValueParser::new(), help_heading = "Index")]
+    pub(crate) public_dht: bool,
     /// The folder to share; created if it is missing
     #[arg(
         long,
@@ -67,8 +75,8 @@ pub(crate) struct Arguments {
     /// use it, or its address toward the server]
     #[arg(long, value_name = "NAME", help_heading = "Sharing")]
     pub(crate) hostname: Option<Host>,
-    /// The port of the upload server; others connect to one below 1024 only with --any-port [default:
-    /// any free one]
+    /// The port of the upload server, and with --index dht also the UDP port of the node; others
+    /// connect to one below 1024 only with --any-port [default: any free one]
     #[arg(short = 'p', long, value_name = "PORT", help_heading = "Sharing")]
     pub(crate) upload_port: Option<u16>,
     /// The local address of the upload server [default: every IPv6 and IPv4 address]
@@ -261,6 +269,10 @@ impl Arguments {
             max_uploads: program::connections_within_limits(self.max_uploads, events),
             max_uploads_per_address: self.max_uploads_per_address,
             state: program::state_folder(),
+            #[cfg(feature = "dht")]
+            public_dht: self.public_dht,
+            #[cfg(not(feature = "dht"))]
+            public_dht: false,
         }
     }
 }

@@ -159,7 +159,7 @@ impl Command {
             }
             Self::List { .. } => {
                 let listing = peer.find(&Query::All { fresh: true })?;
-                printer.result(&listing, listing.records.iter())
+                printer.listing(&listing)
             }
             Self::Find { words, .. } => {
                 let words = words.join(" ");
@@ -191,9 +191,17 @@ impl Printer<'_> {
         }
     }
 
+    /// Prints a listing, and says how many peers it comes from.
+    fn listing(&self, listing: &Listing) -> Result<(), Failure> {
+        if let Some(coverage) = &listing.coverage {
+            self.stage.say(coverage);
+        }
+        self.result(listing, listing.records.iter())
+    }
+
     /// Prints a listing. An empty one is a failure.
     fn found(&self, listing: &Listing, nothing: impl FnOnce() -> Failure) -> Result<(), Failure> {
-        self.result(listing, listing.records.iter())?;
+        self.listing(listing)?;
         if listing.records.is_empty() {
             // Reported here, so that no second JSON document follows.
             let failure = nothing();

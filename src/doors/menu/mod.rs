@@ -254,6 +254,9 @@ impl Menu<'_> {
     fn show(&mut self, found: &Listing, nothing: &str) -> Result<(), Undone> {
         let records = &found.records;
         self.console.learn(records);
+        if let Some(coverage) = &found.coverage {
+            self.say(coverage);
+        }
         let are_shown = found.in_messages && self.transcript.shows_messages();
         if !are_shown && records.is_empty() {
             self.say(nothing);

@@ -1,0 +1,308 @@
+//! The index without a server: a distributed hash table leads to the peers, and the peers tell each
+//! other what they have, as in P2P-DI/1.0.
+//!
+//! What the hash table holds are claims of strangers, and nothing in it expires. So an address counts
+//! only once the peer there has answered.
+
+mod announce;
+mod asking;
+mod search;
+
+use std::collections::{HashMap, HashSet};
+use std::iter;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use self::asking::{Answer, Asking, Question, peers_at};
+use self::search::{Place, Search, Step};
+use super::{
+    Coverage, Index, IndexError, Listing, Listings, Participation, Query, Standing, State,
+};
+use crate::dht::{self, AddressError, DhtNode, StartError};
+use crate::event::{DhtStep, Event, IndexStep, Level, Topic};
+use crate::library::Rfc;
+use crate::wire::dht::Key;
+use crate::wire::{Endpoint, Host, Port, RfcNumber};
+
+/// How long joining may take.
+const JOIN_TIME: Duration = Duration::from_secs(3);
+/// How long a query may take.
+const QUERY_TIME: Duration = Duration::from_millis(4500);
+/// How long finding the peers that share anything may take.
+const CATALOGUE_TIME: Duration = Duration::from_secs(2);
+/// How long a peer may take to send its index.
+const INDEX_TIME: Duration = Duration::from_secs(2);
+
+/// An index without a server.
+#[derive(Debug)]
+struct Dht {
+    participation: Arc<Participation>,
+    node: Arc<DhtNode>,
+}
+
+/// The same, shared with the threads of its searches.
+#[derive(Debug)]
+struct Shared(Arc<Dht>);
+
+/// Starts a node and joins the others. A peer that stays goes on where there are none.
+pub(super) fn join(participation: Participation) -> Result<Arc<dyn Index>, IndexError> {
+    participation.tell(Topic::Life, || IndexStep::Connecting);
+    let node = Arc::new(start(&participation)?);
+    let Participation {
+        server,
+        member,
+        recent,
+        known,
+        ..
+    } = &participation;
+    if member.stays {
+        node.wait_until_settled(JOIN_TIME);
+        announce::start(Arc::clone(&node), recent.clone(), known.me().port)?;
+    } else if node.wait_for_fill(0, JOIN_TIME).is_none() {
+        return Err(IndexError::Alone(server.clone()));
+    }
+    let participation = Arc::new(participation);
+    Ok(Arc::new(Shared(Arc::new(Dht {
+        participation,
+        node,
+    }))))
+}
+
+fn start(participation: &Participation) -> Result<DhtNode, IndexError> {
+    let Participation {
+        server,
+        member,
+        events,
+        stop,
+        ..
+    } = participation;
+    let bootstrap = match dht::addresses(server) {
+        // The nodes of the previous run may be there.
+        Err(error @ AddressError::Unknown(..)) => {
+            events.notice(Level::Warning, error);
+            Vec::new()
+        }
+        found => found?,
+    };
+    let config = |saved: Option<PathBuf>| -> Result<_, IndexError> {
+        Ok(dht::Config {
+            bind: dht::local_address(member.bind, &bootstrap)?,
+            port: member.port,
+            bootstrap: bootstrap.clone(),
+            saved,
+            is_introducer: false,
+            public: member.public,
+        })
+    };
+    match DhtNode::start(config(member.saved.clone())?, events, stop) {
+        // Without the file it can join only through the introducer.
+        Err(StartError::State(error)) => {
+            if member.stays {
+                let what = format_args!("the nodes of the DHT are not saved: {error}");
+                events.notice(Level::Warning, what);
+            }
+            Ok(DhtNode::start(config(None)?, events, stop)?)
+        }
+        started => Ok(started?),
+    }
+}
+
+impl Dht {
+    fn tell(&self, step: DhtStep) {
+        let events = &self.participation.events;
+        events.tell(Topic::Messages, || Event::Dht(step));
+    }
+
+    /// Who has a document: every one of those who announced it, or else the first of all peers.
+    fn holders(self: &Arc<Self>, number: RfcNumber) -> Result<Listing, IndexError> {
+        let is_own = self.participation.library.title(number).is_some();
+        let mut search = Search::new(self, number);
+        while let Some(step) = search.step() {
+            let is_enough = match step {
+                Step::Found(place) => place == Place::Catalogue || place == Place::HeardOf,
+                Step::Ended(Place::Known) => search.has_found_others(),
+                Step::Ended(_) => is_own || search.has_found_others(),
+            };
+            if is_enough {
+                break;
+            }
+        }
+        let listing = search.listing();
+        drop(search);
+        self.unless_alone(listing)
+    }
+
+    /// The records of all peers that are found and answer.
+    fn all(self: &Arc<Self>) -> Result<Listing, IndexError> {
+        let until = Instant::now() + QUERY_TIME;
+        let mut coverage = Coverage::default();
+        let mut answered = Peers::default();
+        let me = self.participation.known.me();
+        let mut before = HashSet::from([me.clone()]);
+        let is_sample = Arc::new(AtomicBool::new(false));
+        let question = Question::Index(None, INDEX_TIME);
+        for place in [Place::Catalogue, Place::HeardOf] {
+            let known = self.participation.known.peers(Instant::now());
+            let known = known.into_iter().filter(|peer| !before.contains(peer));
+            let known: Vec<_> = known.collect();
+            let peers: Box<dyn Iterator<Item = _> + Send> = if place == Place::Catalogue {
+                Box::new(self.everybody(known, before.clone(), &is_sample))
+            } else {
+                Box::new(known.into_iter())
+            };
+            let mut asking = Asking::start(&self.participation, peers, question, until);
+            let answered_before = coverage.answered;
+            for (peer, answer) in &mut asking {
+                coverage.asked += 1;
+                if answer != Answer::Nothing {
+                    coverage.answered += 1;
+                    answered.add(&peer);
+                }
+                before.insert(peer);
+            }
+            coverage.found += asking.found();
+            if place == Place::Catalogue {
+                self.tell(DhtStep::LookedUp {
+                    key: Key::Catalogue,
+                    found: asking.found(),
+                    answered: coverage.answered - answered_before,
+                });
+            }
+        }
+        coverage.is_sample = is_sample.load(Ordering::SeqCst);
+        let is_there = |host: &str, port| {
+            (port == me.port && me.host.as_str() == host) || answered.has(host, port)
+        };
+        self.unless_alone(Listing {
+            records: self.participation.all(is_there),
+            asked: coverage.asked,
+            answered: coverage.answered,
+            coverage: Some(coverage),
+            in_messages: false,
+        })
+    }
+
+    /// Those who share anything, and those who are `known`.
+    fn everybody(
+        self: &Arc<Self>,
+        known: Vec<Endpoint>,
+        mut before: HashSet<Endpoint>,
+        is_sample: &Arc<AtomicBool>,
+    ) -> impl Iterator<Item = Endpoint> + Send + 'static {
+        let (dht, is_sample) = (Arc::clone(self), Arc::clone(is_sample));
+        before.extend(known.iter().cloned());
+        let found = iter::once_with(move || {
+            if dht.node.is_alone() {
+                return Vec::new();
+            }
+            let found = dht.node.lookup_all(Key::Catalogue, CATALOGUE_TIME);
+            is_sample.store(found.is_sample, Ordering::SeqCst);
+            found.addresses
+        });
+        known.into_iter().chain(peers_at(found.flatten(), before))
+    }
+
+    /// Nothing found means little where nobody could be asked.
+    fn unless_alone(&self, listing: Listing) -> Result<Listing, IndexError> {
+        if listing.records.is_empty() && self.node.is_alone() {
+            return Err(IndexError::Alone(self.participation.server.clone()));
+        }
+        Ok(listing)
+    }
+}
+
+impl Index for Shared {
+    fn publish(&self, documents: &[Rfc]) -> Result<usize, IndexError> {
+        let participation = &self.0.participation;
+        participation.publish_locally(documents);
+        participation
+            .recent
+            .came(documents.iter().map(|rfc| rfc.number));
+        Ok(documents.len())
+    }
+
+    fn take_back(&self, numbers: &[RfcNumber]) -> Result<(), IndexError> {
+        self.0.participation.recent.gone(numbers);
+        Ok(())
+    }
+
+    fn find<'a>(&'a self, query: &Query) -> Listings<'a> {
+        match *query {
+            Query::Number { number, .. } => {
+                let mut search = Search::new(&self.0, number);
+                let mut has_found = false;
+                let mut is_over = false;
+                Box::new(iter::from_fn(move || {
+                    while let Some(step) = search.step() {
+                        if let Step::Found(_) = step {
+                            has_found = true;
+                            return Some(Ok(search.listing()));
+                        }
+                    }
+                    let is_first = !std::mem::replace(&mut is_over, true);
+                    (is_first && !has_found).then(|| self.0.unless_alone(search.listing()))
+                }))
+            }
+            Query::All { .. } => Box::new(iter::once_with(|| self.0.all())),
+        }
+    }
+
+    fn find_first(&self, query: &Query) -> Result<Listing, IndexError> {
+        match *query {
+            Query::Number { number, .. } => self.0.holders(number),
+            Query::All { .. } => self.0.all(),
+        }
+    }
+
+    fn standing(&self) -> Standing {
+        let Dht {
+            participation,
+            node,
+        } = &*self.0;
+        Standing {
+            server: participation.server.clone(),
+            state: if node.is_alone() {
+                State::Alone
+            } else {
+                State::Joined
+            },
+            since: node.since(),
+            cookie: None,
+        }
+    }
+
+    fn peers_known(&self) -> usize {
+        self.0.participation.known.peers(Instant::now()).len()
+    }
+
+    fn leave(&self) {
+        let Dht {
+            participation,
+            node,
+        } = &*self.0;
+        participation.tell(Topic::Life, || IndexStep::Leaving);
+        node.close();
+    }
+}
+
+/// A set of peers, in which records are found without a copy of their host.
+#[derive(Debug, Default)]
+struct Peers(HashMap<Port, Vec<Host>>);
+
+impl Peers {
+    fn add(&mut self, peer: &Endpoint) {
+        let hosts = self.0.entry(peer.port).or_default();
+        hosts.push(peer.host.clone());
+    }
+
+    fn has(&self, host: &str, port: Port) -> bool {
+        let hosts = self.0.get(&port);
+        hosts.is_some_and(|hosts| {
+            hosts
+                .iter()
+                .any(|it| it.as_str().eq_ignore_ascii_case(host))
+        })
+    }
+}
