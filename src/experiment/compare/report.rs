@@ -44,7 +44,7 @@ struct Picture {
     figure: fn(&Results, &Phase) -> Option<f64>,
 }
 
-const PICTURES: [Picture; 7] = [
+const PICTURES: [Picture; 8] = [
     Picture {
         file: "index-join.svg",
         title: "Joining, and registering the documents",
@@ -53,14 +53,21 @@ const PICTURES: [Picture; 7] = [
         figure: |_, phase| phase.mean(messages),
     },
     Picture {
+        file: "index-lookup-first.svg",
+        title: "The first LOOKUP of a peer that has just joined",
+        y: "messages (mean)",
+        operation: Operation::LookupFirst,
+        figure: |_, phase| phase.mean(messages),
+    },
+    Picture {
         file: "index-lookup.svg",
-        title: "A LOOKUP of a document that two peers have",
+        title: "A LOOKUP, where every peer looks up ten documents",
         y: "messages (mean)",
         operation: Operation::Lookup,
         figure: |_, phase| phase.mean(messages),
     },
     Picture {
-        file: "index-missing.svg",
+        file: "index-lookup-missing.svg",
         title: "A LOOKUP of a document that nobody has",
         y: "messages (mean)",
         operation: Operation::Missing,
@@ -82,9 +89,9 @@ const PICTURES: [Picture; 7] = [
     },
     Picture {
         file: "index-time.svg",
-        title: "Time of a LOOKUP until the first holder is known",
+        title: "The first LOOKUP of a peer: time until a holder is known",
         y: "median (ms)",
-        operation: Operation::Lookup,
+        operation: Operation::LookupFirst,
         figure: |_, phase| phase.time_of(50),
     },
     Picture {
@@ -192,18 +199,20 @@ fn rows(results: &Results) -> impl Iterator<Item = Row> {
 }
 
 /// The columns of the table, and how wide they are.
-const COLUMNS: [(&str, usize); 11] = [
+const COLUMNS: [(&str, usize); 13] = [
     ("peers", 5),
     ("join", 5),
+    ("first", 6),
     ("lookup", 6),
     ("missing", 7),
     ("list", 5),
     ("list (KiB)", 10),
-    ("first holder (ms)", 17),
+    ("first (ms)", 14),
     ("busiest", 7),
+    ("get (ms)", 8),
+    ("stale (ms)", 10),
     ("no server", 9),
     ("half dead", 9),
-    ("stale (ms)", 10),
 ];
 
 /// The table: messages, time, and what is found after failures.
@@ -224,30 +233,31 @@ pub(super) fn table(all: &[Results]) -> String {
     table
 }
 
-fn cells(results: &Results) -> [String; 11] {
+fn cells(results: &Results) -> [String; 13] {
     let of = |operation| results.phase(operation);
     let cost = |operation| shown(of(operation).and_then(|phase| phase.mean(messages)));
+    let time = |operation, percent| shown(of(operation).and_then(|phase| phase.time_of(percent)));
     let found = |operation| {
-        let phase = of(operation)?;
-        Some(format!("{}/{}", phase.succeeded(), phase.samples.len()))
+        let succeeded = |phase: &Phase| format!("{}/{}", phase.succeeded(), phase.samples.len());
+        of(operation).map(succeeded).unwrap_or_default()
     };
     let list = of(Operation::List).and_then(|phase| phase.mean(bytes));
-    let time = |percent| Some(format!("{:.1}", of(Operation::Lookup)?.time_of(percent)?));
-    let times = [50, 99].map(time).map(Option::unwrap_or_default);
     let busiest = of(Operation::Lookup).and_then(|phase| results.busiest(phase));
-    let stale = of(Operation::GetStale).and_then(|phase| phase.time_of(50));
+    let first = [50, 99].map(|percent| time(Operation::LookupFirst, percent));
     [
         results.peers.to_string(),
         cost(Operation::Join),
+        cost(Operation::LookupFirst),
         cost(Operation::Lookup),
         cost(Operation::Missing),
         cost(Operation::List),
         shown(list.map(|bytes| bytes / 1024.0)),
-        times.join(" … "),
+        first.join(" … "),
         shown(busiest.map(|busiest| busiest.messages)),
-        found(Operation::GetWithoutServer).unwrap_or_default(),
-        found(Operation::GetHalfDead).unwrap_or_default(),
-        shown(stale),
+        time(Operation::Get, 50),
+        time(Operation::GetStale, 50),
+        found(Operation::GetWithoutServer),
+        found(Operation::GetHalfDead),
     ]
 }
 

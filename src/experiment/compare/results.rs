@@ -36,9 +36,7 @@ impl Results {
                 continue;
             };
             same.samples.extend(phase.samples);
-            for (node, count) in phase.received {
-                *same.received.entry(node).or_default() += count;
-            }
+            same.add_received(phase.received);
         }
     }
 
@@ -67,6 +65,7 @@ impl Operation {
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Join => "join",
+            Self::LookupFirst => "lookup-first",
             Self::Lookup => "lookup",
             Self::Missing => "lookup-missing",
             Self::List => "list",

@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 
 use super::traffic::Traffic;
-use crate::event::Events;
 use crate::experiment::documents::{Document, Documents};
 use crate::experiment::network::{Network, failed};
 use crate::index::Kind;
@@ -18,6 +17,8 @@ use crate::node::{Actions as _, Node, Query, Wanted};
 use crate::program::Stage;
 use crate::wire::{RfcNumber, Title};
 
+/// How many peers come, look up one document each, and leave again.
+const NEWCOMERS: usize = 20;
 /// How many documents each peer looks up,
 const LOOKUPS: usize = 10;
 /// and how many it downloads.
@@ -48,7 +49,10 @@ pub(super) struct Setting<'a> {
 pub(super) enum Operation {
     /// A peer starts, and registers its documents.
     Join,
-    /// A peer looks for a holder of a document.
+    /// A peer that has asked nothing before looks for a holder of a document, and so has nobody else
+    /// asked.
+    LookupFirst,
+    /// A peer looks for a holder of a document. It may remember what it was told.
     Lookup,
     /// A peer looks for a document that nobody has.
     Missing,
@@ -64,7 +68,7 @@ pub(super) enum Operation {
     GetStale,
 }
 
-/// All peers have done the same.
+/// Many peers have done the same.
 #[derive(Debug)]
 pub(super) struct Phase {
     pub(super) operation: Operation,
@@ -84,6 +88,43 @@ pub(super) struct Sample {
     pub(super) has_succeeded: bool,
 }
 
+impl Phase {
+    fn new(operation: Operation) -> Self {
+        Self {
+            operation,
+            samples: Vec::new(),
+            received: BTreeMap::new(),
+        }
+    }
+
+    /// Adds what an action costs. It returns whether it has succeeded; an error ends the experiment.
+    fn measure(
+        &mut self,
+        traffic: &Traffic,
+        act: impl FnOnce() -> anyhow::Result<bool>,
+    ) -> anyhow::Result<()> {
+        let (before, start) = (traffic.now(), Instant::now());
+        let has_succeeded = act()?;
+        let time = start.elapsed();
+        let cost = traffic.since(&before);
+        self.samples.push(Sample {
+            time,
+            messages: cost.messages,
+            bytes: cost.bytes,
+            failed: cost.failed,
+            has_succeeded,
+        });
+        self.add_received(cost.received);
+        Ok(())
+    }
+
+    pub(super) fn add_received(&mut self, received: BTreeMap<usize, u64>) {
+        for (node, count) in received {
+            *self.received.entry(node).or_default() += count;
+        }
+    }
+}
+
 /// Measures a network whose server is killed at the end, and then another one in which every second
 /// peer is.
 pub(super) fn run(setting: Setting<'_>) -> anyhow::Result<Vec<Phase>> {
@@ -99,6 +140,7 @@ fn until_the_server_dies(setting: Setting<'_>) -> anyhow::Result<Vec<Phase>> {
     let (mut crowd, joined) = Crowd::gather(setting)?;
     let mut phases = vec![
         joined,
+        crowd.lookup_first()?,
         crowd.lookup()?,
         crowd.lookup_missing()?,
         crowd.list()?,
@@ -118,10 +160,10 @@ fn until_peers_die(setting: Setting<'_>) -> anyhow::Result<Vec<Phase>> {
     }
     let got = crowd.get(Operation::GetHalfDead)?;
     let stale = |sample: &&Sample| sample.has_succeeded && sample.failed > 0;
+    let stale = got.samples.iter().filter(stale).copied().collect();
     let stale = Phase {
-        operation: Operation::GetStale,
-        samples: got.samples.iter().filter(stale).copied().collect(),
-        received: BTreeMap::new(),
+        samples: stale,
+        ..Phase::new(Operation::GetStale)
     };
     Ok(vec![got, stale])
 }
@@ -144,26 +186,46 @@ impl<'a> Crowd<'a> {
             let documents = setting.documents.all.get(first..first + setting.per_peer);
             network.furnish(peer, documents.context("too few documents")?)?;
         }
-        let mut samples = Vec::new();
+        let mut joined = Phase::new(Operation::Join);
         for peer in 0..setting.peers {
-            let events: Events = events(SERVER + 1 + peer);
-            samples.push(measured(&traffic, || {
+            let events = events(SERVER + 1 + peer);
+            joined.measure(&traffic, || {
                 let node = network.join(peer, setting.upload_rate, &events, &setting.stage.stop)?;
                 node.share().map_err(|failure| failed(peer, &failure))?;
                 Ok(true)
-            })?);
+            })?;
         }
-        let joined = Phase {
-            operation: Operation::Join,
-            samples,
-            received: traffic.now().received,
-        };
         let crowd = Self {
             setting,
             network,
             traffic,
         };
         Ok((crowd, joined))
+    }
+
+    /// Peers that share nothing come one after the other, look up one document, and leave.
+    fn lookup_first(&mut self) -> anyhow::Result<Phase> {
+        let Setting {
+            peers,
+            upload_rate,
+            stage,
+            ..
+        } = self.setting;
+        let all = documents(peers, self.setting.per_peer);
+        let mut phase = Phase::new(Operation::LookupFirst);
+        for (newcomer, turn) in (peers..).zip(0..NEWCOMERS) {
+            let wanted = self.setting.documents.all.get(turn * all / NEWCOMERS);
+            let number = wanted.context("no such document")?.number;
+            let events = self.traffic.events(SERVER + 1 + newcomer, &stage.events);
+            self.network.furnish(newcomer, &[])?;
+            let joined = self
+                .network
+                .join(newcomer, upload_rate, &events, &stage.stop);
+            let node = joined?;
+            phase.measure(&self.traffic, || Ok(is_found(node, number)))?;
+            drop(self.network.peers.remove(&newcomer));
+        }
+        Ok(phase)
     }
 
     fn lookup(&self) -> anyhow::Result<Phase> {
@@ -213,19 +275,14 @@ impl<'a> Crowd<'a> {
         times: usize,
         act: impl Fn(usize, &Node, usize) -> anyhow::Result<bool>,
     ) -> anyhow::Result<Phase> {
-        let before = self.traffic.now();
-        let mut samples = Vec::new();
+        let mut phase = Phase::new(operation);
         for turn in 0..times {
             for (&peer, node) in &self.network.peers {
-                samples.push(measured(&self.traffic, || act(peer, node, turn))?);
+                phase.measure(&self.traffic, || act(peer, node, turn))?;
                 ensure!(!node.is_stopping(), "interrupted");
             }
         }
-        Ok(Phase {
-            operation,
-            samples,
-            received: self.traffic.since(&before).received,
-        })
+        Ok(phase)
     }
 
     /// What a peer wants in one of so many turns: documents that it does not have, spread evenly
@@ -248,22 +305,5 @@ fn is_found(node: &Node, number: RfcNumber) -> bool {
     found.is_ok_and(|found| {
         let mut records = found.records.iter();
         records.any(|listed| listed.record.holder != *node.me())
-    })
-}
-
-fn measured(
-    traffic: &Traffic,
-    act: impl FnOnce() -> anyhow::Result<bool>,
-) -> anyhow::Result<Sample> {
-    let (before, start) = (traffic.now(), Instant::now());
-    let has_succeeded = act()?;
-    let time = start.elapsed();
-    let cost = traffic.since(&before);
-    Ok(Sample {
-        time,
-        messages: cost.messages,
-        bytes: cost.bytes,
-        failed: cost.failed,
-        has_succeeded,
     })
 }
