@@ -198,19 +198,17 @@ fn rows(results: &Results) -> impl Iterator<Item = Row> {
     })
 }
 
-/// The columns of the table, and how wide they are.
-const COLUMNS: [(&str, usize); 13] = [
+/// The columns of the table, and how wide they are. `help choosing` explains them.
+const COLUMNS: [(&str, usize); 11] = [
     ("peers", 5),
     ("join", 5),
-    ("first", 6),
-    ("lookup", 6),
-    ("missing", 7),
+    ("first", 5),
     ("list", 5),
-    ("list (KiB)", 10),
-    ("first (ms)", 14),
+    ("KiB", 6),
+    ("ms", 5),
+    ("p99", 5),
     ("busiest", 7),
-    ("get (ms)", 8),
-    ("stale (ms)", 10),
+    ("stale", 5),
     ("no server", 9),
     ("half dead", 9),
 ];
@@ -233,34 +231,37 @@ pub(super) fn table(all: &[Results]) -> String {
     table
 }
 
-fn cells(results: &Results) -> [String; 13] {
+fn cells(results: &Results) -> [String; 11] {
     let of = |operation| results.phase(operation);
     let cost = |operation| shown(of(operation).and_then(|phase| phase.mean(messages)));
-    let time = |operation, percent| shown(of(operation).and_then(|phase| phase.time_of(percent)));
+    let time = |operation, percent| {
+        let time = of(operation).and_then(|phase| phase.time_of(percent));
+        time.map_or_else(|| NONE.to_owned(), |time| format!("{time:.2}"))
+    };
     let found = |operation| {
-        let succeeded = |phase: &Phase| format!("{}/{}", phase.succeeded(), phase.samples.len());
-        of(operation).map(succeeded).unwrap_or_default()
+        let found = |phase: &Phase| format!("{}/{}", phase.succeeded(), phase.samples.len());
+        of(operation).map_or_else(|| NONE.to_owned(), found)
     };
     let list = of(Operation::List).and_then(|phase| phase.mean(bytes));
     let busiest = of(Operation::Lookup).and_then(|phase| results.busiest(phase));
-    let first = [50, 99].map(|percent| time(Operation::LookupFirst, percent));
     [
         results.peers.to_string(),
         cost(Operation::Join),
         cost(Operation::LookupFirst),
-        cost(Operation::Lookup),
-        cost(Operation::Missing),
         cost(Operation::List),
         shown(list.map(|bytes| bytes / 1024.0)),
-        first.join(" … "),
+        time(Operation::LookupFirst, 50),
+        time(Operation::LookupFirst, 99),
         shown(busiest.map(|busiest| busiest.messages)),
-        time(Operation::Get, 50),
         time(Operation::GetStale, 50),
         found(Operation::GetWithoutServer),
         found(Operation::GetHalfDead),
     ]
 }
 
+/// What was not measured.
+const NONE: &str = "-";
+
 fn shown(value: Option<f64>) -> String {
-    value.map_or_else(|| "-".to_owned(), |value| format!("{value:.1}"))
+    value.map_or_else(|| NONE.to_owned(), |value| format!("{value:.1}"))
 }
