@@ -98,27 +98,31 @@ fn the_kinds_need_as_many_messages_as_theory_says_and_survive_what_they_can() {
         assert_eq!(row[4], row[3], "{row:?}");
         assert!(0.0 < number(11) && number(11) <= number(12), "{row:?}");
 
-        let messages = number(5);
-        let everybody = f64::from(u32::try_from(2 * peers).unwrap());
+        let messages = row[5].as_str();
+        let everybody = format!("{}.0", 2 * peers);
+        let is_between = |least: f64, most: f64| least < number(5) && number(5) < most;
         match (operation, is_central) {
-            ("join", true) => assert_eq!((messages, &row[9]), (4.0, &"server".to_owned())),
+            ("join", true) => assert_eq!([messages, &row[9]], ["4.0", "server"]),
             ("lookup" | "lookup-first" | "lookup-missing" | "list", true) => {
-                assert_eq!((messages, &row[9]), (2.0, &"server".to_owned()));
+                assert_eq!([messages, &row[9]], ["2.0", "server"]);
             }
-            ("get", true) => assert_eq!(messages, 4.0),
-            ("join", false) => assert_eq!(messages, 2.0),
+            ("get", true) => assert_eq!(messages, "4.0"),
+            ("join" | "get" | "get-without-server", false) => assert_eq!(messages, "2.0"),
             ("lookup-missing" | "list", false) => assert_eq!(messages, everybody),
-            // The first peer that is asked has a third of the documents.
-            ("lookup-first", false) => assert!(messages > 4.0 && messages < everybody),
+            // The first peer that is asked has some of the documents.
+            ("lookup-first", false) => {
+                let most = everybody.parse().unwrap();
+                assert!(is_between(4.0, most), "{row:?}");
+            }
             // Whoever has asked remembers.
-            ("lookup", false) => assert!(messages > 0.0 && messages < 2.0, "{row:?}"),
-            ("get" | "get-without-server", false) => assert_eq!(messages, 2.0),
-            _ => assert!(messages >= 2.0, "{row:?}"),
+            ("lookup", false) => assert!(is_between(0.0, 2.0), "{row:?}"),
+            _ => assert!(is_between(1.9, 4.1), "{row:?}"),
         }
-        assert!(messages <= number(6) && number(7) <= number(8), "{row:?}");
+        let is_at_most = |mean, most| number(mean) <= number(most);
+        assert!(is_at_most(5, 6) && is_at_most(7, 8), "{row:?}");
     }
 
-    for name in FILES.iter().filter(|name| name.ends_with(".svg")) {
+    for name in FILES.iter().take_while(|name| **name != "index.csv") {
         let svg = fs::read_to_string(out.join(name)).unwrap();
         assert_eq!(curves(&svg), 2, "{name}");
         for text in [
