@@ -168,6 +168,7 @@ fn curve<'a>(name: &str, all: impl Iterator<Item = &'a Results>, picture: &Pictu
     };
     let points: Vec<_> = all.filter_map(figure).collect();
     let label = match points.last() {
+        Some((_, last)) if *last < 1.0 => format!("{name}: {last:.2}"),
         Some((_, last)) => format!("{name}: {last:.1}"),
         None => name.to_owned(),
     };
