@@ -9,7 +9,7 @@ TARGET_DIR = $(or $(CARGO_TARGET_DIR),target)
 # Cargo says nothing here, so that what follows stands alone.
 BUILDING = echo "Building, which takes a minute or two the first time..." >&2
 
-.PHONY: help demo demo-di demo-dht picture test bench bench-peers experiment fuzz soak run-server run-peer1 run-peer2 release man \
+.PHONY: help demo demo-di demo-dht picture test bench bench-peers experiment compare fuzz soak run-server run-peer1 run-peer2 release man \
 	completions install uninstall clean
 
 help: ## list the targets
@@ -48,6 +48,9 @@ bench: ## measure the release binaries over loopback, about a minute
 
 experiment: release ## measure one server against many peers; tables and curves in target/experiment
 	@"$(TARGET_DIR)/release/peer" experiment --out "$(TARGET_DIR)/experiment"
+
+compare: release ## compare the kinds of index; tables and curves in target/compare
+	@"$(TARGET_DIR)/release/peer" experiment --compare --out "$(TARGET_DIR)/compare"
 
 bench-peers: ## compare with Redis and nginx, where they are installed
 	@$(CARGO) bench --quiet --bench peers
@@ -113,7 +116,7 @@ ROOT = $(DESTDIR)$(PREFIX)
 PROGRAMS = server peer
 MAN_PAGES = server.1 server-completions.1 peer.1 peer-add.1 peer-completions.1 peer-experiment.1 \
 	peer-find.1 peer-get.1 peer-list.1 peer-lookup.1 peer-share.1 peer-status.1 peer-stop.1
-TOPICS = background dht distributed framed limits options protocol scripting security session speed
+TOPICS = background choosing dht distributed framed limits options protocol scripting security session speed
 TOPIC_PAGES = $(TOPICS:%=p2pci-%.7)
 UNITS = lib/systemd/system/p2pci-server.service lib/systemd/user/p2pci-peer.service
 INSTALLED = $(PROGRAMS:%=bin/%) $(MAN_PAGES:%=share/man/man1/%) $(TOPIC_PAGES:%=share/man/man7/%) \

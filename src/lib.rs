@@ -32,7 +32,7 @@
 //! - [`printout`]: what the programs print, whole messages at a time.
 //! - [`program`]: what both programs do around their work.
 //! - [`doors`]: the menu and the commands, for people and scripts.
-//! - [`experiment`]: a registration server and many peers in one process, measured.
+//! - [`experiment`]: a server and many peers in one process, measured.
 //!
 //! The servers ([`central`], [`registration`], `introducer`) never import the peer's side, nor the
 //! reverse: they share only what goes over the wire. `dht` and `introducer` exist only with the

@@ -1,4 +1,4 @@
-//! Draws curves as an SVG chart for a report: cumulative time by number of RFCs.
+//! Draws curves as an SVG chart for a report.
 //!
 //! Each curve has its markers at different places, so that overlapping curves can be told apart.
 
@@ -39,44 +39,54 @@ const MARKERS: usize = 9;
 const LEGEND: u32 = 1320;
 const FONT: &str = "sans-serif";
 
+/// The texts of a chart.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Axes<'a> {
+    pub(super) title: &'a str,
+    /// The subtitle.
+    pub(super) conditions: &'a str,
+    /// What is along the horizontal axis,
+    pub(super) x: &'a str,
+    /// and along the vertical one.
+    pub(super) y: &'a str,
+}
+
 #[derive(Debug, Clone)]
 pub(super) struct Curve {
     pub(super) label: String,
-    /// The time after 0, 1, 2, … RFCs, in seconds.
-    pub(super) seconds: Vec<f64>,
+    /// From left to right.
+    pub(super) points: Vec<(u32, f64)>,
 }
 
 type Drawn = Result<(), DrawingAreaErrorKind<io::Error>>;
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
-/// Draws a chart as SVG, with `conditions` as its subtitle.
-pub(super) fn draw(title: &str, conditions: &str, curves: &[Curve]) -> anyhow::Result<String> {
+/// Draws a chart as SVG. Both axes begin at 0.
+pub(super) fn draw(axes: &Axes<'_>, curves: &[Curve]) -> anyhow::Result<String> {
     let mut svg = String::new();
-    draw_into(&mut svg, title, conditions, curves)?;
+    draw_into(&mut svg, axes, curves)?;
     // The size attributes are in pixels; the view box stays in subpixels.
     let shown = |(width, height)| format!("width=\"{width}\" height=\"{height}\" viewBox=");
     Ok(svg.replacen(&shown(CANVAS), &shown(SIZE), 1))
 }
 
-fn draw_into(svg: &mut String, title: &str, conditions: &str, curves: &[Curve]) -> Drawn {
+fn draw_into(svg: &mut String, axes: &Axes<'_>, curves: &[Curve]) -> Drawn {
     let root = SVGBackend::with_string(svg, CANVAS).into_drawing_area();
     root.fill(&WHITE)?;
     let area = root.margin(40, 20, 20, 20);
-    let area = area.titled(title, (FONT, 112))?;
+    let area = area.titled(axes.title, (FONT, 112))?;
     let area = area.margin(20, 0, 0, 0);
-    let area = area.titled(conditions, (FONT, 76).into_font().color(&GRAY))?;
+    let area = area.titled(axes.conditions, (FONT, 76).into_font().color(&GRAY))?;
     let (left, right) = area.split_horizontally(CANVAS.0 - LEGEND);
-    draw_curves(&left, curves)?;
+    draw_curves(&left, axes, curves)?;
     draw_legend(&right, curves)?;
     root.present()
 }
 
-fn draw_curves(area: &Area<'_>, curves: &[Curve]) -> Drawn {
-    let points = curves.iter().map(|curve| curve.seconds.len()).max();
-    let count = u32::try_from(points.unwrap_or_default()).unwrap_or(u32::MAX);
-    let right = count.saturating_sub(1).max(1);
-    let all = curves.iter().flat_map(|curve| &curve.seconds);
-    let highest = all.copied().fold(0.0, f64::max);
+fn draw_curves(area: &Area<'_>, axes: &Axes<'_>, curves: &[Curve]) -> Drawn {
+    let all = || curves.iter().flat_map(|curve| &curve.points);
+    let right = all().map(|(x, _)| *x).max().unwrap_or_default().max(1);
+    let highest = all().map(|(_, y)| *y).fold(0.0, f64::max);
     let top = if highest > 0.0 { highest * 1.05 } else { 1.0 };
 
     let mut chart = ChartBuilder::on(area)
@@ -87,8 +97,8 @@ fn draw_curves(area: &Area<'_>, curves: &[Curve]) -> Drawn {
         .build_cartesian_2d(0..right, 0.0..top)?;
     chart
         .configure_mesh()
-        .x_desc("number of RFCs fetched")
-        .y_desc("cumulative time (s)")
+        .x_desc(axes.x)
+        .y_desc(axes.y)
         .x_labels(11)
         .y_labels(9)
         .max_light_lines(1)
@@ -100,14 +110,18 @@ fn draw_curves(area: &Area<'_>, curves: &[Curve]) -> Drawn {
         .axis_desc_style((FONT, 84))
         .draw()?;
 
-    let step = usize::try_from(right).unwrap_or(1).div_ceil(MARKERS).max(1);
+    let longest = curves.iter().map(|curve| curve.points.len()).max();
+    let step = longest.unwrap_or_default().saturating_sub(1);
+    let step = step.div_ceil(MARKERS).max(1);
     for (place, curve) in curves.iter().enumerate() {
         let (color, shape) = look(place);
-        let points = || (0..).zip(curve.seconds.iter().copied());
+        let points = || curve.points.iter().copied();
         chart.draw_series(LineSeries::new(points(), color.stroke_width(8)))?;
-        // Markers start at a different place on each curve, and every curve ends with one.
-        let last = curve.seconds.len().saturating_sub(1);
-        let first = 1 + place * step / curves.len().max(1);
+        // Markers start at a different place on each curve, but not at its origin, and every curve
+        // ends with one.
+        let last = curve.points.len().saturating_sub(1);
+        let begin = usize::from(curve.points.first().is_some_and(|(x, _)| *x == 0));
+        let first = begin + place * step / curves.len().max(1);
         let is_marked = |at: usize| {
             let is_near_end = at + step.div_ceil(2) > last;
             at == last || (at >= first && (at - first).is_multiple_of(step) && !is_near_end)
@@ -149,13 +163,20 @@ fn marker(shape: Shape, (x, y): (i32, i32), color: RGBColor) -> Polygon<(i32, i3
 mod tests {
     use super::*;
 
+    const AXES: Axes<'_> = Axes {
+        title: "Title",
+        conditions: "6 peers, s/u = 25.6 ms",
+        x: "number of RFCs fetched",
+        y: "cumulative time (s)",
+    };
+
     fn drawn(count: usize) -> String {
         let curve = |place: usize| Curve {
             label: format!("P{place} <&>"),
-            seconds: (0..=50).map(|count| f64::from(count) * 0.1).collect(),
+            points: (0..=50).map(|x| (x, f64::from(x) * 0.1)).collect(),
         };
         let curves: Vec<_> = (0..count).map(curve).collect();
-        draw("Title", "6 peers, s/u = 25.6 ms", &curves).unwrap()
+        draw(&AXES, &curves).unwrap()
     }
 
     #[test]
@@ -202,11 +223,16 @@ mod tests {
 
     #[test]
     fn empty_and_tiny_curves_can_be_drawn() {
-        for seconds in [vec![], vec![0.0], vec![0.0, 0.0], vec![0.0, 1e-6]] {
+        for points in [
+            vec![],
+            vec![(0, 0.0)],
+            vec![(0, 0.0), (1, 0.0)],
+            vec![(4, 1e-6)],
+        ] {
             let label = String::new();
-            let curve = Curve { label, seconds };
-            assert!(draw("", "", &[curve]).unwrap().ends_with("</svg>\n"));
+            let curve = Curve { label, points };
+            assert!(draw(&AXES, &[curve]).unwrap().ends_with("</svg>\n"));
         }
-        assert!(draw("", "", &[]).is_ok());
+        assert!(draw(&AXES, &[]).is_ok());
     }
 }

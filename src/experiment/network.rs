@@ -1,16 +1,17 @@
-//! The registration server and the peers of one run, all in this process, on free loopback ports.
+//! The server and the peers of one run, all in this process, on free loopback ports.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{anyhow, ensure};
+use anyhow::{Context, anyhow, ensure};
 use tempfile::TempDir;
 
-use super::documents::{Documents, temporary_folder};
+use super::documents::{Document, Documents, temporary_folder};
 use super::plan::Plan;
+use crate::central;
 use crate::event::{Event, Events, Reader, Topic, Topics};
 use crate::file_error::FileError;
 use crate::index::Kind;
@@ -22,80 +23,131 @@ use crate::state_file::Storage;
 use crate::wire::di;
 use crate::wire::{Dialect, Endpoint, Port, RfcNumber};
 
-/// How long the registration server waits for a complete request.
+/// How long the server waits for a complete request.
 const REQUEST_TIME: Duration = Duration::from_secs(30);
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
-/// A registration server and its peers, which leave when they are dropped.
+/// A server and its peers, which leave when they are dropped.
 #[derive(Debug)]
 pub(super) struct Network {
-    pub(super) peers: Vec<Node>,
-    _registration: Server,
+    /// Those that run, by number.
+    pub(super) peers: BTreeMap<usize, Node>,
+    /// Those that were killed.
+    killed: Vec<Node>,
+    kind: Kind,
+    server: Option<Server>,
+    address: Endpoint,
     folder: TempDir,
 }
 
 impl Network {
-    /// Starts and registers all peers. None has asked another yet.
+    /// Starts and registers all peers of a distributed index. None has asked another yet.
     pub(super) fn start(
         plan: &Plan,
         documents: &Documents,
         upload_rate: u64,
         stage: &Stage,
     ) -> anyhow::Result<Self> {
-        let folder = temporary_folder()?;
         let events = Events::default().and(Forward(stage.events.clone()));
-        let registration = serve_registrations(&events)?;
-        let server = Endpoint {
-            host: LOOPBACK.into(),
-            port: Port::new(registration.port()).unwrap_or(Port::MIN),
-        };
-        let mut network = Self {
-            peers: Vec::new(),
-            _registration: registration,
-            folder,
-        };
+        let mut network = Self::open(Kind::Distributed, &events)?;
         for (peer, holding) in plan.holdings.iter().enumerate() {
-            let home = network.home(peer);
-            fs::create_dir(&home).map_err(FileError::of("create the folder", &home))?;
-            for document in documents.all.get(holding.clone()).unwrap_or_default() {
-                let to = network.path(peer, document.number);
-                fs::copy(&document.path, &to).map_err(FileError::of("write", &to))?;
-            }
-            let config = Config {
-                kind: Kind::Distributed,
-                server: server.clone(),
-                dialect: Some(Dialect::Text),
-                pipeline: 1,
-                ports: Ports::default(),
-                folder: home,
-                only: None,
-                shares: true,
-                hostname: Some(LOOPBACK.into()),
-                bind: Some(LOOPBACK),
-                upload_port: 0,
-                upload_rate,
-                max_uploads: usize::MAX,
-                max_uploads_per_address: usize::MAX,
-                state: None,
-                public_dht: false,
-            };
-            let node = Node::start(&config, &events, &stage.stop);
-            let node = node.map_err(|failure| failed(peer, &failure))?;
-            network.peers.push(node);
+            network.furnish(peer, documents.all.get(holding.clone()).unwrap_or_default())?;
+            network.join(peer, upload_rate, &events, &stage.stop)?;
         }
         Ok(network)
+    }
+
+    /// Starts the server of an index, which has no peers yet.
+    pub(super) fn open(kind: Kind, events: &Events) -> anyhow::Result<Self> {
+        let folder = temporary_folder()?;
+        let server = serve(kind, events)?;
+        let address = Endpoint {
+            host: LOOPBACK.into(),
+            port: Port::new(server.port()).unwrap_or(Port::MIN),
+        };
+        Ok(Self {
+            peers: BTreeMap::new(),
+            killed: Vec::new(),
+            kind,
+            server: Some(server),
+            address,
+            folder,
+        })
+    }
+
+    /// Creates the folder of a peer, and copies these documents into it.
+    pub(super) fn furnish(&self, peer: usize, documents: &[Document]) -> Result<(), FileError> {
+        let home = self.home(peer);
+        fs::create_dir(&home).map_err(FileError::of("create the folder", &home))?;
+        for document in documents {
+            let to = self.path(peer, document.number);
+            fs::copy(&document.path, &to).map_err(FileError::of("write", &to))?;
+        }
+        Ok(())
+    }
+
+    /// Starts a peer, which joins the index.
+    pub(super) fn join(
+        &mut self,
+        peer: usize,
+        upload_rate: u64,
+        events: &Events,
+        stop: &Stop,
+    ) -> anyhow::Result<&Node> {
+        let config = Config {
+            kind: self.kind,
+            server: self.address.clone(),
+            dialect: Some(Dialect::Text),
+            pipeline: 1,
+            ports: Ports::default(),
+            folder: self.home(peer),
+            only: None,
+            shares: true,
+            hostname: Some(LOOPBACK.into()),
+            bind: Some(LOOPBACK),
+            upload_port: 0,
+            upload_rate,
+            max_uploads: usize::MAX,
+            max_uploads_per_address: usize::MAX,
+            state: None,
+            public_dht: false,
+        };
+        let node = Node::start(&config, events, stop);
+        let node = node.map_err(|failure| failed(peer, &failure))?;
+        Ok(self.peers.entry(peer).or_insert(node))
+    }
+
+    /// A running peer.
+    pub(super) fn peer(&self, peer: usize) -> anyhow::Result<&Node> {
+        self.peers.get(&peer).context("no such peer")
+    }
+
+    /// Ends the server without notice.
+    pub(super) fn kill_server(&mut self) {
+        drop(self.server.take());
+    }
+
+    /// Ends a peer without notice.
+    pub(super) fn kill(&mut self, peer: usize) {
+        if let Some(node) = self.peers.remove(&peer) {
+            node.cut_off();
+            // Dropping it would send LEAVE, which a killed process does not.
+            if self.kind == Kind::Distributed {
+                self.killed.push(node);
+            }
+        }
     }
 
     /// Makes every peer ask all others for their indexes, and checks that it then knows exactly
     /// their records.
     pub(super) fn share_indexes(&self, plan: &Plan, documents: &Documents) -> anyhow::Result<()> {
-        let all = self.peers.iter().zip(&plan.holdings);
+        let all = self.peers.values().zip(&plan.holdings);
         let records = all.flat_map(|(peer, held)| {
             let held = documents.all.get(held.clone()).unwrap_or_default();
             held.iter().map(|held| (held.number, peer.me().clone()))
         });
         let expected: HashSet<_> = records.collect();
-        for (peer, node) in self.peers.iter().enumerate() {
+        for (&peer, node) in &self.peers {
             let found = node.find(&Query::All { fresh: true });
             let found = found.map_err(|failure| failed(peer, &failure))?;
             let (answered, others) = (found.answered, self.peers.len() - 1);
@@ -117,7 +169,7 @@ impl Network {
 
     /// Makes all peers leave, which waits for their uploads, and returns the counts.
     pub(super) fn leave(&mut self) -> Vec<Counts> {
-        let activities: Vec<_> = self.peers.iter().map(|peer| peer.activity()).collect();
+        let activities: Vec<_> = self.peers.values().map(|peer| peer.activity()).collect();
         self.peers.clear();
         activities.iter().map(Activity::counts).collect()
     }
@@ -127,12 +179,17 @@ impl Network {
         self.home(peer).join(format!("rfc{number}.txt"))
     }
 
+    /// A path in no peer's folder.
+    pub(super) fn spare_path(&self) -> PathBuf {
+        self.folder.path().join("spare")
+    }
+
     fn home(&self, peer: usize) -> PathBuf {
         self.folder.path().join(format!("p{peer}"))
     }
 }
 
-fn failed(peer: usize, failure: &Failure) -> anyhow::Error {
+pub(super) fn failed(peer: usize, failure: &Failure) -> anyhow::Error {
     anyhow!("P{peer} failed: {failure}")
 }
 
@@ -152,17 +209,43 @@ impl Reader for Forward {
     }
 }
 
-/// Starts a registration server that keeps its state in memory.
-fn serve_registrations(events: &Events) -> anyhow::Result<Server> {
-    let config = registration::Config {
-        place: Place {
-            bind: Some(LOOPBACK),
-            ..Place::default()
-        },
-        request_time: REQUEST_TIME,
-        ttl: Duration::from_secs(di::TTL.into()),
-        storage: Storage::Memory,
+/// Starts the server of an index. It keeps its state in memory.
+fn serve(kind: Kind, events: &Events) -> anyhow::Result<Server> {
+    let place = Place {
+        bind: Some(LOOPBACK),
+        ..Place::default()
     };
     // A signal must not stop it before the peers have left.
-    registration::start(config, events, &Stop::default()).map_err(|error| anyhow!("{error}"))
+    let stop = Stop::default();
+    match kind {
+        Kind::Central => {
+            let config = central::Config {
+                place,
+                records_per_peer: usize::MAX,
+                request_time: REQUEST_TIME,
+            };
+            central::start(config, events, &stop).map_err(|error| anyhow!("{error}"))
+        }
+        Kind::Distributed => {
+            let config = registration::Config {
+                place,
+                request_time: REQUEST_TIME,
+                ttl: Duration::from_secs(di::TTL.into()),
+                storage: Storage::Memory,
+            };
+            registration::start(config, events, &stop).map_err(|error| anyhow!("{error}"))
+        }
+        #[cfg(feature = "dht")]
+        Kind::Dht => {
+            let config = crate::introducer::Config {
+                place,
+                request_time: REQUEST_TIME,
+                storage: Storage::Memory,
+                public: false,
+            };
+            crate::introducer::start(&config, events, &stop).map_err(|error| anyhow!("{error}"))
+        }
+        #[cfg(not(feature = "dht"))]
+        Kind::Dht => Err(anyhow!("this program was built without the hash table")),
+    }
 }

@@ -2,15 +2,12 @@
 //! table on standard output.
 
 use std::fmt::Write as _;
-use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
-use atomic_write_file::AtomicWriteFile;
 use serde::Serialize;
 
-use super::chart::{self, Curve};
+use super::chart::{Axes, Curve};
+use super::folder::Folder;
 use super::results::{Conditions, Results, Total, downloads, rounded};
 use crate::file_error::FileError;
 
@@ -48,18 +45,17 @@ struct SummaryRow {
     deviation_percent: Option<f64>,
 }
 
-/// Writes into the folder for the results.
+/// Writes the results of the scenarios.
 #[derive(Debug)]
 pub(super) struct Report {
-    folder: PathBuf,
+    folder: Folder,
     conditions: Conditions,
 }
 
 impl Report {
     /// Creates the folder if it is missing.
     pub(super) fn open(folder: &Path, conditions: Conditions) -> Result<Self, FileError> {
-        fs::create_dir_all(folder).map_err(FileError::of("write", folder))?;
-        let folder = folder.to_owned();
+        let folder = Folder::open(folder)?;
         Ok(Self { folder, conditions })
     }
 
@@ -86,7 +82,8 @@ impl Report {
                 }
             }
         }
-        self.write_csv(&format!("{}.csv", results.scenario.name()), rows)
+        self.folder
+            .write_csv(&format!("{}.csv", results.scenario.name()), rows)
     }
 
     /// Writes the totals of all scenarios, runs and peers.
@@ -111,14 +108,14 @@ impl Report {
                 }
             }
         }
-        self.write_csv("summary.csv", rows)
+        self.folder.write_csv("summary.csv", rows)
     }
 
     /// Draws a curve for each peer of a scenario.
     pub(super) fn draw_peers(&self, results: &Results) -> anyhow::Result<PathBuf> {
         let curve = |peer| Curve {
             label: label(&format!("P{peer}"), results.total(&results.runs, peer)),
-            seconds: results.curve(&[peer]),
+            points: results.curve(&[peer]),
         };
         let curves: Vec<_> = results.clients().map(curve).collect();
         let name = format!("{}.svg", results.scenario.name());
@@ -129,7 +126,7 @@ impl Report {
     pub(super) fn draw_comparison(&self, all: &[Results]) -> anyhow::Result<PathBuf> {
         let curve = |results: &Results| Curve {
             label: label(results.scenario.name(), results.mean_total()),
-            seconds: results.curve(&results.clients().collect::<Vec<_>>()),
+            points: results.curve(&results.clients().collect::<Vec<_>>()),
         };
         let curves: Vec<_> = all.iter().map(curve).collect();
         let title = "Mean over all peers that fetch, by scenario";
@@ -137,36 +134,13 @@ impl Report {
     }
 
     fn draw(&self, name: &str, title: &str, curves: &[Curve]) -> anyhow::Result<PathBuf> {
-        self.write(name, |file| {
-            let svg = chart::draw(title, &self.conditions.in_words(), curves)?;
-            Ok(file.write_all(svg.as_bytes())?)
-        })
-    }
-
-    fn write_csv(&self, name: &str, rows: Vec<impl Serialize>) -> anyhow::Result<PathBuf> {
-        self.write(name, |file| {
-            let mut writer = csv::Writer::from_writer(file);
-            for row in rows {
-                writer.serialize(row)?;
-            }
-            Ok(writer.flush()?)
-        })
-    }
-
-    /// Replaces a file atomically.
-    fn write(
-        &self,
-        name: &str,
-        write: impl FnOnce(&mut AtomicWriteFile) -> anyhow::Result<()>,
-    ) -> anyhow::Result<PathBuf> {
-        let path = self.folder.join(name);
-        let written = || {
-            let mut file = AtomicWriteFile::open(&path)?;
-            write(&mut file)?;
-            anyhow::Ok(file.commit()?)
+        let axes = Axes {
+            title,
+            conditions: &self.conditions.in_words(),
+            x: "number of RFCs fetched",
+            y: "cumulative time (s)",
         };
-        written().with_context(|| format!("cannot write {}", path.display()))?;
-        Ok(path)
+        self.folder.draw(name, &axes, curves)
     }
 }
 

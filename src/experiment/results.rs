@@ -110,7 +110,7 @@ impl Results {
     }
 
     /// The times, in seconds, after 0, 1, 2, … downloads: means over all runs and the given peers.
-    pub(super) fn curve(&self, peers: &[usize]) -> Vec<f64> {
+    pub(super) fn curve(&self, peers: &[usize]) -> Vec<(u32, f64)> {
         let of_run = |run| peers.iter().map(move |&peer| downloads(run, peer));
         let all: Vec<_> = self.runs.iter().flat_map(of_run).collect();
         let length = all.iter().map(|downloads| downloads.len()).max();
@@ -119,7 +119,7 @@ impl Results {
             mean(ends.map(|download| download.end.as_secs_f64()))
         };
         let rest = (0..length.unwrap_or_default()).map(after);
-        std::iter::once(0.0).chain(rest).collect()
+        (0..).zip(std::iter::once(0.0).chain(rest)).collect()
     }
 }
 
@@ -127,7 +127,7 @@ pub(super) fn downloads(run: &Run, peer: usize) -> &[Measured] {
     run.get(peer).map_or(&[], Vec::as_slice)
 }
 
-fn mean(values: impl Iterator<Item = f64>) -> f64 {
+pub(super) fn mean(values: impl Iterator<Item = f64>) -> f64 {
     let (sum, count) = values.fold((0.0, 0.0), |(sum, count), value| (sum + value, count + 1.0));
     if count > 0.0 { sum / count } else { 0.0 }
 }

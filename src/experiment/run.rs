@@ -116,8 +116,7 @@ impl Fetching<'_> {
         fetches: &[Fetch],
         begun: Instant,
     ) -> anyhow::Result<Option<Vec<Measured>>> {
-        let node_of = |peer| self.network.peers.get(peer).context("no such peer");
-        let node = node_of(peer)?;
+        let node = self.network.peer(peer)?;
         let mut measured = Vec::with_capacity(fetches.len());
         for &Fetch { document, holder } in fetches {
             if self.failure.get().is_some() || node.is_stopping() {
@@ -125,7 +124,7 @@ impl Fetching<'_> {
             }
             let document = self.documents.all.get(document);
             let number = document.context("no such document")?.number;
-            let from = node_of(holder)?.me();
+            let from = self.network.peer(holder)?.me();
             let start = begun.elapsed();
             let got = node.fetch(number, from);
             let end = begun.elapsed();

@@ -83,7 +83,7 @@ pub struct Config {
 #[derive(Debug)]
 pub struct Node {
     handle: Handle,
-    _uploading: Uploading,
+    uploading: Uploading,
 }
 
 /// Incoming connections. They close after the node has left the index.
@@ -168,7 +168,7 @@ impl Node {
                 asking,
                 since: SystemTime::now(),
             },
-            _uploading: uploading,
+            uploading,
         })
     }
 
@@ -190,6 +190,12 @@ impl Node {
             (Err(error), _) => return Err(error.into()),
         }
         self.watch_folder()
+    }
+
+    /// Closes all connections without leaving the index, as if the process was killed.
+    pub(crate) fn cut_off(&self) {
+        self.asking.close_all();
+        self.uploading.0.close_all();
     }
 }
 

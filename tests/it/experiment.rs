@@ -42,7 +42,7 @@ fn experiment(temporary: &Path, out: &Path, arguments: &[&str]) -> Command {
 
 /// The rows of a CSV file below its header, which is `header`.
 #[track_caller]
-fn rows(path: &Path, header: &str) -> Vec<Vec<String>> {
+pub(crate) fn rows(path: &Path, header: &str) -> Vec<Vec<String>> {
     let text = fs::read_to_string(path).unwrap();
     let mut lines = text.lines();
     assert_eq!(lines.next(), Some(header));
@@ -63,7 +63,7 @@ fn fetched(rows: &[Vec<String>]) -> BTreeMap<String, String> {
 
 /// The curves of a picture by color, after checking that its tags are well formed.
 #[track_caller]
-fn curves(svg: &str) -> usize {
+pub(crate) fn curves(svg: &str) -> usize {
     let mut open = Vec::new();
     for tag in svg.split('<').skip(1) {
         let (tag, _) = tag.split_once('>').expect("a tag has an end");
@@ -224,6 +224,7 @@ fn invalid_parameters_are_code_2() {
         &["--fetch", "5"][..],
         &["--fetch", "0"],
         &["--peers", "1"],
+        &["--peers", "21"],
         &["--per-peer", "3"],
         &["--corpus", "x"],
         &["--task", "3"],

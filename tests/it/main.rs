@@ -16,6 +16,7 @@ mod support;
 mod attackers;
 mod background;
 mod commands;
+mod comparison;
 #[cfg(feature = "dht")]
 mod dht;
 mod distributed;

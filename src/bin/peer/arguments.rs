@@ -83,7 +83,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "ADDR", help_heading = "Sharing")]
     pub(crate) bind: Option<IpAddr>,
     /// The maximum rate of all uploads together, for example 2MB/s; 0 means no limit
-    /// [default: 0; in an experiment 2MB/s for each peer]
+    /// [default: 0; in an experiment 2MB/s for each peer, without --compare]
     #[arg(long, value_name = "RATE", value_parser = program::rate, help_heading = "Sharing")]
     pub(crate) upload_rate: Option<u64>,
     /// The maximum number of simultaneous uploads
@@ -121,7 +121,7 @@ pub(crate) enum Command {
     Background(commands::Background),
     /// Share without a menu, until SIGINT (Ctrl-C) or SIGTERM
     Share(Share),
-    /// Measure one server against many peers, over loopback
+    /// Measure one server against many peers, or the kinds of index, over loopback
     ///
     /// A registration server and the peers run in this one process and talk over real sockets. They
     /// register, ask each other for their indexes, and then all fetch at the same time, each peer
@@ -134,6 +134,10 @@ pub(crate) enum Command {
     /// Without a limit there is no prediction. Every download and the totals are written into the
     /// folder as CSV, and the curves as SVG. The peers keep their files below the temporary folder
     /// (the variable TMPDIR) and remove them.
+    ///
+    /// With --compare it measures the kinds of index instead: the messages, bytes, and time to join,
+    /// to look up, and to list, and what is found after failures. `peer help choosing` explains the
+    /// table.
     Experiment(experiment::Options),
 }
 
