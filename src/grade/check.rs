@@ -107,6 +107,7 @@ impl Unmet {
     }
 
     /// Turns a missing condition into a deviation: it could be made before.
+    #[must_use]
     pub fn as_failure(self) -> Self {
         match self {
             Self::Skipped(reason) => Self::failed(reason),
@@ -115,6 +116,7 @@ impl Unmet {
     }
 
     /// Turns a deviation into a missing condition: what it is a condition for is not judged.
+    #[must_use]
     pub fn as_condition(self, what: &str) -> Self {
         match self {
             Self::Failed(finding) => {

@@ -74,12 +74,14 @@ fn grade(
         Ok(()) => "not reached".to_owned(),
         Err(failure) => failure.to_string(),
     };
-    let first_line = reason.lines().next().unwrap_or_default();
-    let report = Report::new(target, sheet.finish(first_line), &rubric, notes);
+    let report = Report::new(target, sheet.finish(&reason), &rubric, notes);
     report.write(&common.outputs)?;
     if ended.is_ok() || common.outputs.json {
         let text = report.print(&common.outputs);
         stage.print(|out| out.write_all(text.as_bytes()))?;
+    } else {
+        let lines = report.notes.iter().flat_map(|note| note.lines());
+        lines.for_each(|line| stage.say(line));
     }
     ended?;
     match report.failed().next() {

@@ -1,5 +1,6 @@
 //! The options of `peer grade`.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use clap::builder::FalseyValueParser;
@@ -9,8 +10,8 @@ use super::check::Check;
 use super::checks;
 use super::program::Running;
 use super::report::{Outputs, unknown};
-use crate::wire::Endpoint;
 use crate::wire::ci::SERVER_PORT;
+use crate::wire::{Endpoint, Port};
 
 /// The options of `peer grade`.
 #[derive(Debug, Args)]
@@ -88,15 +89,16 @@ impl Server {
             (Some(_), None) if self.running.isolated => {
                 Err("--isolated is for a server that --run starts".to_owned())
             }
-            (Some(text), None) => self.endpoint(text).map(drop),
+            (Some(text), None) => endpoint(text).map(drop),
             (None, Some(_)) => Ok(()),
         }
     }
+}
 
-    pub(super) fn endpoint(&self, text: &str) -> Result<Endpoint, String> {
-        let port = crate::wire::Port::new(SERVER_PORT).unwrap_or(crate::wire::Port::MAX);
-        Endpoint::parse(text, port).map_err(|error| error.to_string())
-    }
+/// Reads HOST or HOST:PORT.
+pub(super) fn endpoint(text: &str) -> Result<Endpoint, String> {
+    let port = Port::new(SERVER_PORT).unwrap_or(Port::MAX);
+    Endpoint::parse(text, port).map_err(|error| error.to_string())
 }
 
 impl Common {
@@ -122,14 +124,15 @@ pub(super) fn list(table: &[Check]) -> String {
     let mut group = None;
     for check in table {
         if group.replace(check.group) != Some(check.group) {
-            text += &format!("{}\n", check.group.name());
+            text.extend([check.group.name(), "\n"]);
         }
         let points = if check.points == 0 {
             " (no points)"
         } else {
             ""
         };
-        text += &format!("  {:<17} {}{points}\n", check.name, check.sentence);
+        // Writing to memory does not fail.
+        let _ = writeln!(text, "  {:<17} {}{points}", check.name, check.sentence);
     }
     text
 }

@@ -56,6 +56,8 @@ pub struct Running {
 pub struct Program {
     child: Child,
     output: Captured,
+    /// Whether it did what it was awaited to do.
+    has_begun: bool,
     is_killed: bool,
 }
 
@@ -69,24 +71,20 @@ pub enum ProgramError {
     #[error(transparent)]
     Output(#[from] FileError),
     /// It ended too early.
-    #[error("the program ended before it {awaited}: {how}{printed}")]
+    #[error("the program ended before it {awaited}: {how}")]
     Ended {
         /// What it was expected to do.
         awaited: String,
         /// How it ended.
         how: String,
-        /// Its last lines.
-        printed: String,
     },
     /// It did not begin in time.
-    #[error("the program has not {awaited} after {} s{asks}{printed}", START_TIME.as_secs())]
+    #[error("the program has not {awaited} after {} s{asks}", START_TIME.as_secs())]
     Late {
         /// What it was expected to do.
         awaited: String,
         /// What it seems to wait for.
         asks: String,
-        /// Its last lines.
-        printed: String,
     },
     /// Ctrl-C.
     #[error("interrupted")]
@@ -121,6 +119,7 @@ impl Program {
         Ok(Self {
             child,
             output,
+            has_begun: false,
             is_killed: false,
         })
     }
@@ -136,6 +135,7 @@ impl Program {
         let until = Instant::now() + START_TIME;
         loop {
             if let Some(begun) = begun() {
+                self.has_begun = true;
                 return Ok(begun);
             }
             if stop.signal().is_some() {
@@ -147,7 +147,6 @@ impl Program {
                 return Err(ProgramError::Ended {
                     awaited,
                     how: how(status),
-                    printed: self.printed(),
                 });
             }
             if Instant::now() >= until {
@@ -158,7 +157,6 @@ impl Program {
                 return Err(ProgramError::Late {
                     awaited,
                     asks: asks.unwrap_or_default(),
-                    printed: self.printed(),
                 });
             }
             thread::sleep(LOOK);
@@ -176,23 +174,33 @@ impl Program {
         Some(format!("the program has ended: {}", how(status)))
     }
 
-    /// The last lines that it printed, after a heading; empty if there are none.
+    /// The last lines that it printed, after a heading.
     pub fn printed(&self) -> String {
         let lines = last_lines(&self.output.last(), LAST_LINES);
         if lines.is_empty() {
-            return "\nit printed nothing".to_owned();
+            return "the program printed nothing".to_owned();
         }
         let lines = lines.lines().map(|line| format!("\n    {line}"));
-        format!("\nit printed last:{}", lines.collect::<String>())
+        format!("the program printed last:{}", lines.collect::<String>())
     }
 
-    /// Kills all processes of the program, and returns what is remarkable about its output.
+    /// Kills all processes of the program. Returns what is remarkable: an end of its own, or no
+    /// beginning, with its last lines, and much output.
     pub fn stop(&mut self) -> Vec<String> {
+        let mut notes = Vec::new();
+        let ended = self.end();
+        let is_silent = ended.is_none() && !self.has_begun;
         self.kill();
         self.output.wait_for_end();
+        notes.extend(ended);
+        if !notes.is_empty() || is_silent {
+            notes.push(self.printed());
+        }
         let total = self.output.total();
-        let much = (total > MUCH_OUTPUT).then(|| format!("the program printed {total} bytes"));
-        much.into_iter().collect()
+        if total > MUCH_OUTPUT {
+            notes.push(format!("the program printed {total} bytes"));
+        }
+        notes
     }
 
     fn kill(&mut self) {

@@ -65,6 +65,10 @@ pub struct Judged {
     pub finding: Option<Box<Finding>>,
 }
 
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
 fn group_name<S: serde::Serializer>(group: &Group, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(group.name())
 }
@@ -76,8 +80,12 @@ pub struct Outputs {
     /// Print the report as JSON
     #[arg(long, value_parser = clap::builder::FalseyValueParser::new())]
     pub json: bool,
-    /// Also write it as JUnit XML, which CI systems show
-    #[arg(long, value_name = "FILE")]
+    /// Also write it as `JUnit` XML, which CI systems show
+    #[arg(
+        long,
+        value_name = "FILE",
+        help = "Also write it as JUnit XML, which CI systems show"
+    )]
     pub junit: Option<PathBuf>,
     /// Also write it as the results.json of a Gradescope autograder
     #[arg(long, value_name = "FILE")]

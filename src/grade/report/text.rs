@@ -12,7 +12,7 @@ pub(super) fn text(report: &Report) -> String {
     let mut group = None;
     for check in &report.checks {
         if group.replace(check.group) != Some(check.group) {
-            out += &format!("\n{}\n", check.group.name());
+            out.extend(["\n", check.group.name(), "\n"]);
         }
         write_check(&mut out, check);
     }

@@ -173,10 +173,7 @@ impl<'a> Peer<'a> {
         self.target
     }
 
-    /// Closes the connection.
-    pub(super) fn close(self) {}
-
-    /// Resets the connection.
+    /// Leaves with a reset; dropping a peer closes its connection.
     pub(super) fn reset(self) {
         self.source.connection.reset();
     }

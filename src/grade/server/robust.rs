@@ -145,7 +145,7 @@ pub(super) fn same_host(target: &Target<'_>, sheet: &mut Sheet) -> Held {
         let only = std::slice::from_ref(&of_b);
         b.ask(&request, only)?.with_code(&[200])?;
         has(&b.holders(same, &[of_b.clone(), of_a.clone()])?, only)?;
-        a.close();
+        drop(a);
         let last = until_forgotten(&mut b, &of_a)?;
         has(&last, only)
     };

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::peer::Peer;
 use crate::grade::check::{Held, Unmet};
-use crate::grade::options::Server;
+use crate::grade::options::{Server, endpoint};
 use crate::grade::program::{Program, ProgramError};
 use crate::net::{Connection, Limits, Sockets, connect};
 use crate::program::{Code, Failure, Stage};
@@ -15,7 +15,7 @@ use crate::wire::{Endpoint, Host, Port};
 /// The deadline of each exchange with the server, and for what must happen after one.
 pub(super) const CHECK_TIME: Duration = Duration::from_secs(5);
 /// The deadline of all scenarios together. The remaining ones are skipped.
-const WHOLE_TIME: Duration = Duration::from_secs(240);
+const WHOLE_TIME: Duration = Duration::from_mins(4);
 /// The first of the ports that peers of the grader claim, below those of real programs. Each run has
 /// others, so that what a server did not forget is not mistaken for what it has now.
 const PORTS: std::ops::Range<u16> = 10_000..30_000;
@@ -62,11 +62,12 @@ impl<'a> Target<'a> {
     pub(super) fn find(&mut self) -> Result<(), Failure> {
         let Some(command) = &self.options.running.run else {
             let text = self.options.target.as_deref().unwrap_or_default();
-            let endpoint = self.options.endpoint(text).map_err(Failure::other)?;
+            let endpoint = endpoint(text).map_err(Failure::other)?;
             let connected = connect(&self.sockets, &endpoint, CHECK_TIME);
             let connected =
                 connected.map_err(|error| Failure::new(Code::IndexUnreachable, error))?;
-            return self.found(endpoint, connected);
+            self.found(endpoint, connected);
+            return Ok(());
         };
         let port = free_port(self.options.port)?;
         let places = places(port);
@@ -86,13 +87,13 @@ impl<'a> Target<'a> {
         let begun = program.wait_until(&awaited, &self.stage.stop, || self.knock_at(&places));
         *self.program.get_mut() = Some(program);
         let (endpoint, connection) = begun.map_err(failed)?;
-        self.found(endpoint, connection)
+        self.found(endpoint, connection);
+        Ok(())
     }
 
-    fn found(&mut self, endpoint: Endpoint, connection: Connection) -> Result<(), Failure> {
+    fn found(&mut self, endpoint: Endpoint, connection: Connection) {
         self.endpoint = Some(endpoint);
         *self.knock.get_mut() = Some(connection);
-        Ok(())
     }
 
     fn knock_at(&self, places: &[Endpoint]) -> Option<(Endpoint, Connection)> {
@@ -148,11 +149,7 @@ impl<'a> Target<'a> {
         };
         connect(&self.sockets, endpoint, CHECK_TIME).map_err(|error| {
             let ended = self.program.borrow_mut().as_mut().and_then(Program::end);
-            let printed = self.printed();
-            match ended {
-                Some(ended) => Unmet::Skipped(format!("{ended}{printed}")),
-                None => Unmet::Skipped(error.to_string()),
-            }
+            Unmet::Skipped(ended.unwrap_or_else(|| error.to_string()))
         })
     }
 
@@ -174,10 +171,12 @@ impl<'a> Target<'a> {
         Err(Unmet::Skipped(reason))
     }
 
-    /// The last lines that the program printed, for a failure without an answer.
+    /// The last lines that the program printed, for a failure without an answer; empty if it is
+    /// unknown.
     pub(super) fn printed(&self) -> String {
         let program = self.program.borrow();
-        program.as_ref().map(Program::printed).unwrap_or_default()
+        let printed = program.as_ref().map(Program::printed);
+        printed.map_or_else(String::new, |printed| format!("\n{printed}"))
     }
 
     /// What is graded, for the report.
