@@ -25,6 +25,7 @@ mod experiment;
 mod faults;
 mod foreign;
 mod framed;
+mod grade;
 mod hostile_index;
 mod idle;
 mod layers;

@@ -40,45 +40,41 @@ struct Both<'a> {
 }
 
 impl<'a> Both<'a> {
-    /// Registers one record for each, with this number and the next.
-    fn join(target: &'a Target<'a>, first: u32) -> Held<Self> {
+    /// Registers both for the same RFC, first the one that stays.
+    fn join(target: &'a Target<'a>, rfc: u32) -> Held<Self> {
         let (mut a, mut b) = (target.join()?, target.join()?);
-        let of_a = a.record(number(first)?, "Of One That Leaves")?;
-        let of_b = b.record(number(first + 1)?, "Of One That Stays")?;
-        a.add(&of_a)?;
+        let of_a = a.record(number(rfc)?, "Of Two Peers")?;
+        let of_b = b.record(number(rfc)?, "Of Two Peers")?;
         b.add(&of_b)?;
-        for record in [&of_a, &of_b] {
-            let only = std::slice::from_ref(record);
-            let found = b.holders(record.number, only);
-            let found = found.and_then(|answer| has(&answer, only));
-            found.map_err(|unmet| unmet.as_condition("a LOOKUP failed"))?;
-        }
+        a.add(&of_a)?;
+        let found = b.find(&of_a, &[of_a.clone(), of_b.clone()]);
+        let found = found.and_then(|answer| has(&answer, std::slice::from_ref(&of_a)));
+        found.map_err(|unmet| unmet.as_condition("a LOOKUP failed"))?;
         Ok(Self { a, b, of_a, of_b })
     }
 
     /// Whether the first is forgotten after it has left so, and the second is not.
     fn leave(mut self, how: &str, leave: impl FnOnce(Peer<'a>)) -> Held {
         leave(self.a);
-        let last = until_forgotten(&mut self.b, &self.of_a)?;
+        let last = until_forgotten(&mut self.b, &self.of_a, &self.of_b)?;
         if last.records.contains(&self.of_a) {
             let seconds = CHECK_TIME.as_secs();
             return Err(last.unmet(format!(
                 "{seconds} s after a peer {how}, its record is still there"
             )));
         }
-        let of_b = std::slice::from_ref(&self.of_b);
-        let answer = self.b.holders(self.of_b.number, of_b)?;
-        has(&answer, of_b)
+        has(&last, &[self.of_b])
     }
 }
 
-/// Looks up the number of a record until the record is gone, or the time of a check is over. Returns
-/// the last answer.
-pub(super) fn until_forgotten(peer: &mut Peer<'_>, record: &Record) -> Held<Answer> {
+/// Looks up the RFC of two peers until the one that left is gone, or the time of a check is over.
+/// Returns the last answer.
+pub(super) fn until_forgotten(b: &mut Peer<'_>, of_a: &Record, of_b: &Record) -> Held<Answer> {
     let until = Instant::now() + CHECK_TIME;
     loop {
-        let answer = peer.holders(record.number, &[])?;
-        if !answer.records.contains(record) || Instant::now() >= until {
+        let request = b.looks_up(of_a.number, &of_a.title);
+        let answer = b.ask(&request, std::slice::from_ref(of_b))?;
+        if !answer.records.contains(of_a) || Instant::now() >= until {
             return Ok(answer);
         }
         thread::sleep(LOOK);

@@ -86,15 +86,10 @@ impl<'a> Peer<'a> {
             .map_err(|unmet| unmet.as_condition("an ADD failed"))
     }
 
-    /// The records that a LOOKUP of the number finds.
-    pub(super) fn holders(&mut self, number: RfcNumber, expected: &[Record]) -> Held<Answer> {
-        let request = self.looks_up(number, &Title::default());
-        let answer = self.ask(&request, expected)?;
-        answer.with_code(if expected.is_empty() {
-            &[200, 404]
-        } else {
-            &[200]
-        })
+    /// Looks up the RFC of a record by its number and title.
+    pub(super) fn find(&mut self, record: &Record, expected: &[Record]) -> Held<Answer> {
+        let request = self.looks_up(record.number, &record.title);
+        self.ask(&request, expected)?.with_code(&[200])
     }
 
     /// Sends a request and reads the answer. `expected` has the records of a faithful one.

@@ -43,7 +43,7 @@ pub(super) fn add_several(target: &Target<'_>, sheet: &mut Sheet) -> Held {
             answer.with_code(&[200])?;
         }
         for record in &records {
-            let found = peer.holders(record.number, std::slice::from_ref(record))?;
+            let found = peer.find(record, std::slice::from_ref(record))?;
             has_exactly(target, &found, std::slice::from_ref(record))?;
         }
         Ok(())
