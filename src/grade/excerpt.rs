@@ -6,6 +6,8 @@ use crate::terminal::escape::escaped;
 pub const MAX_EXCERPT: usize = 2 * 1024;
 /// The room for its beginning and for its end. The rest is for what says how much is left out.
 const PART: usize = 980;
+/// The longest message whose cause is looked for, in bytes.
+const MAX_COMPARED: usize = 64 * 1024;
 
 /// What was sent, expected and received, as excerpts.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -28,7 +30,9 @@ impl Exchanged {
             sent: excerpt(sent),
             expected: excerpt(expected),
             got: excerpt(got),
-            differs: differs.and_then(|offset| place(got, offset)),
+            differs: differs
+                .filter(|_| !got.is_empty())
+                .and_then(|offset| place(got, offset)),
         }
     }
 
@@ -137,6 +141,9 @@ fn shown(message: &[u8]) -> String {
 
 /// How a difference usually comes about, if that is known.
 pub fn usual_cause(expected: &[u8], got: &[u8]) -> Option<&'static str> {
+    if got.len() > MAX_COMPARED {
+        return None;
+    }
     let folded = |message: &[u8]| -> Vec<u8> {
         let line_ends = message.iter().filter(|byte| **byte != b'\r');
         line_ends.copied().collect()

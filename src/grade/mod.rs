@@ -23,10 +23,11 @@ pub use options::{Options, What};
 
 use self::check::{Check, Sheet};
 use self::options::Common;
-use self::report::{Report, Rubric};
+use self::report::Report;
 use crate::program::{Code, Failure, Stage};
 
-/// Grades, writes the report, and returns how that ended: [`Code::ChecksFailed`] if a check failed.
+/// Grades, writes the report, and returns how that ended: [`Code::ChecksFailed`] unless
+/// all checks hold.
 pub fn perform(options: &Options, stage: &Stage) -> Result<(), Failure> {
     match &options.what {
         What::Server(server) => grade(&server.common, checks::SERVER, stage, |sheet| {
@@ -57,10 +58,7 @@ fn grade(
     if common.list_checks {
         return stage.print(|out| out.write_all(options::list(table).as_bytes()));
     }
-    let rubric = match &common.rubric {
-        Some(path) => Rubric::read(path, table).map_err(Failure::other)?,
-        None => Rubric::default(),
-    };
+    let rubric = common.rubric(table).map_err(Failure::other)?;
     let mut sheet = Sheet::new(common.chosen(table));
     let Played {
         target,
@@ -84,8 +82,9 @@ fn grade(
         lines.for_each(|line| stage.say(line));
     }
     ended?;
-    match report.failed().next() {
-        Some(_) => Err(Failure::reported(Code::ChecksFailed)),
-        None => Ok(()),
+    if report.all_hold() {
+        Ok(())
+    } else {
+        Err(Failure::reported(Code::ChecksFailed))
     }
 }

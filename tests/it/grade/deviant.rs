@@ -49,8 +49,8 @@ impl Deviant {
                     if !is_refused {
                         deviant.serve(id, &stream);
                     }
-                    let _ = stream.shutdown(Shutdown::Both);
                     deviant.open.fetch_sub(1, Ordering::SeqCst);
+                    let _ = stream.shutdown(Shutdown::Both);
                 });
             }
         });
@@ -223,9 +223,6 @@ impl Deviant {
         if session.adds > 1 && self.lacks("add-several") {
             return Err(400);
         }
-        if self.lacks("add-ok") {
-            return Err(201);
-        }
         let most = if self.lacks("long-title") { 100 } else { 1000 };
         let mut record = Record {
             number: number.to_owned(),
@@ -233,6 +230,9 @@ impl Deviant {
             host,
             port: port.ok_or(400_u16)?,
         };
+        if self.lacks("add-ok") {
+            return Err(201);
+        }
         let mut records = self.records.lock().unwrap();
         records.insert(0, (session.id, record.clone()));
         if self.lacks("add-record") {
