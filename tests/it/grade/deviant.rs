@@ -1,5 +1,6 @@
 //! An index server that deviates in one point.
 
+use std::fmt::Write as _;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -156,7 +157,7 @@ impl Deviant {
             port,
         } in records
         {
-            answer += &format!("RFC {number} {title} {host} {port}\r\n");
+            writeln!(answer, "RFC {number} {title} {host} {port}\r").unwrap();
         }
         answer += "\r\n";
         if self.lacks(form) {
@@ -236,7 +237,7 @@ impl Deviant {
         let mut records = self.records.lock().unwrap();
         records.insert(0, (session.id, record.clone()));
         if self.lacks("add-record") {
-            record.title = "Unknown".to_owned();
+            "Unknown".clone_into(&mut record.title);
         }
         Ok(vec![record])
     }
