@@ -59,7 +59,7 @@ pub fn first_difference(expected: &[u8], got: &[u8]) -> Option<usize> {
 fn place(message: &[u8], offset: usize) -> Option<(usize, usize)> {
     let is_whole = shown(message).len() <= MAX_EXCERPT;
     let before = message.get(..offset)?;
-    let text = shown(before);
+    let text = with_line_ends(before);
     if !is_whole && text.len() > PART / 2 {
         return None;
     }
@@ -114,8 +114,16 @@ pub fn last_lines(text: &[u8], count: usize) -> String {
     excerpt(&lines.join(&b'\n')).replace("\\n\n", "\n")
 }
 
-/// A message with visible line ends. Lines still end, after their visible end.
+/// A message with visible line ends. Lines still end after their visible end, but for the last.
 fn shown(message: &[u8]) -> String {
+    let mut shown = with_line_ends(message);
+    if shown.ends_with('\n') {
+        shown.pop();
+    }
+    shown
+}
+
+fn with_line_ends(message: &[u8]) -> String {
     let mut shown = String::with_capacity(message.len());
     for line in message.split_inclusive(|byte| *byte == b'\n') {
         let text = line.strip_suffix(b"\n");
@@ -132,9 +140,6 @@ fn shown(message: &[u8]) -> String {
         if text.is_some() {
             shown.push_str("\\n\n");
         }
-    }
-    if shown.ends_with('\n') {
-        shown.pop();
     }
     shown
 }

@@ -1,9 +1,9 @@
 //! Grades a program: plays the other side, looks at the bytes, and says what deviates.
 //!
 //! [`checks`] has all checks as data. A scenario exchanges messages with the program under test and
-//! judges some of the checks on a [`Sheet`](check::Sheet); what it could not judge is skipped. So a
+//! judges some of the checks on a [`Sheet`]; what it could not judge is skipped. So a
 //! check is a line in [`checks`], and a call of `judge` in a scenario. The sheet becomes a
-//! [`Report`](report::Report), which is written in several forms.
+//! [`Report`], which is written in several forms.
 //!
 //! Every exchange is read liberally, with the reader of [`wire`](crate::wire) that the peer uses, and
 //! its form is a check of its own: it is compared with what our own writer makes of the same

@@ -25,7 +25,7 @@ const ENDLESS: usize = 1024 * 1024;
 /// A title of 200 characters.
 const LONG_TITLE: &str = "A Title, as Long as Few Are: \"Quoted\", (in Parentheses), with a Dash - \
     and a Slash/Backslash\\; 100% of It, & 'More' of It + Much More, Up to the Two Hundredth \
-    Character, Which Is the Very Last One Of All Its";
+    Character, Which Is Now the Very Last One";
 
 pub(super) fn split(target: &Target<'_>, sheet: &mut Sheet) -> Held {
     let mut peer = target.join()?;
