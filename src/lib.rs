@@ -33,6 +33,7 @@
 //! - [`program`]: what both programs do around their work.
 //! - [`doors`]: the menu and the commands, for people and scripts.
 //! - [`experiment`]: a server and many peers in one process, measured.
+//! - [`grade`]: plays the other side of a program, and says where it deviates.
 //!
 //! The servers ([`central`], [`registration`], `introducer`) never import the peer's side, nor the
 //! reverse: they share only what goes over the wire. `dht` and `introducer` exist only with the
@@ -101,3 +102,5 @@ pub mod program;
 pub mod doors;
 
 pub mod experiment;
+
+pub mod grade;

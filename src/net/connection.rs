@@ -165,6 +165,16 @@ impl Connection {
         let _ = self.reader.get_ref().stream.shutdown(Shutdown::Both);
     }
 
+    /// Ends the connection with a reset, as a crash of the machine does.
+    pub fn reset(self) {
+        // If this fails, the other side sees an ordinary close.
+        let _ = self
+            .reader
+            .get_ref()
+            .stream
+            .set_linger(Some(Duration::ZERO));
+    }
+
     /// Detects the end of this connection while somebody else uses it.
     pub fn watch(&self) -> Watch {
         Watch(Arc::clone(&self.reader.get_ref().stream))

@@ -25,6 +25,8 @@ pub enum Code {
     Protocol,
     /// 7: the received file does not match the announced one.
     WrongBytes,
+    /// 8: not all checks of a graded program hold.
+    ChecksFailed,
     /// 128 plus the signal number: 130 for Ctrl-C.
     Interrupted(u8),
 }
@@ -39,6 +41,7 @@ impl Code {
             Self::NoHolder => 5,
             Self::Protocol => 6,
             Self::WrongBytes => 7,
+            Self::ChecksFailed => 8,
             Self::Interrupted(signal) => 128_u8.saturating_add(signal),
         }
     }
@@ -52,6 +55,7 @@ impl Code {
             5 => Self::NoHolder,
             6 => Self::Protocol,
             7 => Self::WrongBytes,
+            8 => Self::ChecksFailed,
             128.. => Self::Interrupted(number - 128),
             _ => return None,
         })

@@ -6,7 +6,7 @@ use std::path::Path;
 
 /// The layers, bottom first. A module may only import those below it. So a reader of one has
 /// already read what it depends on, and the lower ones are tested without the rest.
-const LAYERS: [(&str, &str); 18] = [
+const LAYERS: [(&str, &str); 19] = [
     ("file_error", "what went wrong with which file"),
     ("state_file", "what is kept between runs"),
     ("wire", "messages and bytes, and nothing else"),
@@ -30,11 +30,12 @@ const LAYERS: [(&str, &str); 18] = [
     ("program", "options, exit codes and limits of both programs"),
     ("doors", "the ways to the actions of a peer"),
     ("experiment", "many peers, measured"),
+    ("grade", "another program, judged by what it sends"),
     ("bin", "the programs: options, one value, and an exit code"),
 ];
 
 /// Imports that are forbidden although they go downward: importer, imported, and reason.
-const NEVER: [(&str, &str, &str); 5] = [
+const NEVER: [(&str, &str, &str); 6] = [
     (
         "central registration introducer",
         "library index transfer node",
@@ -59,6 +60,11 @@ const NEVER: [(&str, &str, &str); 5] = [
         "experiment",
         "doors",
         "it starts nodes and uses their actions, as a door does",
+    ),
+    (
+        "grade",
+        "doors experiment",
+        "it judges programs, and shows no others how to work",
     ),
 ];
 

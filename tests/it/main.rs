@@ -26,6 +26,7 @@ mod experiment;
 mod faults;
 mod foreign;
 mod framed;
+mod grade;
 mod hostile_index;
 mod idle;
 mod layers;

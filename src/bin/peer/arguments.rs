@@ -9,6 +9,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, value_parser};
 use p2pci::doors::commands::{self, Format};
 use p2pci::event::Events;
 use p2pci::experiment;
+use p2pci::grade;
 use p2pci::index::Kind;
 use p2pci::node::numbers;
 use p2pci::node::{Config, Ports};
@@ -139,6 +140,8 @@ pub(crate) enum Command {
     /// to look up, and to list, and what is found after failures. `peer help choosing` explains the
     /// table.
     Experiment(experiment::Options),
+    /// Grade another program: play the other side, and say what deviates from the protocol
+    Grade(grade::Options),
 }
 
 /// Where a peer shares.
@@ -208,7 +211,7 @@ impl Arguments {
         }
     }
 
-    /// The command for a node; `None` for the menu, `share` and `experiment`.
+    /// The command for a node; `None` for the menu, `share`, `experiment` and `grade`.
     pub(crate) fn work(&self) -> Option<&commands::Command> {
         match &self.command {
             Some(Command::Work(work)) => Some(work),
@@ -222,7 +225,7 @@ impl Arguments {
         match &self.command {
             None | Some(Command::Share(_)) => true,
             Some(Command::Work(work)) => work.shares(),
-            Some(Command::Background(_) | Command::Experiment(_)) => false,
+            Some(Command::Background(_) | Command::Experiment(_) | Command::Grade(_)) => false,
         }
     }
 
@@ -294,4 +297,5 @@ Examples:
   peer help                          list the pages of the manual
 
 Exit codes: 0 done, 1 failed, 2 wrong options, 3 not found, 4 no index server, 5 no holder could be
-reached, 6 another protocol or version, 7 wrong bytes, 130 interrupted.";
+reached, 6 another protocol or version, 7 wrong bytes, 8 a graded
+program deviates, 130 interrupted.";

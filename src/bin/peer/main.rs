@@ -1,9 +1,10 @@
-//! The peer: a node with a menu or a command, or an experiment.
+//! The peer: a node with a menu or a command, an experiment, or a grader.
 
 mod arguments;
 mod background;
 mod daemon;
 mod experiment;
+mod grade;
 
 use std::process::ExitCode;
 
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
     program::log_to_stderr(arguments.verbose, &screen);
     match &arguments.command {
         Some(Command::Experiment(options)) => experiment::run(&arguments, options, &screen),
+        Some(Command::Grade(options)) => grade::run(&arguments, options, &screen),
         _ => take_part(&arguments, &screen),
     }
 }

@@ -1,0 +1,25 @@
+//! `peer grade`: judges other programs.
+
+use std::process::ExitCode;
+
+use p2pci::grade::{self, Options, program::isolate};
+use p2pci::program::{self, signals};
+use p2pci::terminal::Screen;
+
+use crate::arguments::{Arguments, usage_error};
+
+pub(crate) fn run(arguments: &Arguments, options: &Options, screen: &Screen) -> ExitCode {
+    options.check().unwrap_or_else(|error| usage_error(&error));
+    if options.is_isolated()
+        && let Err(error) = isolate()
+    {
+        screen.error(error);
+        return ExitCode::FAILURE;
+    }
+    let (file, is_quiet) = (arguments.transcript.as_deref(), arguments.quiet);
+    program::run(screen, arguments.shows(), file, is_quiet, |stage| {
+        let stop = stage.stop.clone();
+        signals::on_stop(move |signal| stop.now(signal))?;
+        grade::perform(options, stage)
+    })
+}

@@ -1,0 +1,90 @@
+//! Grades a program: plays the other side, looks at the bytes, and says what deviates.
+//!
+//! [`checks`] has all checks as data. A scenario exchanges messages with the program under test and
+//! judges some of the checks on a [`Sheet`]; what it could not judge is skipped. So a
+//! check is a line in [`checks`], and a call of `judge` in a scenario. The sheet becomes a
+//! [`Report`], which is written in several forms.
+//!
+//! Every exchange is read liberally, with the reader of [`wire`](crate::wire) that the peer uses, and
+//! its form is a check of its own: it is compared with what our own writer makes of the same
+//! message. No rule of the protocol is written again here.
+//!
+//! [`program`] runs a program under test; [`server`] grades an index server.
+
+pub mod check;
+pub mod checks;
+pub mod excerpt;
+mod options;
+pub mod program;
+pub mod report;
+pub mod server;
+
+pub use options::{Options, What};
+
+use self::check::{Check, Sheet};
+use self::options::Common;
+use self::report::Report;
+use crate::program::{Code, Failure, Stage};
+
+/// Grades, writes the report, and returns how that ended: [`Code::ChecksFailed`] unless
+/// all checks hold.
+pub fn perform(options: &Options, stage: &Stage) -> Result<(), Failure> {
+    match &options.what {
+        What::Server(server) => grade(&server.common, checks::SERVER, stage, |sheet| {
+            server::grade(server, sheet, stage)
+        }),
+    }
+}
+
+/// What came of playing the other side.
+#[derive(Debug)]
+pub struct Played {
+    /// What was graded.
+    pub target: String,
+    /// What is remarkable about it.
+    pub notes: Vec<String>,
+    /// Why checks without a verdict have none; a failure if nothing could be graded.
+    pub ended: Result<(), Failure>,
+}
+
+/// Plays the other side with a sheet of the chosen checks, and writes the report. It is also written
+/// if nothing could be graded: who collects points needs them then too.
+fn grade(
+    common: &Common,
+    table: &'static [Check],
+    stage: &Stage,
+    play: impl FnOnce(&mut Sheet) -> Played,
+) -> Result<(), Failure> {
+    if common.list_checks {
+        return stage.print(|out| out.write_all(options::list(table).as_bytes()));
+    }
+    let rubric = common.rubric(table).map_err(Failure::other)?;
+    let mut sheet = Sheet::new(common.chosen(table));
+    let Played {
+        target,
+        notes,
+        ended,
+    } = play(&mut sheet);
+    if let Some(signal) = stage.stop.signal() {
+        return Err(Failure::reported(Code::Interrupted(signal)));
+    }
+    let reason = match &ended {
+        Ok(()) => "not reached".to_owned(),
+        Err(failure) => failure.to_string(),
+    };
+    let report = Report::new(target, sheet.finish(&reason), &rubric, notes);
+    report.write(&common.outputs)?;
+    if ended.is_ok() || common.outputs.json {
+        let text = report.print(&common.outputs);
+        stage.print(|out| out.write_all(text.as_bytes()))?;
+    } else {
+        let lines = report.notes.iter().flat_map(|note| note.lines());
+        lines.for_each(|line| stage.say(line));
+    }
+    ended?;
+    if report.all_hold() {
+        Ok(())
+    } else {
+        Err(Failure::reported(Code::ChecksFailed))
+    }
+}

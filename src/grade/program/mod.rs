@@ -1,0 +1,228 @@
+//! Runs a program under test: in its folder, with a deadline to begin, bounded output, and an end
+//! for all its processes.
+
+mod isolation;
+mod output;
+mod processes;
+
+pub use isolation::{is_isolated, isolate};
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+
+use clap::Args;
+use clap::builder::FalseyValueParser;
+
+use self::output::Captured;
+use super::excerpt::last_lines;
+use crate::file_error::FileError;
+use crate::net::Stop;
+
+/// How long a program may take until it listens, or connects.
+pub const START_TIME: Duration = Duration::from_secs(10);
+/// How often it is looked at meanwhile.
+pub const LOOK: Duration = Duration::from_millis(50);
+/// How many of its last lines a report shows.
+const LAST_LINES: usize = 12;
+/// How much output is worth a remark, in bytes.
+const MUCH_OUTPUT: u64 = 1024 * 1024;
+
+/// The options for running a program under test.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Program")]
+pub struct Running {
+    /// Start the program under test with this shell command, and end it afterwards; {port} in it is
+    /// replaced by the port
+    #[arg(long, value_name = "COMMAND")]
+    pub run: Option<String>,
+    /// The folder in which it runs [default: this one]
+    #[arg(long = "in", value_name = "FOLDER")]
+    pub folder: Option<PathBuf>,
+    /// Run it with its own network, user, and host name, so that the port is free and it reaches
+    /// nothing else (Linux)
+    #[arg(long, value_parser = FalseyValueParser::new())]
+    pub isolated: bool,
+    /// Keep what it prints in this file, at most 16 MiB
+    #[arg(long, value_name = "FILE")]
+    pub keep_output: Option<PathBuf>,
+}
+
+/// A running program. All its processes are killed when this is dropped.
+#[derive(Debug)]
+pub struct Program {
+    child: Child,
+    output: Captured,
+    /// Whether it did what it was awaited to do.
+    has_begun: bool,
+    is_killed: bool,
+}
+
+/// How a start or a run failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ProgramError {
+    /// The shell or a file could not be used.
+    #[error("cannot start the program: {0}")]
+    Start(std::io::Error),
+    /// The file for its output could not be written.
+    #[error(transparent)]
+    Output(#[from] FileError),
+    /// It ended too early.
+    #[error("the program ended before it {awaited}: {how}")]
+    Ended {
+        /// What it was expected to do.
+        awaited: String,
+        /// How it ended.
+        how: String,
+    },
+    /// It did not begin in time.
+    #[error("the program has not {awaited} after {} s{asks}", START_TIME.as_secs())]
+    Late {
+        /// What it was expected to do.
+        awaited: String,
+        /// What it seems to wait for.
+        asks: String,
+    },
+    /// Ctrl-C.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl Program {
+    /// Starts the command in its folder. Its input is silent, but open, as that of a person who
+    /// types nothing.
+    pub fn start(command: &str, running: &Running) -> Result<Self, ProgramError> {
+        processes::adopt_orphans();
+        let (reader, writer) = std::io::pipe().map_err(ProgramError::Start)?;
+        let output = Captured::start(reader, running.keep_output.as_deref())?;
+        let errors = writer.try_clone().map_err(ProgramError::Start)?;
+        let mut shell = Command::new("sh");
+        shell
+            .args(["-c", command])
+            .current_dir(running.folder.as_deref().unwrap_or(Path::new(".")))
+            // Python holds back what it prints to a pipe.
+            .env("PYTHONUNBUFFERED", "1")
+            .stdin(Stdio::piped())
+            .stdout(writer)
+            .stderr(errors)
+            .process_group(0);
+        // The settings of the grader are not those of a program under test that is one of ours.
+        for (name, _) in std::env::vars_os() {
+            if name.as_encoded_bytes().starts_with(b"P2PCI_") {
+                shell.env_remove(name);
+            }
+        }
+        let child = shell.spawn().map_err(ProgramError::Start)?;
+        Ok(Self {
+            child,
+            output,
+            has_begun: false,
+            is_killed: false,
+        })
+    }
+
+    /// Waits until `begun` finds that the program does what it is `awaited` to do, for example that
+    /// it listens.
+    pub fn wait_until<T>(
+        &mut self,
+        awaited: &str,
+        stop: &Stop,
+        mut begun: impl FnMut() -> Option<T>,
+    ) -> Result<T, ProgramError> {
+        let until = Instant::now() + START_TIME;
+        loop {
+            if let Some(begun) = begun() {
+                self.has_begun = true;
+                return Ok(begun);
+            }
+            if stop.signal().is_some() {
+                return Err(ProgramError::Interrupted);
+            }
+            let awaited = awaited.to_owned();
+            if let Some(status) = self.ended() {
+                self.output.wait_for_end();
+                return Err(ProgramError::Ended {
+                    awaited,
+                    how: how(status),
+                });
+            }
+            if Instant::now() >= until {
+                let question = self.output.unfinished_line();
+                let asks = question.map(|line| {
+                    format!("; it seems to wait for an answer to {line:?}, and gets no input")
+                });
+                return Err(ProgramError::Late {
+                    awaited,
+                    asks: asks.unwrap_or_default(),
+                });
+            }
+            thread::sleep(LOOK);
+        }
+    }
+
+    /// How the program ended, if it has.
+    fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().ok().flatten()
+    }
+
+    /// A sentence about the end of the program, if it has ended.
+    pub fn end(&mut self) -> Option<String> {
+        let status = self.ended()?;
+        Some(format!("the program has ended: {}", how(status)))
+    }
+
+    /// The last lines that it printed, after a heading.
+    pub fn printed(&self) -> String {
+        let lines = last_lines(&self.output.last(), LAST_LINES);
+        if lines.is_empty() {
+            return "the program printed nothing".to_owned();
+        }
+        let lines = lines.lines().map(|line| format!("\n    {line}"));
+        format!("the program printed last:{}", lines.collect::<String>())
+    }
+
+    /// Kills all processes of the program. Returns what is remarkable: an end of its own, or no
+    /// beginning, with its last lines, and much output.
+    pub fn stop(&mut self) -> Vec<String> {
+        let mut notes = Vec::new();
+        let ended = self.end();
+        let is_silent = ended.is_none() && !self.has_begun;
+        self.kill();
+        self.output.wait_for_end();
+        notes.extend(ended);
+        if !notes.is_empty() || is_silent {
+            notes.push(self.printed());
+        }
+        let total = self.output.total();
+        if total > MUCH_OUTPUT {
+            notes.push(format!("the program printed {total} bytes"));
+        }
+        notes
+    }
+
+    fn kill(&mut self) {
+        // Later its number may be that of another process.
+        if !self.is_killed {
+            processes::kill_all(&mut self.child);
+            self.is_killed = true;
+        }
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// How a program ended, in words.
+fn how(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(127), _) => "exit code 127, so the shell did not find the command".to_owned(),
+        (Some(code), _) => format!("exit code {code}"),
+        (None, signal) => format!("signal {}", signal.unwrap_or_default()),
+    }
+}

@@ -1,0 +1,89 @@
+//! How many points a check has.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::Points;
+use crate::file_error::FileError;
+use crate::grade::check::Check;
+
+/// The points of the checks: those of the file, or each check's own. A check that the file does not
+/// name has none.
+#[derive(Debug, Default)]
+pub struct Rubric(Option<BTreeMap<String, Points>>);
+
+/// The longest file, in bytes.
+const MAX_FILE: usize = 64 * 1024;
+
+impl Rubric {
+    /// Reads a rubric in TOML: lines of the form `check = points`. An error is a message for the
+    /// user.
+    pub fn read(path: &Path, table: &[Check]) -> Result<Self, String> {
+        let text = std::fs::read_to_string(path).map_err(FileError::of("read", path));
+        let text = text.map_err(|error| error.to_string())?;
+        Self::parse(&text, table).map_err(|error| format!("{}: {error}", path.display()))
+    }
+
+    fn parse(text: &str, table: &[Check]) -> Result<Self, String> {
+        if text.len() > MAX_FILE {
+            return Err(format!("a rubric has at most {MAX_FILE} bytes"));
+        }
+        let points: BTreeMap<String, Points> =
+            toml::from_str(text).map_err(|error| error.to_string())?;
+        for (name, points) in &points {
+            if !table.iter().any(|check| check.name == name) {
+                return Err(unknown(name));
+            }
+            if !points.is_finite() || *points < 0.0 {
+                return Err(format!("{name} = {points}: expected 0 or more points"));
+            }
+        }
+        Ok(Self(Some(points)))
+    }
+
+    /// The points of a check.
+    pub fn points(&self, check: &Check) -> Points {
+        match &self.0 {
+            None => check.points.into(),
+            Some(points) => points.get(check.name).copied().unwrap_or_default(),
+        }
+    }
+}
+
+/// The message for a check that does not exist.
+pub(in crate::grade) fn unknown(name: &str) -> String {
+    format!("unknown check {name:?}; --list-checks lists them")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::grade::checks::SERVER;
+
+    #[test]
+    fn a_check_has_the_points_of_the_file_or_none() {
+        let rubric = Rubric::parse("add-ok = 10\nsplit = 2.5 # half\n", SERVER).unwrap();
+        let points = |name| {
+            let check = SERVER.iter().find(|check| check.name == name).unwrap();
+            (rubric.points(check), Rubric::default().points(check))
+        };
+        assert_eq!(points("add-ok"), (10.0, 1.0));
+        assert_eq!(points("split"), (2.5, 1.0));
+        assert_eq!(points("add-form"), (0.0, 1.0));
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_rubric_is_named() {
+        for (text, said) in [
+            ("ad-ok = 1", "unknown check \"ad-ok\""),
+            ("add-ok = -1", "add-ok = -1"),
+            ("add-ok = nan", "expected 0 or more"),
+            ("add-ok = \"x\"", "add-ok"),
+            ("[add-ok", "add-ok"),
+            (&"#".repeat(MAX_FILE + 1), "at most"),
+        ] {
+            let error = Rubric::parse(text, SERVER).unwrap_err();
+            assert!(error.contains(said), "{error}");
+        }
+    }
+}

@@ -1,0 +1,297 @@
+//! The grader as one peer of the server under test.
+
+use std::io::{self, BufRead, Read, Write};
+use std::time::{Duration, Instant};
+
+use super::form;
+use super::target::Target;
+use crate::grade::check::{Finding, Held, Unmet};
+use crate::grade::excerpt::Exchanged;
+use crate::net::Connection;
+use crate::wire::ci::p2s::{Request, Sender};
+use crate::wire::ci::responses::Responses;
+use crate::wire::{Dialect, Endpoint, ReadError, Record, RfcNumber, Source, Title};
+
+/// The longest answer, in bytes. The grader's own records take much less.
+const MAX_ANSWER: usize = 1024 * 1024;
+/// How much silence means that no more of an answer comes: then its form can be judged.
+const SETTLE_TIME: Duration = Duration::from_millis(300);
+/// The same if a part is missing. It may be on its way.
+const REST_TIME: Duration = Duration::from_secs(2);
+
+/// A connection to the server under test, with the name of a peer.
+pub(super) struct Peer<'a> {
+    target: &'a Target<'a>,
+    source: Recorded,
+    responses: Responses,
+    pub(super) name: Endpoint,
+}
+
+/// A request and its answer.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) sent: Vec<u8>,
+    /// The bytes that a faithful server would send.
+    pub(super) expected: Vec<u8>,
+    pub(super) got: Vec<u8>,
+    pub(super) code: u16,
+    pub(super) records: Vec<Record>,
+}
+
+impl<'a> Peer<'a> {
+    pub(super) fn new(target: &'a Target<'a>, connection: Connection, name: Endpoint) -> Self {
+        Self {
+            target,
+            source: Recorded {
+                connection,
+                until: target.deadline(),
+                came: Vec::new(),
+            },
+            responses: Responses::new(Dialect::Text),
+            name,
+        }
+    }
+
+    /// A record that this peer may add.
+    pub(super) fn record(&self, number: RfcNumber, title: &str) -> Held<Record> {
+        let title = title.parse::<Title>();
+        Ok(Record {
+            number,
+            title: title.map_err(|error| Unmet::Skipped(error.to_string()))?,
+            holder: self.name.clone(),
+        })
+    }
+
+    /// A LOOKUP by this peer.
+    pub(super) fn looks_up(&self, number: RfcNumber, title: &Title) -> Request {
+        Request::Lookup {
+            number,
+            title: title.clone(),
+            sender: self.name.clone().into(),
+        }
+    }
+
+    /// A LIST by this peer.
+    pub(super) fn lists(&self) -> Request {
+        Request::List(Sender::from(self.name.clone()))
+    }
+
+    /// Adds a record as a condition of what follows.
+    pub(super) fn add(&mut self, record: &Record) -> Held {
+        let request = Request::Add(record.clone());
+        let answer = self.ask(&request, std::slice::from_ref(record));
+        let added = answer.and_then(|answer| answer.with_code(&[200]));
+        added
+            .map(drop)
+            .map_err(|unmet| unmet.as_condition("an ADD failed"))
+    }
+
+    /// Looks up the RFC of a record by its number and title.
+    pub(super) fn find(&mut self, record: &Record, expected: &[Record]) -> Held<Answer> {
+        let request = self.looks_up(record.number, &record.title);
+        self.ask(&request, expected)?.with_code(&[200])
+    }
+
+    /// Sends a request and reads the answer. `expected` has the records of a faithful one.
+    pub(super) fn ask(&mut self, request: &Request, expected: &[Record]) -> Held<Answer> {
+        let bytes = request.encode(Dialect::Text);
+        self.ask_bytes(&bytes, request, form::answer(request, expected))
+    }
+
+    /// Sends bytes, and reads the answer as if they were this request.
+    pub(super) fn ask_bytes(
+        &mut self,
+        bytes: &[u8],
+        request: &Request,
+        expected: Vec<u8>,
+    ) -> Held<Answer> {
+        self.source.begin(self.target.deadline());
+        let sent = self.write(bytes);
+        sent.map_err(|error| self.failed(bytes, &expected, &error.into()))?;
+        self.read(bytes, request, expected)
+    }
+
+    /// Sends bytes and reads nothing.
+    pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.source.connection.write_all(bytes)?;
+        self.source.connection.flush()
+    }
+
+    /// Begins to wait for an answer.
+    pub(super) fn wait(&mut self) {
+        self.source.begin(self.target.deadline());
+    }
+
+    /// Reads the answer to what was sent.
+    pub(super) fn read(
+        &mut self,
+        sent: &[u8],
+        request: &Request,
+        expected: Vec<u8>,
+    ) -> Held<Answer> {
+        match self.responses.next(&mut self.source, request) {
+            Ok(response) if !self.source.is_late() => Ok(Answer {
+                code: response.code,
+                records: response.records().collect(),
+                sent: sent.to_vec(),
+                got: self.source.came.clone(),
+                expected,
+            }),
+            // Silence ends an answer for a liberal reader, and so did the deadline.
+            Ok(_) => Err(self.failed(sent, &expected, &late(true))),
+            Err(error) => Err(self.failed(sent, &expected, &error)),
+        }
+    }
+
+    /// Reads what else belongs to the answer, until there is silence or too much.
+    pub(super) fn settle(&mut self, answer: &mut Answer) {
+        while self.source.came.len() <= MAX_ANSWER {
+            let is_part = answer.expected.starts_with(&self.source.came);
+            let is_whole = answer.expected == self.source.came;
+            let time = if is_part && !is_whole {
+                REST_TIME
+            } else {
+                SETTLE_TIME
+            };
+            let arrived = self.source.arrives_within(time);
+            let more = self.source.buffered().len();
+            if more == 0 || !arrived.unwrap_or(false) {
+                break;
+            }
+            self.source.consume(more);
+        }
+        answer.got.clone_from(&self.source.came);
+    }
+
+    /// The server that it talks to.
+    pub(super) fn target(&self) -> &'a Target<'a> {
+        self.target
+    }
+
+    /// Leaves, and waits a short while until the server has seen it.
+    pub(super) fn finish(self) {
+        self.source.connection.finish();
+    }
+
+    /// Leaves with a reset; dropping a peer closes its connection.
+    pub(super) fn reset(self) {
+        self.source.connection.reset();
+    }
+
+    /// A failure to get an answer, with what the program printed last.
+    fn failed(&self, sent: &[u8], expected: &[u8], error: &ReadError) -> Unmet {
+        let came = &self.source.came;
+        let message = match error {
+            // Which of these it is depends on what was on the way.
+            ReadError::Io(error) if error.kind() != io::ErrorKind::Other => {
+                let ended = if came.is_empty() {
+                    ReadError::Closed
+                } else {
+                    ReadError::CutOff
+                };
+                ended.to_string()
+            }
+            ReadError::TimedOut { .. } => late(!came.is_empty()).to_string(),
+            error if self.source.is_late() => format!("{} ({error})", late(!came.is_empty())),
+            error => error.to_string(),
+        };
+        Unmet::Failed(Box::new(Finding {
+            message: message + &self.target.printed(),
+            cause: None,
+            exchanged: Some(Exchanged::new(sent, expected, came)),
+        }))
+    }
+}
+
+fn late(began: bool) -> ReadError {
+    let time = super::target::CHECK_TIME;
+    ReadError::TimedOut { time, began }
+}
+
+impl Answer {
+    /// This answer, if it has one of these codes.
+    pub(super) fn with_code(self, codes: &[u16]) -> Held<Self> {
+        if codes.contains(&self.code) {
+            return Ok(self);
+        }
+        let wanted: Vec<_> = codes.iter().map(u16::to_string).collect();
+        let (code, wanted) = (self.code, wanted.join(" or "));
+        Err(self.unmet(format!("it answered {code} instead of {wanted}")))
+    }
+
+    /// A deviation of this answer.
+    pub(super) fn unmet(&self, message: impl Into<String>) -> Unmet {
+        Unmet::Failed(Box::new(Finding {
+            message: message.into(),
+            cause: None,
+            exchanged: Some(Exchanged::new(&self.sent, &self.expected, &self.got)),
+        }))
+    }
+}
+
+/// A connection that keeps what was read since the last request, within a limit and a deadline.
+struct Recorded {
+    connection: Connection,
+    until: Instant,
+    came: Vec<u8>,
+}
+
+impl Recorded {
+    fn begin(&mut self, until: Instant) {
+        self.until = until;
+        self.came.clear();
+    }
+
+    fn is_late(&self) -> bool {
+        Instant::now() >= self.until
+    }
+
+    fn left(&self) -> Duration {
+        self.until.saturating_duration_since(Instant::now())
+    }
+}
+
+impl Read for Recorded {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let waiting = self.fill_buf()?;
+        let count = waiting.len().min(into.len());
+        for (to, from) in into.iter_mut().zip(waiting) {
+            *to = *from;
+        }
+        self.consume(count);
+        Ok(count)
+    }
+}
+
+impl BufRead for Recorded {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.came.len() > MAX_ANSWER {
+            let reason = format!("its answer is longer than {} MiB", MAX_ANSWER / 1024 / 1024);
+            return Err(io::Error::other(reason));
+        }
+        self.connection.fill_buf()
+    }
+
+    fn consume(&mut self, count: usize) {
+        let bytes = self.connection.buffered().get(..count);
+        self.came.extend_from_slice(bytes.unwrap_or_default());
+        self.connection.consume(count);
+    }
+}
+
+impl Source for Recorded {
+    fn allow(&mut self, time: Option<Duration>) {
+        let left = self.left();
+        let time = time.map_or(left, |time| time.min(left));
+        self.connection.allow(Some(time));
+    }
+
+    fn arrives_within(&mut self, time: Duration) -> io::Result<bool> {
+        self.connection.allow(Some(self.left()));
+        self.connection.arrives_within(time)
+    }
+
+    fn buffered(&self) -> &[u8] {
+        self.connection.buffered()
+    }
+}

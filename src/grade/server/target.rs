@@ -1,0 +1,218 @@
+//! The server under test: where it is, and how much time is left for it.
+
+use std::cell::{Cell, RefCell};
+use std::net::Ipv6Addr;
+use std::time::{Duration, Instant};
+
+use super::peer::Peer;
+use crate::grade::check::{Held, Unmet};
+use crate::grade::options::{Server, endpoint};
+use crate::grade::program::{Program, ProgramError};
+use crate::net::{Connection, Limits, Sockets, connect};
+use crate::program::{Code, Failure, Stage};
+use crate::wire::{Endpoint, Host, Port};
+
+/// The deadline of each exchange with the server, and for what must happen after one.
+pub(super) const CHECK_TIME: Duration = Duration::from_secs(5);
+/// The deadline of all scenarios together. The remaining ones are skipped.
+const WHOLE_TIME: Duration = Duration::from_mins(4);
+/// The first of the ports that peers of the grader claim, below those of real programs. Each run has
+/// others, so that what a server did not forget is not mistaken for what it has now.
+const PORTS: std::ops::Range<u16> = 10_000..30_000;
+/// The end of the host names of its peers.
+const DOMAIN: &str = ".grader";
+
+/// The server under test.
+pub(super) struct Target<'a> {
+    options: &'a Server,
+    stage: &'a Stage,
+    sockets: Sockets,
+    /// Where it listens, once that is known.
+    endpoint: Option<Endpoint>,
+    program: RefCell<Option<Program>>,
+    /// The connection that found the server. A server need not understand a peer that only knocks,
+    /// so the first peer uses it.
+    knock: RefCell<Option<Connection>>,
+    until: Instant,
+    first_port: u16,
+    peers: Cell<u16>,
+}
+
+impl<'a> Target<'a> {
+    pub(super) fn new(options: &'a Server, stage: &'a Stage) -> Self {
+        let sockets = Sockets::with_limits(Limits {
+            send_time: CHECK_TIME,
+            ..Limits::default()
+        });
+        stage.stop.watch(&sockets);
+        Self {
+            options,
+            stage,
+            sockets,
+            endpoint: None,
+            program: RefCell::new(None),
+            knock: RefCell::new(None),
+            until: Instant::now() + WHOLE_TIME,
+            first_port: fastrand::u16(PORTS),
+            peers: Cell::new(0),
+        }
+    }
+
+    /// Connects to the running server, or starts one.
+    pub(super) fn find(&mut self) -> Result<(), Failure> {
+        let Some(command) = &self.options.running.run else {
+            let text = self.options.target.as_deref().unwrap_or_default();
+            let endpoint = endpoint(text).map_err(Failure::other)?;
+            let connected = connect(&self.sockets, &endpoint, CHECK_TIME);
+            let connected =
+                connected.map_err(|error| Failure::new(Code::IndexUnreachable, error))?;
+            self.found(endpoint, connected);
+            return Ok(());
+        };
+        let port = free_port(self.options.port)?;
+        let places = places(port);
+        if let Some((place, _)) = self.knock_at(&places) {
+            let said = format!("another program listens on {place} already; --port or --isolated");
+            return Err(Failure::other(said + " avoids it"));
+        }
+        let command = command.replace("{port}", &port.to_string());
+        let failed = |error: ProgramError| match error {
+            ProgramError::Ended { .. } | ProgramError::Late { .. } => {
+                Failure::new(Code::IndexUnreachable, error)
+            }
+            error => Failure::other(error),
+        };
+        let mut program = Program::start(&command, &self.options.running).map_err(failed)?;
+        let awaited = format!("listened on port {port}");
+        let begun = program.wait_until(&awaited, &self.stage.stop, || self.knock_at(&places));
+        *self.program.get_mut() = Some(program);
+        let (endpoint, connection) = begun.map_err(failed)?;
+        self.found(endpoint, connection);
+        Ok(())
+    }
+
+    fn found(&mut self, endpoint: Endpoint, connection: Connection) {
+        self.endpoint = Some(endpoint);
+        *self.knock.get_mut() = Some(connection);
+    }
+
+    fn knock_at(&self, places: &[Endpoint]) -> Option<(Endpoint, Connection)> {
+        places.iter().find_map(|place| {
+            let connection = connect(&self.sockets, place, CHECK_TIME).ok()?;
+            Some((place.clone(), connection))
+        })
+    }
+
+    /// A new peer with a name of its own.
+    pub(super) fn join(&self) -> Held<Peer<'_>> {
+        let number = self.peers.get() + 1;
+        self.peers.set(number);
+        // A name of letters, digits and dots, and a port above 0.
+        let host = format!("peer-{number}{DOMAIN}").parse();
+        let host = host.map_err(|error| Unmet::Skipped(format!("{error}")))?;
+        self.join_as(Endpoint {
+            host,
+            port: self.port(number),
+        })
+    }
+
+    /// A new peer with this name.
+    pub(super) fn join_as(&self, name: Endpoint) -> Held<Peer<'_>> {
+        let connection = match self.knock.borrow_mut().take() {
+            Some(connection) => connection,
+            None => self.connection()?,
+        };
+        Ok(Peer::new(self, connection, name))
+    }
+
+    /// Another port for the host of a peer.
+    pub(super) fn another_port(&self) -> Port {
+        let number = self.peers.get() + 1;
+        self.peers.set(number);
+        self.port(number)
+    }
+
+    /// Whether this is the name of a peer of this run.
+    pub(super) fn has_peer(&self, name: &Endpoint) -> bool {
+        let own = self.first_port..=self.first_port.saturating_add(self.peers.get());
+        own.contains(&name.port.get()) && name.host.as_str().ends_with(DOMAIN)
+    }
+
+    fn port(&self, number: u16) -> Port {
+        Port::new(self.first_port.saturating_add(number)).unwrap_or(Port::MAX)
+    }
+
+    /// A connection without a name.
+    pub(super) fn connection(&self) -> Held<Connection> {
+        let Some(endpoint) = &self.endpoint else {
+            return Err(Unmet::Skipped("no server".to_owned()));
+        };
+        connect(&self.sockets, endpoint, CHECK_TIME).map_err(|error| {
+            let ended = self.program.borrow_mut().as_mut().and_then(Program::end);
+            Unmet::Skipped(ended.unwrap_or_else(|| error.to_string()))
+        })
+    }
+
+    /// The deadline of an exchange that begins now.
+    pub(super) fn deadline(&self) -> Instant {
+        (Instant::now() + CHECK_TIME).min(self.until)
+    }
+
+    /// Whether there is time for more.
+    pub(super) fn in_time(&self) -> Held {
+        if self.stage.stop.signal().is_some() {
+            return Err(Unmet::Skipped("interrupted".to_owned()));
+        }
+        if Instant::now() < self.until {
+            return Ok(());
+        }
+        let seconds = WHOLE_TIME.as_secs();
+        let reason = format!("the {seconds} s for all checks are over");
+        Err(Unmet::Skipped(reason))
+    }
+
+    /// The last lines that the program printed, for a failure without an answer; empty if it is
+    /// unknown.
+    pub(super) fn printed(&self) -> String {
+        let program = self.program.borrow();
+        let printed = program.as_ref().map(Program::printed);
+        printed.map_or_else(String::new, |printed| format!("\n{printed}"))
+    }
+
+    /// What is graded, for the report.
+    pub(super) fn name(&self) -> String {
+        match (&self.options.running.run, &self.endpoint) {
+            (Some(command), _) => command.clone(),
+            (None, Some(endpoint)) => endpoint.to_string(),
+            (None, None) => self.options.target.clone().unwrap_or_default(),
+        }
+    }
+
+    /// Ends the program, and returns what is remarkable about it.
+    pub(super) fn stop(&mut self) -> Vec<String> {
+        self.sockets.close_all();
+        let program = self.program.get_mut().as_mut();
+        program.map(Program::stop).unwrap_or_default()
+    }
+}
+
+/// This port, or a free one for 0.
+fn free_port(port: u16) -> Result<Port, Failure> {
+    if let Some(port) = Port::new(port) {
+        return Ok(port);
+    }
+    let free = std::net::TcpListener::bind((Ipv6Addr::UNSPECIFIED, 0))
+        .or_else(|_| std::net::TcpListener::bind(("0.0.0.0", 0)))
+        .and_then(|listener| listener.local_addr());
+    let port = free.map_err(Failure::other)?.port();
+    Port::new(port).ok_or_else(|| Failure::other("no free port"))
+}
+
+/// Where a server on this machine may listen. Many bind to the address of the host name only.
+fn places(port: Port) -> Vec<Endpoint> {
+    let own = hostname::get().ok();
+    let own = own.and_then(|name| name.to_str()?.parse::<Host>().ok());
+    let hosts = [Some(Host::localhost()), own];
+    let hosts = hosts.into_iter().flatten();
+    hosts.map(|host| Endpoint { host, port }).collect()
+}

@@ -1,0 +1,96 @@
+//! The grader, with servers that deviate and servers that attack it.
+
+mod attackers;
+mod deviant;
+mod programs;
+mod reports;
+
+use std::collections::BTreeMap;
+
+use p2pci::grade::checks::SERVER;
+use serde_json::Value;
+
+use crate::support::{at_once, peer_command, run, server};
+use deviant::Deviant;
+
+/// The end of `peer grade server` with these arguments.
+struct Graded {
+    code: Option<i32>,
+    out: String,
+    errors: String,
+}
+
+fn grade(arguments: &[&str]) -> Graded {
+    let arguments = [&["grade", "server"], arguments].concat();
+    let (status, out, errors) = run("grader", peer_command(&arguments));
+    Graded {
+        code: status.code(),
+        out,
+        errors,
+    }
+}
+
+impl Graded {
+    /// The verdicts by check.
+    fn verdicts(&self) -> BTreeMap<String, String> {
+        let report: Value = serde_json::from_str(&self.out).expect(&self.errors);
+        let checks = report["checks"].as_array().unwrap().iter();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        checks
+            .map(|check| (text(&check["name"]), text(&check["verdict"])))
+            .collect()
+    }
+
+    fn failed(&self) -> Vec<String> {
+        let verdicts = self.verdicts().into_iter();
+        let failed = verdicts.filter(|(_, verdict)| verdict == "fail");
+        failed.map(|(name, _)| name).collect()
+    }
+}
+
+fn grade_port(port: u16, arguments: &[&str]) -> Graded {
+    grade(&[&[format!("127.0.0.1:{port}").as_str()], arguments].concat())
+}
+
+#[test]
+fn our_own_server_has_every_point() {
+    let server = server(&["-q"]);
+    let graded = grade_port(server.port, &[]);
+    let last = "18 of 18 points for the protocol, 9 of 9 points for robustness. All checks hold.\n";
+    assert!(graded.out.ends_with(last), "{}", graded.out);
+    assert_eq!((graded.code, graded.errors.as_str()), (Some(0), ""));
+    // It has forgotten the first grader, and would not mind if it had not.
+    assert_eq!(grade_port(server.port, &[]).code, Some(0));
+}
+
+#[test]
+fn a_deviant_fails_its_check_and_no_other() {
+    let faithful = ("", Vec::new());
+    let deviants = SERVER.iter().map(|check| (check.name, vec![check.name]));
+    at_once(deviants.chain([faithful]), |(check, failed)| {
+        let graded = grade_port(Deviant::start(check), &["--json"]);
+        assert_eq!(graded.failed(), failed, "{check:?}: {}", graded.out);
+        let is_complete = check.is_empty();
+        assert_eq!(graded.code, Some(if is_complete { 0 } else { 8 }));
+        if is_complete {
+            let mut verdicts = graded.verdicts().into_values();
+            assert!(verdicts.all(|verdict| verdict == "ok"), "{}", graded.out);
+        }
+    });
+}
+
+#[test]
+fn what_needs_a_failed_check_is_not_judged() {
+    let graded = grade_port(Deviant::start("add-ok"), &["--json"]);
+    let verdicts = graded.verdicts();
+    for (check, verdict) in [
+        ("add-ok", "fail"),
+        ("add-record", "skip"),
+        ("list-all", "skip"),
+        ("garbage", "skip"),
+        ("lookup-404", "ok"),
+        ("version-505", "ok"),
+    ] {
+        assert_eq!(verdicts[check], verdict, "{check}");
+    }
+}

@@ -1,0 +1,93 @@
+//! Servers that attack the grader. Each is graded to its end, and a report stays small.
+
+use std::io::Write;
+use std::net::{TcpListener, TcpStream};
+use std::thread;
+
+use super::{Graded, grade_port};
+use crate::support::at_once;
+
+/// What a server does with a connection.
+type Answer = fn(TcpStream);
+
+/// Serves each connection in a thread.
+fn serve(answer: impl Fn(TcpStream) + Send + Sync + Copy + 'static) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            thread::spawn(move || answer(stream.unwrap()));
+        }
+    });
+    port
+}
+
+/// What only needs a short time, even with an answer that never ends.
+const SOME: [&str; 2] = ["--only", "add-ok,add-form,method-400"];
+
+fn check(graded: &Graded) {
+    assert_eq!(graded.code, Some(8), "{}", graded.errors);
+    assert!(graded.out.len() < 32 * 1024, "{}", graded.out.len());
+    assert!(!graded.out.contains('\u{1b}'), "{}", graded.out);
+}
+
+fn write_forever(mut stream: TcpStream, bytes: &[u8]) {
+    while stream.write_all(bytes).is_ok() {}
+}
+
+#[test]
+fn the_silent_the_endless_and_the_rude() {
+    let cases: [(Answer, &str); 6] = [
+        (
+            |stream| {
+                thread::park();
+                drop(stream);
+            },
+            "no answer within 5 s",
+        ),
+        (drop, "closed the connection without an answer"),
+        (
+            |mut stream| {
+                let _ = stream.write_all(b"P2P-CI/1.0 200 OK\r\n\r\n");
+                write_forever(stream, &b"RFC 9001 T vm 5\r\n".repeat(1000));
+            },
+            "its answer is longer than 1 MiB",
+        ),
+        (
+            |stream| write_forever(stream, &[b'x'; 4096]),
+            "is not a P2P-CI/1.0 response",
+        ),
+        (|stream| write_forever(stream, b"\r\n"), "answer"),
+        (
+            |mut stream| {
+                let _ = stream.write_all(b"\x1b]0;owned\x07\x1b[2J\r\n");
+                thread::park();
+            },
+            "\\u{1b}]0;owned\\u{7}\\u{1b}[2J",
+        ),
+    ];
+    at_once(cases, |(answer, said)| {
+        let graded = grade_port(serve(answer), &SOME);
+        check(&graded);
+        assert!(graded.out.contains(said), "{said} in {}", graded.out);
+    });
+}
+
+#[test]
+fn the_dripper_costs_its_deadline() {
+    let port = serve(|mut stream| {
+        for byte in b"P2P-CI/1.0 200 OK\r\n\r\nRFC 9001 Drip".iter().cycle() {
+            if stream.write_all(&[*byte]).is_err() {
+                return;
+            }
+            thread::sleep(std::time::Duration::from_millis(300));
+        }
+    });
+    let graded = grade_port(port, &["--only", "add-ok"]);
+    check(&graded);
+    assert!(
+        graded.out.contains("no complete answer within 5 s"),
+        "{}",
+        graded.out
+    );
+}

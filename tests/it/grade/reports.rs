@@ -1,0 +1,124 @@
+//! The forms of the report, and what is chosen for it.
+
+use std::fs;
+
+use serde_json::Value;
+
+use super::deviant::Deviant;
+use super::{grade, grade_port};
+use crate::support::{dead_port, folder};
+
+#[test]
+fn a_failure_shows_the_bytes_and_how_they_usually_come_about() {
+    let graded = grade_port(
+        Deviant::start("lookup-404-form"),
+        &["--only", "lookup-404-form"],
+    );
+    let expected = r"
+5 not found
+  FAIL  lookup-404-form   the answer 404 is exact to the byte
+        the answer is right, but not to the byte
+        sent:
+            LOOKUP RFC 9999 P2P-CI/1.0\r\n
+            Host: peer-1.grader\r\n
+";
+    assert!(graded.out.contains(expected), "{}", graded.out);
+    let expected = r#"
+            Title: \r\n
+            \r\n
+        expected:
+            P2P-CI/1.0 404 Not Found\r\n
+            \r\n
+            \r\n
+        got:
+            P2P-CI/1.0 404 Not Found\n
+                                    ^ first difference
+            \n
+            \n
+        usually a line ends with LF alone: print() and "\n" write LF; the protocol wants "\r\n"
+
+0 of 1 points for the protocol. 1 check failed: lookup-404-form.
+"#;
+    assert!(graded.out.ends_with(expected), "{}", graded.out);
+    assert_eq!(graded.code, Some(8));
+}
+
+#[test]
+fn files_for_other_programs_have_the_points_of_the_rubric() {
+    let files = folder(&[("rubric.toml", b"add-ok = 10\nadd-form = 2.5\n")]);
+    let path = |name: &str| files.path().join(name).to_str().unwrap().to_owned();
+    let graded = grade_port(
+        Deviant::start("add-form"),
+        &[
+            "--only",
+            "add-ok,add-form,add-record",
+            "--rubric",
+            &path("rubric.toml"),
+            "--junit",
+            &path("junit.xml"),
+            "--gradescope",
+            &path("results.json"),
+        ],
+    );
+    let last = "10 of 12.5 points for the protocol. 1 check failed: add-form.\n";
+    assert!(graded.out.ends_with(last), "{}", graded.out);
+    let junit = fs::read_to_string(path("junit.xml")).unwrap();
+    assert!(junit.contains("tests=\"3\" failures=\"1\""), "{junit}");
+    let results = fs::read_to_string(path("results.json")).unwrap();
+    let results: Value = serde_json::from_str(&results).unwrap();
+    let scores = results["tests"].as_array().unwrap().iter();
+    let scores: Vec<_> = scores
+        .map(|test| [&test["score"], &test["max_score"]].map(|it| it.as_f64().unwrap()))
+        .collect();
+    assert_eq!(scores, [[10.0, 10.0], [0.0, 0.0], [0.0, 2.5]]);
+}
+
+#[test]
+fn a_server_that_is_not_there_is_code_4_with_a_report() {
+    let files = folder(&[]);
+    let path = files.path().join("results.json");
+    let graded = grade_port(dead_port(), &["--gradescope", path.to_str().unwrap()]);
+    assert_eq!((graded.code, graded.out.as_str()), (Some(4), ""));
+    assert!(
+        graded
+            .errors
+            .starts_with("error: cannot connect to 127.0.0.1:"),
+        "{}",
+        graded.errors
+    );
+    let results: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+    let tests = results["tests"].as_array().unwrap();
+    assert_eq!(tests.len(), 27);
+    assert!(tests.iter().all(|test| test["score"] == 0.0), "{results}");
+}
+
+#[test]
+fn the_checks_are_listed_and_wrong_names_are_refused() {
+    let listed = grade(&["--list-checks"]);
+    assert_eq!(listed.code, Some(0));
+    let begin = "1 registration\n  add-ok            an ADD is answered with 200\n";
+    assert!(listed.out.starts_with(begin), "{}", listed.out);
+    let rubric = folder(&[("rubric.toml", b"ad-ok = 1")]);
+    let rubric = rubric.path().join("rubric.toml");
+    for (arguments, code, error) in [
+        (
+            &["localhost", "--only", "ad-ok"][..],
+            2,
+            "unknown check \"ad-ok\"",
+        ),
+        (&["localhost", "--run", "server"], 2, "conflicts with --run"),
+        (&["localhost", "--isolated"], 2, "--isolated is for"),
+        (&["a b"], 2, "a host is"),
+        (&[], 2, "name a server"),
+        (
+            &["localhost", "--rubric", rubric.to_str().unwrap()],
+            2,
+            "unknown check \"ad-ok\"",
+        ),
+    ] {
+        let graded = grade(arguments);
+        assert_eq!(graded.code, Some(code), "{arguments:?}: {}", graded.errors);
+        assert!(graded.errors.contains(error), "{}", graded.errors);
+        assert_eq!(graded.out, "");
+    }
+}
