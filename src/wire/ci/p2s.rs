@@ -53,6 +53,8 @@ pub enum Request {
     },
     /// The server may close the connection.
     Close,
+    /// A greeting of an existing program, which has no effect. Our peers send none.
+    Greeting,
 }
 
 impl Request {
@@ -97,7 +99,7 @@ impl Request {
                 port,
             }),
             // A peer can leave without registering first.
-            Self::Delete(_) | Self::TakeBack { .. } | Self::Close => None,
+            Self::Delete(_) | Self::TakeBack { .. } | Self::Close | Self::Greeting => None,
         }
     }
 
@@ -120,6 +122,7 @@ impl Request {
                 (format!("DEL RFC {number}"), peer.clone().into(), None)
             }
             Self::Close => return encode(format!("CLOSE {version}\r\n\r\n").into(), dialect),
+            Self::Greeting => return encode(format!("JOIN {version}\r\n\r\n").into(), dialect),
         };
         let Sender { host, port } = sender;
         let port = port.map_or_else(String::new, |port| format!("Port: {port}\r\n"));
@@ -129,7 +132,7 @@ impl Request {
     }
 }
 
-fn sender(head: &Head) -> Result<Sender, Reject> {
+pub(super) fn sender(head: &Head) -> Result<Sender, Reject> {
     let host = host(head)?;
     // LIST has no use for Title, but a duplicate is still an error.
     head.field("Title")?;

@@ -397,23 +397,26 @@ mod tests {
         }
     }
 
-    const CI: Codec = Codec {
-        protocol: Protocol::Ci,
-        dialect: Dialect::Text,
-    };
+    /// The usual codec.
+    fn ci() -> Codec {
+        Codec::new(Protocol::Ci, Dialect::Text)
+    }
 
     #[test]
     fn answers_are_read_liberally() {
-        assert_eq!(ask(CI, "P2P-CI/1.0 404 NOT FOUND\n\n").unwrap_err(), "404");
+        assert_eq!(
+            ask(ci(), "P2P-CI/1.0 404 NOT FOUND\n\n").unwrap_err(),
+            "404"
+        );
         let old = "P2P-CI/1.0 200 OK\nLast Modified: Sat, 17 Apr 2026 16:08:18 GMT\n\n";
-        let delivery = ask(CI, old).unwrap();
+        let delivery = ask(ci(), old).unwrap();
         assert!(delivery.last_modified.is_some() && delivery.length.is_none());
         let odd = "\r\n\r\nP2P-CI/1.0 200 OK\nLast-Modified: yesterday\ncontent-length:5\n\n";
-        let delivery = ask(CI, odd).unwrap();
+        let delivery = ask(ci(), odd).unwrap();
         assert_eq!((delivery.length, delivery.last_modified), (Some(5), None));
         // A refusal may be cut off after its code; the head of a document may not.
         let cut = |text: &str| {
-            let answered = CI
+            let answered = ci()
                 .read_delivery(&mut Script::of(text), number(), TIME)
                 .unwrap();
             answered.answer.map(Result::unwrap_err)
@@ -428,7 +431,7 @@ mod tests {
         for length in lengths.into_iter().chain(["5\nContent-Length: 6"]) {
             let text = format!("P2P-CI/1.0 200 OK\nContent-Length: {length}\n\n");
             let said = "its header Content-Length is missing or invalid";
-            assert_eq!(ask(CI, &text).unwrap_err(), said, "{length:?}");
+            assert_eq!(ask(ci(), &text).unwrap_err(), said, "{length:?}");
         }
     }
 
@@ -488,7 +491,7 @@ mod tests {
         let text = "P2P-CI/1.0 200 OK\nContent-Length: 9\n\nshort".to_owned();
         let empty = format!("{head}{}", framed("").repeat(3));
         for (codec, stream, got) in [
-            (CI, text.clone(), 5),
+            (ci(), text.clone(), 5),
             (frames, format!("{head}{}", framed("short")), 5),
             (frames, empty, 0),
         ] {
@@ -499,8 +502,8 @@ mod tests {
             assert_eq!(error.to_string(), format!("it sent {got} of 9 bytes"));
         }
         for (codec, stream) in [
-            (CI, text),
-            (CI, "P2P-CI/1.0 200 OK\n\nshort".to_owned()),
+            (ci(), text),
+            (ci(), "P2P-CI/1.0 200 OK\n\nshort".to_owned()),
             (frames, format!("{head}{}4   ", framed("short"))),
             (frames, format!("{head}{}abc       ", framed("short"))),
         ] {
@@ -519,10 +522,10 @@ mod tests {
         let endless = framed("P2P-CI/1.0 200 OK");
         for (codec, stream) in [
             (
-                CI,
+                ci(),
                 "P2P-CI/1.0 200 OK\nContent-Length: 5\n\nwhole and more".to_owned(),
             ),
-            (CI, "P2P-CI/1.0 200 OK\n\nwhole".to_owned()),
+            (ci(), "P2P-CI/1.0 200 OK\n\nwhole".to_owned()),
             (frames, format!("{head}{}", framed("whole and more"))),
             (
                 frames,
