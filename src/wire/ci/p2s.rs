@@ -5,6 +5,7 @@ use std::fmt;
 
 use super::{PROTOCOL, encode};
 use crate::wire::protocol::{Reject, host, peer, required, unknown_method};
+use crate::wire::tolerance::record;
 use crate::wire::{Dialect, Endpoint, Head, Host, Port, Record, RfcNumber, Title};
 
 /// The peer that sent a request, as far as the request says.
@@ -160,11 +161,7 @@ impl Record {
 
     /// Parses a line of a response, from both ends: the title may contain spaces, or be empty.
     pub fn parse(line: &str) -> Option<Self> {
-        let (number, rest) = line
-            .trim_ascii()
-            .strip_prefix("RFC ")?
-            .trim_start()
-            .split_once(' ')?;
+        let (number, rest) = record::from_number(line)?.split_once(' ')?;
         let (rest, port) = rest.rsplit_once(' ')?;
         let rest = rest.trim_ascii_end();
         let (title, host) = rest.rsplit_once(' ').unwrap_or(("", rest));

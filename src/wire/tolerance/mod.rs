@@ -12,5 +12,7 @@
 
 pub(super) mod manner;
 pub(super) mod padding;
+pub(super) mod record;
+pub(super) mod status;
 pub(super) mod unended;
 pub(super) mod wording;

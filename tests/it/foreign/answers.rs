@@ -36,6 +36,23 @@ fn every_form_of_response_is_understood() {
             "P2P-CI/1.0 200 OK\r\n\r\nRFC 9 Nine vm 1\r\nRFC 8 Eight too vm 2",
             two,
         ),
+        // Records without `RFC`, or with a colon after it.
+        (
+            "P2P-CI/1.0 200 OK\n5 F vm 1\n",
+            "P2P-CI/1.0 200 OK\n9 Nine vm 1\n8 Eight too vm 2\n",
+            two,
+        ),
+        (
+            "P2P-CI/1.0 200 OK\nRFC: 5 F vm 1\n",
+            "P2P-CI/1.0 200 OK\nRFC: 9 Nine vm 1\nRFC:8 Eight too vm 2",
+            two,
+        ),
+        // A status line without its end, and then silence.
+        (
+            "P2P-CI/1.0 200 OK",
+            "P2P-CI/1.0 404 Not Found",
+            "[PEER] Nobody has it.\n",
+        ),
         (
             "P2P-CI/1.0 200 OK\r\n",
             "P2P-CI/1.0 200 OK\r\n\r\n",
