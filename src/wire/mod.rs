@@ -31,7 +31,7 @@ mod protocol;
 mod requests;
 mod source;
 mod terms;
-mod tolerance;
+pub mod tolerance;
 
 pub use dialect::{Answered, Dialect, Received};
 pub use error::{Fault, ReadError};

@@ -12,6 +12,7 @@ use crate::wire::di::exchange::{Digest, MAX_INDEX, Told, announced_digest};
 use crate::wire::di::framed::{self, document_number, read_documents};
 use crate::wire::frame::{Frame, MAX_FRAME};
 use crate::wire::protocol::Status;
+use crate::wire::tolerance::{bare_file, fields, swallowed};
 use crate::wire::{
     Answered, Dialect, Endpoint, Head, Host, Port, Protocol, ReadError, RfcNumber, Source, Waits,
 };
@@ -25,6 +26,12 @@ pub struct Delivery {
     pub last_modified: Option<SystemTime>,
     /// The expected digest of its bytes.
     pub digest: Option<Digest>,
+    /// Whether it came without a head, so that nothing says that it is whole.
+    pub is_bare: bool,
+    /// The line at the end of its head, if it may belong to the document.
+    last_line: Vec<u8>,
+    /// Whether it does.
+    has_last_line: bool,
     /// The rest of the last frame, if the bytes arrive in frames.
     frames: Option<io::Cursor<Vec<u8>>>,
     /// How many bytes were read.
@@ -52,7 +59,8 @@ impl Codec {
     }
 
     /// Reads the answer to the request for the document `number`, up to its bytes, within `time`.
-    /// The inner error is the code of a refusal.
+    /// The inner error is the code of a refusal. The bytes are empty if the document
+    /// [is bare](Delivery::is_bare).
     pub fn read_delivery(
         self,
         source: &mut impl Source,
@@ -60,6 +68,15 @@ impl Codec {
         time: Duration,
     ) -> Result<Answered<Result<Delivery, u16>>, ReadError> {
         if self.dialect == Dialect::Text {
+            if self.protocol == Protocol::Ci && begins_bare(source, time)? {
+                return Ok(Answered {
+                    bytes: Vec::new(),
+                    answer: Ok(Ok(Delivery {
+                        is_bare: true,
+                        ..Delivery::default()
+                    })),
+                });
+            }
             let head = Head::read(source, Waits::of(time))?.ok_or(ReadError::Closed)?;
             let answer = match self.announced(&head, number) {
                 Ok(Ok(_)) if !head.is_whole => Err(ReadError::CutOff),
@@ -95,14 +112,30 @@ impl Codec {
         if self.protocol == Protocol::Di {
             check_number(announced_number(head)?, number)?;
         }
+        let is_text = self.dialect == Dialect::Text;
+        let may_be_sloppy = is_text && self.protocol == Protocol::Ci;
+        if may_be_sloppy {
+            fields::check(head)?;
+        }
         Ok(Ok(Delivery {
             length,
             last_modified: last_modified(head),
             digest,
-            frames: (self.dialect == Dialect::Framed).then(io::Cursor::default),
-            got: 0,
+            last_line: may_be_sloppy
+                .then(|| swallowed::last_line(head))
+                .unwrap_or_default(),
+            frames: (!is_text).then(io::Cursor::default),
+            ..Delivery::default()
         }))
     }
+}
+
+/// Whether an answer is a document without a head, as far as its first bytes show.
+fn begins_bare(source: &mut impl Source, time: Duration) -> Result<bool, ReadError> {
+    source.allow(Some(time));
+    let begin = source.fill_buf();
+    let begin = begin.map_err(|error| Waits::of(time).failed(error, false))?;
+    Ok(bare_file::is_one(begin))
 }
 
 /// The number of the document in an answer of P2P-DI; `None` if the head does not say it.
@@ -170,11 +203,30 @@ impl Delivery {
         };
         let read = read.map_err(|reason| ReadError::Lost { got, reason })?;
         match self.length {
-            Some(length) if read == 0 => Err(ReadError::Short { got, length }),
+            Some(length) if read == 0 => {
+                self.has_last_line = swallowed::completes(&self.last_line, got, length);
+                let short = || ReadError::Short { got, length };
+                self.has_last_line.then_some(0).ok_or_else(short)
+            }
+            None if got == 0 && !self.is_bare && self.frames.is_none() => {
+                fields::check_document(into.get(..read).unwrap_or_default())?;
+                self.got += u64::try_from(read).unwrap_or_default();
+                Ok(read)
+            }
             _ => {
                 self.got += u64::try_from(read).unwrap_or_default();
                 Ok(read)
             }
+        }
+    }
+
+    /// What precedes the bytes that were read, once the document has ended: a line that was taken for
+    /// the end of the head.
+    pub fn first_line(&self) -> &[u8] {
+        if self.has_last_line {
+            &self.last_line
+        } else {
+            &[]
         }
     }
 }

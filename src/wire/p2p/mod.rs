@@ -36,4 +36,9 @@ impl Codec {
             manner,
         }
     }
+
+    /// The dialect.
+    pub fn dialect(self) -> Dialect {
+        self.dialect
+    }
 }

@@ -10,9 +10,15 @@
 //! answers: [`title`], [`swallowed`], [`silence`], [`line_ends`], [`status`], [`record`],
 //! [`fields`], [`bare_file`].
 
+pub(super) mod bare_file;
+pub(super) mod fields;
+pub mod line_ends;
 pub(super) mod manner;
 pub(super) mod padding;
 pub(super) mod record;
+pub mod silence;
 pub(super) mod status;
+pub(super) mod swallowed;
+pub mod title;
 pub(super) mod unended;
 pub(super) mod wording;
