@@ -4,6 +4,8 @@
 //! While the connection is lost, queries fail at once with [`IndexError::Away`]. After
 //! reconnecting, everything is registered again.
 
+mod foreign;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::iter;
@@ -19,9 +21,9 @@ use crate::event::{IndexStep, Level, Role, Topic};
 use crate::library::Rfc;
 use crate::net::{Connection, connect};
 use crate::wire::ci::p2s::{Request, Sender};
-use crate::wire::ci::responses::{ANSWER_TIME, MAX_KEPT, Response, Responses};
-use crate::wire::tolerance::{line_ends, silence, title};
-use crate::wire::{Dialect, ReadError, Record, RfcNumber, Source, Status, Title};
+use crate::wire::ci::responses::{MAX_KEPT, Response, Responses};
+use crate::wire::tolerance::line_ends;
+use crate::wire::{Dialect, ReadError, Record, RfcNumber, Status, Title};
 
 /// How long connecting to the server may take.
 const CONNECT_TIME: Duration = Duration::from_secs(10);
@@ -157,47 +159,6 @@ impl Central {
         Ok(response)
     }
 
-    /// Asks who has an RFC. A server that seems to want a title gets one.
-    fn look_up(&self, number: RfcNumber, title: Title) -> Result<Listing, IndexError> {
-        let sender = self.sender();
-        let lookup = |title| Request::Lookup {
-            number,
-            title,
-            sender: sender.clone(),
-        };
-        if !title.is_empty() {
-            return self.ask(lookup(title));
-        }
-        let wants_titles = *self.wants_titles.lock();
-        if wants_titles == Some(true)
-            && let Some(title) = self.title_of(number)
-        {
-            return self.ask(lookup(title));
-        }
-        let first = self.response(lookup(title))?;
-        if first.code == Status::Ok.code() {
-            *self.wants_titles.lock() = Some(false);
-        } else if wants_titles.is_none()
-            && title::may_be_wanted(&first)
-            && let Some(title) = self.title_of(number)
-            && let Ok(second) = self.response(lookup(title))
-            && second.code == Status::Ok.code()
-        {
-            *self.wants_titles.lock() = Some(true);
-            return listing(second);
-        }
-        listing(first)
-    }
-
-    /// The title that others gave an RFC, or our own.
-    fn title_of(&self, number: RfcNumber) -> Option<Title> {
-        let all = self.response(Request::List(self.sender())).ok();
-        let is_it = |record: &Record| record.number == number && !record.title.is_empty();
-        let listed = all.and_then(|all| all.records().find(is_it));
-        let title = listed.map(|record| record.title);
-        title.or_else(|| self.participation().library.title(number))
-    }
-
     fn no_answer(&self, reason: ReadError) -> IndexError {
         IndexError::NoAnswer {
             server: self.participation().server.clone(),
@@ -328,41 +289,6 @@ impl Central {
         requests.iter().map(answer).collect()
     }
 
-    /// Whether a server that is silent in text answers in frames, on a connection beside the link.
-    fn answers_only_in_frames(&self, link: &mut Link) -> Result<bool, IndexError> {
-        let Participation {
-            server,
-            dialects,
-            sockets,
-            events,
-            ..
-        } = self.participation();
-        let text = &mut link.connection;
-        if link.responses.dialect() == Dialect::Framed || !dialects.is_open(server) {
-            return Ok(false);
-        }
-        text.allow(Some(ANSWER_TIME));
-        let came = text.arrives_within(silence::PATIENCE);
-        if came.map_err(|error| self.no_answer(error.into()))? {
-            return Ok(false);
-        }
-        let Ok(mut beside) = connect(sockets, server, CONNECT_TIME) else {
-            return Ok(false);
-        };
-        let question = silence::question(&self.sender().host);
-        let event_link = beside.link(Role::Index);
-        events.sent(event_link, &question);
-        let sent = beside.write_all(&question).and_then(|()| beside.flush());
-        if sent.is_err() || !beside.answers_before(text, silence::BOTH) {
-            return Ok(false);
-        }
-        let answer = silence::read_answer(&mut beside);
-        if let Some(answer) = &answer {
-            events.received(event_link, answer);
-        }
-        Ok(answer.is_some())
-    }
-
     /// Why the server closed a link while no request was open: it may have sent a reason.
     fn last_word(&self, link: &mut Link) -> String {
         let Participation { server, events, .. } = self.participation();
@@ -424,17 +350,20 @@ impl Central {
 
 /// What a response to a query found.
 fn listing(response: Response) -> Result<Listing, IndexError> {
-    let records = match response.code {
-        code if code == Status::Ok.code() => Records::of_response(response.bytes),
-        code if code == Status::NotFound.code() => Records::default(),
-        code => return Err(IndexError::Refused(code)),
-    };
-    Ok(Listing {
+    match response.code {
+        code if code == Status::Ok.code() => Ok(found(Records::of_response(response.bytes), true)),
+        code if code == Status::NotFound.code() => Ok(found(Records::default(), true)),
+        code => Err(IndexError::Refused(code)),
+    }
+}
+
+fn found(records: Records, in_messages: bool) -> Listing {
+    Listing {
         records,
         asked: 1,
         answered: 1,
-        in_messages: true,
-    })
+        in_messages,
+    }
 }
 
 impl Index for Central {

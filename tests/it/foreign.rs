@@ -3,4 +3,33 @@
 
 mod answers;
 mod faithful;
+mod holders;
 mod requests;
+mod servers;
+
+use std::net::TcpListener;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread;
+
+use crate::support::{Client, peer_of, run};
+
+/// Listens on a free port and passes each connection to `answer`, each in a thread of its own.
+fn concurrent(answer: impl Fn(Client) + Send + Sync + 'static) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let answer = Arc::new(answer);
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let answer = Arc::clone(&answer);
+            thread::spawn(move || answer(Client::over(stream.unwrap())));
+        }
+    });
+    port
+}
+
+/// Runs a command of the peer: its exit code, output, and errors.
+fn asked(server: u16, folder: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let (status, out, errors) = run("peer", peer_of(server, folder, arguments));
+    (status.code(), out, errors)
+}

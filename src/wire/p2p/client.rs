@@ -113,17 +113,16 @@ impl Codec {
             check_number(announced_number(head)?, number)?;
         }
         let is_text = self.dialect == Dialect::Text;
-        let may_be_sloppy = is_text && self.protocol == Protocol::Ci;
-        if may_be_sloppy {
+        let mut last_line = Vec::new();
+        if is_text && self.protocol == Protocol::Ci {
             fields::check(head)?;
+            last_line = swallowed::last_line(head);
         }
         Ok(Ok(Delivery {
             length,
             last_modified: last_modified(head),
             digest,
-            last_line: may_be_sloppy
-                .then(|| swallowed::last_line(head))
-                .unwrap_or_default(),
+            last_line,
             frames: (!is_text).then(io::Cursor::default),
             ..Delivery::default()
         }))
@@ -202,22 +201,18 @@ impl Delivery {
             source.read(into)
         };
         let read = read.map_err(|reason| ReadError::Lost { got, reason })?;
-        match self.length {
-            Some(length) if read == 0 => {
-                self.has_last_line = swallowed::completes(&self.last_line, got, length);
-                let short = || ReadError::Short { got, length };
-                self.has_last_line.then_some(0).ok_or_else(short)
-            }
-            None if got == 0 && !self.is_bare && self.frames.is_none() => {
-                fields::check_document(into.get(..read).unwrap_or_default())?;
-                self.got += u64::try_from(read).unwrap_or_default();
-                Ok(read)
-            }
-            _ => {
-                self.got += u64::try_from(read).unwrap_or_default();
-                Ok(read)
-            }
+        if read == 0
+            && let Some(length) = self.length
+        {
+            self.has_last_line = swallowed::completes(&self.last_line, got, length);
+            let short = || ReadError::Short { got, length };
+            return self.has_last_line.then_some(0).ok_or_else(short);
         }
+        if got == 0 && self.length.is_none() && !self.last_line.is_empty() {
+            fields::check_document(into.get(..read).unwrap_or_default())?;
+        }
+        self.got += u64::try_from(read).unwrap_or_default();
+        Ok(read)
     }
 
     /// What precedes the bytes that were read, once the document has ended: a line that was taken for

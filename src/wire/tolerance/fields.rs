@@ -5,14 +5,13 @@
 
 use crate::wire::{Head, ReadError};
 
-/// The header fields of a document, except those that are a usual beginning of a line of text.
+/// The header fields of a document, except `Date`, with which a text may begin.
 const NAMES: [&str; 4] = ["OS:", "Last-Modified:", "Content-Length:", "Content-Type:"];
 
 /// Checks that every line of the head of a document is a field.
 pub(in crate::wire) fn check(head: &Head) -> Result<(), ReadError> {
-    head.is_well_formed()
-        .then_some(())
-        .ok_or(ReadError::MixedHead)
+    let is_right = head.is_well_formed().then_some(());
+    is_right.ok_or(ReadError::MixedHead)
 }
 
 /// Checks that a document whose length was not announced does not begin with the rest of its head.
@@ -21,8 +20,8 @@ pub(in crate::wire) fn check_document(begin: &[u8]) -> Result<(), ReadError> {
         let begin = begin.get(..name.len()).unwrap_or_default();
         begin.eq_ignore_ascii_case(name.as_bytes())
     };
-    match NAMES.iter().any(|name| begins_with(&name)) {
-        true => Err(ReadError::MixedHead),
-        false => Ok(()),
+    if NAMES.iter().any(begins_with) {
+        return Err(ReadError::MixedHead);
     }
+    Ok(())
 }
