@@ -216,7 +216,7 @@ impl Central {
     }
 
     /// Sends requests, pipelined, and reads what is `wanted` of each response. A server that does not
-    /// understand the line ends is asked again with others.
+    /// understand the line ends of the first ones is asked again with others.
     fn exchange<T>(
         &self,
         link: &mut Link,
@@ -232,8 +232,9 @@ impl Central {
             code.is_some_and(|code| line_ends::may_want_lf(dialect, code))
         };
         let has_lf = dialect == Dialect::Text && dialects.has_lf(server);
+        let may_learn = !has_lf && !link.has_answered;
         let mut answers = self.exchange_with(link, requests, has_lf, &wanted)?;
-        if !has_lf
+        if may_learn
             && is_refused(&answers)
             && let Ok(again) = self.exchange_with(link, requests, true, &wanted)
             && !is_refused(&again)

@@ -6,9 +6,20 @@
 //! changes a byte or a moment for a message that follows the agreement: lines that end with CR LF,
 //! and an empty line at the end.
 //!
-//! Servers tolerate requests: [`unended`], [`manner`], [`padding`], [`wording`]. Clients tolerate
-//! answers: [`title`], [`swallowed`], [`silence`], [`line_ends`], [`status`], [`record`],
-//! [`fields`], [`bare_file`].
+//! | module | what is tolerated |
+//! |---|---|
+//! | `unended` | a request whose last line has no end |
+//! | `manner` | a request without its empty line is answered in its own manner |
+//! | `padding` | `~`, `!` or `\&!` after a request |
+//! | `wording` | other words, and greetings |
+//! | `title` | a server that wants the title of a LOOKUP |
+//! | `swallowed` | a document directly after its head |
+//! | `silence` | a system that speaks only in frames |
+//! | `line_ends` | a server that wants bare LF |
+//! | `status` | a status line without its end |
+//! | `record` | a record without `RFC`, or with `RFC:` |
+//! | `fields` | not tolerated: a document among the header fields |
+//! | `bare_file` | a document without a head |
 
 pub(super) mod bare_file;
 pub(super) mod fields;
