@@ -144,7 +144,7 @@ impl Session<'_> {
                 Some(record) => self.respond(stream, request, slice::from_ref(&record))?,
                 None => self.refuse(stream, Status::NotFound)?,
             },
-            Request::Close => self.refuse(stream, Status::Ok)?,
+            Request::Close | Request::Greeting => self.refuse(stream, Status::Ok)?,
         }
         Ok(())
     }

@@ -200,6 +200,7 @@ mod tests {
                     title,
                     place: Place::Folder(Replace::Ask),
                     jobs: 1,
+                    takes_bare: false,
                 }),
                 r#"{"get":{"numbers":[7],"title":"","place":{"folder":"ask"},"jobs":1}}"#,
             ),

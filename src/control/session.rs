@@ -181,6 +181,7 @@ impl<E: Fn()> Session<E> {
             title: Title::default(),
             place: Place::Folder(Replace::Never),
             jobs: 1,
+            takes_bare: false,
         };
         let mut path = Err(Status::ErrorOccurred);
         let mut done = |outcome: &Outcome| match outcome {

@@ -4,6 +4,8 @@
 //! While the connection is lost, queries fail at once with [`IndexError::Away`]. After
 //! reconnecting, everything is registered again.
 
+mod foreign;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::iter;
@@ -20,6 +22,7 @@ use crate::library::Rfc;
 use crate::net::{Connection, connect};
 use crate::wire::ci::p2s::{Request, Sender};
 use crate::wire::ci::responses::{MAX_KEPT, Response, Responses};
+use crate::wire::tolerance::line_ends;
 use crate::wire::{Dialect, ReadError, Record, RfcNumber, Status, Title};
 
 /// How long connecting to the server may take.
@@ -45,12 +48,16 @@ pub(super) struct Central {
     link: Mutex<Result<Link, String>>,
     /// Whether the server can't take back single records, as far as known.
     keeps_records: AtomicBool,
+    /// Whether a LOOKUP without a title finds records, as far as known.
+    wants_titles: Mutex<Option<bool>>,
 }
 
 #[derive(Debug)]
 struct Link {
     connection: Connection,
     responses: Responses,
+    /// Whether the server has answered on this link.
+    has_answered: bool,
     /// What the server refused on this link. It may include documents that are no longer shared.
     refused: BTreeSet<RfcNumber>,
 }
@@ -64,6 +71,7 @@ impl Central {
             connection: AtomicU64::new(0),
             link: Mutex::new(Err(String::new())),
             keeps_records: AtomicBool::new(false),
+            wants_titles: Mutex::new(None),
         };
         let Participation {
             server, dialects, ..
@@ -97,6 +105,7 @@ impl Central {
         Ok(Link {
             connection,
             responses: Responses::new(dialect),
+            has_answered: false,
             refused: BTreeSet::new(),
         })
     }
@@ -130,32 +139,31 @@ impl Central {
     }
 
     fn ask(&self, request: Request) -> Result<Listing, IndexError> {
+        listing(self.response(request)?)
+    }
+
+    fn response(&self, request: Request) -> Result<Response, IndexError> {
         let requests = [request];
         let responses =
             self.with_link(|link| self.exchange(link, &requests, |response| response))?;
-        let mut records = Records::default();
-        for response in responses {
-            if response.left_out > 0 {
-                let (most, left_out) = (MAX_KEPT / 1024 / 1024, response.left_out);
-                let what = format_args!(
-                    "the answer of the index is longer than {most} MiB: its last {left_out} \
-                     record(s) are left out; lookup asks for a single RFC"
-                );
-                self.participation().events.notice(Level::Warning, what);
-            }
-            match response.code {
-                code if code == Status::Ok.code() => records = Records::of_response(response.bytes),
-                code if code == Status::NotFound.code() => {}
-                code => return Err(IndexError::Refused(code)),
-            }
+        let response = responses.into_iter().next();
+        let response = response.ok_or_else(|| self.no_answer(ReadError::Closed))?;
+        if response.left_out > 0 {
+            let (most, left_out) = (MAX_KEPT / 1024 / 1024, response.left_out);
+            let what = format_args!(
+                "the answer of the index is longer than {most} MiB: its last {left_out} record(s) \
+                 are left out; lookup asks for a single RFC"
+            );
+            self.participation().events.notice(Level::Warning, what);
         }
-        Ok(Listing {
-            records,
-            asked: 1,
-            answered: 1,
-            in_messages: true,
-            coverage: None,
-        })
+        Ok(response)
+    }
+
+    fn no_answer(&self, reason: ReadError) -> IndexError {
+        IndexError::NoAnswer {
+            server: self.participation().server.clone(),
+            reason,
+        }
     }
 
     /// Registers documents on a link, pipelined, and returns how many were accepted.
@@ -207,25 +215,49 @@ impl Central {
         Ok(())
     }
 
-    /// Sends requests, pipelined, and reads what is `wanted` of each response.
+    /// Sends requests, pipelined, and reads what is `wanted` of each response. A server that does not
+    /// understand the line ends of the first ones is asked again with others.
     fn exchange<T>(
         &self,
         link: &mut Link,
         requests: &[Request],
         wanted: impl Fn(Response) -> T,
     ) -> Result<Vec<T>, IndexError> {
+        let Participation {
+            server, dialects, ..
+        } = self.participation();
+        let dialect = link.responses.dialect();
+        let is_refused = |answers: &[(u16, T)]| {
+            let code = answers.first().map(|(code, _)| *code);
+            code.is_some_and(|code| line_ends::may_want_lf(dialect, code))
+        };
+        let has_lf = dialect == Dialect::Text && dialects.has_lf(server);
+        let may_learn = !has_lf && !link.has_answered;
+        let mut answers = self.exchange_with(link, requests, has_lf, &wanted)?;
+        if may_learn
+            && is_refused(&answers)
+            && let Ok(again) = self.exchange_with(link, requests, true, &wanted)
+            && !is_refused(&again)
+        {
+            dialects.learn_lf(server);
+            answers = again;
+        }
+        Ok(answers.into_iter().map(|(_, answer)| answer).collect())
+    }
+
+    /// Sends requests, with bare LF or as the agreement says, and reads the code and what is `wanted`
+    /// of each response.
+    fn exchange_with<T>(
+        &self,
+        link: &mut Link,
+        requests: &[Request],
+        has_lf: bool,
+        wanted: &impl Fn(Response) -> T,
+    ) -> Result<Vec<(u16, T)>, IndexError> {
         let participation = self.participation();
         let Participation { server, events, .. } = participation;
-        let no_answer = |reason| IndexError::NoAnswer {
-            server: server.clone(),
-            reason,
-        };
-        let Link {
-            connection,
-            responses,
-            ..
-        } = link;
-        let event_link = connection.link(Role::Index);
+        let dialect = link.responses.dialect();
+        let event_link = link.connection.link(Role::Index);
         for request in requests {
             if let Request::Add(Record { number, title, .. }) = request {
                 participation.tell(Topic::Messages, || IndexStep::Publishing {
@@ -234,19 +266,26 @@ impl Central {
                     is_local: false,
                 });
             }
-            let bytes = request.encode(responses.dialect());
+            let mut bytes = request.encode(dialect);
+            if has_lf {
+                bytes = line_ends::with_lf(bytes);
+            }
             events.sent(event_link, &bytes);
-            let sent = connection.write_all(&bytes);
-            sent.map_err(|error| no_answer(error.into()))?;
+            let sent = link.connection.write_all(&bytes);
+            sent.map_err(|error| self.no_answer(error.into()))?;
+        }
+        if !link.has_answered && !requests.is_empty() && self.answers_only_in_frames(link)? {
+            return Err(self.no_answer(ReadError::OnlyFrames));
         }
         let answer = |request: &Request| {
-            let response = responses.next(connection, request);
-            let response = response.map_err(no_answer)?;
+            let response = link.responses.next(&mut link.connection, request);
+            let response = response.map_err(|reason| self.no_answer(reason))?;
+            link.has_answered = true;
             events.received(event_link, &response.bytes);
             if response.code == Status::ServiceUnavailable.code() {
                 return Err(IndexError::NoRoom(server.clone()));
             }
-            Ok(wanted(response))
+            Ok((response.code, wanted(response)))
         };
         requests.iter().map(answer).collect()
     }
@@ -310,6 +349,25 @@ impl Central {
     }
 }
 
+/// What a response to a query found.
+fn listing(response: Response) -> Result<Listing, IndexError> {
+    match response.code {
+        code if code == Status::Ok.code() => Ok(found(Records::of_response(response.bytes), true)),
+        code if code == Status::NotFound.code() => Ok(found(Records::default(), true)),
+        code => Err(IndexError::Refused(code)),
+    }
+}
+
+fn found(records: Records, in_messages: bool) -> Listing {
+    Listing {
+        records,
+        asked: 1,
+        answered: 1,
+        in_messages,
+        coverage: None,
+    }
+}
+
 impl Index for Central {
     /// In portions, so that queries can run in between.
     fn publish(&self, documents: &[Rfc]) -> Result<usize, IndexError> {
@@ -324,16 +382,11 @@ impl Index for Central {
     }
 
     fn find<'a>(&'a self, query: &Query) -> Listings<'a> {
-        let sender = self.sender();
-        let request = match query.clone() {
-            Query::Number { number, title } => Request::Lookup {
-                number,
-                title,
-                sender,
-            },
-            Query::All { .. } => Request::List(sender),
-        };
-        Box::new(iter::once_with(move || self.ask(request)))
+        let query = query.clone();
+        Box::new(iter::once_with(move || match query {
+            Query::Number { number, title } => self.look_up(number, title),
+            Query::All { .. } => self.ask(Request::List(self.sender())),
+        }))
     }
 
     fn standing(&self) -> Standing {

@@ -1,6 +1,7 @@
 //! A file that is being received: it appears whole or not at all.
 
 use std::io::{self, Write};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -9,6 +10,9 @@ use atomic_write_file::unix::OpenOptionsExt;
 use tracing::debug;
 
 use crate::file_error::FileError;
+
+/// How many bytes of a file are moved at a time.
+const PIECE: usize = 256 * 1024;
 
 /// A file that is being received. It is invisible until [`Incoming::keep`], and leaves nothing
 /// behind if it is dropped.
@@ -35,6 +39,7 @@ impl Incoming {
         let has_mode = there.is_some_and(|kind| kind.is_file());
         let opened = AtomicWriteFile::options()
             .preserve_mode(has_mode)
+            .read(true)
             .open(&path);
         Ok(Self {
             file: opened.map_err(FileError::of("write", &path))?,
@@ -47,6 +52,29 @@ impl Incoming {
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), FileError> {
         let written = self.file.write_all(bytes);
         written.map_err(FileError::of("write", &self.path))
+    }
+
+    /// Puts bytes before all others.
+    pub fn prepend(&mut self, bytes: &[u8]) -> Result<(), FileError> {
+        let file = self.file.as_file();
+        // Every piece moves by so many bytes; those that do not fit precede the next one.
+        let mut moved = bytes.to_vec();
+        let mut next = vec![0; PIECE];
+        let mut shift = || {
+            let mut at = 0;
+            loop {
+                let read = file.read_at(&mut next, at)?;
+                moved.extend_from_slice(next.get(..read).unwrap_or_default());
+                let count = if read == 0 { moved.len() } else { read };
+                file.write_all_at(moved.get(..count).unwrap_or_default(), at)?;
+                moved.drain(..count);
+                if read == 0 {
+                    return Ok(());
+                }
+                at += u64::try_from(read).unwrap_or_default();
+            }
+        };
+        shift().map_err(FileError::of("write", &self.path))
     }
 
     /// Syncs the file to disk, moves it into place, and returns its path. After an error the path
@@ -121,6 +149,20 @@ mod tests {
         assert_eq!(text(&folder, "rfc1.txt"), "new");
         assert_eq!(fs::metadata(path).unwrap().modified().unwrap(), time);
         assert_eq!(names(&folder), ["rfc1.txt"]);
+    }
+
+    #[test]
+    fn bytes_are_put_before_a_file_of_any_length() {
+        let folder = folder(&[]);
+        for length in [0, 1, 2, PIECE - 1, PIECE, PIECE + 1, 3 * PIECE] {
+            let text: String = ('a'..='z').cycle().take(length).collect();
+            let mut incoming = receive(&folder, "rfc1.txt", true).unwrap();
+            incoming.write(text.as_bytes()).unwrap();
+            incoming.prepend(b"\r\n").unwrap();
+            incoming.keep(None).unwrap();
+            let expected = format!("\r\n{text}");
+            assert!(self::text(&folder, "rfc1.txt") == expected, "{length}");
+        }
     }
 
     #[test]

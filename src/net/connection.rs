@@ -188,6 +188,23 @@ impl Connection {
         poll(&mut ends, Some(&Timespec::default())).is_ok_and(|ended| ended > 0)
     }
 
+    /// Waits at most `time` until this connection or another one has something to read, or is closed.
+    /// Returns whether it is only this one. Nothing may be buffered in either.
+    pub fn answers_before(&self, other: &Self, time: Duration) -> bool {
+        let until = Instant::now() + time;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            let left = Timespec::try_from(left).ok();
+            let [ours, others] = [self, other].map(|side| &*side.reader.get_ref().stream);
+            let mut ready = [ours, others].map(|stream| PollFd::new(stream, PollFlags::IN));
+            let polled = poll(&mut ready, left.as_ref());
+            if polled != Err(Errno::INTR) {
+                let [ours, others] = ready.map(|side| !side.revents().is_empty());
+                return polled.is_ok() && ours && !others;
+            }
+        }
+    }
+
     /// Ends the connection after a complete answer to a complete request. It waits only if the
     /// other side has sent more.
     pub fn end(self) {

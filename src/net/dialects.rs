@@ -1,6 +1,7 @@
-//! Which dialect (text or frames) each remote side speaks, as far as known.
+//! Which dialect (text or frames) each remote side speaks, as far as known, and who wants lines that
+//! end with bare LF.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -16,6 +17,8 @@ const MOST: usize = 100_000;
 pub struct Dialects {
     only: Option<Dialect>,
     known: Arc<Mutex<HashMap<Endpoint, Dialect>>>,
+    /// Those whose requests have bare LF.
+    with_lf: Arc<Mutex<HashSet<Endpoint>>>,
 }
 
 impl Dialects {
@@ -24,7 +27,7 @@ impl Dialects {
     pub fn new(only: Option<Dialect>) -> Self {
         Self {
             only,
-            known: Arc::default(),
+            ..Self::default()
         }
     }
 
@@ -45,6 +48,25 @@ impl Dialects {
             known.clear();
         }
         known.insert(other.clone(), dialect);
+    }
+
+    /// Whether text comes first, and then perhaps frames.
+    pub fn is_open(&self, other: &Endpoint) -> bool {
+        self.attempts(other).len() > 1
+    }
+
+    /// Remembers that a remote side understands lines only with bare LF.
+    pub fn learn_lf(&self, other: &Endpoint) {
+        let mut with_lf = self.with_lf.lock();
+        if with_lf.len() >= MOST {
+            with_lf.clear();
+        }
+        with_lf.insert(other.clone());
+    }
+
+    /// Whether a remote side understands lines only with bare LF, as far as known.
+    pub fn has_lf(&self, other: &Endpoint) -> bool {
+        self.with_lf.lock().contains(other)
     }
 
     /// Tries each dialect in turn, as long as the answer is `nonsense`. If none works, the first

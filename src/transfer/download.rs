@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use sha2::{Digest as _, Sha256};
 
-use crate::event::{Event, Events, Role, Step, Topic};
+use crate::event::{Event, Events, Level, Role, Step, Topic};
 use crate::file_error::FileError;
 use crate::library::Incoming;
 use crate::net::{ConnectError, Connection, Dialects, Ports, Sockets, connect_to_peer};
@@ -17,7 +17,8 @@ use crate::wire::di::Origin;
 use crate::wire::di::exchange::Digest;
 use crate::wire::p2p::Codec;
 use crate::wire::p2p::client::Delivery;
-use crate::wire::{Endpoint, Fault, Protocol, ReadError, RfcNumber, Status};
+use crate::wire::tolerance::{line_ends, silence};
+use crate::wire::{Dialect, Endpoint, Fault, Protocol, ReadError, RfcNumber, Source, Status};
 
 /// How long connecting to a holder may take.
 const CONNECT_TIME: Duration = Duration::from_secs(10);
@@ -98,6 +99,12 @@ impl DownloadError {
         Self::holder(fault, format_args!("it answered with code {code}"))
     }
 
+    fn bare() -> Self {
+        let why =
+            "it sent bytes without a status line; if they are the file, --accept-bare takes it";
+        Self::holder(Fault::Protocol, why)
+    }
+
     fn too_long() -> Self {
         let most = MAX_LENGTH / 1024 / 1024;
         let why = format_args!("the file is longer than {most} MiB");
@@ -130,6 +137,8 @@ struct Course<'a> {
     id: u64,
     number: RfcNumber,
     holder: &'a Endpoint,
+    /// Whether a document without a head is taken.
+    takes_bare: bool,
     /// How long the holder may take to answer, or pause within the file.
     patience: Duration,
 }
@@ -145,16 +154,21 @@ impl Course<'_> {
     }
 }
 
+/// The answer of a holder: the document, or the code of a refusal.
+type Asked = (Connection, Result<Delivery, u16>);
+
 impl Downloader {
     /// Downloads one document from one holder into the file that `begin` opens once the transfer
-    /// begins.
+    /// begins. `takes_bare`: a document without a head is taken too, although nothing says that it is
+    /// whole.
     pub fn download(
         &self,
         number: RfcNumber,
         holder: &Endpoint,
+        takes_bare: bool,
         begin: impl FnOnce() -> Result<Incoming, FileError>,
     ) -> Result<Fetched, DownloadError> {
-        self.download_within(PATIENCE, number, holder, begin)
+        self.download_within(PATIENCE, number, holder, takes_bare, begin)
     }
 
     fn download_within(
@@ -162,6 +176,7 @@ impl Downloader {
         patience: Duration,
         number: RfcNumber,
         holder: &Endpoint,
+        takes_bare: bool,
         begin: impl FnOnce() -> Result<Incoming, FileError>,
     ) -> Result<Fetched, DownloadError> {
         let course = Course {
@@ -169,6 +184,7 @@ impl Downloader {
             id: STARTED.fetch_add(1, Ordering::Relaxed),
             number,
             holder,
+            takes_bare,
             patience,
         };
         course.tell(Topic::Life, || Step::Connecting);
@@ -200,10 +216,18 @@ impl Downloader {
             dialects, protocol, ..
         } = self;
         let may_speak_otherwise = DownloadError::may_speak_otherwise;
+        let mut in_frames = None;
         let (mut connection, mut delivery) =
             dialects.try_each(course.holder, may_speak_otherwise, |dialect| {
-                self.ask(Codec::new(*protocol, dialect), course)
+                let (connection, answer) = match in_frames.take() {
+                    Some(answered) => answered,
+                    None => self.ask(Codec::new(*protocol, dialect), course, &mut in_frames)?,
+                };
+                Ok((connection, answer.map_err(DownloadError::refused)?))
             })?;
+        if delivery.is_bare && !course.takes_bare {
+            return Err(DownloadError::bare());
+        }
         let length = delivery.length;
         if length.is_some_and(|length| length > MAX_LENGTH) {
             return Err(DownloadError::too_long());
@@ -212,29 +236,113 @@ impl Downloader {
         course.tell(Topic::Life, || Step::Began { length });
         let bytes = receive(&mut connection, &mut delivery, &mut incoming, course)?;
         let path = incoming.keep(delivery.last_modified)?;
+        if delivery.is_bare {
+            let Course { number, holder, .. } = course;
+            let what = format_args!(
+                "{holder} sent RFC {number} without a head: its {bytes} bytes may not be all of it"
+            );
+            self.events.notice(Level::Warning, what);
+        }
         Ok(Fetched { path, bytes })
     }
 
-    /// Requests a document; its bytes come next.
+    /// Requests a document; its bytes come next. A holder that does not understand the line ends is
+    /// asked again with others. What a silent holder answers in frames is put into `in_frames`.
     fn ask(
         &self,
         codec: Codec,
         course: Course<'_>,
-    ) -> Result<(Connection, Delivery), DownloadError> {
-        let mut connection =
-            connect_to_peer(&self.sockets, course.holder, self.ports, CONNECT_TIME)?;
+        in_frames: &mut Option<Asked>,
+    ) -> Result<Asked, DownloadError> {
+        let Self { dialects, .. } = self;
+        let request = self.request(codec, course);
+        if codec.dialect() == Dialect::Text && dialects.has_lf(course.holder) {
+            return self.exchange(codec, course, &line_ends::with_lf(request), in_frames);
+        }
+        let (connection, answer) = self.exchange(codec, course, &request, in_frames)?;
+        match answer {
+            Err(code) if line_ends::may_want_lf(codec.dialect(), code) => {}
+            answer => return Ok((connection, answer)),
+        }
+        let request = line_ends::with_lf(request);
+        let (connection, answer) = self.exchange(codec, course, &request, in_frames)?;
+        if answer.is_ok() {
+            dialects.learn_lf(course.holder);
+        }
+        Ok((connection, answer))
+    }
+
+    fn request(&self, codec: Codec, course: Course<'_>) -> Vec<u8> {
         let origin = Origin {
             date: SystemTime::now(),
             os: &self.os,
         };
-        let request = codec.get(course.number, course.holder, origin);
-        let link = connection.link(Role::Download);
-        self.events.sent(link, &request);
-        connection.write_all(&request).map_err(ReadError::Io)?;
-        let answered = codec.read_delivery(&mut connection, course.number, course.patience)?;
-        self.events.received(link, &answered.bytes);
-        let delivery = answered.answer?.map_err(DownloadError::refused)?;
-        Ok((connection, delivery))
+        codec.get(course.number, course.holder, origin)
+    }
+
+    /// Sends a request on a new connection, and reads the answer up to the bytes of the document.
+    fn exchange(
+        &self,
+        codec: Codec,
+        course: Course<'_>,
+        request: &[u8],
+        in_frames: &mut Option<Asked>,
+    ) -> Result<Asked, DownloadError> {
+        let mut connection = self.send(course, request)?;
+        if codec.dialect() == Dialect::Text && self.dialects.is_open(course.holder) {
+            *in_frames = self.ask_beside(&mut connection, course)?;
+            if in_frames.is_some() {
+                return Err(ReadError::OnlyFrames.into());
+            }
+        }
+        let answer = self.read(codec, course, &mut connection)?;
+        Ok((connection, answer))
+    }
+
+    fn send(&self, course: Course<'_>, request: &[u8]) -> Result<Connection, DownloadError> {
+        let mut connection =
+            connect_to_peer(&self.sockets, course.holder, self.ports, CONNECT_TIME)?;
+        self.events.sent(connection.link(Role::Download), request);
+        connection.write_all(request).map_err(ReadError::Io)?;
+        connection.flush().map_err(ReadError::Io)?;
+        Ok(connection)
+    }
+
+    fn read(
+        &self,
+        codec: Codec,
+        course: Course<'_>,
+        connection: &mut Connection,
+    ) -> Result<Result<Delivery, u16>, DownloadError> {
+        let answered = codec.read_delivery(connection, course.number, course.patience)?;
+        if !answered.bytes.is_empty() {
+            let link = connection.link(Role::Download);
+            self.events.received(link, &answered.bytes);
+        }
+        Ok(answered.answer?)
+    }
+
+    /// Asks a holder that is silent in text in frames too, on a second connection. `None`: it answers
+    /// in text, or not in frames.
+    fn ask_beside(
+        &self,
+        text: &mut Connection,
+        course: Course<'_>,
+    ) -> Result<Option<Asked>, DownloadError> {
+        text.allow(Some(course.patience));
+        let came = text.arrives_within(silence::PATIENCE);
+        if came.map_err(ReadError::Io)? {
+            return Ok(None);
+        }
+        let codec = Codec::new(self.protocol, Dialect::Framed);
+        let Ok(mut framed) = self.send(course, &self.request(codec, course)) else {
+            return Ok(None);
+        };
+        if !framed.answers_before(text, silence::BOTH.min(course.patience)) {
+            return Ok(None);
+        }
+        let answer = self.read(codec, course, &mut framed);
+        Ok(answer.ok().map(|answer| (framed, answer)))
     }
 }
 
@@ -265,6 +373,11 @@ fn receive(
         if bytes > MAX_LENGTH {
             return Err(DownloadError::too_long());
         }
+    }
+    let first_line = delivery.first_line();
+    if !first_line.is_empty() {
+        incoming.prepend(first_line)?;
+        bytes += u64::try_from(first_line.len()).unwrap_or_default();
     }
     if let Some((announced, hash)) = hash {
         let got = Digest(hash.finalize().into());
@@ -312,7 +425,7 @@ mod tests {
         let begin = || library.receive(number, true);
         let patience = Duration::from_millis(100);
         let error = downloader
-            .download_within(patience, number, &endpoint, begin)
+            .download_within(patience, number, &endpoint, false, begin)
             .unwrap_err();
         drop(done);
         holder.join().unwrap();

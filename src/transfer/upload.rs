@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, SystemTime};
 
 use tracing::debug;
@@ -191,6 +192,10 @@ impl<S: Snapshot, K: Fn() -> S + Send + Sync + 'static> Uploads<K> {
     ) -> io::Result<()> {
         let (file, length) = (&document.file, document.stamp.length);
         let pace = self.pace.as_ref();
+        if let Some(pause) = codec.pause_after_head() {
+            connection.flush()?;
+            thread::sleep(pause);
+        }
         if !codec.is_framed() {
             return connection.send_file(file, length, pace);
         }

@@ -2,6 +2,7 @@
 
 use super::head::MAX_HEAD;
 use super::requests::Next;
+use super::tolerance::manner::Manner;
 use super::{Head, ReadError, Reject, Requests, Source, Waits, frame::Frame};
 
 /// How messages are encoded on a connection. A client chooses one and passes it to the codec of its
@@ -42,12 +43,19 @@ pub struct Answered<T> {
 pub(super) struct Incoming {
     dialect: Option<Dialect>,
     requests: Requests,
+    /// The manner of the last request.
+    manner: Manner,
 }
 
 impl Incoming {
     /// The client's dialect; text until the client has sent something.
     pub(super) fn dialect(&self) -> Dialect {
         self.dialect.unwrap_or_default()
+    }
+
+    /// The manner of the answer to the last request, or to a read error.
+    pub(super) fn manner(&self) -> Manner {
+        self.manner
     }
 
     /// Whether the last request was accepted before its end, so that more of it may arrive.
@@ -65,6 +73,7 @@ impl Incoming {
         if self.dialect.is_none() {
             self.dialect = detect(source, waits)?;
         }
+        self.manner = Manner::default();
         match self.dialect {
             None => Ok(None),
             Some(Dialect::Text) => {
@@ -77,6 +86,7 @@ impl Incoming {
                         Some(Next::Late(head)) => (head, true),
                     };
                     let request = parse(&head);
+                    self.manner = Manner::of(&head);
                     // It was a valid request when it was answered.
                     if !is_late || request.is_ok() {
                         return Ok(Some(Received {

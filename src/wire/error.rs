@@ -68,6 +68,12 @@ pub enum ReadError {
         /// What was expected, with its article.
         expected: &'static str,
     },
+    /// The head of a document has something that is no header field.
+    #[error("its answer mixes header fields and the document")]
+    MixedHead,
+    /// The other side does not answer in text, but in frames.
+    #[error("it answers only in frames")]
+    OnlyFrames,
     /// A required header is missing, repeated, or invalid.
     #[error("its header {0} is missing or invalid")]
     Header(&'static str),
@@ -121,6 +127,7 @@ impl ReadError {
         match self {
             Self::Closed
             | Self::Malformed { .. }
+            | Self::OnlyFrames
             | Self::LongHead
             | Self::ManyFields
             | Self::LongFrame { .. } => true,
@@ -180,6 +187,8 @@ mod tests {
                 true,
             ),
             (ReadError::Header("Digest"), Fault::Protocol, false),
+            (ReadError::MixedHead, Fault::Protocol, false),
+            (ReadError::OnlyFrames, Fault::Protocol, true),
             (ReadError::LongHead, Fault::Protocol, true),
             (ReadError::LongAnswer(1), Fault::Protocol, false),
             (ReadError::AnotherRfc(7), Fault::WrongBytes, false),

@@ -28,6 +28,8 @@ pub struct Head {
     /// Whether the empty line at the end of the head arrived; it may be missing in a response if
     /// the connection closed.
     pub(super) is_whole: bool,
+    /// Whether the last line of a request has no end.
+    pub(super) is_unended: bool,
 }
 
 impl Head {
@@ -63,6 +65,17 @@ impl Head {
         self.part(&self.start_line)
     }
 
+    /// Whether a request ends with an empty line in CR LF, as the agreement says.
+    pub(super) fn is_faithful(&self) -> bool {
+        self.is_whole && self.text.ends_with(b"\r\n")
+    }
+
+    /// Whether it has a field of this name, in this letter case.
+    pub(super) fn has_name(&self, name: &str) -> bool {
+        let mut names = self.fields.iter().map(|(name, _)| self.part(name));
+        names.any(|found| found == name.as_bytes())
+    }
+
     /// How many fields it has.
     pub(super) fn count(&self) -> usize {
         self.fields.len()
@@ -91,7 +104,12 @@ impl Head {
 
     /// Takes in the line at the end of the text, from `start` on. Returns whether it is empty.
     pub(super) fn take_line(&mut self, start: usize) -> bool {
-        let line = trim_line_end(self.text.get(start..).unwrap_or_default());
+        self.take_line_up_to(start, self.text.len())
+    }
+
+    /// Takes in the line of the text from `start` to `end`.
+    pub(super) fn take_line_up_to(&mut self, start: usize, end: usize) -> bool {
+        let line = trim_line_end(self.text.get(start..end).unwrap_or_default());
         let end = start + line.len();
         if line.is_empty() {
             return true;

@@ -12,6 +12,9 @@
 //! Below the codecs, reading has two steps. [`Requests`] or a [frame](frame::Frame) finds one
 //! message in a stream, within limits, without knowing methods. Then its [`Head`] is parsed into a
 //! typed message.
+//!
+//! What existing programs do and the agreement does not say is in [`tolerance`], one module for each
+//! deviation.
 
 pub mod ci;
 pub mod control;
@@ -28,6 +31,7 @@ mod protocol;
 mod requests;
 mod source;
 mod terms;
+pub mod tolerance;
 
 pub use dialect::{Answered, Dialect, Received};
 pub use error::{Fault, ReadError};

@@ -176,7 +176,7 @@ impl Protocol {
 
     /// Reads the code of a status line. Any phrase and any version of this protocol are accepted;
     /// only the code matters (P2P-CI/1.0, section 5).
-    fn status_code(self, line: &[u8]) -> Option<u16> {
+    pub(super) fn status_code(self, line: &[u8]) -> Option<u16> {
         let line = str::from_utf8(line).ok()?;
         let mut words = line.split_ascii_whitespace();
         words.next().filter(|word| self.has_version(word))?;

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::error::ReadError;
 use super::head::{MAX_FIELDS, MAX_HEAD, field, trim_line_end};
-use super::{Head, Source, read_line};
+use super::tolerance::{padding, unended};
+use super::{Head, Source};
 
 /// How long to wait for a message.
 #[derive(Debug, Clone, Copy)]
@@ -36,15 +37,17 @@ impl Waits {
 /// Reads the heads of requests from one connection.
 ///
 /// Some programs omit the empty line after the last header and wait for the answer. So if a head is
-/// already a complete request and nothing more arrives for a short while, it is accepted. A client
-/// that was only slow loses nothing: the lines that follow within the time of that head still belong to
-/// it.
+/// already a complete request and nothing more arrives for a short while, it is accepted, even if its
+/// last line has no end. A client that was only slow loses nothing: what follows within the time of
+/// that head still belongs to it.
 #[derive(Debug, Default)]
 pub struct Requests {
     /// The last head, if it was accepted before its end.
     unfinished: Option<Head>,
-    /// How many more empty lines belong to the message before them.
+    /// How many more empty lines belong to the message before them,
     surplus: usize,
+    /// and how many more bytes of padding.
+    padding: usize,
 }
 
 /// What [`Requests::read`] found.
@@ -76,6 +79,7 @@ impl Requests {
         let mut reading = Reading::new(source, waits);
         reading.unfinished = self.unfinished.take();
         reading.surplus = self.surplus;
+        reading.padding = self.padding;
         reading.is_request = Some(&is_request);
         let next = reading.next()?;
         let head = match &next {
@@ -84,6 +88,7 @@ impl Requests {
         };
         self.unfinished = (!head.is_whole).then(|| head.clone());
         self.surplus = SURPLUS_LINES;
+        self.padding = if head.is_faithful() { 0 } else { MAX_HEAD };
         Ok(next)
     }
 
@@ -103,6 +108,7 @@ pub(super) struct Reading<'a, S> {
     /// The head before, if its end has not arrived.
     unfinished: Option<Head>,
     surplus: usize,
+    padding: usize,
     /// Says whether a head is a complete request even without its empty line. `None`: the head is
     /// that of a response.
     is_request: Option<&'a dyn Fn(&Head) -> bool>,
@@ -112,10 +118,22 @@ pub(super) struct Reading<'a, S> {
 enum First {
     /// A start line, with this many bytes left for the head.
     Start(usize),
+    /// The whole request: a start line without its end.
+    Unended,
     /// A field of the head before it.
     Late(Head),
     /// The stream ended.
     End,
+}
+
+/// The end of a line.
+#[derive(PartialEq, Eq)]
+enum LineEnd {
+    There,
+    /// There is none, and nothing else arrives. The head has taken in the line.
+    Missing,
+    /// The connection closed.
+    Closed,
 }
 
 impl<'a, S: Source> Reading<'a, S> {
@@ -125,6 +143,7 @@ impl<'a, S: Source> Reading<'a, S> {
             waits,
             unfinished: None,
             surplus: 0,
+            padding: 0,
             is_request: None,
         }
     }
@@ -141,6 +160,7 @@ impl<'a, S: Source> Reading<'a, S> {
         head.text.reserve(USUAL_HEAD);
         let limit = match self.start_line(&mut head)? {
             First::Start(limit) => limit,
+            First::Unended => return Ok(Some(Next::Head(head))),
             First::Late(head) => return Ok(Some(Next::Late(head))),
             First::End => return self.closed(head),
         };
@@ -149,8 +169,10 @@ impl<'a, S: Source> Reading<'a, S> {
                 break;
             }
             let start = head.text.len();
-            if !self.line(&mut head, limit - start)? {
-                return self.closed(head);
+            match self.line(&mut head, limit - start)? {
+                LineEnd::There => {}
+                LineEnd::Missing => break,
+                LineEnd::Closed => return self.closed(head),
             }
             if head.take_line(start) {
                 head.is_whole = true;
@@ -184,6 +206,12 @@ impl<'a, S: Source> Reading<'a, S> {
             if waiting.is_empty() {
                 return Ok(First::End);
             }
+            let padding = padding::prefix(waiting).min(self.padding);
+            if padding > 0 {
+                self.source.consume(padding);
+                self.padding -= padding;
+                continue;
+            }
             let is_end = |byte: &u8| matches!(byte, b'\r' | b'\n');
             let empty = waiting.iter().position(|byte| !is_end(byte));
             let empty = empty.unwrap_or(waiting.len());
@@ -201,14 +229,18 @@ impl<'a, S: Source> Reading<'a, S> {
                 continue;
             }
             head.text.clear();
-            if !self.line(head, limit)? {
-                return Ok(First::End);
+            match self.line(head, limit)? {
+                LineEnd::There => {}
+                LineEnd::Missing => return Ok(First::Unended),
+                LineEnd::Closed => return Ok(First::End),
             }
+            let was_unfinished = self.unfinished.is_some();
             if let Some(late) = self.late_field(&head.text)? {
                 return Ok(First::Late(late));
             }
-            if self.unfinished.take().is_some() {
+            if was_unfinished {
                 // It is the start line of another request.
+                self.unfinished = None;
                 self.source.allow(Some(self.waits.whole));
             }
             if !head.take_line(0) {
@@ -235,7 +267,15 @@ impl<'a, S: Source> Reading<'a, S> {
     }
 
     /// Takes empty lines that belong to the message before. `false`: there are too many.
-    fn belongs_before(&mut self, lines: usize) -> bool {
+    fn belongs_before(&mut self, mut lines: usize) -> bool {
+        if lines > 0
+            && let Some(head) = self.unfinished.as_mut().filter(|head| head.is_unended)
+        {
+            // The first one ends its last line.
+            head.text.push(b'\n');
+            head.is_unended = false;
+            lines -= 1;
+        }
         if lines > 0 && self.unfinished.take().is_some() {
             // The first one ends its head.
             self.surplus += 1;
@@ -246,15 +286,25 @@ impl<'a, S: Source> Reading<'a, S> {
         left.is_some()
     }
 
-    /// The unfinished head with one more field, if this line is one.
+    /// The unfinished head with one more field, if this line is one or the rest of one.
     fn late_field(&mut self, line: &[u8]) -> Result<Option<Head>, ReadError> {
         let is_field = field(trim_line_end(line)).is_some();
-        let Some(mut head) = self.unfinished.take_if(|_| is_field) else {
+        let head = match self.unfinished.take() {
+            Some(head) if head.is_unended => unended::continued(&head, line),
+            Some(mut head) if is_field => {
+                let start = head.text.len();
+                head.text.extend_from_slice(line);
+                head.take_line(start);
+                Some(head)
+            }
+            unfinished => {
+                self.unfinished = unfinished;
+                None
+            }
+        };
+        let Some(head) = head else {
             return Ok(None);
         };
-        let start = head.text.len();
-        head.text.extend_from_slice(line);
-        head.take_line(start);
         if head.text.len() > MAX_HEAD {
             return Err(ReadError::LongHead);
         }
@@ -264,14 +314,45 @@ impl<'a, S: Source> Reading<'a, S> {
         Ok(Some(head))
     }
 
-    /// Reads a line of at most `limit` bytes. `false`: the connection closed before the line ended.
-    fn line(&mut self, head: &mut Head, limit: usize) -> Result<bool, ReadError> {
-        let read = read_line(self.source, limit, &mut head.text);
-        let read = read.map_err(|error| self.waits.failed(error, true))?;
-        match read > 0 && head.text.ends_with(b"\n") {
-            false if read == limit => Err(ReadError::LongHead),
-            is_whole => Ok(is_whole),
+    /// Reads a line of at most `limit` bytes.
+    fn line(&mut self, head: &mut Head, limit: usize) -> Result<LineEnd, ReadError> {
+        let start = head.text.len();
+        let waits = self.waits;
+        let failed = |error| waits.failed(error, true);
+        let mut left = limit;
+        while left > 0 {
+            let arrived = self.source.fill_buf().map_err(failed)?;
+            if arrived.is_empty() {
+                return Ok(LineEnd::Closed);
+            }
+            let arrived = arrived.get(..left).unwrap_or(arrived);
+            let line = arrived.split_inclusive(|&byte| byte == b'\n').next();
+            let line = line.unwrap_or_default();
+            let (count, is_ended) = (line.len(), line.ends_with(b"\n"));
+            head.text.extend_from_slice(line);
+            self.source.consume(count);
+            if is_ended {
+                return Ok(LineEnd::There);
+            }
+            left -= count;
+            if let Some(whole) = self.whole_without_end(head, start)? {
+                *head = whole;
+                return Ok(LineEnd::Missing);
+            }
         }
+        Err(ReadError::LongHead)
+    }
+
+    /// The head as a complete request whose last line, from `start` on, has no end. `None` if it is
+    /// none, or if more arrives within a short while.
+    fn whole_without_end(&mut self, head: &Head, start: usize) -> Result<Option<Head>, ReadError> {
+        let Some(is_request) = self.is_request else {
+            return Ok(None);
+        };
+        if !self.source.buffered().is_empty() || self.source.arrives_within(SHORT_WHILE)? {
+            return Ok(None);
+        }
+        Ok(unended::head(head, start).filter(|head| is_request(head)))
     }
 
     /// Whether the head is a complete request that its sender ended without an empty line. If the
@@ -360,7 +441,9 @@ mod tests {
     /// request.
     fn all(mut source: Script) -> Vec<String> {
         let mut requests = Requests::default();
-        let is_request = |head: &Head| head.field("B").is_ok_and(|field| field.is_some());
+        let is_request = |head: &Head| {
+            head.is_well_formed() && head.field("B").is_ok_and(|field| field.is_some())
+        };
         let mut read = Vec::new();
         loop {
             match requests.read(&mut source, WAITS, is_request) {
@@ -389,7 +472,7 @@ mod tests {
         // An incomplete request waits for the rest.
         let read = all(Script::then_silence("X 1\nA: 1\n"));
         assert_eq!(read, ["no complete request within 1 s"]);
-        // A partial line does not end a head either.
+        // A part of a line that is no field does not end a head either.
         let read = all(Script::then_silence("X 1\nB: 1\nTit"));
         assert_eq!(read, ["no complete request within 1 s"]);
         // A close does not end a request.
@@ -397,6 +480,50 @@ mod tests {
             all(Script::of("X 1\nB: 1\n")),
             ["the connection was closed in the middle of a request"]
         );
+    }
+
+    #[test]
+    fn a_last_line_without_its_end_is_read_after_a_short_while() {
+        let read = |first: &str, rest: &str| {
+            let mut script = Script::with_pauses(&[first]);
+            script.then(rest);
+            all(script)
+        };
+        let next = "X 2 P2P-CI/1.0\nB: 3\n\n";
+        let (one, two) = ("X 1|B: 1", "X 2 P2P-CI/1.0|B: 3||");
+        // The next request, with or without the end of the line before it.
+        assert_eq!(read("X 1\nB: 1", next), [one, two]);
+        assert_eq!(read("X 1\nB: 1", &format!("\r\n\r\n{next}")), [one, two]);
+        // The rest of the line, and fields after it.
+        let late = read("X 1\nB: 1", &format!("2 \r\nC: 3\r\n\r\n{next}"));
+        assert_eq!(late, [one, "late B: 12", "late C: 3", two]);
+        let late = read("X 1\nB: 1", &format!("\r\nC: 3\r\n{next}"));
+        assert_eq!(late, [one, "late C: 3", two]);
+        // Padding, also what arrives after the answer.
+        assert_eq!(
+            read("X 1\nB: 1~~~~", &format!("~~~~{next}")),
+            ["X 1|B: 1~~~~", two]
+        );
+        assert_eq!(
+            read("X 1\nB: 1\n!!", &format!("!!{next}")),
+            ["X 1|B: 1|!!", two]
+        );
+        // A close does not end a request.
+        let cut = "the connection was closed in the middle of a request";
+        assert_eq!(all(Script::of("X 1\nB: 1")), [cut]);
+    }
+
+    #[test]
+    fn a_faithful_request_waits_for_nothing_and_padding_does_not_follow_it() {
+        let text = "X 1\r\nB: 1\r\n\r\n".repeat(3);
+        let mut script = Script::of(text);
+        let mut requests = Requests::default();
+        while let Ok(Some(Next::Head(head))) = requests.read(&mut script, WAITS, |_| true) {
+            assert!(head.is_faithful() && !head.is_unended);
+        }
+        assert_eq!(script.short_waits(), 0);
+        let padded = all(Script::of("X 1\r\nB: 1\r\n\r\n~~X 2\r\nB: 1\r\n\r\n"));
+        assert_eq!(padded, ["X 1|B: 1||", "~~X 2|B: 1||"]);
     }
 
     #[test]

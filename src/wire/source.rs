@@ -56,6 +56,8 @@ pub(crate) mod testing {
         consumed: usize,
         /// The limits that the reader has set, in order.
         allowed: Vec<Option<Duration>>,
+        /// How often the reader has waited for more than it needs.
+        short_waits: usize,
     }
 
     #[derive(Debug)]
@@ -116,6 +118,11 @@ pub(crate) mod testing {
             self.consumed
         }
 
+        /// How often the reader has waited for more than it needs.
+        pub(crate) fn short_waits(&self) -> usize {
+            self.short_waits
+        }
+
         /// The limits that the reader has set so far, in order.
         pub(crate) fn allowed(&self) -> &[Option<Duration>] {
             &self.allowed
@@ -159,6 +166,7 @@ pub(crate) mod testing {
         }
 
         fn arrives_within(&mut self, _: Duration) -> io::Result<bool> {
+            self.short_waits += 1;
             match self.fill_buf() {
                 Err(error) if error.kind() == io::ErrorKind::TimedOut => Ok(false),
                 came => came.map(|_| true),

@@ -28,6 +28,16 @@ impl Framed {
         Self(stream)
     }
 
+    pub(crate) fn over(stream: TcpStream) -> Self {
+        Self(stream)
+    }
+
+    /// The text of the next frame; `None` at the end.
+    pub(crate) fn next(&mut self) -> Option<String> {
+        self.receive_bytes()
+            .map(|bytes| String::from_utf8(bytes).unwrap())
+    }
+
     pub(crate) fn send(&mut self, content: impl AsRef<[u8]>) {
         self.0.write_all(&framed(content)).unwrap();
     }

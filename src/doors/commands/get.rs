@@ -25,6 +25,10 @@ pub struct Get {
     /// Replace files that the folder already has
     #[arg(short, long, value_parser = FalseyValueParser::new())]
     force: bool,
+    /// Also take a file from a peer that sends nothing but its bytes; whether it is whole can't be
+    /// checked
+    #[arg(long, value_parser = FalseyValueParser::new())]
+    accept_bare: bool,
     /// How many downloads run at the same time
     #[arg(short, long, value_name = "N", default_value_t = 4, value_parser = value_parser!(u8).range(1..=64))]
     jobs: u8,
@@ -63,7 +67,7 @@ impl Get {
     pub(super) fn run(&self, peer: &dyn Actions, printer: &Printer<'_>) -> Result<(), Failure> {
         let selection = self.selection().map_err(Failure::other)?;
         match (selection.single(), &self.output) {
-            (Some(number), Some(file)) => into_file(peer, number, file, printer),
+            (Some(number), Some(file)) => into_file(peer, number, file, self.accept_bare, printer),
             _ => self.download(&selection, peer, printer),
         }
     }
@@ -84,6 +88,7 @@ impl Get {
             title: Title::default(),
             place: Place::Folder(replace),
             jobs: self.jobs.into(),
+            takes_bare: self.accept_bare,
         };
         let count = wanted.numbers.len();
         let several = (count > 1).then(|| printer.stage.progress.of(count));
@@ -123,6 +128,7 @@ fn into_file(
     peer: &dyn Actions,
     number: RfcNumber,
     file: &Path,
+    takes_bare: bool,
     printer: &Printer<'_>,
 ) -> Result<(), Failure> {
     let is_stream = stream::is_stream(file);
@@ -137,6 +143,7 @@ fn into_file(
         title: Title::default(),
         place: Place::File(path.clone()),
         jobs: 1,
+        takes_bare,
     };
     let mut gotten = peer.get(&wanted, &mut |_| Some(false), &mut |_| {})?;
     if let Some(Failed { failure, .. }) = gotten.failed.pop() {

@@ -170,6 +170,7 @@ impl Menu<'_> {
             title,
             place: Place::Folder(replace),
             jobs: 1,
+            takes_bare: false,
         };
         let (console, transcript) = (&mut *self.console, self.transcript);
         let mut has_ended = false;

@@ -260,6 +260,7 @@ impl<'a> Crowd<'a> {
                 numbers: vec![document.number],
                 title: Title::default(),
                 place: Place::File(path.clone()),
+                takes_bare: false,
                 jobs: 1,
             };
             let got = node.get(&wanted, &mut |_| None, &mut |_| {});

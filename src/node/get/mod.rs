@@ -24,6 +24,9 @@ pub(crate) struct Wanted {
     pub(crate) place: Place,
     /// How many downloads run at once; at least one does.
     pub(crate) jobs: usize,
+    /// Whether a document is taken that comes without a head.
+    #[serde(rename = "accept_bare", default, skip_serializing_if = "Not::not")]
+    pub(crate) takes_bare: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

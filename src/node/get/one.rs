@@ -29,7 +29,7 @@ impl Handle {
         holder: &Endpoint,
     ) -> Result<Fetched, DownloadError> {
         let begin = || self.library.receive(number, false);
-        self.downloader.download(number, holder, begin)
+        self.downloader.download(number, holder, false, begin)
     }
 
     /// Tries the holders in turn, the least busy first, until one delivers. After [`MOST_TRIES`] the
@@ -74,7 +74,11 @@ impl Handle {
                     break;
                 };
                 tries += 1;
-                match self.downloader.download(number, &record.holder, begin) {
+                let takes_bare = wanted.takes_bare;
+                let got = self
+                    .downloader
+                    .download(number, &record.holder, takes_bare, begin);
+                match got {
                     Ok(fetched) => return self.keep(record, fetched, place),
                     // Another holder would not help.
                     Err(DownloadError::Folder(error)) => return Err(failed(error.into())),

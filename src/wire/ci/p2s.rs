@@ -5,6 +5,7 @@ use std::fmt;
 
 use super::{PROTOCOL, encode};
 use crate::wire::protocol::{Reject, host, peer, required, unknown_method};
+use crate::wire::tolerance::record;
 use crate::wire::{Dialect, Endpoint, Head, Host, Port, Record, RfcNumber, Title};
 
 /// The peer that sent a request, as far as the request says.
@@ -53,6 +54,8 @@ pub enum Request {
     },
     /// The server may close the connection.
     Close,
+    /// A greeting of an existing program, which has no effect. Our peers send none.
+    Greeting,
 }
 
 impl Request {
@@ -97,7 +100,7 @@ impl Request {
                 port,
             }),
             // A peer can leave without registering first.
-            Self::Delete(_) | Self::TakeBack { .. } | Self::Close => None,
+            Self::Delete(_) | Self::TakeBack { .. } | Self::Close | Self::Greeting => None,
         }
     }
 
@@ -120,6 +123,7 @@ impl Request {
                 (format!("DEL RFC {number}"), peer.clone().into(), None)
             }
             Self::Close => return encode(format!("CLOSE {version}\r\n\r\n").into(), dialect),
+            Self::Greeting => return encode(format!("JOIN {version}\r\n\r\n").into(), dialect),
         };
         let Sender { host, port } = sender;
         let port = port.map_or_else(String::new, |port| format!("Port: {port}\r\n"));
@@ -129,7 +133,7 @@ impl Request {
     }
 }
 
-fn sender(head: &Head) -> Result<Sender, Reject> {
+pub(super) fn sender(head: &Head) -> Result<Sender, Reject> {
     let host = host(head)?;
     // LIST has no use for Title, but a duplicate is still an error.
     head.field("Title")?;
@@ -157,11 +161,7 @@ impl Record {
 
     /// Parses a line of a response, from both ends: the title may contain spaces, or be empty.
     pub fn parse(line: &str) -> Option<Self> {
-        let (number, rest) = line
-            .trim_ascii()
-            .strip_prefix("RFC ")?
-            .trim_start()
-            .split_once(' ')?;
+        let (number, rest) = record::from_number(line)?.split_once(' ')?;
         let (rest, port) = rest.rsplit_once(' ')?;
         let rest = rest.trim_ascii_end();
         let (title, host) = rest.rsplit_once(' ').unwrap_or(("", rest));

@@ -3,12 +3,14 @@
 //! Servers in the wild disagree about the empty lines of a response, and a response has no length.
 //! So the parser is lenient (section 5), and silence ends a response that nothing else ends.
 
+use std::io;
 use std::time::Duration;
 
 use super::PROTOCOL;
 use super::p2s::Request;
 use crate::wire::error::is_silence;
 use crate::wire::frame::Frame;
+use crate::wire::tolerance::status;
 use crate::wire::{Dialect, Endpoint, ReadError, Record, Source, read_line};
 
 /// The longest wait for a line of a response.
@@ -124,7 +126,7 @@ impl Responses {
                 None if has_records => LONGER_WHILE,
                 _ => SHORT_WHILE,
             };
-            match next_line(source, patience)? {
+            match next_line(source, patience, |_| patience < ANSWER_TIME)? {
                 Line::Silence if patience == ANSWER_TIME => return Err(timed_out(true)),
                 Line::Silence => {
                     if has_records {
@@ -174,7 +176,7 @@ impl Responses {
         }
         let mut skipped = 0;
         loop {
-            match next_line(source, ANSWER_TIME)? {
+            match next_line(source, ANSWER_TIME, status::may_be_whole)? {
                 Line::Silence => return Err(timed_out(false)),
                 Line::Close => return Err(ReadError::Closed),
                 Line::Empty(line) => skipped += line.len(),
@@ -189,8 +191,13 @@ impl Responses {
     }
 }
 
-/// Reads a line. Waits at most `patience` for its first byte.
-fn next_line(source: &mut impl Source, patience: Duration) -> Result<Line, ReadError> {
+/// Reads a line. Waits at most `patience` for its first byte. Silence ends a line that has no end if
+/// it `may_be_whole`.
+fn next_line(
+    source: &mut impl Source,
+    patience: Duration,
+    may_be_whole: impl Fn(&[u8]) -> bool,
+) -> Result<Line, ReadError> {
     source.allow(Some(patience));
     match source.fill_buf() {
         Ok([]) => return Ok(Line::Close),
@@ -198,13 +205,22 @@ fn next_line(source: &mut impl Source, patience: Duration) -> Result<Line, ReadE
         Err(error) if is_silence(&error) => return Ok(Line::Silence),
         Err(error) => return Err(error.into()),
     }
-    source.allow(Some(patience.max(LONGER_WHILE)));
     let mut line = Vec::new();
-    match read_line(source, MAX_LINE, &mut line) {
-        Ok(_) if line.ends_with(b"\n") => {}
+    let mut read = |time, line: &mut Vec<u8>| {
+        source.allow(Some(time));
+        let left = MAX_LINE - line.len();
+        read_line(source, left, line)
+    };
+    let is_silent = |read: &io::Result<usize>| read.as_ref().is_err_and(is_silence);
+    let mut ended = read(LONGER_WHILE, &mut line);
+    let is_unended = is_silent(&ended) && may_be_whole(&line);
+    if is_silent(&ended) && !is_unended {
+        ended = read(patience.saturating_sub(LONGER_WHILE), &mut line);
+    }
+    match ended {
+        _ if is_unended || line.ends_with(b"\n") => {}
         Ok(_) if line.len() == MAX_LINE => return Err(PROTOCOL.no_response(&line)),
         Ok(_) => return Ok(Line::Cut(line)),
-        Err(error) if is_silence(&error) && patience < ANSWER_TIME => {}
         Err(error) => return Err(ReadError::of_wait(error, patience, true)),
     }
     Ok(match line.trim_ascii_end() {
@@ -213,8 +229,9 @@ fn next_line(source: &mut impl Source, patience: Duration) -> Result<Line, ReadE
     })
 }
 
+/// Whether a line is a record. One that says so may break the rules.
 fn is_record(line: &[u8]) -> bool {
-    line.starts_with(b"RFC ")
+    line.starts_with(b"RFC ") || record(line).is_some()
 }
 
 fn record(line: &[u8]) -> Option<Record> {
@@ -320,6 +337,13 @@ mod tests {
             records(&["1 A"])
         );
         for text in [
+            "P2P-CI/1.0 200 OK\n1 A vm 5\n2 B c vm 6\n\n",
+            "P2P-CI/1.0 200 OK\nRFC: 1 A vm 5\nRFC:2 B c vm 6",
+        ] {
+            assert_eq!(read(list, text), two);
+        }
+        for text in [
+            "P2P-CI/1.0 200 OK",
             "P2P-CI/1.0 200 OK\r\n",
             "P2P-CI/1.0 200 OK\r\n\r\n",
             "P2P-CI/1.0 200 OK\n\n\n",
@@ -328,6 +352,7 @@ mod tests {
             assert_eq!(read(add, text), records(&[]));
         }
         for text in [
+            "P2P-CI/1.0 404 NOT FOUND",
             "P2P-CI/1.0 404 NOT FOUND\n",
             "P2P-CI/1.0 404 x\n\n",
             "P2P-CI/1.0 404 x\n\n\n\n",
@@ -385,6 +410,14 @@ mod tests {
             .unwrap();
         assert_eq!(told(&response), records(&["2 B"]));
         assert_eq!(response.bytes, latin);
+    }
+
+    #[test]
+    fn a_status_line_that_stops_in_the_middle_waits_for_its_rest() {
+        let mut source = Script::with_pauses(&["P2P-CI/1.0 4"]);
+        source.then("04 Not Found\r\n\r\n\r\n");
+        let response = Responses::default().next(&mut source, &list()).unwrap();
+        assert_eq!(told(&response), (404, vec![]));
     }
 
     #[test]

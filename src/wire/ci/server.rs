@@ -5,11 +5,13 @@ use std::io::{self, Write};
 use std::mem;
 use std::time::Duration;
 
-use super::p2s::Request;
+use super::p2s::{Request, sender};
 use super::{PROTOCOL, encode};
 use crate::wire::dialect::Incoming;
 use crate::wire::frame::{MAX_FRAME, PREFIX, write_length};
 use crate::wire::protocol::{Status, StatusLine, unknown_method};
+use crate::wire::tolerance::manner::Manner;
+use crate::wire::tolerance::wording;
 use crate::wire::{
     Dialect, Endpoint, Head, ReadError, Received, Record, Reject, Source, Title, Waits,
 };
@@ -41,7 +43,7 @@ impl Conversation {
     /// A complete answer without records.
     pub fn refusal(&self, status: Status) -> Vec<u8> {
         let text = format!("{}\r\n\r\n\r\n", StatusLine(PROTOCOL, status));
-        encode(text.into_bytes(), self.0.dialect())
+        encode(self.0.manner().refusal(text), self.0.dialect())
     }
 
     /// Begins an answer with records. Clears `out` and writes the answer into it. The excerpt for
@@ -56,6 +58,7 @@ impl Conversation {
         };
         let mut answer = Answer {
             dialect,
+            manner: self.0.manner(),
             parts: Vec::new(),
             out,
             if_none,
@@ -77,6 +80,14 @@ impl Conversation {
 }
 
 fn parse(dialect: Dialect, head: &Head) -> Result<Request, Reject> {
+    if dialect == Dialect::Text {
+        if wording::is_greeting(head) {
+            return Ok(Request::Greeting);
+        }
+        if wording::is_list(head) {
+            return Ok(Request::List(sender(head)?));
+        }
+    }
     let mut request = Request::parse(head)?;
     match (&mut request, dialect) {
         (Request::Lookup { title, .. }, Dialect::Text) => *title = Title::default(),
@@ -92,6 +103,7 @@ fn parse(dialect: Dialect, head: &Head) -> Result<Request, Reject> {
 #[derive(Debug)]
 pub struct Answer {
     dialect: Dialect,
+    manner: Manner,
     /// What a framed answer has before `out`: its length must be known before the first is sent. The
     /// parts are small, because the system's allocator keeps large buffers when they are freed.
     parts: Vec<Vec<u8>>,
@@ -121,7 +133,8 @@ impl Answer {
         match self.dialect {
             Dialect::Text => {
                 record.write(&mut self.out);
-                self.out.extend_from_slice(b"\r\n");
+                self.out
+                    .extend_from_slice(self.manner.line_end().as_bytes());
             }
             Dialect::Framed => {
                 if self.out.len() >= PART {
@@ -168,7 +181,9 @@ impl Answer {
         }
         match self.dialect {
             Dialect::Text => {
-                self.out.extend_from_slice(b"\r\n");
+                if !self.manner.is_bare() {
+                    self.out.extend_from_slice(b"\r\n");
+                }
                 if let Some((excerpt, records)) = &mut self.excerpt
                     && *records == self.records
                 {
@@ -215,6 +230,9 @@ impl Answer {
         let line = StatusLine(PROTOCOL, status);
         // Writing to memory does not fail.
         let _ = match self.dialect {
+            Dialect::Text if self.manner.is_bare() => {
+                write!(self.out, "{line}{}", self.manner.line_end())
+            }
             Dialect::Text => write!(self.out, "{line}\r\n\r\n"),
             Dialect::Framed => {
                 let line = line.to_string().to_ascii_uppercase();

@@ -12,6 +12,7 @@ use crate::wire::di::exchange::{Digest, MAX_INDEX, Told, announced_digest};
 use crate::wire::di::framed::{self, document_number, read_documents};
 use crate::wire::frame::{Frame, MAX_FRAME};
 use crate::wire::protocol::Status;
+use crate::wire::tolerance::{bare_file, fields, swallowed};
 use crate::wire::{
     Answered, Dialect, Endpoint, Head, Host, Port, Protocol, ReadError, RfcNumber, Source, Waits,
 };
@@ -25,6 +26,12 @@ pub struct Delivery {
     pub last_modified: Option<SystemTime>,
     /// The expected digest of its bytes.
     pub digest: Option<Digest>,
+    /// Whether it came without a head, so that nothing says that it is whole.
+    pub is_bare: bool,
+    /// The line at the end of its head, if it may belong to the document.
+    last_line: Vec<u8>,
+    /// Whether it does.
+    has_last_line: bool,
     /// The rest of the last frame, if the bytes arrive in frames.
     frames: Option<io::Cursor<Vec<u8>>>,
     /// How many bytes were read.
@@ -52,7 +59,8 @@ impl Codec {
     }
 
     /// Reads the answer to the request for the document `number`, up to its bytes, within `time`.
-    /// The inner error is the code of a refusal.
+    /// The inner error is the code of a refusal. The bytes are empty if the document
+    /// [is bare](Delivery::is_bare).
     pub fn read_delivery(
         self,
         source: &mut impl Source,
@@ -60,6 +68,15 @@ impl Codec {
         time: Duration,
     ) -> Result<Answered<Result<Delivery, u16>>, ReadError> {
         if self.dialect == Dialect::Text {
+            if self.protocol == Protocol::Ci && begins_bare(source, time)? {
+                return Ok(Answered {
+                    bytes: Vec::new(),
+                    answer: Ok(Ok(Delivery {
+                        is_bare: true,
+                        ..Delivery::default()
+                    })),
+                });
+            }
             let head = Head::read(source, Waits::of(time))?.ok_or(ReadError::Closed)?;
             let answer = match self.announced(&head, number) {
                 Ok(Ok(_)) if !head.is_whole => Err(ReadError::CutOff),
@@ -95,14 +112,29 @@ impl Codec {
         if self.protocol == Protocol::Di {
             check_number(announced_number(head)?, number)?;
         }
+        let is_text = self.dialect == Dialect::Text;
+        let mut last_line = Vec::new();
+        if is_text && self.protocol == Protocol::Ci {
+            fields::check(head)?;
+            last_line = swallowed::last_line(head);
+        }
         Ok(Ok(Delivery {
             length,
             last_modified: last_modified(head),
             digest,
-            frames: (self.dialect == Dialect::Framed).then(io::Cursor::default),
-            got: 0,
+            last_line,
+            frames: (!is_text).then(io::Cursor::default),
+            ..Delivery::default()
         }))
     }
+}
+
+/// Whether an answer is a document without a head, as far as its first bytes show.
+fn begins_bare(source: &mut impl Source, time: Duration) -> Result<bool, ReadError> {
+    source.allow(Some(time));
+    let begin = source.fill_buf();
+    let begin = begin.map_err(|error| Waits::of(time).failed(error, false))?;
+    Ok(bare_file::is_one(begin))
 }
 
 /// The number of the document in an answer of P2P-DI; `None` if the head does not say it.
@@ -169,12 +201,27 @@ impl Delivery {
             source.read(into)
         };
         let read = read.map_err(|reason| ReadError::Lost { got, reason })?;
-        match self.length {
-            Some(length) if read == 0 => Err(ReadError::Short { got, length }),
-            _ => {
-                self.got += u64::try_from(read).unwrap_or_default();
-                Ok(read)
-            }
+        if read == 0
+            && let Some(length) = self.length
+        {
+            self.has_last_line = swallowed::completes(&self.last_line, got, length);
+            let short = || ReadError::Short { got, length };
+            return self.has_last_line.then_some(0).ok_or_else(short);
+        }
+        if got == 0 && self.length.is_none() && !self.last_line.is_empty() {
+            fields::check_document(into.get(..read).unwrap_or_default())?;
+        }
+        self.got += u64::try_from(read).unwrap_or_default();
+        Ok(read)
+    }
+
+    /// What precedes the bytes that were read, once the document has ended: a line that was taken for
+    /// the end of the head.
+    pub fn first_line(&self) -> &[u8] {
+        if self.has_last_line {
+            &self.last_line
+        } else {
+            &[]
         }
     }
 }
@@ -397,23 +444,26 @@ mod tests {
         }
     }
 
-    const CI: Codec = Codec {
-        protocol: Protocol::Ci,
-        dialect: Dialect::Text,
-    };
+    /// The usual codec.
+    fn ci() -> Codec {
+        Codec::new(Protocol::Ci, Dialect::Text)
+    }
 
     #[test]
     fn answers_are_read_liberally() {
-        assert_eq!(ask(CI, "P2P-CI/1.0 404 NOT FOUND\n\n").unwrap_err(), "404");
+        assert_eq!(
+            ask(ci(), "P2P-CI/1.0 404 NOT FOUND\n\n").unwrap_err(),
+            "404"
+        );
         let old = "P2P-CI/1.0 200 OK\nLast Modified: Sat, 17 Apr 2026 16:08:18 GMT\n\n";
-        let delivery = ask(CI, old).unwrap();
+        let delivery = ask(ci(), old).unwrap();
         assert!(delivery.last_modified.is_some() && delivery.length.is_none());
         let odd = "\r\n\r\nP2P-CI/1.0 200 OK\nLast-Modified: yesterday\ncontent-length:5\n\n";
-        let delivery = ask(CI, odd).unwrap();
+        let delivery = ask(ci(), odd).unwrap();
         assert_eq!((delivery.length, delivery.last_modified), (Some(5), None));
         // A refusal may be cut off after its code; the head of a document may not.
         let cut = |text: &str| {
-            let answered = CI
+            let answered = ci()
                 .read_delivery(&mut Script::of(text), number(), TIME)
                 .unwrap();
             answered.answer.map(Result::unwrap_err)
@@ -428,7 +478,7 @@ mod tests {
         for length in lengths.into_iter().chain(["5\nContent-Length: 6"]) {
             let text = format!("P2P-CI/1.0 200 OK\nContent-Length: {length}\n\n");
             let said = "its header Content-Length is missing or invalid";
-            assert_eq!(ask(CI, &text).unwrap_err(), said, "{length:?}");
+            assert_eq!(ask(ci(), &text).unwrap_err(), said, "{length:?}");
         }
     }
 
@@ -488,7 +538,7 @@ mod tests {
         let text = "P2P-CI/1.0 200 OK\nContent-Length: 9\n\nshort".to_owned();
         let empty = format!("{head}{}", framed("").repeat(3));
         for (codec, stream, got) in [
-            (CI, text.clone(), 5),
+            (ci(), text.clone(), 5),
             (frames, format!("{head}{}", framed("short")), 5),
             (frames, empty, 0),
         ] {
@@ -499,8 +549,8 @@ mod tests {
             assert_eq!(error.to_string(), format!("it sent {got} of 9 bytes"));
         }
         for (codec, stream) in [
-            (CI, text),
-            (CI, "P2P-CI/1.0 200 OK\n\nshort".to_owned()),
+            (ci(), text),
+            (ci(), "P2P-CI/1.0 200 OK\n\nshort".to_owned()),
             (frames, format!("{head}{}4   ", framed("short"))),
             (frames, format!("{head}{}abc       ", framed("short"))),
         ] {
@@ -519,10 +569,10 @@ mod tests {
         let endless = framed("P2P-CI/1.0 200 OK");
         for (codec, stream) in [
             (
-                CI,
+                ci(),
                 "P2P-CI/1.0 200 OK\nContent-Length: 5\n\nwhole and more".to_owned(),
             ),
-            (CI, "P2P-CI/1.0 200 OK\n\nwhole".to_owned()),
+            (ci(), "P2P-CI/1.0 200 OK\n\nwhole".to_owned()),
             (frames, format!("{head}{}", framed("whole and more"))),
             (
                 frames,

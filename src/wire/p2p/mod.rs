@@ -5,6 +5,7 @@
 pub mod client;
 pub mod server;
 
+use super::tolerance::manner::Manner;
 use super::{Dialect, Protocol, RfcNumber};
 
 /// What one peer requests from another.
@@ -21,11 +22,23 @@ pub enum Wanted {
 pub struct Codec {
     protocol: Protocol,
     dialect: Dialect,
+    /// The manner of an answer.
+    manner: Manner,
 }
 
 impl Codec {
     /// Uses this protocol in this dialect.
     pub fn new(protocol: Protocol, dialect: Dialect) -> Self {
-        Self { protocol, dialect }
+        let manner = Manner::default();
+        Self {
+            protocol,
+            dialect,
+            manner,
+        }
+    }
+
+    /// The dialect.
+    pub fn dialect(self) -> Dialect {
+        self.dialect
     }
 }

@@ -14,6 +14,7 @@ use crate::wire::di::{self, Origin};
 use crate::wire::dialect::Incoming;
 use crate::wire::frame::Frame;
 use crate::wire::protocol::{StatusLine, host, required, unknown_method};
+use crate::wire::tolerance::wording;
 use crate::wire::{
     Dialect, Endpoint, Head, Protocol, ReadError, Received, Record, Reject, Source, Status, Waits,
 };
@@ -56,7 +57,10 @@ impl Conversation {
 
     /// The codec for the answer to the last request, or to a read error.
     pub fn codec(&self) -> Codec {
-        Codec::new(self.protocol, self.incoming.dialect())
+        Codec {
+            manner: self.incoming.manner(),
+            ..Codec::new(self.protocol, self.incoming.dialect())
+        }
     }
 }
 
@@ -82,7 +86,7 @@ pub struct Offer<'a> {
 
 impl Codec {
     fn wanted(self, head: &Head) -> Result<Wanted, Reject> {
-        if self == Self::new(Protocol::Di, Dialect::Framed) {
+        if let (Protocol::Di, Dialect::Framed) = (self.protocol, self.dialect) {
             let (method, _) = framed::request_line(head)?;
             return match method.as_str() {
                 "rfcquery" => Ok(Wanted::Index),
@@ -93,7 +97,11 @@ impl Codec {
         // The order of checks of P2P-CI/1.0, section 3. A frame may have a version of either
         // protocol.
         let words = protocol(head, Dialect::Text).request_line(head)?;
-        let wanted = match words.strip_prefix("GET RFC ") {
+        let sloppy = || match self.dialect {
+            Dialect::Text => wording::number_to_get(head),
+            Dialect::Framed => None,
+        };
+        let wanted = match words.strip_prefix("GET RFC ").or_else(sloppy) {
             Some(number) => Wanted::Document(number.parse()?),
             None if words == "GET RFC-Index" && self.protocol == Protocol::Di => Wanted::Index,
             None => return Err(unknown_method(words)),
@@ -113,7 +121,7 @@ impl Codec {
         match (self.dialect, self.protocol) {
             (dialect, Protocol::Ci) => {
                 let line = StatusLine(Protocol::Ci, status);
-                ci::encode(format!("{line}\r\n\r\n").into_bytes(), dialect)
+                ci::encode(self.manner.refusal(format!("{line}\r\n\r\n")), dialect)
             }
             (Dialect::Text, Protocol::Di) => di::head(status, origin, "", 0),
             (Dialect::Framed, Protocol::Di) => framed::without_body(status),
@@ -155,7 +163,7 @@ impl Codec {
                     "{line}\r\nDate: {date}\r\nOS: {os}\r\nLast-Modified: {last_modified}\r\n\
                      Content-Length: {length}\r\nContent-Type: text/plain\r\n\r\n",
                 );
-                Some(ci::encode(head.into_bytes(), dialect))
+                Some(ci::encode(self.manner.head(head), dialect))
             }
             (Dialect::Text, Protocol::Di) => {
                 let Record { number, title, .. } = record;
@@ -170,6 +178,12 @@ impl Codec {
                 framed::fits(length).then(|| framed::response(framed::document(record).as_bytes()))
             }
         })
+    }
+
+    /// How long to wait between the head of a document and its bytes, for programs that take what one
+    /// read returns as the head.
+    pub fn pause_after_head(self) -> Option<Duration> {
+        self.manner.pause()
     }
 
     /// Whether the bytes of a document are sent in frames, and not as they are.

@@ -93,10 +93,13 @@ fn clients(input: &[u8], dialect: Dialect) {
         let Ok(told) = codec.read_delivery(&mut stream, number, TIME) else {
             continue;
         };
-        stands_in(input, &told.bytes);
         let Ok(Ok(mut delivery)) = told.answer else {
+            stands_in(input, &told.bytes);
             continue;
         };
+        if !delivery.is_bare {
+            stands_in(input, &told.bytes);
+        }
         let (mut got, mut buffer) = (0, [0; 7]);
         while let Ok(read @ 1..) = delivery.read(&mut stream, &mut buffer, TIME) {
             got += read as u64;

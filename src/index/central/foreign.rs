@@ -1,0 +1,91 @@
+//! What existing index servers need beyond the agreement; [`tolerance`](crate::wire::tolerance) says
+//! which ones.
+
+use std::io::Write;
+
+use super::{CONNECT_TIME, Central, Link, found, listing};
+use crate::event::Role;
+use crate::index::{IndexError, Listing, Participation, Records};
+use crate::net::connect;
+use crate::wire::ci::p2s::Request;
+use crate::wire::ci::responses::ANSWER_TIME;
+use crate::wire::tolerance::{silence, title};
+use crate::wire::{Dialect, Record, RfcNumber, Source, Status, Title};
+
+impl Central {
+    /// Asks who has an RFC. A server that seems to want a title gets one.
+    pub(super) fn look_up(&self, number: RfcNumber, title: Title) -> Result<Listing, IndexError> {
+        let sender = self.sender();
+        let lookup = |title| Request::Lookup {
+            number,
+            title,
+            sender: sender.clone(),
+        };
+        if !title.is_empty() {
+            return self.ask(lookup(title));
+        }
+        let wants_titles = *self.wants_titles.lock();
+        if wants_titles == Some(true) {
+            return match self.title_of(number)? {
+                Some(title) => self.ask(lookup(title)),
+                None => Ok(found(Records::default(), false)),
+            };
+        }
+        let first = self.response(lookup(title))?;
+        if first.code == Status::Ok.code() {
+            *self.wants_titles.lock() = Some(false);
+        } else if wants_titles.is_none()
+            && title::may_be_wanted(&first)
+            && let Ok(Some(title)) = self.title_of(number)
+            && let Ok(second) = self.response(lookup(title))
+            && second.code == Status::Ok.code()
+        {
+            *self.wants_titles.lock() = Some(true);
+            return listing(second);
+        }
+        listing(first)
+    }
+
+    /// The title that others gave an RFC, or our own.
+    fn title_of(&self, number: RfcNumber) -> Result<Option<Title>, IndexError> {
+        let all = self.response(Request::List(self.sender()))?;
+        let is_it = |record: &Record| record.number == number && !record.title.is_empty();
+        let listed = all.records().find(is_it).map(|record| record.title);
+        Ok(listed.or_else(|| self.participation().library.title(number)))
+    }
+
+    /// Whether a server that is silent in text answers in frames, on a connection beside the link.
+    pub(super) fn answers_only_in_frames(&self, link: &mut Link) -> Result<bool, IndexError> {
+        let Participation {
+            server,
+            dialects,
+            sockets,
+            events,
+            ..
+        } = self.participation();
+        let text = &mut link.connection;
+        if link.responses.dialect() == Dialect::Framed || !dialects.is_open(server) {
+            return Ok(false);
+        }
+        text.allow(Some(ANSWER_TIME));
+        let came = text.arrives_within(silence::PATIENCE);
+        if came.map_err(|error| self.no_answer(error.into()))? {
+            return Ok(false);
+        }
+        let Ok(mut beside) = connect(sockets, server, CONNECT_TIME) else {
+            return Ok(false);
+        };
+        let question = silence::question(&self.sender().host);
+        let event_link = beside.link(Role::Index);
+        events.sent(event_link, &question);
+        let sent = beside.write_all(&question).and_then(|()| beside.flush());
+        if sent.is_err() || !beside.answers_before(text, silence::BOTH) {
+            return Ok(false);
+        }
+        let answer = silence::read_answer(&mut beside);
+        if let Some(answer) = &answer {
+            events.received(event_link, answer);
+        }
+        Ok(answer.is_some())
+    }
+}
