@@ -14,6 +14,10 @@ mod distributed;
 mod error;
 mod keeper;
 mod known;
+#[cfg_attr(
+    not(feature = "dht"),
+    allow(dead_code, reason = "only a hash table is told about it")
+)]
 mod recent;
 mod records;
 mod view;

@@ -12,7 +12,7 @@ use crate::wire::RfcNumber;
 /// How many documents are remembered.
 pub(super) const MOST: usize = 200;
 
-/// The documents that came or were asked for last, at most [`MOST`]. It reads from the events which
+/// The documents that came or were asked for last, at most 200. It reads from the events which
 /// ones were asked for. Clones share the same state.
 #[derive(Debug, Clone, Default)]
 pub struct Recent(Arc<Shared>);

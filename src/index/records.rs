@@ -48,6 +48,10 @@ impl Records {
     }
 
     /// Adds holders of a document whose title is not known.
+    #[cfg_attr(
+        not(feature = "dht"),
+        allow(dead_code, reason = "the other indexes know each title")
+    )]
     pub(super) fn add_untitled(&mut self, number: RfcNumber, holders: &[Endpoint]) {
         for Endpoint { host, port } in holders {
             let (host, port, title) = (host.as_str(), *port, "");
