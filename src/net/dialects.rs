@@ -126,6 +126,15 @@ mod tests {
     }
 
     #[test]
+    fn who_wants_bare_lf_is_remembered_by_every_clone() {
+        let dialects = Dialects::default();
+        assert!(!dialects.has_lf(&vm()) && dialects.is_open(&vm()));
+        dialects.clone().learn_lf(&vm());
+        dialects.learn(&vm(), Text);
+        assert!(dialects.has_lf(&vm()) && !dialects.is_open(&vm()));
+    }
+
+    #[test]
     fn an_error_that_is_no_nonsense_ends_it_and_the_first_nonsense_is_told() {
         let dialects = Dialects::default();
         let all = |answers: [&'static str; 2]| {
