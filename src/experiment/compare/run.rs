@@ -24,7 +24,7 @@ const LOOKUPS: usize = 10;
 /// and how many it downloads.
 const GETS: usize = 3;
 /// How long a peer may take to announce its documents,
-const ANNOUNCE_TIME: Duration = Duration::from_secs(60);
+const ANNOUNCE_TIME: Duration = Duration::from_mins(1);
 /// and how often the wait for that looks whether the program is about to end.
 const LOOK: Duration = Duration::from_millis(100);
 /// The number of the server among the nodes. The peers follow.
