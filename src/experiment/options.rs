@@ -11,6 +11,7 @@ use clap::{Args, ValueEnum, value_parser};
 use super::compare;
 use super::documents::Documents;
 use super::plan::{Parameters, Scenario};
+use crate::program::LogReader;
 
 /// The default size of generated files, in bytes.
 const DEFAULT_SIZE: u64 = 50 * 1024;
@@ -112,6 +113,11 @@ impl FromStr for Synthetic {
 }
 
 impl Options {
+    /// What the experiment reads in the log, if anything.
+    pub fn log_reader(&self) -> Option<LogReader> {
+        self.compare.then(compare::counted)
+    }
+
     /// Checks the options for conflicts. An error is a message for the user.
     pub fn check(&self) -> Result<(), String> {
         if self.compare {

@@ -19,8 +19,10 @@ use clap::builder::{PossibleValue, PossibleValuesParser, RangedU64ValueParser, T
 use clap::{Command, Parser};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tracing::{debug, info};
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
+use tracing_subscriber::layer::{Layer, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Registry};
 
 use crate::event::{Events, Level};
 use crate::index::Kind;
@@ -32,6 +34,9 @@ pub const VERSION: &str = env!("P2PCI_VERSION");
 
 /// The prefix of the environment variables for options: `--max-peers` is `P2PCI_MAX_PEERS`.
 const VARIABLES: &str = "P2PCI_";
+
+/// Reads the log, besides those who read it on standard error.
+pub type LogReader = Box<dyn Layer<Registry> + Send + Sync>;
 
 /// Parses the options from the arguments and the environment. Exits with 2 if they are wrong, and
 /// after `help`, `completions` and `man`.
@@ -58,8 +63,8 @@ fn with_variables(command: Command) -> Command {
 }
 
 /// Sends the log and panic messages to standard error. `RUST_LOG` selects what is logged; by
-/// default warnings, and more with each `-v`.
-pub fn log_to_stderr(verbose: u8, screen: &Screen) {
+/// default warnings, and more with each `-v`. Another `reader` of the log selects by itself.
+pub fn log_to_stderr(verbose: u8, screen: &Screen, reader: Option<LogReader>) {
     let level = match verbose {
         // That nobody answers is an error to the crate of the DHT, and an event to us.
         0 => "warn,mainline=off",
@@ -69,12 +74,14 @@ pub fn log_to_stderr(verbose: u8, screen: &Screen) {
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     let to = screen.clone();
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let log = tracing_subscriber::fmt::layer()
         .with_target(false)
-        .log_internal_errors(false);
-    log.with_ansi(style::has_color(&io::stderr()))
-        .with_writer(BoxMakeWriter::new(move || to.stderr()))
+        .log_internal_errors(false)
+        .with_ansi(style::has_color(&io::stderr()))
+        .with_writer(BoxMakeWriter::new(move || to.stderr()));
+    Registry::default()
+        .with(reader)
+        .with(log.with_filter(filter))
         .init();
     let screen = screen.clone();
     // The default hook could block on standard error.

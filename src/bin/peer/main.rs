@@ -25,7 +25,11 @@ fn main() -> ExitCode {
     if arguments.share().is_some_and(|share| share.daemon) && !daemon::is_child() {
         return daemon::start(&screen);
     }
-    program::log_to_stderr(arguments.verbose, &screen);
+    let reader = match &arguments.command {
+        Some(Command::Experiment(options)) => options.log_reader(),
+        _ => None,
+    };
+    program::log_to_stderr(arguments.verbose, &screen, reader);
     match &arguments.command {
         Some(Command::Experiment(options)) => experiment::run(&arguments, options, &screen),
         Some(Command::Grade(options)) => grade::run(&arguments, options, &screen),

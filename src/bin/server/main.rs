@@ -22,7 +22,7 @@ use arguments::Arguments;
 fn main() -> ExitCode {
     let arguments: Arguments = program::options();
     let screen = Screen::default();
-    program::log_to_stderr(arguments.verbose, &screen);
+    program::log_to_stderr(arguments.verbose, &screen, None);
     let shows = if arguments.quiet {
         Shows::Life
     } else {

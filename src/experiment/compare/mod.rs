@@ -1,15 +1,17 @@
 //! Compares the kinds of index: the same documents and the same work in networks of several sizes.
 //!
-//! `run` starts a network and measures what its peers do, `traffic` counts their messages,
-//! `results` computes the figures, and `report` writes them. Nothing is simulated, but everything
+//! `run` starts a network and measures what its peers do, `traffic` counts their messages and
+//! `datagrams` those of a hash table, `results` computes the figures, and `report` writes them. Nothing is simulated, but everything
 //! is on one machine: a dead peer refuses connections at once, and no message takes any time on
 //! the way.
 
+mod datagrams;
 mod report;
 mod results;
 mod run;
 mod traffic;
 
+pub(super) use datagrams::counted;
 pub(super) use run::documents;
 
 use anyhow::Context;
@@ -22,6 +24,9 @@ use crate::index::Kind;
 use crate::program::Stage;
 
 /// The kinds to compare.
+#[cfg(feature = "dht")]
+const KINDS: [Kind; 3] = Kind::ALL;
+#[cfg(not(feature = "dht"))]
 const KINDS: [Kind; 2] = [Kind::Central, Kind::Distributed];
 /// The default sizes of the networks.
 pub(super) const PEERS: [usize; 5] = [4, 8, 16, 32, 64];

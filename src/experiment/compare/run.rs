@@ -23,6 +23,10 @@ const NEWCOMERS: usize = 20;
 const LOOKUPS: usize = 10;
 /// and how many it downloads.
 const GETS: usize = 3;
+/// How long a peer may take to announce its documents,
+const ANNOUNCE_TIME: Duration = Duration::from_mins(1);
+/// and how often the wait for that looks whether the program is about to end.
+const LOOK: Duration = Duration::from_millis(100);
 /// The number of the server among the nodes. The peers follow.
 pub(super) const SERVER: usize = 0;
 
@@ -192,6 +196,7 @@ impl<'a> Crowd<'a> {
             joined.measure(&traffic, || {
                 let node = network.join(peer, setting.upload_rate, &events, &setting.stage.stop)?;
                 node.share().map_err(|failure| failed(peer, &failure))?;
+                wait_for_announcements(setting, &traffic, peer)?;
                 Ok(true)
             })?;
         }
@@ -297,6 +302,28 @@ impl<'a> Crowd<'a> {
         let document = self.setting.documents.all.get(place % all);
         document.context("no such document")
     }
+}
+
+/// Waits until a peer of a hash table has announced its documents, which it does in the background.
+fn wait_for_announcements(
+    setting: Setting<'_>,
+    traffic: &Traffic,
+    peer: usize,
+) -> anyhow::Result<()> {
+    if setting.kind != Kind::Dht {
+        return Ok(());
+    }
+    // The catalogue is a key as well.
+    let (node, keys) = (SERVER + 1 + peer, setting.per_peer + 1);
+    let until = Instant::now() + ANNOUNCE_TIME;
+    while !traffic.wait_for_announcements(node, keys, LOOK) {
+        ensure!(setting.stage.stop.signal().is_none(), "interrupted");
+        ensure!(
+            Instant::now() < until,
+            "P{peer} can't announce its documents"
+        );
+    }
+    Ok(())
 }
 
 /// Whether the index names another peer that has the document.
