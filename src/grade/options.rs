@@ -28,6 +28,18 @@ pub enum What {
     /// Connects to a running server, or starts one with --run, as several peers, and judges its
     /// answers: groups 1 to 8 are what the protocol asks, and `robust` is what a real network needs.
     Server(Server),
+    /// Grade a peer
+    ///
+    /// Plays the index server and other peers with documents of their own. With --run it starts the
+    /// peer and types what its menu needs; without, it waits for a peer, and says what to choose in
+    /// its menu.
+    Peer(Peer),
+    /// Grade saved printouts of a server and of peers, of any implementation
+    ///
+    /// Finds the messages in them, whatever stands around them, and says which of the eight scenarios
+    /// they show, which messages deviate, which requests have no answer that fits, and what one
+    /// side sent and the other did not receive.
+    Printout(Printout),
 }
 
 /// The options of `peer grade server`.
@@ -43,6 +55,77 @@ pub struct Server {
     pub(super) running: Running,
     #[command(flatten)]
     pub(super) common: Common,
+}
+
+/// The options of `peer grade peer`.
+#[derive(Debug, Args)]
+pub struct Peer {
+    /// The port of the index server that the grader plays; 0 chooses a free one
+    #[arg(long, value_name = "PORT", default_value_t = SERVER_PORT, help_heading = "Program")]
+    pub(super) port: u16,
+    /// The folder that the peer shares: what it sends is compared with its files
+    #[arg(long, value_name = "FOLDER", help_heading = "Program")]
+    pub(super) files: Option<PathBuf>,
+    /// What to type for lookup, list, get, and exit, for example get='4\n{number}\n\n'; \n is Enter,
+    /// {number} and {title} are those of the RFC [default: the menu of P2P-CI]
+    #[arg(long, value_name = "STEP=TEXT", num_args = 1.., value_parser = keys, help_heading = "Program")]
+    pub(super) keys: Vec<(Step, String)>,
+    /// How long to wait for what a person does, in seconds, where no program is started
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600), help_heading = "Program")]
+    pub(super) patience: u64,
+    #[command(flatten)]
+    pub(super) running: Running,
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
+/// The options of `peer grade printout`.
+#[derive(Debug, Args)]
+pub struct Printout {
+    /// What the programs printed; a server's file has "server" in its name
+    #[arg(value_name = "FILE")]
+    pub(super) files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
+/// What a menu is asked to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// LOOKUP.
+    Lookup,
+    /// LIST.
+    List,
+    /// GET.
+    Get,
+    /// EXIT.
+    Exit,
+}
+
+impl Step {
+    /// What the menu of P2P-CI (section 6) needs for it.
+    const fn usual_keys(self) -> &'static str {
+        match self {
+            Self::Lookup => "2\n{number}\n{title}\n",
+            Self::List => "3\n",
+            Self::Get => "4\n{number}\n{title}\n",
+            Self::Exit => "5\n",
+        }
+    }
+}
+
+/// Reads STEP=TEXT.
+fn keys(text: &str) -> Result<(Step, String), String> {
+    let expected = "expected lookup=TEXT, list=TEXT, get=TEXT, or exit=TEXT";
+    let (step, text) = text.split_once('=').ok_or(expected)?;
+    let step = match step {
+        "lookup" => Step::Lookup,
+        "list" => Step::List,
+        "get" => Step::Get,
+        "exit" => Step::Exit,
+        _ => return Err(expected.to_owned()),
+    };
+    Ok((step, text.replace("\\n", "\n")))
 }
 
 /// What is judged, and how it is reported.
@@ -68,14 +151,24 @@ impl Options {
     pub fn check(&self) -> Result<(), String> {
         match &self.what {
             What::Server(server) => server.check(),
+            What::Peer(peer) => peer.check(),
+            What::Printout(saved) => {
+                if saved.files.is_empty() && !saved.common.list_checks {
+                    return Err("name the files of the printouts".to_owned());
+                }
+                saved.common.check(checks::PRINTOUT)
+            }
         }
     }
 
     /// Whether grading needs a network of its own.
     pub fn is_isolated(&self) -> bool {
-        match &self.what {
-            What::Server(server) => server.running.isolated && !server.common.list_checks,
-        }
+        let (running, common) = match &self.what {
+            What::Server(server) => (&server.running, &server.common),
+            What::Peer(peer) => (&peer.running, &peer.common),
+            What::Printout(_) => return false,
+        };
+        running.isolated && !common.list_checks
     }
 }
 
@@ -92,6 +185,27 @@ impl Server {
             (Some(text), None) => endpoint(text).map(drop),
             (None, Some(_)) => Ok(()),
         }
+    }
+}
+
+impl Peer {
+    fn check(&self) -> Result<(), String> {
+        self.common.check(checks::PEER)?;
+        if self.running.run.is_some() || self.common.list_checks {
+            return Ok(());
+        }
+        match (self.running.isolated, self.keys.is_empty()) {
+            (true, _) => Err("--isolated is for a peer that --run starts".to_owned()),
+            (_, false) => Err("--keys is for a peer that --run starts".to_owned()),
+            _ => Ok(()),
+        }
+    }
+
+    /// What to type for a step.
+    pub(super) fn keys(&self, step: Step) -> &str {
+        let mut own = self.keys.iter().filter(|(it, _)| *it == step);
+        own.next_back()
+            .map_or(step.usual_keys(), |(_, text)| text.as_str())
     }
 }
 

@@ -29,6 +29,7 @@ mod requests;
 mod source;
 mod terms;
 
+pub use dates::date;
 pub use dialect::{Answered, Dialect, Received};
 pub use error::{Fault, ReadError};
 pub use head::Head;

@@ -2,6 +2,9 @@
 
 mod attackers;
 mod deviant;
+mod deviant_peer;
+mod peers;
+mod printouts;
 mod programs;
 mod reports;
 
