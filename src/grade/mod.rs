@@ -10,10 +10,11 @@
 //! message. No rule of the protocol is written again here.
 //!
 //! [`program`] runs a program under test; [`server`] grades an index server, [`peer`] a peer, and
-//! [`printout`] what both have printed.
+//! [`printout`] what both have printed; `class` grades all submissions of a course.
 
 pub mod check;
 pub mod checks;
+mod class;
 pub mod excerpt;
 mod options;
 pub mod peer;
@@ -41,6 +42,7 @@ pub fn perform(options: &Options, stage: &Stage) -> Result<(), Failure> {
         What::Printout(saved) => grade(&saved.common, checks::PRINTOUT, stage, |sheet| {
             printout::grade(saved, sheet)
         }),
+        What::Class(class) => class::perform(class, stage),
     }
 }
 

@@ -40,6 +40,12 @@ pub enum What {
     /// they show, which messages deviate, which requests have no answer that fits, and what one
     /// side sent and the other did not receive.
     Printout(Printout),
+    /// Grade all submissions of a course
+    ///
+    /// Every subfolder is a submission. Each is graded by itself, isolated where the system allows it
+    /// and otherwise one after the other. The results folder gets a report of each, its results for
+    /// Gradescope, and table.csv.
+    Class(Class),
 }
 
 /// The options of `peer grade server`.
@@ -89,6 +95,46 @@ pub struct Printout {
     pub(super) common: Common,
 }
 
+/// The options of `peer grade class`.
+#[derive(Debug, Args)]
+pub struct Class {
+    /// The folder whose subfolders are the submissions
+    #[arg(value_name = "FOLDER")]
+    pub(super) folder: PathBuf,
+    /// The shell command that starts a server, in the folder of its submission
+    #[arg(long, value_name = "COMMAND", help_heading = "Program")]
+    pub(super) server: Option<String>,
+    /// The shell command that starts a peer
+    #[arg(long, value_name = "COMMAND", help_heading = "Program")]
+    pub(super) peer: Option<String>,
+    /// The folder that a peer shares, within its submission
+    #[arg(long, value_name = "FOLDER", help_heading = "Program")]
+    pub(super) files: Option<PathBuf>,
+    /// What to type for a step of the menu, as in `peer grade peer`
+    #[arg(long, value_name = "STEP=TEXT", num_args = 1.., value_parser = keys_as_they_are, help_heading = "Program")]
+    pub(super) keys: Vec<String>,
+    /// How many submissions are graded at the same time, if they can be isolated
+    #[arg(short, long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub(super) jobs: u8,
+    /// The longest time for each program of a submission, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(super) deadline: u64,
+    /// The folder for the results; created if it is missing
+    #[arg(
+        long,
+        value_name = "FOLDER",
+        default_value = "results",
+        help_heading = "Report"
+    )]
+    pub(super) out: PathBuf,
+    /// The points of the checks of a server, as with --rubric of `peer grade server`
+    #[arg(long, value_name = "FILE", help_heading = "Report")]
+    pub(super) server_rubric: Option<PathBuf>,
+    /// The points of the checks of a peer
+    #[arg(long, value_name = "FILE", help_heading = "Report")]
+    pub(super) peer_rubric: Option<PathBuf>,
+}
+
 /// What a menu is asked to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
@@ -128,6 +174,11 @@ fn keys(text: &str) -> Result<(Step, String), String> {
     Ok((step, text.replace("\\n", "\n")))
 }
 
+/// Checks STEP=TEXT for another process.
+fn keys_as_they_are(text: &str) -> Result<String, String> {
+    keys(text).map(|_| text.to_owned())
+}
+
 /// What is judged, and how it is reported.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Report")]
@@ -158,6 +209,10 @@ impl Options {
                 }
                 saved.common.check(checks::PRINTOUT)
             }
+            What::Class(class) if class.server.is_none() && class.peer.is_none() => Err(
+                "name the command of a server (--server), of a peer (--peer), or both".to_owned(),
+            ),
+            What::Class(_) => Ok(()),
         }
     }
 
@@ -166,7 +221,7 @@ impl Options {
         let (running, common) = match &self.what {
             What::Server(server) => (&server.running, &server.common),
             What::Peer(peer) => (&peer.running, &peer.common),
-            What::Printout(_) => return false,
+            What::Printout(_) | What::Class(_) => return false,
         };
         running.isolated && !common.list_checks
     }

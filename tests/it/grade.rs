@@ -1,6 +1,7 @@
 //! The grader, with servers that deviate and servers that attack it.
 
 mod attackers;
+mod classes;
 mod deviant;
 mod deviant_peer;
 mod peers;

@@ -5,7 +5,7 @@ mod isolation;
 mod output;
 mod processes;
 
-pub use isolation::{is_isolated, isolate};
+pub use isolation::{can_isolate, is_isolated, isolate};
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -69,7 +69,7 @@ fn our_own_printouts_show_all_and_deviate_in_nothing() {
     let last = "11 of 11 points for the protocol. All checks hold.\n";
     assert!(graded.out.ends_with(last), "{}", graded.out);
     for said in [
-        "shows-register: server.txt:4, ",
+        "shows-register: server.txt:5, ",
         "shows-505: server.txt:",
         "shows-leaving: server.txt:",
     ] {
