@@ -27,6 +27,8 @@ pub enum Group {
     Version,
     /// Closing the connection.
     Leaving,
+    /// The messages of a printout.
+    Messages,
     /// What a real network needs beyond the protocol. Its points are counted apart.
     Robust,
 }
@@ -45,6 +47,7 @@ impl Group {
             Self::BadRequest => "6 bad request",
             Self::Version => "7 version",
             Self::Leaving => "8 leaving",
+            Self::Messages => "messages",
             Self::Robust => "robust",
         }
     }
@@ -200,7 +203,7 @@ impl Sheet {
 
 #[cfg(test)]
 mod tests {
-    use super::super::checks::{PEER, SERVER};
+    use super::super::checks::{PEER, PRINTOUT, SERVER};
     use super::*;
 
     #[test]
@@ -222,7 +225,7 @@ mod tests {
 
     #[test]
     fn names_are_unique_and_sentences_are_short() {
-        for table in [SERVER, PEER] {
+        for table in [SERVER, PEER, PRINTOUT] {
             for (place, check) in table.iter().enumerate() {
                 let same = table.iter().filter(|other| other.name == check.name);
                 assert_eq!(same.count(), 1, "{}", check.name);

@@ -3,8 +3,8 @@
 
 use super::check::Check;
 use super::check::Group::{
-    self, BadRequest, Download, Leaving, List, Lookup, Menu, NotFound, Registration, Robust,
-    Upload, Version,
+    self, BadRequest, Download, Leaving, List, Lookup, Menu, Messages, NotFound, Registration,
+    Robust, Upload, Version,
 };
 
 const fn check(group: Group, name: &'static str, sentence: &'static str) -> Check {
@@ -73,4 +73,20 @@ pub const PEER: &[Check] = &[
     check(Leaving, "exit-closes", "EXIT closes the connection within 5 s"),
     check(Robust, "answer-split", "answers of the server that arrive in pieces are read"),
     check(Robust, "answer-together", "several answers that arrive together are read"),
+];
+
+/// The checks of saved printouts.
+#[rustfmt::skip]
+pub const PRINTOUT: &[Check] = &[
+    check(Registration, "shows-register", "an ADD is answered with 200"),
+    check(List, "shows-list", "a LIST is answered with 200"),
+    check(Lookup, "shows-lookup", "a LOOKUP is answered with 200 and records"),
+    check(Download, "shows-download", "a GET is answered with 200"),
+    check(NotFound, "shows-404", "a LOOKUP or a GET is answered with 404"),
+    check(BadRequest, "shows-400", "a request is answered with 400"),
+    check(Version, "shows-505", "a request is answered with 505"),
+    check(Leaving, "shows-leaving", "a peer leaves, and its records go"),
+    check(Messages, "messages-form", "every message has its form, as far as a terminal shows it"),
+    check(Messages, "messages-fit", "every request has an answer, and the answer fits it"),
+    check(Messages, "sides-agree", "what a peer sent, the other side received"),
 ];

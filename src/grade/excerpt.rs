@@ -186,7 +186,8 @@ pub fn usual_cause(expected: &[u8], got: &[u8]) -> Option<&'static str> {
         let line = message.split(|byte| *byte == b'\n').next();
         line.unwrap_or_default().trim_ascii_end().to_vec()
     };
-    (first_line(expected) != first_line(got)).then_some(
+    let is_answer = expected.starts_with(b"P2P-");
+    (is_answer && first_line(expected) != first_line(got)).then_some(
         "the status line differs: a space between version, code, and phrase, and the phrase as the protocol spells it",
     )
 }

@@ -9,12 +9,16 @@
 //! its form is a check of its own: it is compared with what our own writer makes of the same
 //! message. No rule of the protocol is written again here.
 //!
-//! [`program`] runs a program under test; [`server`] grades an index server.
+//! [`program`] runs a program under test; [`server`] grades an index server, [`peer`] a peer, and
+//! [`printout`] what both have printed; `class` grades all submissions of a course.
 
 pub mod check;
 pub mod checks;
+mod class;
 pub mod excerpt;
 mod options;
+pub mod peer;
+pub mod printout;
 pub mod program;
 pub mod report;
 pub mod server;
@@ -33,6 +37,13 @@ pub fn perform(options: &Options, stage: &Stage) -> Result<(), Failure> {
         What::Server(server) => grade(&server.common, checks::SERVER, stage, |sheet| {
             server::grade(server, sheet, stage)
         }),
+        What::Peer(peer) => grade(&peer.common, checks::PEER, stage, |sheet| {
+            peer::grade(peer, sheet, stage)
+        }),
+        What::Printout(saved) => grade(&saved.common, checks::PRINTOUT, stage, |sheet| {
+            printout::grade(saved, sheet)
+        }),
+        What::Class(class) => class::perform(class, stage),
     }
 }
 

@@ -28,6 +28,24 @@ pub enum What {
     /// Connects to a running server, or starts one with --run, as several peers, and judges its
     /// answers: groups 1 to 8 are what the protocol asks, and `robust` is what a real network needs.
     Server(Server),
+    /// Grade a peer
+    ///
+    /// Plays the index server and other peers with documents of their own. With --run it starts the
+    /// peer and types what its menu needs; without, it waits for a peer, and says what to choose in
+    /// its menu.
+    Peer(Peer),
+    /// Grade saved printouts of a server and of peers, of any implementation
+    ///
+    /// Finds the messages in them, whatever stands around them, and says which of the eight scenarios
+    /// they show, which messages deviate, which requests have no answer that fits, and what one
+    /// side sent and the other did not receive.
+    Printout(Printout),
+    /// Grade all submissions of a course
+    ///
+    /// Every subfolder is a submission. Each is graded by itself, isolated where the system allows it
+    /// and otherwise one after the other. The results folder gets a report of each, its results for
+    /// Gradescope, and table.csv.
+    Class(Class),
 }
 
 /// The options of `peer grade server`.
@@ -43,6 +61,122 @@ pub struct Server {
     pub(super) running: Running,
     #[command(flatten)]
     pub(super) common: Common,
+}
+
+/// The options of `peer grade peer`.
+#[derive(Debug, Args)]
+pub struct Peer {
+    /// The port of the index server that the grader plays; 0 chooses a free one
+    #[arg(long, value_name = "PORT", default_value_t = SERVER_PORT, help_heading = "Program")]
+    pub(super) port: u16,
+    /// The folder that the peer shares: what it sends is compared with its files
+    #[arg(long, value_name = "FOLDER", help_heading = "Program")]
+    pub(super) files: Option<PathBuf>,
+    /// What to type for lookup, list, get, and exit, for example get='4\n{number}\n\n'; \n is Enter,
+    /// {number} and {title} are those of the RFC [default: the menu of P2P-CI]
+    #[arg(long, value_name = "STEP=TEXT", num_args = 1.., value_parser = keys, help_heading = "Program")]
+    pub(super) keys: Vec<(Step, String)>,
+    /// How long to wait for what a person does, in seconds, where no program is started
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600), help_heading = "Program")]
+    pub(super) patience: u64,
+    #[command(flatten)]
+    pub(super) running: Running,
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
+/// The options of `peer grade printout`.
+#[derive(Debug, Args)]
+pub struct Printout {
+    /// What the programs printed; a server's file has "server" in its name
+    #[arg(value_name = "FILE")]
+    pub(super) files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
+/// The options of `peer grade class`.
+#[derive(Debug, Args)]
+pub struct Class {
+    /// The folder whose subfolders are the submissions
+    #[arg(value_name = "FOLDER")]
+    pub(super) folder: PathBuf,
+    /// The shell command that starts a server, in the folder of its submission
+    #[arg(long, value_name = "COMMAND", help_heading = "Program")]
+    pub(super) server: Option<String>,
+    /// The shell command that starts a peer
+    #[arg(long, value_name = "COMMAND", help_heading = "Program")]
+    pub(super) peer: Option<String>,
+    /// The folder that a peer shares, within its submission
+    #[arg(long, value_name = "FOLDER", help_heading = "Program")]
+    pub(super) files: Option<PathBuf>,
+    /// What to type for a step of the menu, as in `peer grade peer`
+    #[arg(long, value_name = "STEP=TEXT", num_args = 1.., value_parser = keys_as_they_are, help_heading = "Program")]
+    pub(super) keys: Vec<String>,
+    /// How many submissions are graded at the same time, if they can be isolated
+    #[arg(short, long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub(super) jobs: u8,
+    /// The longest time for each program of a submission, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(super) deadline: u64,
+    /// The folder for the results; created if it is missing
+    #[arg(
+        long,
+        value_name = "FOLDER",
+        default_value = "results",
+        help_heading = "Report"
+    )]
+    pub(super) out: PathBuf,
+    /// The points of the checks of a server, as with --rubric of `peer grade server`
+    #[arg(long, value_name = "FILE", help_heading = "Report")]
+    pub(super) server_rubric: Option<PathBuf>,
+    /// The points of the checks of a peer
+    #[arg(long, value_name = "FILE", help_heading = "Report")]
+    pub(super) peer_rubric: Option<PathBuf>,
+}
+
+/// What a menu is asked to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// LOOKUP.
+    Lookup,
+    /// LIST.
+    List,
+    /// GET.
+    Get,
+    /// EXIT.
+    Exit,
+}
+
+impl Step {
+    /// What the menu of P2P-CI (section 6) needs for it.
+    const fn usual_keys(self) -> &'static str {
+        match self {
+            Self::Lookup => "2\n{number}\n{title}\n",
+            Self::List => "3\n",
+            Self::Get => "4\n{number}\n{title}\n",
+            Self::Exit => "5\n",
+        }
+    }
+}
+
+/// Reads STEP=TEXT.
+fn keys(text: &str) -> Result<(Step, String), String> {
+    let expected = "expected lookup=TEXT, list=TEXT, get=TEXT, or exit=TEXT";
+    let (step, text) = text.split_once('=').ok_or(expected)?;
+    let step = match step {
+        "lookup" => Step::Lookup,
+        "list" => Step::List,
+        "get" => Step::Get,
+        "exit" => Step::Exit,
+        _ => return Err(expected.to_owned()),
+    };
+    Ok((step, text.replace("\\n", "\n")))
+}
+
+/// Checks STEP=TEXT for another process.
+fn keys_as_they_are(text: &str) -> Result<String, String> {
+    keys(text).map(|_| text.to_owned())
 }
 
 /// What is judged, and how it is reported.
@@ -68,14 +202,28 @@ impl Options {
     pub fn check(&self) -> Result<(), String> {
         match &self.what {
             What::Server(server) => server.check(),
+            What::Peer(peer) => peer.check(),
+            What::Printout(saved) => {
+                if saved.files.is_empty() && !saved.common.list_checks {
+                    return Err("name the files of the printouts".to_owned());
+                }
+                saved.common.check(checks::PRINTOUT)
+            }
+            What::Class(class) if class.server.is_none() && class.peer.is_none() => Err(
+                "name the command of a server (--server), of a peer (--peer), or both".to_owned(),
+            ),
+            What::Class(_) => Ok(()),
         }
     }
 
     /// Whether grading needs a network of its own.
     pub fn is_isolated(&self) -> bool {
-        match &self.what {
-            What::Server(server) => server.running.isolated && !server.common.list_checks,
-        }
+        let (running, common) = match &self.what {
+            What::Server(server) => (&server.running, &server.common),
+            What::Peer(peer) => (&peer.running, &peer.common),
+            What::Printout(_) | What::Class(_) => return false,
+        };
+        running.isolated && !common.list_checks
     }
 }
 
@@ -92,6 +240,27 @@ impl Server {
             (Some(text), None) => endpoint(text).map(drop),
             (None, Some(_)) => Ok(()),
         }
+    }
+}
+
+impl Peer {
+    fn check(&self) -> Result<(), String> {
+        self.common.check(checks::PEER)?;
+        if self.running.run.is_some() || self.common.list_checks {
+            return Ok(());
+        }
+        match (self.running.isolated, self.keys.is_empty()) {
+            (true, _) => Err("--isolated is for a peer that --run starts".to_owned()),
+            (_, false) => Err("--keys is for a peer that --run starts".to_owned()),
+            _ => Ok(()),
+        }
+    }
+
+    /// What to type for a step.
+    pub(super) fn keys(&self, step: Step) -> &str {
+        let mut own = self.keys.iter().filter(|(it, _)| *it == step);
+        own.next_back()
+            .map_or(step.usual_keys(), |(_, text)| text.as_str())
     }
 }
 

@@ -68,6 +68,19 @@ impl Progress {
         }
     }
 
+    /// Shows how many of `count` pieces of other work are done, until the result is dropped. `what`
+    /// says what they are.
+    #[must_use]
+    pub fn of_work(&self, count: usize, what: &'static str) -> Several {
+        let bar = ProgressBar::hidden().with_style(style(OF_MANY));
+        bar.set_length(u64::try_from(count).unwrap_or(u64::MAX));
+        bar.set_message(what);
+        Several {
+            bar: Bar::show_later(&self.0.bars, bar, None),
+            progress: self.clone(),
+        }
+    }
+
     /// Writes something while no bar is in the way.
     pub fn aside<T>(&self, write: impl FnOnce() -> T) -> T {
         self.0.bars.suspend(write)

@@ -27,11 +27,12 @@ pub(super) fn http_date(time: SystemTime) -> impl Display {
 pub(super) fn last_modified(head: &Head) -> Option<SystemTime> {
     let names = ["Last-Modified", "Last Modified"];
     let mut values = names.iter().filter_map(|name| head.field(name).ok()?);
-    values.find_map(time)
+    values.find_map(date)
 }
 
-fn time(value: &str) -> Option<SystemTime> {
-    // Ignore the weekday: it is redundant, and some programs get it wrong.
+/// Reads a date of a header field. The weekday takes no part: it is redundant, and some programs get
+/// it wrong.
+pub fn date(value: &str) -> Option<SystemTime> {
     let (_, date) = value.split_once(", ")?;
     let time = NaiveDateTime::parse_from_str(date, "%d %b %Y %H:%M:%S GMT").ok()?;
     let seconds = u64::try_from(time.and_utc().timestamp()).ok()?;

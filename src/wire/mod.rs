@@ -33,6 +33,7 @@ mod source;
 mod terms;
 pub mod tolerance;
 
+pub use dates::date;
 pub use dialect::{Answered, Dialect, Received};
 pub use error::{Fault, ReadError};
 pub use head::Head;

@@ -1,7 +1,11 @@
 //! The grader, with servers that deviate and servers that attack it.
 
 mod attackers;
+mod classes;
 mod deviant;
+mod deviant_peer;
+mod peers;
+mod printouts;
 mod programs;
 mod reports;
 

@@ -45,16 +45,22 @@ const OPTIONS: [&str; 7] = [
     "--kill-child",
 ];
 
+/// Whether the system allows it; the error is why not.
+#[cfg(target_os = "linux")]
+pub fn can_isolate() -> Result<(), String> {
+    let tried = Command::new("unshare").args(OPTIONS).arg("true").output();
+    match tried {
+        Err(error) => Err(format!("cannot run the program unshare: {error}")),
+        Ok(tried) if tried.status.success() => Ok(()),
+        Ok(tried) => Err(String::from_utf8_lossy(&tried.stderr).trim().to_owned()),
+    }
+}
+
 /// Runs this command inside, and returns only if that is impossible.
 #[cfg(target_os = "linux")]
 fn enter() -> String {
-    let tried = Command::new("unshare").args(OPTIONS).arg("true").output();
-    match tried {
-        Err(error) => return format!("cannot run the program unshare: {error}"),
-        Ok(tried) if !tried.status.success() => {
-            return String::from_utf8_lossy(&tried.stderr).trim().to_owned();
-        }
-        Ok(_) => {}
+    if let Err(why) = can_isolate() {
+        return why;
     }
     match env::current_exe() {
         Err(error) => error.to_string(),
@@ -113,9 +119,15 @@ fn loopback_up() -> [u8; 32] {
     message
 }
 
+/// Whether the system allows it; the error is why not.
+#[cfg(not(target_os = "linux"))]
+pub fn can_isolate() -> Result<(), String> {
+    Err("only Linux has network namespaces".to_owned())
+}
+
 #[cfg(not(target_os = "linux"))]
 fn enter() -> String {
-    "only Linux has network namespaces".to_owned()
+    can_isolate().err().unwrap_or_default()
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -5,8 +5,9 @@ mod isolation;
 mod output;
 mod processes;
 
-pub use isolation::{is_isolated, isolate};
+pub use isolation::{can_isolate, is_isolated, isolate};
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
@@ -58,6 +59,8 @@ pub struct Program {
     output: Captured,
     /// Whether it did what it was awaited to do.
     has_begun: bool,
+    /// Whether its end is no surprise.
+    may_end: bool,
     is_killed: bool,
 }
 
@@ -92,8 +95,8 @@ pub enum ProgramError {
 }
 
 impl Program {
-    /// Starts the command in its folder. Its input is silent, but open, as that of a person who
-    /// types nothing.
+    /// Starts the command in its folder. Its input is open, as that of a person who types nothing
+    /// until [`type_text`](Self::type_text).
     pub fn start(command: &str, running: &Running) -> Result<Self, ProgramError> {
         processes::adopt_orphans();
         let (reader, writer) = std::io::pipe().map_err(ProgramError::Start)?;
@@ -120,6 +123,7 @@ impl Program {
             child,
             output,
             has_begun: false,
+            may_end: false,
             is_killed: false,
         })
     }
@@ -163,6 +167,18 @@ impl Program {
         }
     }
 
+    /// Types into the program. One that has ended, or does not read, is not typed to.
+    pub fn type_text(&mut self, text: &str) {
+        if let Some(input) = &mut self.child.stdin {
+            let _ = input.write_all(text.as_bytes());
+        }
+    }
+
+    /// From now on it is expected to end by itself.
+    pub fn may_end(&mut self) {
+        self.may_end = true;
+    }
+
     /// How the program ended, if it has.
     fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().ok().flatten()
@@ -188,7 +204,7 @@ impl Program {
     /// beginning, with its last lines, and much output.
     pub fn stop(&mut self) -> Vec<String> {
         let mut notes = Vec::new();
-        let ended = self.end();
+        let ended = self.end().filter(|_| !self.may_end);
         let is_silent = ended.is_none() && !self.has_begun;
         self.kill();
         self.output.wait_for_end();

@@ -211,7 +211,7 @@ impl Judged {
 }
 
 /// A sum of points without superfluous digits.
-fn points(points: Points) -> String {
+pub(super) fn points(points: Points) -> String {
     let text = format!("{points:.2}");
     let text = text.trim_end_matches('0').trim_end_matches('.');
     text.to_owned()

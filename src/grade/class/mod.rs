@@ -1,0 +1,111 @@
+//! Grades a class: every subfolder is a submission, and each is graded by a process of its own.
+
+mod job;
+mod table;
+
+use std::collections::VecDeque;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use parking_lot::Mutex;
+
+use super::options::Class;
+use super::program::can_isolate;
+use crate::file_error::FileError;
+use crate::program::{Code, Failure, Stage};
+use job::{Job, Kind, Outcome};
+
+/// Grades all submissions, and writes their reports and the table into the folder of the results.
+/// After Ctrl-C it writes those that are done.
+pub(super) fn perform(options: &Class, stage: &Stage) -> Result<(), Failure> {
+    let out = &options.out;
+    let submissions = subfolders(&options.folder, out)?;
+    if submissions.is_empty() {
+        let folder = options.folder.display();
+        return Err(Failure::other(format!(
+            "{folder} has no subfolder to grade"
+        )));
+    }
+    fs::create_dir_all(out).map_err(FileError::of("create", out))?;
+    let isolation = can_isolate();
+    if let Err(why) = &isolation {
+        stage.say(format_args!(
+            "Not isolated, so one at a time: {why}. Submissions can reach the network and each other."
+        ));
+    }
+    let jobs = if isolation.is_ok() { options.jobs } else { 1 };
+    let kinds = [
+        (Kind::Server, options.server.as_ref()),
+        (Kind::Peer, options.peer.as_ref()),
+    ];
+    // The two programs of a submission share its folder, so one job grades both.
+    let queue: VecDeque<_> = submissions.into_iter().collect();
+    let progress = stage.progress.of_work(queue.len(), "submissions graded");
+    let (queue, done) = (Mutex::new(queue), Mutex::new(Vec::new()));
+    let work = || {
+        while let Some(folder) = take(&queue, stage) {
+            for (kind, command) in kinds {
+                let Some(command) = command else { continue };
+                let job = Job {
+                    folder: &folder,
+                    kind,
+                    command,
+                    is_isolated: isolation.is_ok(),
+                    options,
+                };
+                let Some(outcome) = job.run(stage) else {
+                    return;
+                };
+                stage.say(format_args!("{outcome}"));
+                done.lock().push(outcome);
+            }
+            progress.one_done();
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..jobs {
+            scope.spawn(work);
+        }
+    });
+    drop(progress);
+    let mut outcomes = done.into_inner();
+    outcomes.sort_by(|one, other| (&one.name, one.kind).cmp(&(&other.name, other.kind)));
+    finish(&outcomes, out, stage)
+}
+
+/// Writes the tables, and says how all of it ended.
+fn finish(outcomes: &[Outcome], out: &Path, stage: &Stage) -> Result<(), Failure> {
+    let path = out.join("table.csv");
+    fs::write(&path, table::csv(outcomes)).map_err(FileError::of("write", &path))?;
+    let text = table::text(outcomes);
+    stage.print(|to| to.write_all(text.as_bytes()))?;
+    if let Some(signal) = stage.stop.signal() {
+        return Err(Failure::reported(Code::Interrupted(signal)));
+    }
+    if outcomes.iter().any(Outcome::has_failed) {
+        return Err(Failure::reported(Code::ChecksFailed));
+    }
+    Ok(())
+}
+
+fn take(queue: &Mutex<VecDeque<PathBuf>>, stage: &Stage) -> Option<PathBuf> {
+    if stage.stop.signal().is_some() {
+        return None;
+    }
+    queue.lock().pop_front()
+}
+
+/// The subfolders in the order of their names, without the results of an earlier run and hidden ones.
+fn subfolders(folder: &Path, out: &Path) -> Result<Vec<PathBuf>, FileError> {
+    let out = fs::canonicalize(out).ok();
+    let entries = fs::read_dir(folder).map_err(FileError::of("read the folder", folder))?;
+    let mut folders: Vec<_> = entries
+        .flatten()
+        .filter(|entry| !entry.file_name().as_encoded_bytes().starts_with(b"."))
+        .map(|entry| entry.path())
+        .filter(|path| path.is_dir() && fs::canonicalize(path).ok() != out)
+        .collect();
+    folders.sort();
+    Ok(folders)
+}

@@ -1,0 +1,155 @@
+//! The table of all submissions, and which checks failed most.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use super::job::{Kind, Outcome};
+use crate::grade::report::points;
+
+/// How many checks the summary has.
+const MOST: usize = 10;
+
+/// The groups of one kind of program, in the order of the first report.
+fn groups(outcomes: &[Outcome], kind: Kind) -> Vec<&str> {
+    let mut groups = Vec::new();
+    let graded = outcomes.iter().filter(|it| it.kind == kind);
+    for test in graded.flat_map(|it| &it.tests) {
+        let (group, _) = test.names();
+        if !groups.contains(&group) {
+            groups.push(group);
+        }
+    }
+    groups
+}
+
+/// The points of a group, and how many there could be.
+fn of_group(outcome: &Outcome, group: &str) -> (f64, f64) {
+    let tests = outcome.tests.iter().filter(|test| test.names().0 == group);
+    tests.fold((0.0, 0.0), |(score, max), test| {
+        (score + test.score, max + test.max_score)
+    })
+}
+
+/// One line for each program of each submission: its points, and those of each group.
+pub(super) fn csv(outcomes: &[Outcome]) -> Vec<u8> {
+    let mut all = groups(outcomes, Kind::Server);
+    for group in groups(outcomes, Kind::Peer) {
+        if !all.contains(&group) {
+            all.push(group);
+        }
+    }
+    let mut table = csv::Writer::from_writer(Vec::new());
+    let columns = ["submission", "program", "points", "max", "problem"];
+    let head = columns.into_iter().chain(all.iter().copied());
+    // Writing to memory does not fail.
+    let _ = table.write_record(head);
+    for outcome in outcomes {
+        let (score, max) = outcome.points();
+        let mut row = vec![
+            harmless(&outcome.name),
+            outcome.kind.name().to_owned(),
+            points(score),
+            points(max),
+            harmless(outcome.problem.as_deref().unwrap_or_default()),
+        ];
+        row.extend(all.iter().map(|group| {
+            let (score, max) = of_group(outcome, group);
+            if max > 0.0 {
+                points(score)
+            } else {
+                String::new()
+            }
+        }));
+        let _ = table.write_record(row);
+    }
+    table.into_inner().unwrap_or_default()
+}
+
+/// A field that no spreadsheet takes for a formula.
+fn harmless(field: &str) -> String {
+    let is_formula = field.starts_with(['=', '+', '-', '@']);
+    format!("{}{field}", if is_formula { "'" } else { "" })
+}
+
+/// A table for servers and one for peers, and the checks that failed most.
+pub(super) fn text(outcomes: &[Outcome]) -> String {
+    let mut text = String::new();
+    for kind in [Kind::Server, Kind::Peer] {
+        let graded: Vec<_> = outcomes.iter().filter(|it| it.kind == kind).collect();
+        if graded.is_empty() {
+            continue;
+        }
+        let groups = groups(outcomes, kind);
+        let mut rows = vec![vec![kind.name().to_owned(), "points".to_owned()]];
+        if let Some(head) = rows.first_mut() {
+            head.extend(groups.iter().map(|it| (*it).to_owned()));
+        }
+        for outcome in graded {
+            let mut row = vec![outcome.name.clone()];
+            if let Some(problem) = &outcome.problem {
+                row.push(problem.clone());
+            } else {
+                row.push(share(outcome.points()));
+                row.extend(groups.iter().map(|group| share(of_group(outcome, group))));
+            }
+            rows.push(row);
+        }
+        write_rows(&mut text, &rows);
+        text.push('\n');
+    }
+    text + &summary(outcomes)
+}
+
+fn share((score, max): (f64, f64)) -> String {
+    format!("{}/{}", points(score), points(max))
+}
+
+fn write_rows(text: &mut String, rows: &[Vec<String>]) {
+    // The last cell of a row has room to the right.
+    let width = |column: usize| {
+        let cells = rows.iter().filter(|row| row.len() > column + 1);
+        let cells = cells.filter_map(|row| row.get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    for row in rows {
+        let mut line = String::new();
+        for (column, cell) in row.iter().enumerate() {
+            let width = width(column);
+            // Writing to memory does not fail.
+            let _ = write!(line, "{cell:<width$}  ");
+        }
+        text.extend([line.trim_end(), "\n"]);
+    }
+}
+
+/// Which checks failed most.
+fn summary(outcomes: &[Outcome]) -> String {
+    let mut failed: BTreeMap<(Kind, &str), usize> = BTreeMap::new();
+    for outcome in outcomes {
+        for test in outcome.tests.iter().filter(|test| test.has_failed()) {
+            *failed.entry((outcome.kind, test.names().1)).or_default() += 1;
+        }
+    }
+    if failed.is_empty() {
+        return "No check failed.\n".to_owned();
+    }
+    let mut failed: Vec<_> = failed.into_iter().collect();
+    failed.sort_by_key(|(name, count)| (std::cmp::Reverse(*count), *name));
+    let mut text = String::from("Failed most:\n");
+    for ((kind, check), count) in failed.iter().take(MOST) {
+        let of = outcomes.iter().filter(|it| it.kind == *kind).count();
+        // Writing to memory does not fail.
+        let _ = writeln!(text, "  {:<6}  {check:<17} {count} of {of}", kind.name());
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_field_is_a_formula() {
+        assert_eq!(["a", "=1+1"].map(harmless), ["a", "'=1+1"]);
+    }
+}

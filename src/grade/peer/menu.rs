@@ -1,0 +1,239 @@
+//! What the menu of the peer sends: LOOKUP, LIST, GET, EXIT.
+
+use std::time::Duration;
+
+use super::holders::document;
+use super::index::Manner;
+use super::seen::What;
+use super::subject::{Registered, Subject, in_form, same};
+use super::{LARGE, uploads};
+use crate::grade::check::{Held, Sheet, Unmet};
+use crate::grade::options::Step;
+use crate::wire::ci::p2s::Request;
+use crate::wire::di::Origin;
+use crate::wire::p2p::Codec;
+use crate::wire::{Dialect, Head, Protocol, Record, RfcNumber, Waits};
+
+/// How long nothing may follow where nothing should.
+const QUIET_TIME: Duration = Duration::from_secs(1);
+
+/// The places of the documents.
+const UNKNOWN: u32 = 0;
+const USUAL: u32 = 1;
+const REFUSED: u32 = 3;
+const SPLIT: u32 = 4;
+
+pub(super) fn lookup(subject: &Subject<'_>, _: &Registered, sheet: &mut Sheet) -> Held {
+    let record = subject.offer(USUAL, 1)?;
+    let then = subject.choose(Step::Lookup, USUAL)?;
+    let asked = subject.wait_for_request(then, "LOOKUP", |it| looks_up(it, record.number));
+    let (link, asked) = match asked {
+        Ok(asked) => asked,
+        Err(unmet) => return sheet.judge("lookup-form", Err(unmet)),
+    };
+    let _ = sheet.judge("lookup-form", in_form(&asked));
+    let _ = sheet.judge("answer-together", together(subject, link));
+    Ok(())
+}
+
+/// Whether the peer went on after answers that came together.
+fn together(subject: &Subject<'_>, goes_on: u64) -> Held {
+    let events = subject.seen.since(0);
+    let mut together = events.iter().filter(|event| match &event.what {
+        What::Asked(asked) => asked.is_answered_together,
+        _ => false,
+    });
+    match together.next() {
+        None => Err(Unmet::Skipped(
+            "it sends one request at a time, so no two answers came together".to_owned(),
+        )),
+        Some(event) if event.link == goes_on => Ok(()),
+        Some(_) => Err(Unmet::failed(
+            "after two answers in one segment it gave the connection up",
+        )),
+    }
+}
+
+pub(super) fn list(subject: &Subject<'_>, _: &Registered, sheet: &mut Sheet) -> Held {
+    let asked = lists(subject);
+    let held = asked.and_then(|asked| in_form(&asked));
+    sheet.judge("list-form", held)
+}
+
+fn lists(subject: &Subject<'_>) -> Held<super::seen::Asked> {
+    let then = subject.choose(Step::List, UNKNOWN)?;
+    let is_list = |request: &Request| matches!(request, Request::List(_));
+    let asked = subject.wait_for_request(then, "LIST", is_list);
+    asked.map(|(_, asked)| asked)
+}
+
+pub(super) fn get(subject: &Subject<'_>, registered: &Registered, sheet: &mut Sheet) -> Held {
+    let record = subject.offer(LARGE, 1)?;
+    let then = subject.choose(Step::Get, LARGE)?;
+    let got = sheet.judge("get-flow", flow(subject, &record, then));
+    // Its GET may be right where what follows is not.
+    let request = match &got {
+        Ok(request) => Some(request.clone()),
+        Err(_) => request_since(subject, then, record.number),
+    };
+    if let Some(request) = request {
+        let _ = sheet.judge("get-request-form", request_form(&request, &record));
+    }
+    got?;
+    needs(sheet, &["add-port", "get-ok"])?;
+    let fetched = uploads::fetch(subject, registered, record.number);
+    let identical = fetched.and_then(|reply| {
+        let body = &reply.body;
+        if *body == document(record.number) {
+            return Ok(());
+        }
+        let (length, of) = (body.len(), document(record.number).len());
+        let message = format!("it has {length} bytes, and the document that it got {of}");
+        let message = if length == of {
+            "it is as long as the document that it got, but not identical".to_owned()
+        } else {
+            message
+        };
+        Err(reply.unmet(&document(record.number), message))
+    });
+    sheet.judge("get-identical", identical)
+}
+
+/// Whether a LOOKUP, a GET and an ADD follow. Returns the GET.
+fn flow(subject: &Subject<'_>, record: &Record, then: usize) -> Held<Vec<u8>> {
+    let number = record.number;
+    subject.wait_for_request(then, "LOOKUP", |it| looks_up(it, number))?;
+    let got = subject.wait(then, |event| match &event.what {
+        What::Got {
+            number: of, bytes, ..
+        } if *of == Some(number) => Some(bytes.clone()),
+        _ => None,
+    });
+    let got = got.ok_or_else(|| {
+        let (in_time, printed) = (subject.in_time(), subject.printed());
+        Unmet::failed(format!("no GET to the holder {in_time}{printed}"))
+    })?;
+    let is_add = |it: &Request| matches!(it, Request::Add(it) if it.number == number);
+    subject.wait_for_request(then, "ADD of what it got", is_add)?;
+    Ok(got)
+}
+
+fn request_since(subject: &Subject<'_>, then: usize, number: RfcNumber) -> Option<Vec<u8>> {
+    let events = subject.seen.since(then);
+    events.into_iter().find_map(|event| match event.what {
+        What::Got {
+            number: of, bytes, ..
+        } if of == Some(number) => Some(bytes),
+        _ => None,
+    })
+}
+
+/// Whether a GET is to the byte what our own peer sends from that system.
+fn request_form(bytes: &[u8], record: &Record) -> Held {
+    let waits = Waits {
+        first: None,
+        whole: QUIET_TIME,
+    };
+    let head = Head::read(&mut &*bytes, waits).ok().flatten();
+    let head = head.unwrap_or_default();
+    let os = head.field("OS").ok().flatten().unwrap_or("…");
+    let origin = Origin {
+        date: std::time::SystemTime::UNIX_EPOCH,
+        os,
+    };
+    let codec = Codec::new(Protocol::Ci, Dialect::Text);
+    let strict = codec.get(record.number, &record.holder, origin);
+    same(&strict, bytes, "the GET")
+}
+
+pub(super) fn get_unknown(subject: &Subject<'_>, _: &Registered, sheet: &mut Sheet) -> Held {
+    let (number, _) = subject.document(UNKNOWN)?;
+    let held = || {
+        let then = subject.choose(Step::Get, UNKNOWN)?;
+        subject.wait_for_request(then, "LOOKUP", |it| looks_up(it, number))?;
+        // What follows at once would come in this time; the menu is then asked for a LIST.
+        std::thread::sleep(QUIET_TIME);
+        let goes_on = lists(subject).map_err(|_| {
+            let (in_time, printed) = (subject.in_time(), subject.printed());
+            Unmet::failed(format!(
+                "the menu does not go on: no LIST {in_time}{printed}"
+            ))
+        });
+        for event in subject.seen.since(then) {
+            let (what, bytes) = match event.what {
+                What::Got { bytes, .. } => ("GET", bytes),
+                What::Asked(asked) if matches!(asked.request, Request::Add(_)) => {
+                    ("ADD", asked.bytes)
+                }
+                _ => continue,
+            };
+            return Err(uploads::unexpected(what, &bytes));
+        }
+        goes_on.map(drop)
+    };
+    sheet.judge("get-unknown", held())
+}
+
+pub(super) fn next_holder(subject: &Subject<'_>, _: &Registered, sheet: &mut Sheet) -> Held {
+    needs(sheet, &["get-flow"])?;
+    let record = subject.offer(REFUSED, 2)?;
+    subject.holders.refuse_once(record.number);
+    let held = || {
+        let then = subject.choose(Step::Get, REFUSED)?;
+        flow(subject, &record, then)?;
+        let events = subject.seen.since(then).into_iter();
+        let asked = events.filter_map(|event| match event.what {
+            What::Got { number, port, .. } if number == Some(record.number) => port,
+            _ => None,
+        });
+        let mut asked: Vec<_> = asked.collect();
+        asked.dedup();
+        match asked.len() {
+            0 | 1 => Err(Unmet::failed("it asked only the holder that refused")),
+            _ => Ok(()),
+        }
+    };
+    sheet.judge("get-next-holder", held())
+}
+
+pub(super) fn split(subject: &Subject<'_>, _: &Registered, sheet: &mut Sheet) -> Held {
+    needs(sheet, &["get-flow"])?;
+    let record = subject.offer(SPLIT, 1)?;
+    subject.index.answer_in(Manner::Pieces);
+    let held = subject
+        .choose(Step::Get, SPLIT)
+        .and_then(|then| flow(subject, &record, then));
+    let held = held.map(drop);
+    subject.index.answer_in(Manner::Whole);
+    sheet.judge("answer-split", held)
+}
+
+pub(super) fn exit(subject: &Subject<'_>, _: &Registered, sheet: &mut Sheet) -> Held {
+    if let Some(ended) = subject.end() {
+        return Err(Unmet::Skipped(ended));
+    }
+    let came = subject.seen.since(0).into_iter();
+    let links = came.filter(|it| matches!(it.what, What::Came(_)));
+    let last = links.last().map(|event| event.link);
+    subject.choose(Step::Exit, UNKNOWN)?;
+    let left = subject.wait(0, |event| {
+        (matches!(event.what, What::Left) && Some(event.link) == last).then_some(())
+    });
+    let held = left.ok_or_else(|| {
+        let printed = subject.printed();
+        Unmet::failed(format!("after EXIT its connection stays open{printed}"))
+    });
+    sheet.judge("exit-closes", held)
+}
+
+/// Nothing that needs a failed check is judged.
+fn needs(sheet: &Sheet, checks: &[&str]) -> Held {
+    match checks.iter().find(|check| sheet.has_failed(check)) {
+        Some(check) => Err(Unmet::Skipped(format!("{check} does not hold"))),
+        None => Ok(()),
+    }
+}
+
+fn looks_up(request: &Request, wanted: RfcNumber) -> bool {
+    matches!(request, Request::Lookup { number, .. } if *number == wanted)
+}

@@ -1,0 +1,149 @@
+//! Grades a peer: plays the index server and other peers, and judges what it sends.
+
+mod holders;
+mod index;
+mod menu;
+mod seen;
+mod subject;
+mod uploads;
+
+use super::Played;
+use super::check::{Held, Sheet, Unmet};
+use super::options::Peer;
+use crate::program::Stage;
+use seen::What;
+use subject::{Registered, Subject, added, in_form};
+
+/// The place of the large document among those of the grader.
+const LARGE: u32 = 2;
+
+/// A part of the conversation that judges some checks.
+struct Scenario {
+    checks: &'static [&'static str],
+    play: fn(&Subject<'_>, &Registered, &mut Sheet) -> Held,
+}
+
+/// All scenarios in the order in which they are played. The last one ends the peer.
+const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        checks: &[
+            "add-port",
+            "get-ok",
+            "get-body",
+            "get-headers",
+            "get-closes",
+        ],
+        play: uploads::document,
+    },
+    Scenario {
+        checks: &["get-404", "get-400", "get-505", "get-error-form"],
+        play: uploads::errors,
+    },
+    Scenario {
+        checks: &["get-parallel"],
+        play: uploads::parallel,
+    },
+    Scenario {
+        checks: &["lookup-form", "answer-together"],
+        play: menu::lookup,
+    },
+    Scenario {
+        checks: &["list-form"],
+        play: menu::list,
+    },
+    Scenario {
+        checks: &["get-flow", "get-request-form", "get-identical"],
+        play: menu::get,
+    },
+    Scenario {
+        checks: &["get-unknown"],
+        play: menu::get_unknown,
+    },
+    Scenario {
+        checks: &["get-next-holder"],
+        play: menu::next_holder,
+    },
+    Scenario {
+        checks: &["answer-split"],
+        play: menu::split,
+    },
+    Scenario {
+        checks: &["exit-closes"],
+        play: menu::exit,
+    },
+];
+
+/// Plays all scenarios that have a chosen check.
+pub(super) fn grade(options: &Peer, sheet: &mut Sheet, stage: &Stage) -> Played {
+    let run = options.running.run.as_deref();
+    let target = run.unwrap_or("the peer that connected").to_owned();
+    let mut subject = match Subject::new(options, stage) {
+        Ok(subject) => subject,
+        Err(failure) => {
+            return Played {
+                target,
+                notes: Vec::new(),
+                ended: Err(failure),
+            };
+        }
+    };
+    let ended = subject.start();
+    if ended.is_ok() {
+        let joined = subject.join();
+        match sheet.judge("joins", joined) {
+            Ok(registered) => play(&subject, &registered, sheet),
+            Err(Unmet::Skipped(reason)) => skip_all(sheet, &reason),
+            Err(Unmet::Failed(finding)) => skip_all(sheet, &finding.message),
+        }
+    }
+    Played {
+        target,
+        notes: subject.stop(),
+        ended,
+    }
+}
+
+fn skip_all(sheet: &mut Sheet, reason: &str) {
+    sheet.skip(&["add-form"], reason);
+    for scenario in SCENARIOS {
+        sheet.skip(scenario.checks, reason);
+    }
+}
+
+fn play(subject: &Subject<'_>, registered: &Registered, sheet: &mut Sheet) {
+    for scenario in SCENARIOS {
+        if !sheet.wants(scenario.checks) {
+            continue;
+        }
+        let reason = match (scenario.play)(subject, registered, sheet) {
+            Ok(()) => continue,
+            Err(Unmet::Skipped(reason)) => reason,
+            Err(Unmet::Failed(finding)) => finding.message,
+        };
+        sheet.skip(scenario.checks, &reason);
+    }
+    // Also those after a download.
+    let events = subject.seen.since(0);
+    let adds = events.iter().filter(|event| added(event).is_some());
+    let held = adds.filter_map(|event| match &event.what {
+        What::Asked(asked) => Some(in_form(asked)),
+        _ => None,
+    });
+    let _ = sheet.judge("add-form", held.collect::<Held>());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::checks::PEER;
+    use super::*;
+
+    #[test]
+    fn every_check_belongs_to_one_scenario() {
+        let mut played: Vec<_> = SCENARIOS.iter().flat_map(|it| it.checks).copied().collect();
+        played.extend(["joins", "add-form"]);
+        let mut all: Vec<_> = PEER.iter().map(|check| check.name).collect();
+        played.sort_unstable();
+        all.sort_unstable();
+        assert_eq!(played, all);
+    }
+}

@@ -1,0 +1,366 @@
+//! The peer under test: how it is started, what is typed into it, and what it does.
+
+use std::cell::RefCell;
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::LARGE;
+use super::holders::Holders;
+use super::index::{Index, strict};
+use super::seen::{Asked, Event, Seen, What};
+use crate::grade::check::{Finding, Held, Unmet};
+use crate::grade::excerpt::{Exchanged, usual_cause};
+use crate::grade::options::{Peer, Step};
+use crate::grade::program::{Program, ProgramError};
+use crate::net::{Connection, Limits, Sockets, connect};
+use crate::program::{Code, Failure, Stage};
+use crate::wire::ci::p2s::Request;
+use crate::wire::{Endpoint, Host, Record, RfcNumber, Title};
+
+/// The deadline of each check.
+pub(super) const CHECK_TIME: Duration = Duration::from_secs(5);
+/// How much silence means that the peer has registered all that it has.
+const SETTLE_TIME: Duration = Duration::from_millis(1200);
+/// The longest wait for that.
+const REGISTER_TIME: Duration = Duration::from_secs(15);
+/// How long after the end of the program its last messages may arrive.
+const LAST_TIME: Duration = Duration::from_secs(1);
+/// How often to look whether the program has ended.
+const LOOK: Duration = Duration::from_millis(100);
+/// The hundreds of numbers to choose those of the grader from.
+const NUMBERS: std::ops::Range<u32> = 900..1000;
+
+/// The peer under test, and all that the grader plays around it.
+pub(super) struct Subject<'a> {
+    options: &'a Peer,
+    stage: &'a Stage,
+    pub(super) seen: Seen,
+    pub(super) index: Index,
+    pub(super) holders: Holders,
+    pub(super) sockets: Sockets,
+    program: RefCell<Option<Program>>,
+    /// The first of ten numbers that the peer has not registered.
+    first_number: u32,
+    /// The address of the grader, as the peer reaches it.
+    pub(super) own: Host,
+}
+
+/// What the peer has registered.
+#[derive(Debug, Clone)]
+pub(super) struct Registered {
+    /// The records, in the order of their ADDs.
+    pub(super) records: Vec<Record>,
+}
+
+impl<'a> Subject<'a> {
+    /// Starts all that the grader plays.
+    pub(super) fn new(options: &'a Peer, stage: &'a Stage) -> Result<Self, Failure> {
+        let sockets = Sockets::with_limits(Limits {
+            send_time: CHECK_TIME,
+            ..Limits::default()
+        });
+        stage.stop.watch(&sockets);
+        let seen = Seen::default();
+        Ok(Self {
+            options,
+            stage,
+            index: Index::start(options.port, &seen, &stage.stop)?,
+            holders: Holders::start(&seen, &stage.stop)?,
+            seen,
+            sockets,
+            program: RefCell::new(None),
+            first_number: 0,
+            own: Host::localhost(),
+        })
+    }
+
+    /// Starts the peer, or asks the person to, and waits until it connects.
+    pub(super) fn start(&mut self) -> Result<(), Failure> {
+        let port = self.index.port();
+        let Some(command) = &self.options.running.run else {
+            self.stage.say(format_args!(
+                "Start your peer with this machine as its server, port {port}, and let it register \
+                 an RFC."
+            ));
+            let came = self.wait(0, |_| Some(()));
+            return came.ok_or_else(|| self.nobody());
+        };
+        let command = command.replace("{port}", &port.to_string());
+        let failed = |error: ProgramError| match error {
+            ProgramError::Ended { .. } | ProgramError::Late { .. } => {
+                Failure::new(Code::IndexUnreachable, error)
+            }
+            error => Failure::other(error),
+        };
+        let mut program = Program::start(&command, &self.options.running).map_err(failed)?;
+        let awaited = format!("connected to port {port}");
+        let seen = self.seen.clone();
+        let begun = program.wait_until(&awaited, &self.stage.stop, || {
+            (seen.now() > 0).then_some(())
+        });
+        *self.program.get_mut() = Some(program);
+        begun.map_err(failed)
+    }
+
+    fn nobody(&self) -> Failure {
+        let (port, time) = (self.index.port(), self.time().as_secs());
+        let said =
+            format!("no peer has connected to port {port} after {time} s; --patience waits longer");
+        Failure::new(Code::IndexUnreachable, said)
+    }
+
+    /// Waits until the peer has sent an ADD, and then until it sends no more.
+    pub(super) fn join(&mut self) -> Held<Registered> {
+        if self.wait(0, |event| added(event).map(drop)).is_none() {
+            let nothing = || Unmet::failed(format!("no ADD {}{}", self.in_time(), self.printed()));
+            return Err(self.refused(0).unwrap_or_else(nothing));
+        }
+        let until = Instant::now() + REGISTER_TIME;
+        let mut count = self.seen.now();
+        while Instant::now() < until {
+            self.seen.wait(count, SETTLE_TIME);
+            if self.seen.now() == count {
+                break;
+            }
+            count = self.seen.now();
+        }
+        let records: Vec<_> = self.seen.since(0).iter().filter_map(added).collect();
+        let has = |number| {
+            records
+                .iter()
+                .any(|it: &Record| it.number.get() / 10 == number)
+        };
+        let own = self
+            .seen
+            .since(0)
+            .iter()
+            .find_map(|event| match event.what {
+                What::Came(from) => own_host(from),
+                _ => None,
+            });
+        self.own = own.unwrap_or_else(Host::localhost);
+        self.first_number = NUMBERS.clone().find(|it| !has(*it)).unwrap_or_default() * 10;
+        Ok(Registered { records })
+    }
+
+    /// The number of one of the grader's documents, and its title.
+    pub(super) fn document(&self, place: u32) -> Held<(RfcNumber, Title)> {
+        let titles = [
+            "A Document That Nobody Has",
+            "Grading Over Carrier Pigeons",
+            "A Large Document for Graders",
+            "A Document That One Refuses",
+            "An Answer in Pieces",
+        ];
+        let title = usize::try_from(place).ok().and_then(|it| titles.get(it));
+        let title = title.and_then(|it| it.parse().ok());
+        let number = RfcNumber::new(self.first_number + place);
+        number
+            .zip(title)
+            .ok_or_else(|| Unmet::Skipped("no number is free".to_owned()))
+    }
+
+    /// Lets holders have a document: one, or both.
+    pub(super) fn offer(&self, place: u32, holders: usize) -> Held<Record> {
+        let (number, title) = self.document(place)?;
+        let ports = self.holders.ports().into_iter().flatten().take(holders);
+        let records = ports.map(|port| Record {
+            number,
+            title: title.clone(),
+            holder: Endpoint {
+                host: self.own.clone(),
+                port,
+            },
+        });
+        let records: Vec<_> = records.collect();
+        records.iter().cloned().for_each(|it| self.index.add(it));
+        let first = records.into_iter().next();
+        let first = first.ok_or_else(|| Unmet::Skipped("no holder".to_owned()))?;
+        self.holders.offer(first.clone());
+        debug_assert!(place != LARGE || number.get() % 10 == LARGE);
+        Ok(first)
+    }
+
+    /// Types what a step needs, or tells the person. Returns since when to look for what follows.
+    pub(super) fn choose(&self, step: Step, place: u32) -> Held<usize> {
+        let (number, title) = self.document(place)?;
+        let then = self.seen.now();
+        if let Some(program) = &mut *self.program.borrow_mut() {
+            if step == Step::Exit {
+                program.may_end();
+            }
+            let keys = self.options.keys(step);
+            let keys = keys.replace("{number}", &number.to_string());
+            program.type_text(&keys.replace("{title}", title.as_str()));
+        } else {
+            let what = match step {
+                Step::Lookup => format!("LOOKUP, RFC {number}, title {title}"),
+                Step::Get => format!("GET, RFC {number}, title {title}"),
+                Step::List => "LIST".to_owned(),
+                Step::Exit => "EXIT".to_owned(),
+            };
+            self.stage
+                .say(format_args!("Choose in the menu of your peer: {what}"));
+        }
+        Ok(then)
+    }
+
+    /// Waits for something that the peer does, since then.
+    pub(super) fn wait<T>(&self, then: usize, found: impl Fn(&Event) -> Option<T>) -> Option<T> {
+        let mut until = Instant::now() + self.time();
+        let mut count = then;
+        loop {
+            let events = self.seen.since(count);
+            if let Some(it) = events.iter().find_map(&found) {
+                return Some(it);
+            }
+            count += events.len();
+            if Instant::now() >= until || self.stage.stop.signal().is_some() {
+                return None;
+            }
+            if self.end().is_some() {
+                // What it did before is still on its way.
+                until = until.min(Instant::now() + LAST_TIME);
+            }
+            self.seen.wait(count, LOOK);
+        }
+    }
+
+    /// Waits for a request to the index, since then.
+    pub(super) fn wait_for_request(
+        &self,
+        then: usize,
+        what: &str,
+        is_it: impl Fn(&Request) -> bool,
+    ) -> Held<(u64, Asked)> {
+        let asked = self.wait(then, |event| match &event.what {
+            What::Asked(asked) if is_it(&asked.request) => Some((event.link, asked.clone())),
+            _ => None,
+        });
+        asked.ok_or_else(|| {
+            let nothing =
+                || Unmet::failed(format!("no {what} {}{}", self.in_time(), self.printed()));
+            self.refused(then).unwrap_or_else(nothing)
+        })
+    }
+
+    /// What it sent since then that is no request.
+    fn refused(&self, then: usize) -> Option<Unmet> {
+        let events = self.seen.since(then);
+        events.into_iter().find_map(|event| match event.what {
+            What::Wrong(bytes, why) => Some(Unmet::Failed(Box::new(Finding {
+                message: format!("its request is refused: {why}"),
+                cause: None,
+                exchanged: Some(Exchanged::new(b"", b"", &bytes)),
+            }))),
+            _ => None,
+        })
+    }
+
+    /// Connects to the upload server of the peer: where it says that it is, or at its port where it
+    /// comes from.
+    pub(super) fn connect(&self, registered: &Registered) -> Held<Connection> {
+        let Some(record) = registered.records.last() else {
+            return Err(Unmet::Skipped("it registered nothing".to_owned()));
+        };
+        let named = connect(&self.sockets, &record.holder, CHECK_TIME);
+        let found = named.or_else(|error| {
+            let place = Endpoint {
+                host: self.own.clone(),
+                port: record.holder.port,
+            };
+            connect(&self.sockets, &place, CHECK_TIME).map_err(|_| error)
+        });
+        found.map_err(|error| Unmet::failed(format!("{error}{}", self.printed())))
+    }
+
+    /// The folder that the peer shares, if it is known.
+    pub(super) fn files(&self) -> Option<&Path> {
+        self.options.files.as_deref()
+    }
+
+    /// How long to wait for what the peer is made to do.
+    fn time(&self) -> Duration {
+        if self.options.running.run.is_some() {
+            CHECK_TIME
+        } else {
+            Duration::from_secs(self.options.patience)
+        }
+    }
+
+    pub(super) fn in_time(&self) -> String {
+        match self.end() {
+            Some(ended) => format!("came, because {ended}"),
+            None => format!("within {} s", self.time().as_secs()),
+        }
+    }
+
+    /// How the program has ended, if it has.
+    pub(super) fn end(&self) -> Option<String> {
+        self.program.borrow_mut().as_mut().and_then(Program::end)
+    }
+
+    /// The last lines of the program, on lines of their own; empty if there is none.
+    pub(super) fn printed(&self) -> String {
+        let program = self.program.borrow();
+        let printed = program.as_ref().map(Program::printed);
+        printed.map_or_else(String::new, |printed| format!("\n{printed}"))
+    }
+
+    pub(super) fn stop(&mut self) -> Vec<String> {
+        self.sockets.close_all();
+        let program = self.program.get_mut().as_mut();
+        program.map(Program::stop).unwrap_or_default()
+    }
+}
+
+/// The record of an ADD.
+pub(super) fn added(event: &Event) -> Option<Record> {
+    match &event.what {
+        What::Asked(Asked {
+            request: Request::Add(record),
+            ..
+        }) => Some(record.clone()),
+        _ => None,
+    }
+}
+
+/// Whether a request is to the byte what our own peer sends.
+pub(super) fn in_form(asked: &Asked) -> Held {
+    let whole = strict(&asked.request);
+    // A LOOKUP may have no Title.
+    let without_title = match &asked.request {
+        Request::Lookup { title, .. } if title.is_empty() => {
+            let whole = String::from_utf8_lossy(&whole);
+            Some(whole.replace("Title: \r\n", "").into_bytes())
+        }
+        _ => None,
+    };
+    if without_title.is_some_and(|short| short == asked.bytes) {
+        return Ok(());
+    }
+    same(&whole, &asked.bytes, "the request")
+}
+
+/// Whether bytes are what they should be.
+pub(super) fn same(expected: &[u8], got: &[u8], what: &str) -> Held {
+    if expected == got {
+        return Ok(());
+    }
+    Err(Unmet::Failed(Box::new(Finding {
+        message: format!("{what} is right, but not to the byte"),
+        cause: usual_cause(expected, got),
+        exchanged: Some(Exchanged::new(b"", expected, got)),
+    })))
+}
+
+/// The address at which somebody at this address reaches us.
+pub(super) fn own_host(remote: SocketAddr) -> Option<Host> {
+    let own = match remote.ip().to_canonical() {
+        it if it.is_loopback() => it,
+        _ => crate::net::local_address_toward(remote).ok()?,
+    };
+    let own: IpAddr = own.to_canonical();
+    own.to_string().parse().ok()
+}

@@ -1,0 +1,164 @@
+//! The form of messages in a printout: it is what our own writer makes of them.
+
+use std::time::SystemTime;
+
+use super::messages::Message;
+use super::{File, Findings, head, request};
+use crate::wire::ci::server::Conversation;
+use crate::wire::di::Origin;
+use crate::wire::p2p::Codec;
+use crate::wire::{Dialect, Endpoint, Head, Port, Protocol, Record, RfcNumber, Status, date};
+
+/// The statuses of P2P-CI.
+const STATUSES: [Status; 6] = [
+    Status::Ok,
+    Status::BadRequest,
+    Status::NotFound,
+    Status::RequestTimeout,
+    Status::ServiceUnavailable,
+    Status::VersionNotSupported,
+];
+
+/// All deviations of form in a printout.
+pub(super) fn findings(file: &File) -> Findings {
+    let mut findings = Findings::new();
+    for exchange in &file.exchanges {
+        // What was refused may be wrong on purpose.
+        let code = exchange.response.as_ref().and_then(Message::code);
+        if !code.is_some_and(|code| code == 400 || code == 505) {
+            let wrong = of_request(&exchange.request);
+            add(file, &exchange.request, wrong, &mut findings);
+        }
+        if let Some(response) = &exchange.response {
+            add(file, response, of_response(response), &mut findings);
+        }
+    }
+    for response in &file.unasked {
+        add(file, response, of_response(response), &mut findings);
+    }
+    findings
+}
+
+fn add(file: &File, message: &Message, wrong: Option<String>, findings: &mut Findings) {
+    let ends = message
+        .has_bare_lf
+        .then(|| "a line ends with \\n alone instead of \\r\\n".to_owned());
+    let open = (!message.has_empty_line).then(|| "no empty line ends its head".to_owned());
+    let all = wrong.into_iter().chain(ends).chain(open);
+    findings.extend(
+        all.map(|what| file.finding(message.number, &format!("{}: {what}", message.start_line()))),
+    );
+}
+
+fn of_request(message: &Message) -> Option<String> {
+    let is_get = message.start_line().starts_with("GET ");
+    let strict = if is_get {
+        strict_get(message)
+    } else {
+        request(message).map(|request| request.encode(Dialect::Text))
+    };
+    match strict {
+        None => Some("it is no request of P2P-CI/1.0".to_owned()),
+        Some(strict) => {
+            let strict = String::from_utf8_lossy(&strict).into_owned();
+            // A LOOKUP may have no Title, and a terminal does not show a space at a line's end.
+            let mut expected = strict
+                .lines()
+                .map(str::trim_end)
+                .filter(|line| !line.is_empty());
+            let mut got = message.lines.iter().map(|line| line.trim_end());
+            loop {
+                match (expected.next(), got.next()) {
+                    (None, None) => return None,
+                    (Some("Title:"), None) if !strict.starts_with("ADD") => {}
+                    (Some(expected), Some(got)) if expected == got => {}
+                    (expected, got) => return Some(differs(expected, got)),
+                }
+            }
+        }
+    }
+}
+
+fn differs(expected: Option<&str>, got: Option<&str>) -> String {
+    match (expected, got) {
+        (Some(expected), None) => format!("it lacks the line \"{expected}\""),
+        (None, Some(got)) => format!("the line \"{got}\" is too many"),
+        (expected, got) => format!(
+            "expected \"{}\", got \"{}\"",
+            expected.unwrap_or_default(),
+            got.unwrap_or_default()
+        ),
+    }
+}
+
+/// What our own peer sends for this GET.
+fn strict_get(message: &Message) -> Option<Vec<u8>> {
+    let head = head(message)?;
+    let line = message.start_line().strip_prefix("GET RFC ")?;
+    let number: RfcNumber = line.strip_suffix(" P2P-CI/1.0")?.parse().ok()?;
+    let host = head.field("Host").ok()??.parse().ok()?;
+    let holder = Endpoint {
+        host,
+        port: Port::MAX,
+    };
+    let origin = Origin {
+        date: SystemTime::UNIX_EPOCH,
+        os: field(&head, "OS").unwrap_or("…"),
+    };
+    let codec = Codec::new(Protocol::Ci, Dialect::Text);
+    Some(codec.get(number, &holder, origin))
+}
+
+fn field<'a>(head: &'a Head, name: &str) -> Option<&'a str> {
+    head.field(name).ok().flatten()
+}
+
+fn of_response(message: &Message) -> Option<String> {
+    let code = message.code()?;
+    let known = STATUSES.iter().find(|status| status.code() == code);
+    let Some(status) = known else {
+        return Some(format!("{code} is no code of P2P-CI"));
+    };
+    let strict = Conversation::default().refusal(*status);
+    let strict = String::from_utf8_lossy(&strict).into_owned();
+    let line = strict.lines().next().unwrap_or_default();
+    if message.start_line().trim_end() != line {
+        return Some(differs(Some(line), Some(message.start_line())));
+    }
+    let wrong = message.records().iter().find(|line| {
+        let record = Record::parse(line);
+        record.is_none_or(|record| record.to_string() != line.trim_end())
+    });
+    if let Some(wrong) = wrong {
+        return Some(format!("\"{wrong}\" is no record"));
+    }
+    if message.head == 1 || code != 200 {
+        return None;
+    }
+    of_delivery(&head(message)?)
+}
+
+/// Whether the headers before a document have their form.
+fn of_delivery(head: &Head) -> Option<String> {
+    for name in [
+        "Date",
+        "OS",
+        "Last-Modified",
+        "Content-Length",
+        "Content-Type",
+    ] {
+        let Some(value) = field(head, name) else {
+            return Some(format!("it lacks the header {name}"));
+        };
+        let is_right = match name {
+            "Date" | "Last-Modified" => date(value).is_some(),
+            "Content-Length" => value.parse::<u64>().is_ok(),
+            "Content-Type" => value.starts_with("text/"),
+            _ => !value.is_empty(),
+        };
+        if !is_right {
+            return Some(format!("\"{name}: {value}\" is not in its form"));
+        }
+    }
+    None
+}

@@ -1,0 +1,104 @@
+//! The lines of a saved terminal, with what a program writes around messages taken apart.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+
+use crate::file_error::FileError;
+
+/// How much of a file is read, in bytes.
+const MAX_FILE: u64 = 16 * 1024 * 1024;
+/// How much of a line is used, in characters.
+const MAX_LINE: usize = 8 * 1024;
+
+/// A line, or the part of one that shows several lines in quotes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Line {
+    /// Its number in the file, from 1.
+    pub(super) number: usize,
+    pub(super) text: String,
+    /// Whether it ends with CR LF; `None` if the terminal has eaten the line end.
+    pub(super) has_crlf: Option<bool>,
+}
+
+/// Reads the lines of a file, its first 16 MiB.
+pub(super) fn read(path: &Path) -> Result<Vec<Line>, FileError> {
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(FileError::of("read", path))?;
+    let read = file.take(MAX_FILE).read_to_end(&mut bytes);
+    read.map_err(FileError::of("read", path))?;
+    Ok(of(&String::from_utf8_lossy(&bytes)))
+}
+
+/// The lines of a text.
+pub(super) fn of(text: &str) -> Vec<Line> {
+    let mut lines = Vec::new();
+    for (before, line) in text.lines().enumerate() {
+        let line: String = line.chars().take(MAX_LINE).collect();
+        split(&without_escapes(&line), before + 1, &mut lines);
+    }
+    lines
+}
+
+/// Adds a line, or the lines that it shows as `\r\n` or `\n`: Python prints bytes so.
+fn split(line: &str, number: usize, lines: &mut Vec<Line>) {
+    let mut rest = line;
+    while let Some((text, after)) = rest.split_once("\\n") {
+        let crlf = text.strip_suffix("\\r");
+        lines.push(Line {
+            number,
+            text: crlf.unwrap_or(text).to_owned(),
+            has_crlf: Some(crlf.is_some()),
+        });
+        rest = after;
+    }
+    let is_quoted = rest.len() < line.len();
+    // What follows the last line end is the closing quote.
+    let is_quote = is_quoted && rest.trim_matches(['\'', '"', ')', ',', ' ']).is_empty();
+    if !is_quote {
+        lines.push(Line {
+            number,
+            text: rest.trim_end().to_owned(),
+            has_crlf: None,
+        });
+    }
+}
+
+/// The line without the escape sequences of a terminal and other control characters.
+fn without_escapes(line: &str) -> String {
+    let mut text = String::with_capacity(line.len());
+    let mut chars = line.chars().peekable();
+    while let Some(char) = chars.next() {
+        if char == '\u{1b}' {
+            if chars.next_if_eq(&'[').is_some() {
+                while chars.next_if(|it| !it.is_ascii_alphabetic()).is_some() {}
+                chars.next();
+            }
+        } else if !char.is_control() {
+            text.push(char);
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quoted_lines_are_taken_apart_and_escapes_removed() {
+        let texts = |text| -> Vec<_> {
+            let lines = of(text).into_iter();
+            lines.map(|it| (it.number, it.text, it.has_crlf)).collect()
+        };
+        assert_eq!(
+            texts("\u{1b}[1mone\u{1b}[0m\r\n got b'LIST\\r\\nHost: a\\n\\r\\n'\n"),
+            [
+                (1, "one".to_owned(), None),
+                (2, " got b'LIST".to_owned(), Some(true)),
+                (2, "Host: a".to_owned(), Some(false)),
+                (2, String::new(), Some(true)),
+            ]
+        );
+    }
+}

@@ -1,0 +1,121 @@
+//! A class of submissions.
+
+use std::fs;
+
+use rustix::process::Signal;
+use tempfile::TempDir;
+
+use crate::support::{Program, folder, peer_command, run};
+
+const SERVER: &str = env!("CARGO_BIN_EXE_server");
+
+/// A class with these submissions, each with what starts its server.
+fn class(submissions: &[(&str, &str)]) -> TempDir {
+    let class = folder(&[]);
+    for (name, script) in submissions {
+        fs::create_dir(class.path().join(name)).unwrap();
+        fs::write(class.path().join(name).join("run"), script).unwrap();
+    }
+    class
+}
+
+fn arguments<'a>(class: &'a TempDir, out: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    let folder = class.path().to_str().unwrap();
+    let usual = [
+        "grade",
+        "class",
+        folder,
+        "--server",
+        "sh ./run {port}",
+        "--out",
+        out,
+    ];
+    [&usual, more].concat()
+}
+
+#[test]
+fn every_submission_has_a_row_and_a_report() {
+    let class = class(&[
+        ("alice", &format!("exec {SERVER} -q --port $1")),
+        ("bob, the slow", "sleep 1000"),
+        ("carol", "echo oh; exit 3"),
+    ]);
+    let results = folder(&[]);
+    let out = results.path().join("results");
+    let out = out.to_str().unwrap();
+    let command = peer_command(&arguments(&class, out, &["-j", "3"]));
+    let (status, printed, errors) = run("grader", command);
+    assert_eq!(status.code(), Some(8), "{errors}");
+    let read = |name: &str| fs::read_to_string(format!("{out}/{name}")).unwrap();
+    let table = read("table.csv");
+    let rows: Vec<_> = table.lines().collect();
+    assert!(
+        rows[0].starts_with("submission,program,points,max,problem,1 registration,2 list,"),
+        "{table}"
+    );
+    assert_eq!(rows[1], "alice,server,27,27,,4,2,3,2,2,3,2,9");
+    assert_eq!(rows[2], "\"bob, the slow\",server,0,27,,0,0,0,0,0,0,0,0");
+    assert!(rows[3].starts_with("carol,server,0,27,,0"), "{table}");
+    assert!(read("alice-server.txt").contains("All checks hold."));
+    assert!(read("carol-server.txt").contains("exit code 3"));
+    assert!(read("alice-server.json").contains("max_score"));
+    for said in [
+        "server         points  1 registration",
+        "alice          27/27   4/4",
+    ] {
+        assert!(printed.contains(said), "{said} in {printed}");
+    }
+    assert!(
+        errors.contains("alice: server: 27 of 27 points"),
+        "{errors}"
+    );
+}
+
+#[test]
+fn one_that_hangs_costs_its_deadline() {
+    let class = class(&[("bob", "sleep 1000")]);
+    let results = folder(&[]);
+    let out = results.path().to_str().unwrap();
+    let command = peer_command(&arguments(&class, out, &["--deadline", "1"]));
+    let (status, printed, errors) = run("grader", command);
+    assert_eq!(status.code(), Some(8), "{errors}");
+    assert!(
+        printed.contains("bob     not graded within 1 s"),
+        "{printed}"
+    );
+}
+
+#[test]
+fn ctrl_c_keeps_what_is_done() {
+    let class = class(&[("alice", "exit 3"), ("bob", "sleep 1000")]);
+    let results = folder(&[]);
+    let out = results.path().to_str().unwrap();
+    let mut grader = Program::start("grader", peer_command(&arguments(&class, out, &[])));
+    grader.expect_error("alice: server: 0 of 27 points");
+    grader.signal(Signal::INT);
+    let (status, _, _) = grader.end();
+    assert_eq!(status.code(), Some(130));
+    let table = fs::read_to_string(results.path().join("table.csv")).unwrap();
+    assert_eq!(table.lines().count(), 2, "{table}");
+    assert!(table.contains("\nalice,server,0,27"), "{table}");
+}
+
+#[test]
+fn a_class_needs_submissions_and_a_command() {
+    let class = class(&[]);
+    let path = class.path().to_str().unwrap();
+    for (arguments, code, error) in [
+        (&[path][..], 2, "name the command of a server"),
+        (&[path, "--server", "true"], 1, "has no subfolder to grade"),
+        (
+            &["nothing-here", "--server", "true"],
+            1,
+            "cannot read the folder",
+        ),
+    ] {
+        let arguments = [&["grade", "class"], arguments].concat();
+        let (status, _, errors) = run("grader", peer_command(&arguments));
+        assert_eq!(status.code(), Some(code), "{errors}");
+        assert!(errors.contains(error), "{errors}");
+    }
+}

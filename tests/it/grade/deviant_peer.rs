@@ -1,0 +1,267 @@
+//! A peer that deviates in one point. It does what the grader asks a person to do.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+/// The document that it has from the beginning.
+pub(super) const DOCUMENT: &[u8] = b"RFC 2345\nA document\n";
+
+/// A peer that would lose exactly the named check; an empty name is a faithful one.
+pub(super) struct Deviant {
+    check: &'static str,
+    documents: Mutex<BTreeMap<u32, Vec<u8>>>,
+    /// Connections that it should have closed.
+    open: Mutex<Vec<TcpStream>>,
+}
+
+/// A connection to the index.
+struct Index {
+    reader: BufReader<TcpStream>,
+    me: String,
+}
+
+impl Deviant {
+    /// Joins the index on this port, and does what the lines say.
+    pub(super) fn run(check: &'static str, index: u16, lines: impl Iterator<Item = String>) {
+        let documents = [(2345, DOCUMENT.to_vec()), (99, DOCUMENT.to_vec())];
+        let deviant = Arc::new(Self {
+            check,
+            documents: Mutex::new(documents.into_iter().collect()),
+            open: Mutex::default(),
+        });
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut port = listener.local_addr().unwrap().port();
+        let uploads = Arc::clone(&deviant);
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let (stream, uploads) = (stream.unwrap(), Arc::clone(&uploads));
+                if uploads.lacks("get-parallel") {
+                    uploads.serve(stream);
+                } else {
+                    thread::spawn(move || uploads.serve(stream));
+                }
+            }
+        });
+        if check == "add-port" {
+            port = crate::support::dead_port();
+        }
+        let mut connection = deviant.join(index, port);
+        for line in lines {
+            let Some((_, choice)) = line.split_once("Choose in the menu of your peer: ") else {
+                continue;
+            };
+            let mut words = choice.splitn(3, ", ");
+            let step = words.next().unwrap();
+            let number = words.next().map_or(0, |rfc| rfc[4..].parse().unwrap());
+            match step {
+                "LOOKUP" => drop(deviant.lookup(&mut connection, number, "lookup-form")),
+                "LIST" => {
+                    let list = format!("LIST ALL P2P-CI/1.0\r\n{}\r\n", connection.me);
+                    drop(deviant.ask(&mut connection, &list, "list-form"));
+                }
+                "GET" => deviant.get(&mut connection, number),
+                _ if deviant.lacks("exit-closes") => {}
+                _ => connection
+                    .reader
+                    .get_ref()
+                    .shutdown(Shutdown::Both)
+                    .unwrap(),
+            }
+        }
+    }
+
+    fn lacks(&self, check: &str) -> bool {
+        !check.is_empty() && self.check == check
+    }
+
+    fn join(&self, index: u16, port: u16) -> Index {
+        let connect = || Index {
+            reader: BufReader::new(TcpStream::connect(("127.0.0.1", index)).unwrap()),
+            me: format!("Host: 127.0.0.1\r\nPort: {port}\r\n"),
+        };
+        let mut connection = connect();
+        if self.lacks("joins") {
+            let list = format!("LIST ALL P2P-CI/1.0\r\n{}\r\n", connection.me);
+            self.ask(&mut connection, &list, "");
+            return connection;
+        }
+        let adds = [99, 2345].map(|number| add(number, &connection.me));
+        let both = self.formed(&adds.concat(), "add-form");
+        connection
+            .reader
+            .get_mut()
+            .write_all(both.as_bytes())
+            .unwrap();
+        for _ in &adds {
+            answer(&mut connection.reader);
+        }
+        if self.lacks("answer-together") {
+            connection = connect();
+            for add in adds {
+                self.ask(&mut connection, &add, "");
+            }
+        }
+        connection
+    }
+
+    /// A request, with wrong line ends if it is the one that deviates.
+    fn formed(&self, request: &str, check: &str) -> String {
+        if self.lacks(check) {
+            request.replace("\r\n", "\n")
+        } else {
+            request.to_owned()
+        }
+    }
+
+    fn ask(&self, index: &mut Index, request: &str, check: &str) -> String {
+        let request = self.formed(request, check);
+        index
+            .reader
+            .get_mut()
+            .write_all(request.as_bytes())
+            .unwrap();
+        let first = String::from_utf8_lossy(index.reader.fill_buf().unwrap()).into_owned();
+        let answer = answer(&mut index.reader);
+        if self.lacks("answer-split") {
+            return first;
+        }
+        answer
+    }
+
+    /// The ports of the holders.
+    fn lookup(&self, index: &mut Index, number: u32, check: &str) -> Vec<u16> {
+        let request = format!(
+            "LOOKUP RFC {number} P2P-CI/1.0\r\n{}Title: T\r\n\r\n",
+            index.me
+        );
+        let answer = self.ask(index, &request, check);
+        let records = answer.lines().filter(|line| line.starts_with("RFC "));
+        let ports = records.filter_map(|line| line.rsplit(' ').next()?.parse().ok());
+        ports.collect()
+    }
+
+    fn get(&self, index: &mut Index, number: u32) {
+        let mut holders = self.lookup(index, number, "");
+        if self.lacks("get-next-holder") {
+            holders.truncate(1);
+        }
+        let fetched = holders.iter().find_map(|port| self.fetch(*port, number));
+        match fetched {
+            Some(mut document) => {
+                if self.lacks("get-identical") {
+                    document.retain(|byte| *byte != 0);
+                }
+                self.documents.lock().unwrap().insert(number, document);
+                if self.lacks("get-flow") {
+                    return;
+                }
+            }
+            None if self.lacks("get-unknown") => {}
+            None => return,
+        }
+        self.ask(index, &add(number, &index.me.clone()), "");
+    }
+
+    fn fetch(&self, port: u16, number: u32) -> Option<Vec<u8>> {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        let os = if self.lacks("get-request-form") {
+            ""
+        } else {
+            "OS: Test 1\r\n"
+        };
+        let request = format!("GET RFC {number} P2P-CI/1.0\r\nHost: 127.0.0.1\r\n{os}\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        let end = answer
+            .windows(4)
+            .position(|end| end == b"\r\n\r\n")
+            .unwrap();
+        let is_ok = answer.starts_with(b"P2P-CI/1.0 200 ");
+        is_ok.then(|| answer[end + 4..].to_vec())
+    }
+
+    fn serve(&self, mut stream: TcpStream) {
+        let mut head = String::new();
+        let mut reader = BufReader::new(stream.try_clone().unwrap());
+        while !head.ends_with("\r\n\r\n") {
+            if reader.read_line(&mut head).unwrap_or(0) == 0 {
+                return;
+            }
+        }
+        // A grader that has seen enough closes.
+        let _ = stream.write_all(&self.upload(&head));
+        if self.lacks("get-closes") {
+            self.open.lock().unwrap().push(stream);
+            return;
+        }
+        let _ = stream.shutdown(Shutdown::Write);
+        if self.lacks("get-parallel") {
+            let _ = stream.read_to_end(&mut Vec::new());
+        }
+    }
+
+    fn upload(&self, head: &str) -> Vec<u8> {
+        let line = head.lines().next().unwrap();
+        let error = |check: &str, code: &str, other: &str| {
+            let code = if self.lacks(check) { other } else { code };
+            let answer = format!("P2P-CI/1.0 {code}\r\n\r\n");
+            self.formed(&answer, "get-error-form").into_bytes()
+        };
+        let Some(line) = line.strip_suffix(" P2P-CI/1.0") else {
+            return error(
+                "get-505",
+                "505 P2P-CI Version Not Supported",
+                "400 Bad Request",
+            );
+        };
+        let Some(number) = line.strip_prefix("GET RFC ") else {
+            return error("get-400", "400 Bad Request", "404 Not Found");
+        };
+        let number: u32 = number.parse().unwrap();
+        let documents = self.documents.lock().unwrap();
+        let Some(document) = documents.get(&number) else {
+            return error("get-404", "404 Not Found", "400 Bad Request");
+        };
+        let status = if self.lacks("get-ok") {
+            "201 OK"
+        } else {
+            "200 OK"
+        };
+        let date = if self.lacks("get-headers") {
+            "2026-11-21"
+        } else {
+            "Sat, 21 Nov 2026 19:27:28 GMT"
+        };
+        let is_too_long = self.lacks("get-body") && number == 2345;
+        let surplus = if is_too_long { "\n" } else { "" };
+        let head = format!(
+            "P2P-CI/1.0 {status}\r\nDate: {date}\r\nOS: Test 1\r\n\
+             Last-Modified: Fri, 17 Apr 2026 16:08:18 GMT\r\nContent-Length: {}\r\n\
+             Content-Type: text/plain\r\n\r\n",
+            document.len()
+        );
+        [head.as_bytes(), document, surplus.as_bytes()].concat()
+    }
+}
+
+fn add(number: u32, me: &str) -> String {
+    format!("ADD RFC {number} P2P-CI/1.0\r\n{me}Title: A Title\r\n\r\n")
+}
+
+/// An answer of the index: a status line, an empty line, records, an empty line.
+fn answer(reader: &mut BufReader<TcpStream>) -> String {
+    let mut answer = String::new();
+    let mut empty_lines = 0;
+    while empty_lines < 2 {
+        let before = answer.len();
+        if reader.read_line(&mut answer).unwrap_or(0) == 0 {
+            break;
+        }
+        empty_lines += usize::from(answer[before..] == *"\r\n");
+    }
+    answer
+}
