@@ -193,6 +193,7 @@ impl Shared {
                 records.retain(|(owner, _)| *owner != Some(link));
                 Vec::new()
             }
+            Request::Greeting => Vec::new(),
             Request::TakeBack { number, .. } => {
                 records.retain(|(owner, it)| *owner != Some(link) || it.number != *number);
                 Vec::new()
