@@ -50,6 +50,64 @@ fn comparison(temporary: &Path, out: &Path, arguments: &[&str]) -> Command {
     command
 }
 
+/// Checks a row: the cost of an operation in a network of so many `peers`, of which so many are
+/// `living` after half were killed.
+fn check(row: &[String], kind: &str, peers: usize, living: usize, operation: &str) {
+    let name = [kind, &peers.to_string(), operation];
+    assert_eq!(row[..3], name);
+    let number = |at: usize| row[at].parse::<f64>().unwrap();
+    let count: usize = row[3].parse().unwrap();
+    if operation == "get-stale" {
+        // Who is asked first depends on chance, and how fast the server notices.
+        assert!(count <= 3 * living && row[4] == row[3], "{row:?}");
+        return;
+    }
+    let expected = match operation {
+        "lookup-first" => 20,
+        "lookup" => 10 * peers,
+        "get" | "get-without-server" => 3 * peers,
+        "get-half-dead" => 3 * living,
+        _ => peers,
+    };
+    assert_eq!(count, expected, "{row:?}");
+    let is_central = kind == "central";
+    if is_central && operation == "get-without-server" {
+        // A peer asks once at most, until it notices.
+        assert!(row[4] == "0" && number(5) < 0.34, "{row:?}");
+        assert_eq!(row[11..], ["", ""]);
+        return;
+    }
+    assert_eq!(row[4], row[3], "{row:?}");
+    assert!(0.0 < number(11) && number(11) <= number(12), "{row:?}");
+
+    if kind == "dht" {
+        of_the_hash_table(row, operation, peers);
+        return;
+    }
+    let messages = row[5].as_str();
+    let everybody = format!("{}.0", 2 * peers);
+    let is_between = |least: f64, most: f64| least < number(5) && number(5) < most;
+    match (operation, is_central) {
+        ("join", true) => assert_eq!([messages, &row[9]], ["4.0", "server"]),
+        ("lookup" | "lookup-first" | "lookup-missing" | "list", true) => {
+            assert_eq!([messages, &row[9]], ["2.0", "server"]);
+        }
+        ("get", true) => assert_eq!(messages, "4.0"),
+        ("join" | "get" | "get-without-server", false) => assert_eq!(messages, "2.0"),
+        ("lookup-missing" | "list", false) => assert_eq!(messages, everybody),
+        // The first peer that is asked has some of the documents.
+        ("lookup-first", false) => {
+            let most = everybody.parse().unwrap();
+            assert!(is_between(4.0, most), "{row:?}");
+        }
+        // Whoever has asked remembers.
+        ("lookup", false) => assert!(is_between(0.0, 2.0), "{row:?}"),
+        _ => assert!(is_between(1.9, 4.1), "{row:?}"),
+    }
+    let is_at_most = |mean, most| number(mean) <= number(most);
+    assert!(is_at_most(5, 6) && is_at_most(7, 8), "{row:?}");
+}
+
 #[test]
 fn the_kinds_need_as_many_messages_as_theory_says_and_survive_what_they_can() {
     let (temporary, results) = (folder(&[]), folder(&[]));
@@ -70,59 +128,7 @@ fn the_kinds_need_as_many_messages_as_theory_says_and_survive_what_they_can() {
     }
     assert_eq!(rows.len(), cases.len());
     for (row, (kind, peers, living, operation)) in rows.iter().zip(cases) {
-        let name = [kind, &peers.to_string(), operation];
-        assert_eq!(row[..3], name);
-        let number = |at: usize| row[at].parse::<f64>().unwrap();
-        let count: usize = row[3].parse().unwrap();
-        if operation == "get-stale" {
-            // Who is asked first depends on chance, and how fast the server notices.
-            assert!(count <= 3 * living && row[4] == row[3], "{row:?}");
-            continue;
-        }
-        let expected = match operation {
-            "lookup-first" => 20,
-            "lookup" => 10 * peers,
-            "get" | "get-without-server" => 3 * peers,
-            "get-half-dead" => 3 * living,
-            _ => peers,
-        };
-        assert_eq!(count, expected, "{row:?}");
-        let is_central = kind == "central";
-        if is_central && operation == "get-without-server" {
-            // A peer asks once at most, until it notices.
-            assert!(row[4] == "0" && number(5) < 0.34, "{row:?}");
-            assert_eq!(row[11..], ["", ""]);
-            continue;
-        }
-        assert_eq!(row[4], row[3], "{row:?}");
-        assert!(0.0 < number(11) && number(11) <= number(12), "{row:?}");
-
-        if kind == "dht" {
-            of_the_hash_table(&row, operation, peers);
-            continue;
-        }
-        let messages = row[5].as_str();
-        let everybody = format!("{}.0", 2 * peers);
-        let is_between = |least: f64, most: f64| least < number(5) && number(5) < most;
-        match (operation, is_central) {
-            ("join", true) => assert_eq!([messages, &row[9]], ["4.0", "server"]),
-            ("lookup" | "lookup-first" | "lookup-missing" | "list", true) => {
-                assert_eq!([messages, &row[9]], ["2.0", "server"]);
-            }
-            ("get", true) => assert_eq!(messages, "4.0"),
-            ("join" | "get" | "get-without-server", false) => assert_eq!(messages, "2.0"),
-            ("lookup-missing" | "list", false) => assert_eq!(messages, everybody),
-            // The first peer that is asked has some of the documents.
-            ("lookup-first", false) => {
-                let most = everybody.parse().unwrap();
-                assert!(is_between(4.0, most), "{row:?}");
-            }
-            // Whoever has asked remembers.
-            ("lookup", false) => assert!(is_between(0.0, 2.0), "{row:?}"),
-            _ => assert!(is_between(1.9, 4.1), "{row:?}"),
-        }
-        let is_at_most = |mean, most| number(mean) <= number(most);
-        assert!(is_at_most(5, 6) && is_at_most(7, 8), "{row:?}");
+        check(row, kind, peers, living, operation);
     }
 
     for name in FILES.iter().take_while(|name| **name != "index.csv") {
