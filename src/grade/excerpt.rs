@@ -6,6 +6,8 @@ use crate::terminal::escape::escaped;
 pub const MAX_EXCERPT: usize = 2 * 1024;
 /// The room for its beginning and for its end. The rest is for what says how much is left out.
 const PART: usize = 980;
+/// The longest message whose cause is looked for, in bytes.
+const MAX_COMPARED: usize = 64 * 1024;
 
 /// What was sent, expected and received, as excerpts.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -28,7 +30,9 @@ impl Exchanged {
             sent: excerpt(sent),
             expected: excerpt(expected),
             got: excerpt(got),
-            differs: differs.and_then(|offset| place(got, offset)),
+            differs: differs
+                .filter(|_| !got.is_empty())
+                .and_then(|offset| place(got, offset)),
         }
     }
 
@@ -55,7 +59,7 @@ pub fn first_difference(expected: &[u8], got: &[u8]) -> Option<usize> {
 fn place(message: &[u8], offset: usize) -> Option<(usize, usize)> {
     let is_whole = shown(message).len() <= MAX_EXCERPT;
     let before = message.get(..offset)?;
-    let text = shown(before);
+    let text = with_line_ends(before);
     if !is_whole && text.len() > PART / 2 {
         return None;
     }
@@ -110,8 +114,16 @@ pub fn last_lines(text: &[u8], count: usize) -> String {
     excerpt(&lines.join(&b'\n')).replace("\\n\n", "\n")
 }
 
-/// A message with visible line ends. Lines still end, after their visible end.
+/// A message with visible line ends. Lines still end after their visible end, but for the last.
 fn shown(message: &[u8]) -> String {
+    let mut shown = with_line_ends(message);
+    if shown.ends_with('\n') {
+        shown.pop();
+    }
+    shown
+}
+
+fn with_line_ends(message: &[u8]) -> String {
     let mut shown = String::with_capacity(message.len());
     for line in message.split_inclusive(|byte| *byte == b'\n') {
         let text = line.strip_suffix(b"\n");
@@ -129,14 +141,14 @@ fn shown(message: &[u8]) -> String {
             shown.push_str("\\n\n");
         }
     }
-    if shown.ends_with('\n') {
-        shown.pop();
-    }
     shown
 }
 
 /// How a difference usually comes about, if that is known.
 pub fn usual_cause(expected: &[u8], got: &[u8]) -> Option<&'static str> {
+    if got.len() > MAX_COMPARED {
+        return None;
+    }
     let folded = |message: &[u8]| -> Vec<u8> {
         let line_ends = message.iter().filter(|byte| **byte != b'\r');
         line_ends.copied().collect()

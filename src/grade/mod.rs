@@ -1,9 +1,9 @@
 //! Grades a program: plays the other side, looks at the bytes, and says what deviates.
 //!
 //! [`checks`] has all checks as data. A scenario exchanges messages with the program under test and
-//! judges some of the checks on a [`Sheet`](check::Sheet); what it could not judge is skipped. So a
+//! judges some of the checks on a [`Sheet`]; what it could not judge is skipped. So a
 //! check is a line in [`checks`], and a call of `judge` in a scenario. The sheet becomes a
-//! [`Report`](report::Report), which is written in several forms.
+//! [`Report`], which is written in several forms.
 //!
 //! Every exchange is read liberally, with the reader of [`wire`](crate::wire) that the peer uses, and
 //! its form is a check of its own: it is compared with what our own writer makes of the same
@@ -27,10 +27,11 @@ pub use options::{Options, What};
 
 use self::check::{Check, Sheet};
 use self::options::Common;
-use self::report::{Report, Rubric};
+use self::report::Report;
 use crate::program::{Code, Failure, Stage};
 
-/// Grades, writes the report, and returns how that ended: [`Code::ChecksFailed`] if a check failed.
+/// Grades, writes the report, and returns how that ended: [`Code::ChecksFailed`] unless
+/// all checks hold.
 pub fn perform(options: &Options, stage: &Stage) -> Result<(), Failure> {
     match &options.what {
         What::Server(server) => grade(&server.common, checks::SERVER, stage, |sheet| {
@@ -68,10 +69,7 @@ fn grade(
     if common.list_checks {
         return stage.print(|out| out.write_all(options::list(table).as_bytes()));
     }
-    let rubric = match &common.rubric {
-        Some(path) => Rubric::read(path, table).map_err(Failure::other)?,
-        None => Rubric::default(),
-    };
+    let rubric = common.rubric(table).map_err(Failure::other)?;
     let mut sheet = Sheet::new(common.chosen(table));
     let Played {
         target,
@@ -95,8 +93,9 @@ fn grade(
         lines.for_each(|line| stage.say(line));
     }
     ended?;
-    match report.failed().next() {
-        Some(_) => Err(Failure::reported(Code::ChecksFailed)),
-        None => Ok(()),
+    if report.all_hold() {
+        Ok(())
+    } else {
+        Err(Failure::reported(Code::ChecksFailed))
     }
 }

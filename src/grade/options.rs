@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 use super::check::Check;
 use super::checks;
 use super::program::Running;
-use super::report::{Outputs, unknown};
+use super::report::{Outputs, Rubric, unknown};
 use crate::wire::ci::SERVER_PORT;
 use crate::wire::{Endpoint, Port};
 
@@ -189,7 +189,7 @@ pub(super) struct Common {
     /// The points of the checks: a TOML file with lines `check = points`. A check that it does not
     /// name has none [default: 1 point for each]
     #[arg(long, value_name = "FILE")]
-    pub(super) rubric: Option<PathBuf>,
+    rubric: Option<PathBuf>,
     /// List the checks, and do nothing else
     #[arg(long, value_parser = FalseyValueParser::new())]
     pub(super) list_checks: bool,
@@ -275,7 +275,15 @@ impl Common {
         let is_known = |name: &&String| table.iter().any(|check| check.name == *name);
         match self.only.iter().find(|name| !is_known(name)) {
             Some(name) => Err(unknown(name)),
-            None => Ok(()),
+            None => self.rubric(table).map(drop),
+        }
+    }
+
+    /// The points of the checks.
+    pub(super) fn rubric(&self, table: &[Check]) -> Result<Rubric, String> {
+        match &self.rubric {
+            Some(path) => Rubric::read(path, table),
+            None => Ok(Rubric::default()),
         }
     }
 

@@ -25,7 +25,7 @@ pub enum Code {
     Protocol,
     /// 7: the received file does not match the announced one.
     WrongBytes,
-    /// 8: a graded program deviates from the protocol.
+    /// 8: not all checks of a graded program hold.
     ChecksFailed,
     /// 128 plus the signal number: 130 for Ctrl-C.
     Interrupted(u8),

@@ -114,6 +114,11 @@ impl Report {
         }
     }
 
+    /// Whether all checks hold. One that could not be judged does not.
+    pub fn all_hold(&self) -> bool {
+        self.checks.iter().all(|check| check.verdict == "ok")
+    }
+
     /// The names of the checks that failed.
     pub fn failed(&self) -> impl Iterator<Item = &'static str> {
         let failed = self.checks.iter().filter(|check| check.verdict == "fail");

@@ -13,7 +13,7 @@ use crate::wire::ci::responses::Responses;
 use crate::wire::{Dialect, Endpoint, ReadError, Record, RfcNumber, Source, Title};
 
 /// The longest answer, in bytes. The grader's own records take much less.
-const MAX_ANSWER: usize = 4 * 1024 * 1024;
+const MAX_ANSWER: usize = 1024 * 1024;
 /// How much silence means that no more of an answer comes: then its form can be judged.
 const SETTLE_TIME: Duration = Duration::from_millis(300);
 /// The same if a part is missing. It may be on its way.
@@ -143,9 +143,9 @@ impl<'a> Peer<'a> {
         }
     }
 
-    /// Reads what else belongs to the answer, until there is silence.
+    /// Reads what else belongs to the answer, until there is silence or too much.
     pub(super) fn settle(&mut self, answer: &mut Answer) {
-        loop {
+        while self.source.came.len() <= MAX_ANSWER {
             let is_part = answer.expected.starts_with(&self.source.came);
             let is_whole = answer.expected == self.source.came;
             let time = if is_part && !is_whole {
@@ -168,6 +168,11 @@ impl<'a> Peer<'a> {
         self.target
     }
 
+    /// Leaves, and waits a short while until the server has seen it.
+    pub(super) fn finish(self) {
+        self.source.connection.finish();
+    }
+
     /// Leaves with a reset; dropping a peer closes its connection.
     pub(super) fn reset(self) {
         self.source.connection.reset();
@@ -177,6 +182,15 @@ impl<'a> Peer<'a> {
     fn failed(&self, sent: &[u8], expected: &[u8], error: &ReadError) -> Unmet {
         let came = &self.source.came;
         let message = match error {
+            // Which of these it is depends on what was on the way.
+            ReadError::Io(error) if error.kind() != io::ErrorKind::Other => {
+                let ended = if came.is_empty() {
+                    ReadError::Closed
+                } else {
+                    ReadError::CutOff
+                };
+                ended.to_string()
+            }
             ReadError::TimedOut { .. } => late(!came.is_empty()).to_string(),
             error if self.source.is_late() => format!("{} ({error})", late(!came.is_empty())),
             error => error.to_string(),

@@ -1,13 +1,13 @@
 //! What a server on a real network needs.
 
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::form;
 use super::leaving::until_forgotten;
 use super::peer::{Answer, Peer};
 use super::records::{has, has_exactly, number};
-use super::target::Target;
+use super::target::{CHECK_TIME, Target};
 use crate::grade::check::{Held, Sheet, Unmet};
 use crate::wire::ci::p2s::Request;
 use crate::wire::{Dialect, Endpoint, Record};
@@ -25,7 +25,7 @@ const ENDLESS: usize = 1024 * 1024;
 /// A title of 200 characters.
 const LONG_TITLE: &str = "A Title, as Long as Few Are: \"Quoted\", (in Parentheses), with a Dash - \
     and a Slash/Backslash\\; 100% of It, & 'More' of It + Much More, Up to the Two Hundredth \
-    Character, Which Is the Very Last One Of All Its";
+    Character, Which Is Now the Very Last One";
 
 pub(super) fn split(target: &Target<'_>, sheet: &mut Sheet) -> Held {
     let mut peer = target.join()?;
@@ -98,7 +98,13 @@ pub(super) fn concurrent(target: &Target<'_>, sheet: &mut Sheet) -> Held {
         all_ask(&mut crowd, |_, record| Request::Add(record.clone()))?;
         all_ask(&mut crowd, |peer, record| {
             peer.looks_up(record.number, &record.title)
-        })
+        })?;
+        // A server that limits its connections must have seen them leave before others come.
+        let until = Instant::now() + CHECK_TIME;
+        let left = crowd.into_iter().map(|(peer, _)| peer);
+        left.take_while(|_| Instant::now() < until)
+            .for_each(Peer::finish);
+        Ok(())
     };
     sheet.judge("concurrent", crowd())
 }

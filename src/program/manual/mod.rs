@@ -40,7 +40,7 @@ macro_rules! pages {
     };
 }
 
-pages!(session protocol distributed dht framed scripting background options limits security speed);
+pages!(session protocol distributed dht framed scripting background grading options limits security speed);
 
 impl Page {
     /// The heading of the first line.

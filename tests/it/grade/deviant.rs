@@ -1,5 +1,6 @@
 //! An index server that deviates in one point.
 
+use std::fmt::Write as _;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -49,8 +50,8 @@ impl Deviant {
                     if !is_refused {
                         deviant.serve(id, &stream);
                     }
-                    let _ = stream.shutdown(Shutdown::Both);
                     deviant.open.fetch_sub(1, Ordering::SeqCst);
+                    let _ = stream.shutdown(Shutdown::Both);
                 });
             }
         });
@@ -156,7 +157,7 @@ impl Deviant {
             port,
         } in records
         {
-            answer += &format!("RFC {number} {title} {host} {port}\r\n");
+            writeln!(answer, "RFC {number} {title} {host} {port}\r").unwrap();
         }
         answer += "\r\n";
         if self.lacks(form) {
@@ -223,9 +224,6 @@ impl Deviant {
         if session.adds > 1 && self.lacks("add-several") {
             return Err(400);
         }
-        if self.lacks("add-ok") {
-            return Err(201);
-        }
         let most = if self.lacks("long-title") { 100 } else { 1000 };
         let mut record = Record {
             number: number.to_owned(),
@@ -233,10 +231,13 @@ impl Deviant {
             host,
             port: port.ok_or(400_u16)?,
         };
+        if self.lacks("add-ok") {
+            return Err(201);
+        }
         let mut records = self.records.lock().unwrap();
         records.insert(0, (session.id, record.clone()));
         if self.lacks("add-record") {
-            record.title = "Unknown".to_owned();
+            "Unknown".clone_into(&mut record.title);
         }
         Ok(vec![record])
     }

@@ -109,18 +109,17 @@ fn megabytes_of_output_are_counted_and_not_kept() {
     assert!(graded.out.len() < 4096, "{}", graded.out);
 }
 
+/// It is killed at its first request. Then nothing else can be judged, which is not success.
 #[test]
 fn a_program_that_dies_is_reported_with_its_last_words() {
-    // It answers nothing and ends.
-    let graded = run_and_grade(
-        "echo last words; exec timeout 1 {server}",
-        &[
-            "--only",
-            "add-several,close-forgets,reset-forgets,split,concurrent,garbage",
-        ],
+    let files = folder(&[]);
+    let command = format!(
+        "({SERVER} --port {{port}} & echo $! > pid; wait) | while read -r line; do case $line in \
+         *Request*) kill -9 $(cat pid); echo last words; exit 7;; esac; done"
     );
+    let graded = run_and_grade(&command, &["--in", files.path().to_str().unwrap()]);
     assert_eq!(graded.code, Some(8), "{}{}", graded.out, graded.errors);
-    for said in ["the program has ended: ", "    last words\n"] {
+    for said in ["the program has ended: exit code 7", "    last words\n"] {
         assert!(graded.out.contains(said), "{said} in {}", graded.out);
     }
 }

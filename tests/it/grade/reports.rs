@@ -14,14 +14,14 @@ fn a_failure_shows_the_bytes_and_how_they_usually_come_about() {
         Deviant::start("lookup-404-form"),
         &["--only", "lookup-404-form"],
     );
-    let expected = r#"
+    let expected = r"
 5 not found
   FAIL  lookup-404-form   the answer 404 is exact to the byte
         the answer is right, but not to the byte
         sent:
             LOOKUP RFC 9999 P2P-CI/1.0\r\n
             Host: peer-1.grader\r\n
-"#;
+";
     assert!(graded.out.contains(expected), "{}", graded.out);
     let expected = r#"
             Title: \r\n
