@@ -165,13 +165,13 @@ fn what_the_other_side_has_not_received_is_found() {
 
 #[test]
 fn other_programs_print_in_other_ways() {
-    let python = r#"Connected by ('127.0.0.1', 51000)
+    let python = r"Connected by ('127.0.0.1', 51000)
 Received: b'LIST ALL P2P-CI/1.0\r\nHost: vm\r\nPort: 5000\r\n\r\n'
 Sending: b'P2P-CI/1.0 200 OK\r\n\r\n\r\n'
 Received: b'ADD RFC 5 P2P-CI/1.0\nHost: vm\nPort: 5000\nTitle: A Title\n\n'
 Sending: b'P2P-CI/1.0 200 OK\r\n\r\nRFC 5 A Title vm 5000\r\n\r\n'
 vm left
-"#;
+";
     let files = folder(&[("server.log", python.as_bytes()), ("empty.log", b"hello\n")]);
     let graded = grade_files(files.path(), &["server.log"], &["--json"]);
     let failed = graded.failed();
