@@ -55,7 +55,7 @@ pub(super) struct Outcome {
     pub(super) kind: Kind,
     /// The checks; empty if there is no report.
     pub(super) tests: Vec<Test>,
-    /// Why there is no report.
+    /// Why nothing was judged.
     pub(super) problem: Option<String>,
 }
 
@@ -80,9 +80,14 @@ impl Test {
         self.name.split_once(": ").unwrap_or((&self.name, ""))
     }
 
+    /// Why it was not judged, if so.
+    fn reason(&self) -> Option<&str> {
+        self.output.lines().next()?.strip_prefix("not judged: ")
+    }
+
     /// Whether it was judged and does not hold.
     pub(super) fn has_failed(&self) -> bool {
-        self.score < self.max_score && !self.output.starts_with("not judged: ")
+        self.score < self.max_score && self.reason().is_none()
     }
 }
 
@@ -134,7 +139,12 @@ impl Job<'_> {
             serde_json::from_str(&json).map_err(|error| error.to_string())
         };
         let (tests, problem) = match read() {
-            Ok(results) => (results.tests, None),
+            Ok(Results { tests }) => {
+                let reason = tests.first().and_then(Test::reason);
+                let is_graded = tests.iter().any(|test| test.reason().is_none());
+                let reason = reason.filter(|_| !is_graded).map(str::to_owned);
+                (tests, reason)
+            }
             Err(problem) => (Vec::new(), Some(problem)),
         };
         Some(Outcome {

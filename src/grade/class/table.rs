@@ -130,12 +130,16 @@ fn summary(outcomes: &[Outcome]) -> String {
             *failed.entry((outcome.kind, test.names().1)).or_default() += 1;
         }
     }
+    let mut text = match outcomes.iter().filter(|it| it.problem.is_some()).count() {
+        0 => String::new(),
+        count => format!("{count} could not be graded.\n"),
+    };
     if failed.is_empty() {
-        return "No check failed.\n".to_owned();
+        return text + "No check failed.\n";
     }
     let mut failed: Vec<_> = failed.into_iter().collect();
     failed.sort_by_key(|(name, count)| (std::cmp::Reverse(*count), *name));
-    let mut text = String::from("Failed most:\n");
+    text.push_str("Failed most:\n");
     for ((kind, check), count) in failed.iter().take(MOST) {
         let of = outcomes.iter().filter(|it| it.kind == *kind).count();
         // Writing to memory does not fail.
