@@ -1,5 +1,7 @@
 //! Finds messages in the lines of a printout, whatever stands around them.
 
+use std::net::Ipv6Addr;
+
 use super::lines::Line;
 
 /// What begins every version.
@@ -84,7 +86,7 @@ fn start(line: &str) -> Option<(&str, &str, bool)> {
         let rest = after.get(end..)?;
         let is_code = |code: &str| code.len() == 3 && code.bytes().all(|it| it.is_ascii_digit());
         let mut words = rest.split_ascii_whitespace();
-        if words.next().is_some_and(is_code) && !before.ends_with(['"', '(']) {
+        if words.next().is_some_and(is_code) {
             return Some((before, unquoted(after), false));
         }
         if !rest.trim_matches(['\'', '"', ')', ' ']).is_empty() {
@@ -208,7 +210,8 @@ fn address(line: &str) -> Option<String> {
     let line = line.replace("', ", ":").replace(['(', ')', '\''], " ");
     let is_it = |word: &&str| {
         word.rsplit_once(':').is_some_and(|(host, port)| {
-            let is_host = host.contains(['.', ':']) || host == "localhost";
+            let is_v6 = host.trim_matches(['[', ']']).parse::<Ipv6Addr>().is_ok();
+            let is_host = host.contains('.') || host == "localhost" || is_v6;
             is_host && port.parse::<u16>().is_ok()
         })
     };
