@@ -12,7 +12,7 @@ use super::seen::{Asked, Event, Seen, What};
 use crate::grade::check::{Finding, Held, Unmet};
 use crate::grade::excerpt::{Exchanged, usual_cause};
 use crate::grade::options::{Peer, Step};
-use crate::grade::program::{Program, ProgramError};
+use crate::grade::program::Program;
 use crate::net::{Connection, Limits, Sockets, connect};
 use crate::program::{Code, Failure, Stage};
 use crate::wire::ci::p2s::Request;
@@ -87,20 +87,14 @@ impl<'a> Subject<'a> {
             return came.ok_or_else(|| self.nobody());
         };
         let command = command.replace("{port}", &port.to_string());
-        let failed = |error: ProgramError| match error {
-            ProgramError::Ended { .. } | ProgramError::Late { .. } => {
-                Failure::new(Code::IndexUnreachable, error)
-            }
-            error => Failure::other(error),
-        };
-        let mut program = Program::start(&command, &self.options.running).map_err(failed)?;
+        let mut program = Program::start(&command, &self.options.running)?;
         let awaited = format!("connected to port {port}");
         let seen = self.seen.clone();
         let begun = program.wait_until(&awaited, &self.stage.stop, || {
             (seen.now() > 0).then_some(())
         });
         *self.program.get_mut() = Some(program);
-        begun.map_err(failed)
+        Ok(begun?)
     }
 
     fn nobody(&self) -> Failure {

@@ -22,6 +22,7 @@ use self::output::Captured;
 use super::excerpt::last_lines;
 use crate::file_error::FileError;
 use crate::net::Stop;
+use crate::program::{Code, Failure};
 
 /// How long a program may take until it listens, or connects.
 pub const START_TIME: Duration = Duration::from_secs(10);
@@ -92,6 +93,18 @@ pub enum ProgramError {
     /// Ctrl-C.
     #[error("interrupted")]
     Interrupted,
+}
+
+/// A program that never serves is like a server that can't be reached.
+impl From<ProgramError> for Failure {
+    fn from(error: ProgramError) -> Self {
+        match error {
+            ProgramError::Ended { .. } | ProgramError::Late { .. } => {
+                Self::new(Code::IndexUnreachable, error)
+            }
+            error => Self::other(error),
+        }
+    }
 }
 
 impl Program {

@@ -163,6 +163,12 @@ impl<'a> Peer<'a> {
         answer.got.clone_from(&self.source.came);
     }
 
+    /// Waits until the server answers or closes, a short while at most.
+    pub(super) fn await_reaction(&mut self) {
+        // How it reacts is not judged.
+        let _ = self.source.arrives_within(REST_TIME);
+    }
+
     /// The server that it talks to.
     pub(super) fn target(&self) -> &'a Target<'a> {
         self.target

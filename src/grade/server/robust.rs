@@ -176,6 +176,9 @@ pub(super) fn garbage(target: &Target<'_>, sheet: &mut Sheet) -> Held {
     // The server may well close both.
     let _ = noisy.write(&noise());
     let _ = endless.write(&vec![b'x'; ENDLESS]);
+    // What the noise does to it must have happened before the others are looked at.
+    noisy.await_reaction();
+    endless.await_reaction();
     let mut held = || {
         let only = std::slice::from_ref(&record);
         has(&peer.find(&record, only)?, only)?;

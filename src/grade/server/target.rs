@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::peer::Peer;
 use crate::grade::check::{Held, Unmet};
 use crate::grade::options::{Server, endpoint};
-use crate::grade::program::{Program, ProgramError};
+use crate::grade::program::Program;
 use crate::net::{Connection, Limits, Sockets, connect};
 use crate::program::{Code, Failure, Stage};
 use crate::wire::{Endpoint, Host, Port};
@@ -76,17 +76,11 @@ impl<'a> Target<'a> {
             return Err(Failure::other(said + " avoids it"));
         }
         let command = command.replace("{port}", &port.to_string());
-        let failed = |error: ProgramError| match error {
-            ProgramError::Ended { .. } | ProgramError::Late { .. } => {
-                Failure::new(Code::IndexUnreachable, error)
-            }
-            error => Failure::other(error),
-        };
-        let mut program = Program::start(&command, &self.options.running).map_err(failed)?;
+        let mut program = Program::start(&command, &self.options.running)?;
         let awaited = format!("listened on port {port}");
         let begun = program.wait_until(&awaited, &self.stage.stop, || self.knock_at(&places));
         *self.program.get_mut() = Some(program);
-        let (endpoint, connection) = begun.map_err(failed)?;
+        let (endpoint, connection) = begun?;
         self.found(endpoint, connection);
         Ok(())
     }

@@ -1,12 +1,12 @@
 //! Foreign index servers with our peer.
 
-use std::io::Read;
 use std::sync::mpsc::{Receiver, channel};
-use std::thread;
 
-use super::{asked, concurrent};
+use parking_lot::Mutex;
+
+use super::{asked, concurrent, only_framed};
 use crate::framed::Framed;
-use crate::support::{Client, folder, peer_at_menu, pretend, server};
+use crate::support::{Client, PATIENCE, folder, peer_at_menu, pretend, server};
 
 /// An index server that wants the title of a LOOKUP, and answers `refusal` without it. It reports
 /// the first line and the last field of each request.
@@ -116,14 +116,9 @@ fn a_server_that_takes_cr_for_a_part_of_the_version_gets_lf() {
 fn silent_system() -> (u16, Receiver<String>) {
     let (send, receive) = channel();
     let port = concurrent(move |client| {
-        let mut first = [0; 1];
-        let is_text = client.stream().peek(&mut first).is_ok() && !first[0].is_ascii_digit();
-        if is_text {
-            let mut stream = client.stream();
-            while stream.read(&mut [0; 100]).is_ok_and(|count| count > 0) {}
+        let Some(mut framed) = only_framed(&client) else {
             return;
-        }
-        let mut framed = Framed::over(client.stream().try_clone().unwrap());
+        };
         while let Some(request) = framed.next() {
             let method = request.split(' ').next().unwrap().to_owned();
             let has_title = request.ends_with("TITLE: Seven");
@@ -153,17 +148,20 @@ fn a_silent_server_is_asked_in_frames_and_remembered() {
 #[test]
 fn a_slow_server_that_speaks_text_is_not_taken_for_a_framed_one() {
     let (send, frames) = channel();
+    let (tell, was_asked) = channel();
+    let was_asked = Mutex::new(was_asked);
     let index = concurrent(move |mut client| {
         let line = client.line();
         if !line.starts_with("LIST ALL ") {
             // A frame is no request; its answer comes at once.
             let _ = send.send(line);
             client.send("P2P-CI/1.0 400 Bad Request\r\n\r\n\r\n");
+            tell.send(()).unwrap();
             return;
         }
         client.head();
         // It works until the peer has asked in frames too.
-        thread::sleep(std::time::Duration::from_secs(2));
+        was_asked.lock().recv_timeout(PATIENCE).unwrap();
         client.send("P2P-CI/1.0 200 OK\r\n\r\nRFC 7 Seven vm 1\r\n\r\n");
         client.rest();
     });
