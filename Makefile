@@ -57,7 +57,7 @@ bench-peers: ## compare with Redis and nginx, where they are installed
 
 # Coverage instrumentation for libFuzzer, with the stable compiler.
 FUZZ_TIME ?= 30
-FUZZ_TARGETS ?= conversations frames head requests responses session terms title
+FUZZ_TARGETS ?= control conversations frames head requests responses session terms title
 FUZZ_FLAGS = -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
 	-Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
 	-Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares \
