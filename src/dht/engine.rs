@@ -8,10 +8,13 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::thread;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-use futures_lite::future::block_on;
+use futures_lite::StreamExt;
 use mainline::async_dht::AsyncDht;
 use mainline::errors::PutQueryError;
 use mainline::{Dht, Id, ServerSettings};
@@ -31,6 +34,9 @@ const NEAR: Duration = Duration::from_millis(250);
 const FAR: Duration = Duration::from_millis(750);
 /// How long the port of an engine that ended may stay in use.
 const PORT_TIME: Duration = Duration::from_secs(2);
+/// How long a node may take to answer us. A search takes a few seconds at most; what is asked in
+/// the moment in which a node ends is never answered, because its queue of requests outlives it.
+const ANSWER_TIME: Duration = Duration::from_secs(30);
 
 /// The engine has ended, or is being built again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,7 +116,9 @@ impl Engine {
     /// Asks the node. The crate panics where it has ended.
     fn ask<T>(&self, question: impl AsyncFnOnce(AsyncDht) -> T) -> Result<T, Ended> {
         let node = self.current.lock().clone().ok_or(Ended)?;
-        catch_unwind(AssertUnwindSafe(|| block_on(question(node)))).map_err(|_| Ended)
+        let until = Instant::now() + ANSWER_TIME;
+        let answer = catch_unwind(AssertUnwindSafe(|| wait(question(node), until)));
+        answer.ok().flatten().ok_or(Ended)
     }
 
     /// The addresses in its table that it heard of within the last 15 minutes.
@@ -156,8 +164,11 @@ impl Engine {
         key: Key,
         mut take: impl FnMut(Vec<SocketAddrV4>),
     ) -> Result<(), Ended> {
-        let found = self.ask(async |node| node.get_peers(id(key)))?;
-        futures_lite::stream::block_on(found).for_each(&mut take);
+        let mut found = self.ask(async |node| node.get_peers(id(key)))?;
+        let until = Instant::now() + ANSWER_TIME;
+        while let Some(addresses) = wait(found.next(), until).ok_or(Ended)? {
+            take(addresses);
+        }
         // The stream ends in the same way when the node does.
         self.ask(async |node| node.info().await).map(|_| ())
     }
@@ -198,6 +209,31 @@ impl Engine {
     }
 }
 
+/// Waits for a future. `None`: it is not complete in time.
+fn wait<T>(future: impl Future<Output = T>, until: Instant) -> Option<T> {
+    struct Unpark(Thread);
+
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+
+    let mut future = pin!(future);
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut context = Context::from_waker(&waker);
+    loop {
+        if let Poll::Ready(value) = future.as_mut().poll(&mut context) {
+            return Some(value);
+        }
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return None;
+        }
+        thread::park_timeout(left);
+    }
+}
+
 /// How long a node waits for an answer, if it has these addresses to do with.
 pub(super) fn timeout<'a>(addresses: impl IntoIterator<Item = &'a Ipv4Addr>) -> Duration {
     let is_near = |ip: &Ipv4Addr| {
@@ -235,6 +271,13 @@ mod tests {
             id(Key::Catalogue).to_string(),
             "186632515a16cb605f284c6de14f0307f477cb63"
         );
+    }
+
+    #[test]
+    fn a_wait_ends_without_an_answer() {
+        let soon = Instant::now() + Duration::from_millis(10);
+        assert_eq!(wait(std::future::pending::<()>(), soon), None);
+        assert_eq!(wait(std::future::ready(7), Instant::now()), Some(7));
     }
 
     #[test]
@@ -289,7 +332,8 @@ mod tests {
             .bind_address(Ipv4Addr::LOCALHOST)
             .port(0);
         let node = builder.build().unwrap().as_async();
-        let address = block_on(node.info()).local_addr();
+        let info = wait(node.info(), Instant::now() + ANSWER_TIME).unwrap();
+        let address = info.local_addr();
         *engine.current.lock() = Some(node);
         assert_eq!(engine.responding(), Ok(vec![]));
         let asking = Engine::build(ANY, NEAR, &[address]).unwrap();
