@@ -1,5 +1,6 @@
 //! Grades a peer: plays the index server and other peers, and judges what it sends.
 
+mod get;
 mod holders;
 mod index;
 mod menu;

@@ -198,7 +198,10 @@ impl Judged {
                 ("got", &exchanged.marked()),
             ] {
                 if text.is_empty() {
-                    lines.push(format!("{what}: nothing"));
+                    // What was not sent, and what can't be known, need no line.
+                    if what == "got" {
+                        lines.push("got: nothing".to_owned());
+                    }
                 } else {
                     lines.push(format!("{what}:"));
                     lines.extend(text.lines().map(|line| format!("    {line}")));

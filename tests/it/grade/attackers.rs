@@ -1,9 +1,11 @@
-//! Servers that attack the grader. Each is graded to its end, and a report stays small.
+//! Servers and peers that attack the grader. Each is graded to its end, and a report stays small.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::thread;
 
+use super::deviant_peer::Deviant;
+use super::peers::grade_one;
 use super::{Graded, grade_port};
 use crate::support::at_once;
 
@@ -95,4 +97,77 @@ fn the_dripper_costs_its_deadline() {
         "{}",
         graded.out
     );
+}
+
+/// A peer that joins and adds its RFCs as it should, and then attacks whoever downloads from it.
+#[test]
+fn upload_servers_that_attack() {
+    let cases: [(Answer, &str); 6] = [
+        (
+            |stream| drop((thread::park(), stream)),
+            "no answer within 5 s",
+        ),
+        (drop, "closed the connection without an answer"),
+        (
+            |mut stream| {
+                let head = format!("P2P-CI/1.0 200 OK\r\nContent-Length: {}\r\n\r\n", u64::MAX);
+                let _ = stream.write_all(head.as_bytes());
+                write_forever(stream, &[b'x'; 4096]);
+            },
+            "Content-Length is missing or invalid",
+        ),
+        (
+            |stream| write_forever(stream, &[b'x'; 4096]),
+            // Too long or too late: that depends on the machine.
+            "expected:\n            P2P-CI/1.0 200 OK\\r\\n\n",
+        ),
+        (
+            |stream| write_forever(stream, b"Name: value\r\n"),
+            "expected:\n            P2P-CI/1.0 404 Not Found\\r\\n\n",
+        ),
+        (
+            |mut stream| {
+                let _ = stream.write_all(b"\x1b]0;owned\x07\x1b[2J\r\n");
+                thread::park();
+            },
+            "\\u{1b}]0;owned\\u{7}\\u{1b}[2J",
+        ),
+    ];
+    at_once(cases, |(attack, said)| {
+        let graded = grade_one(&["--only", "get-ok,get-404"], move |port, lines| {
+            Deviant::attack("", Some(attack), port, lines);
+        });
+        check(&graded);
+        assert!(graded.out.contains(said), "{said} in {}", graded.out);
+    });
+}
+
+/// A peer that does what it should, and its own noise at the ports of the grader: bytes of no
+/// meaning, a line without an end, requests without their answers being read, and silence.
+#[test]
+fn noise_at_the_ports_of_the_grader() {
+    let graded = grade_one(&["--json"], |port, lines| {
+        // The peer that joins first is the one that is graded.
+        let mut noise = Vec::new();
+        let lines = lines.inspect(|line| {
+            if line.contains("menu of your peer: EXIT") {
+                return noise.clear();
+            }
+            for bytes in [
+                &[0xff_u8; 16 * 1024][..],
+                &[b'x'; 16 * 1024],
+                b"ADD RFC ",
+                b"",
+            ] {
+                let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+                stream.set_nonblocking(true).unwrap();
+                // What does not fit, the grader has not read.
+                let _ = stream.write(bytes);
+                noise.push(stream);
+            }
+        });
+        Deviant::run("", port, lines);
+    });
+    assert_eq!(graded.failed(), [""; 0], "{}", graded.out);
+    assert!(graded.out.len() < 32 * 1024, "{}", graded.out.len());
 }

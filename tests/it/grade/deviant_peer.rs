@@ -12,6 +12,8 @@ pub(super) const DOCUMENT: &[u8] = b"RFC 2345\nA document\n";
 /// A peer that would lose exactly the named check; an empty name is a faithful one.
 pub(super) struct Deviant {
     check: &'static str,
+    /// What it does with a connection to its upload server, if it does not answer.
+    attack: Option<fn(TcpStream)>,
     documents: Mutex<BTreeMap<u32, Vec<u8>>>,
     /// Connections that it should have closed.
     open: Mutex<Vec<TcpStream>>,
@@ -26,9 +28,20 @@ struct Index {
 impl Deviant {
     /// Joins the index on this port, and does what the lines say.
     pub(super) fn run(check: &'static str, index: u16, lines: impl Iterator<Item = String>) {
+        Self::attack(check, None, index, lines);
+    }
+
+    /// The same, with an upload server that attacks.
+    pub(super) fn attack(
+        check: &'static str,
+        attack: Option<fn(TcpStream)>,
+        index: u16,
+        lines: impl Iterator<Item = String>,
+    ) {
         let documents = [(2345, DOCUMENT.to_vec()), (99, DOCUMENT.to_vec())];
         let deviant = Arc::new(Self {
             check,
+            attack,
             documents: Mutex::new(documents.into_iter().collect()),
             open: Mutex::default(),
         });
@@ -185,6 +198,9 @@ impl Deviant {
     }
 
     fn serve(&self, mut stream: TcpStream) {
+        if let Some(attack) = self.attack {
+            return attack(stream);
+        }
         let mut head = String::new();
         let mut reader = BufReader::new(stream.try_clone().unwrap());
         while !head.ends_with("\r\n\r\n") {

@@ -26,6 +26,16 @@ fn grade_peer(arguments: &[&str]) -> Graded {
 
 /// Grades a deviant, which reads what the grader tells a person.
 fn grade_deviant(check: &'static str, arguments: &[&str]) -> Graded {
+    grade_one(arguments, move |port, lines| {
+        Deviant::run(check, port, lines);
+    })
+}
+
+/// Grades a peer that knows the grader's port and reads what the grader tells a person.
+pub(super) fn grade_one(
+    arguments: &[&str],
+    peer: impl FnOnce(u16, &mut dyn Iterator<Item = String>) + Send + 'static,
+) -> Graded {
     let options = ["grade", "peer", "--port", "0", "--patience", "5"];
     let mut command = peer_command(&[&options, arguments].concat());
     let state = tempfile::tempdir().unwrap();
@@ -34,17 +44,17 @@ fn grade_deviant(check: &'static str, arguments: &[&str]) -> Graded {
     let mut grader = command.spawn().unwrap();
     let mut lines = BufReader::new(grader.stderr.take().unwrap())
         .lines()
-        .map(Result::unwrap);
+        .map_while(Result::ok);
     let first = lines.next().unwrap();
     let (_, port) = first.split_once("port ").expect(&first);
     let port = port.split(',').next().unwrap().parse().unwrap();
-    let deviant = thread::spawn(move || Deviant::run(check, port, lines));
+    let peer = thread::spawn(move || peer(port, &mut lines));
     let mut out = String::new();
     let mut stdout = grader.stdout.take().unwrap();
     stdout.read_to_string(&mut out).unwrap();
     let code = grader.wait().unwrap().code();
     // Its requests fail once the grader has seen enough.
-    let _ = deviant.join();
+    let _ = peer.join();
     Graded {
         code,
         out,
