@@ -19,8 +19,10 @@ use crate::wire::{Endpoint, RfcNumber, Source, Title};
 
 /// How long the peer may take to accept a connection.
 const CONNECT_TIME: Duration = Duration::from_secs(5);
-/// How long the peer may be silent. It writes something every 2 seconds.
-const SILENCE: Duration = Duration::from_secs(10);
+/// How many seconds the peer may be silent. It writes something every 2 seconds.
+const SILENCE: u32 = 10;
+/// Silence is counted in pieces, so that the time for which this program is stopped is one of them.
+const PIECE: Duration = Duration::from_secs(1);
 /// The longest line of an answer, in bytes: the whole index.
 const MAX_LINE: u64 = 512 * 1024 * 1024;
 /// How long the peer may take to end. Its own limit is 10 seconds.
@@ -82,7 +84,7 @@ impl Client {
         let mut connection = self.connect()?;
         let expected = response(Status::Ok, b"");
         let mut answer = vec![0; expected.len()];
-        connection.allow(Some(SILENCE));
+        connection.allow(Some(PIECE * SILENCE));
         let asked = connection
             .write_all(b"STOP\r\n")
             .and_then(|()| connection.read_exact(&mut answer));
@@ -210,16 +212,15 @@ fn run<T: DeserializeOwned>(
     };
     send(&mut connection, format!("RUN {action}\r\n"))?;
     let mut text = Vec::new();
+    let busy = response(Status::ErrorOccurred, b"");
     loop {
         text.clear();
-        connection.allow(Some(SILENCE));
-        let mut limited = Read::take(&mut connection, MAX_LINE);
-        let read = limited.read_until(b'\n', &mut text);
-        read.map_err(|error| broken(who, &error))?;
-        match text.last() {
-            None => return Err(broken(who, &io::ErrorKind::UnexpectedEof.into())),
-            Some(b'\n') if text.len() == 1 => continue,
-            Some(_) => {}
+        read_line(&mut connection, &mut text).map_err(|error| broken(who, &error))?;
+        match text.as_slice() {
+            [] => return Err(broken(who, &io::ErrorKind::UnexpectedEof.into())),
+            b"\n" => continue,
+            text if text == busy => return Err(too_busy(who)),
+            _ => {}
         }
         match serde_json::from_slice(&text).map_err(|_| not_understood(who))? {
             Line::Ended { outcome, .. } => return Ok(outcome),
@@ -231,6 +232,32 @@ fn run<T: DeserializeOwned>(
             }
         }
     }
+}
+
+/// Reads a line of the answer.
+fn read_line(connection: &mut Connection, line: &mut Vec<u8>) -> io::Result<()> {
+    let (mut silent, mut before) = (0, 0);
+    loop {
+        connection.allow(Some(PIECE));
+        let mut limited = Read::take(&mut *connection, MAX_LINE);
+        match limited.read_until(b'\n', line) {
+            Err(error) if is_late(&error) => {
+                silent = if line.len() > before { 0 } else { silent + 1 };
+                before = line.len();
+                if silent == SILENCE {
+                    return Err(error);
+                }
+            }
+            read => return read.map(drop),
+        }
+    }
+}
+
+fn is_late(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock
+    )
 }
 
 fn is_left_over(error: &io::Error) -> bool {
@@ -247,13 +274,16 @@ fn no_connection(path: &Path, error: &io::Error) -> Failure {
 }
 
 fn broken(who: &str, error: &io::Error) -> Failure {
-    let what = match error.kind() {
-        io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => {
-            let seconds = SILENCE.as_secs();
-            format!("{who} has not answered for {seconds} s")
-        }
-        _ => format!("{who} ended before the command was done; run the command again"),
+    let what = if is_late(error) {
+        format!("{who} has not answered for {SILENCE} s")
+    } else {
+        format!("{who} ended before the command was done; run the command again")
     };
+    Failure::new(Code::IndexUnreachable, what)
+}
+
+fn too_busy(who: &str) -> Failure {
+    let what = format_args!("{who} serves too many programs at once; try again later");
     Failure::new(Code::IndexUnreachable, what)
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::event::{Event, Events, Step, Topic};
-use crate::node::get::Question;
+use crate::node::get::{Place, Question};
 use crate::node::{Failure, Outcome, Query, Wanted};
 use crate::wire::{Endpoint, RfcNumber, Title};
 
@@ -20,6 +20,19 @@ pub(super) enum Action {
     },
     Get(Wanted),
     Status,
+}
+
+impl Action {
+    /// Whether it can be run: a file is named by its absolute path, and something downloads.
+    pub(super) fn is_valid(&self) -> bool {
+        match self {
+            Self::Get(Wanted { place, jobs, .. }) => {
+                let is_named = !matches!(place, Place::File(path) if !path.is_absolute());
+                is_named && *jobs > 0
+            }
+            Self::Find(_) | Self::Add { .. } | Self::Status => true,
+        }
+    }
 }
 
 /// A line of the answer. Empty lines in between only say that the action still runs.

@@ -14,16 +14,29 @@ use crate::wire::di::exchange::Digest;
 /// How many hexadecimal digits a name has.
 const NAME: usize = 16;
 
-/// The name of an existing folder, however its path is written: letters and digits.
+/// The name of a folder, however its path is written: letters and digits. The folder may have been
+/// deleted, but not the one in which it was.
 pub fn name(folder: &Path) -> io::Result<String> {
-    let folder = fs::canonicalize(folder)?;
+    let deleted = |error| match (folder.parent(), folder.file_name()) {
+        (Some(parent), Some(name)) => {
+            let here = Path::new(".");
+            let parent = if parent == Path::new("") {
+                here
+            } else {
+                parent
+            };
+            Ok(fs::canonicalize(parent)?.join(name))
+        }
+        _ => Err(error),
+    };
+    let folder = fs::canonicalize(folder).or_else(deleted)?;
     let hash = Sha256::digest(folder.as_os_str().as_encoded_bytes());
     let mut name = Digest(hash.into()).to_string();
     name.truncate(NAME);
     Ok(name)
 }
 
-/// The usual path of the socket of the peer that shares this existing folder: in the user's runtime
+/// The usual path of the socket of the peer that shares this folder: in the user's runtime
 /// folder, or else in `state`. `None`: the system defines neither.
 pub fn path_for(folder: &Path, state: Option<PathBuf>) -> io::Result<Option<PathBuf>> {
     let runtime = dirs::runtime_dir().map(|folder| folder.join("p2pci"));
@@ -58,10 +71,11 @@ mod tests {
     fn a_folder_has_one_name_and_others_have_others() {
         let folder = tempfile::tempdir().unwrap();
         let (shared, link) = (folder.path().join("rfcs"), folder.path().join("link"));
-        assert!(name(&shared).is_err(), "it does not exist");
+        let one = name(&shared).unwrap();
         fs::create_dir(&shared).unwrap();
         symlink(&shared, &link).unwrap();
-        let one = name(&shared).unwrap();
+        assert_eq!(name(&shared).unwrap(), one, "it was the same before");
+        assert!(name(&folder.path().join("not/there")).is_err());
         assert_eq!((one.len(), name(&link).unwrap()), (NAME, one.clone()));
         assert_ne!(name(folder.path()).unwrap(), one);
     }

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use tracing::debug;
 
+use super::message::Action;
 use super::run;
 use crate::net::{Connection, Sockets};
 use crate::node::get::{Downloaded, Kept, Place, Replace};
@@ -93,10 +94,13 @@ impl<E: Fn()> Session<E> {
             "STATUS" => self.status(),
             "STOP" => Ok(Answer::Stop),
             "RUN" => {
-                let action = serde_json::from_str(rest).map_err(|error| {
+                let action: Action = serde_json::from_str(rest).map_err(|error| {
                     debug!(%error, "not an action");
                     Status::Malformed
                 })?;
+                if !action.is_valid() {
+                    return Err(Status::Malformed);
+                }
                 run::run(connection, &self.node, action).map_err(failed)?;
                 Ok(Answer::Sent)
             }

@@ -40,13 +40,16 @@ pub enum LocalError {
     #[error("{} exists and is not a socket; --socket sets another path", .0.display())]
     NotASocket(PathBuf),
     /// A running peer uses the path.
-    #[error("a running peer{} already uses the socket {}; `peer stop` ends it", of_process(*.process), .path.display())]
+    #[error("a running peer{} already uses the socket {}; `{}` ends it", of_process(*.process), .path.display(), end_of(.path, *.process))]
     InUse {
         /// The path.
         path: PathBuf,
         /// The number of its process, if known.
         process: Option<u32>,
     },
+    /// A program listens there that is no peer of this user.
+    #[error("another program uses the socket {}; --socket sets another path", .0.display())]
+    Foreign(PathBuf),
     /// The path can't be used for another reason.
     #[error(transparent)]
     File(#[from] FileError),
@@ -54,6 +57,14 @@ pub enum LocalError {
 
 fn of_process(process: Option<u32>) -> String {
     process.map_or_else(String::new, |number| format!(" (process {number})"))
+}
+
+/// The command that ends the program that uses a path: it can be asked only through its socket.
+fn end_of(path: &Path, process: Option<u32>) -> String {
+    match process {
+        Some(process) if !LocalPath::is_there(path) => format!("kill {process}"),
+        _ => "peer stop".to_owned(),
+    }
 }
 
 /// A socket path that belongs to this program. The socket is removed when this is dropped.
@@ -77,8 +88,7 @@ impl LocalPath {
         let lock = lock(path)?;
         if is_left_over(path)? {
             if is_answered(path) {
-                let (path, process) = (path.to_owned(), None);
-                return Err(LocalError::InUse { path, process });
+                return Err(LocalError::Foreign(path.to_owned()));
             }
             fs::remove_file(path).map_err(FileError::of("replace", path))?;
         }
@@ -104,6 +114,15 @@ impl LocalPath {
         let is_ours =
             |found: fs::Metadata| found.file_type().is_socket() && found.uid() == getuid().as_raw();
         fits(path) && there.is_ok_and(is_ours)
+    }
+
+    /// The process that uses `path`, if one does and says so.
+    pub fn user(path: &Path) -> Option<u32> {
+        let mut file = lock_options().read(true).open(lock_path(path)).ok()?;
+        match file.try_lock_shared() {
+            Err(TryLockError::WouldBlock) => process_in(&mut file),
+            _ => None,
+        }
     }
 
     /// Waits at most `time` until no program uses `path`, and returns whether that is so.
@@ -167,10 +186,7 @@ fn lock(path: &Path) -> Result<File, LocalError> {
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
-            let mut number = String::new();
-            let read = file.take(MAX_PROCESS).read_to_string(&mut number);
-            let process = read.ok().and_then(|_| number.trim().parse().ok());
-            let path = path.to_owned();
+            let (path, process) = (path.to_owned(), process_in(&mut file));
             return Err(LocalError::InUse { path, process });
         }
         Err(TryLockError::Error(reason)) => return Err(failed()(reason).into()),
@@ -181,6 +197,13 @@ fn lock(path: &Path) -> Result<File, LocalError> {
         .and_then(|()| file.write_all(number.as_bytes()));
     written.map_err(failed())?;
     Ok(file)
+}
+
+/// The process number in a lock file.
+fn process_in(file: &mut File) -> Option<u32> {
+    let mut number = String::new();
+    file.take(MAX_PROCESS).read_to_string(&mut number).ok()?;
+    number.trim().parse().ok()
 }
 
 /// Whether a program without our lock listens there.
@@ -216,6 +239,7 @@ mod tests {
         let refused = LocalPath::claim(&path).unwrap_err().to_string();
         let process = format!("(process {})", process::id());
         assert!(refused.contains(&process), "{refused}");
+        assert_eq!(LocalPath::user(&path), Some(process::id()));
         assert!(UnixStream::connect(&path).is_err(), "it does not listen");
         let _listener = claimed.listen().unwrap();
         assert!(UnixStream::connect(&path).is_ok());
@@ -225,6 +249,9 @@ mod tests {
         assert!(!LocalPath::wait_until_free(&path, Duration::ZERO));
         drop(claimed);
         assert!(!LocalPath::is_there(&path) && !path.exists());
+        let refused = LocalPath::claim(&path).unwrap_err().to_string();
+        let way_out = format!("; `kill {}` ends it", process::id());
+        assert!(refused.ends_with(&way_out), "{refused}");
         assert!(!LocalPath::wait_until_free(&path, Duration::ZERO));
         let other = folder.path().join("other");
         assert!(LocalPath::wait_until_free(&other, Duration::ZERO));
@@ -236,7 +263,7 @@ mod tests {
         let path = folder.path().join("socket");
         let listener = UnixListener::bind(&path).unwrap();
         let claimed = LocalPath::claim(&path);
-        assert!(matches!(claimed, Err(LocalError::InUse { .. })));
+        assert!(matches!(claimed, Err(LocalError::Foreign(_))));
         drop(listener);
         drop(LocalPath::claim(&path).unwrap());
         let other = folder.path().join("other");

@@ -60,6 +60,14 @@ fn is_index_of(arguments: &Arguments, kind: Kind, server: &Endpoint) -> bool {
 
 /// The failure of a command that needs a peer in the background.
 pub(crate) fn nobody(arguments: &Arguments) -> Failure {
+    // While it starts, it has a socket that does not listen yet.
+    let gone = path(arguments).filter(|path| !LocalPath::is_there(path));
+    if let Some(process) = gone.and_then(|path| LocalPath::user(&path)) {
+        let what = "the socket of the peer in the background is gone";
+        let what =
+            format_args!("{what}; `kill {process}` ends the peer, and another can be started");
+        return Failure::new(Code::IndexUnreachable, what);
+    }
     let what = match &arguments.socket {
         Some(path) => format!("no peer runs in the background at {}", path.display()),
         None => format!(

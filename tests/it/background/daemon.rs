@@ -1,6 +1,7 @@
 //! How a peer starts and ends in the background.
 
 use std::fs;
+use std::io::{Read, Write};
 
 use rustix::process::Signal;
 use serde_json::json;
@@ -177,6 +178,62 @@ fn without_a_peer_there_is_nothing_to_show_or_to_end() {
         &["--socket", socket.to_str().unwrap(), "stop"],
     );
     assert_eq!(named.code, Some(3));
+}
+
+#[test]
+fn a_peer_whose_socket_is_gone_is_named_by_its_process() {
+    let user = User::new();
+    let folder = samples();
+    let socket = user.daemon(folder.path());
+    let process = user.status(folder.path())["pid"].as_u64().unwrap();
+    fs::remove_file(&socket).unwrap();
+    for command in ["status", "stop"] {
+        let ended = user.ask(folder.path(), &[command]);
+        let error = format!(
+            "error: the socket of the peer in the background is gone; `kill {process}` ends the \
+             peer, and another can be started\n"
+        );
+        assert_eq!((ended.code, ended.errors), (Some(4), error));
+    }
+    let second = user.ask(folder.path(), &["share", "--daemon"]);
+    let way_out = format!("; `kill {process}` ends it\n");
+    assert!(second.errors.ends_with(&way_out), "{second:?}");
+    kill(
+        rustix::process::Pid::from_raw(i32::try_from(process).unwrap()).unwrap(),
+        &socket,
+    );
+}
+
+#[test]
+fn a_deleted_folder_still_has_its_peer() {
+    let user = User::new();
+    let folder = samples();
+    user.daemon(folder.path());
+    fs::remove_dir_all(folder.path()).unwrap();
+    assert_eq!(user.ask(folder.path(), &["status"]).code, Some(0));
+    assert_eq!(user.ask(folder.path(), &["stop"]).code, Some(0));
+}
+
+#[test]
+fn a_peer_that_is_busy_is_not_taken_for_another_version() {
+    let user = User::new();
+    let folder = folder(&[]);
+    let socket = folder.path().join("socket");
+    let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    let busy = std::thread::spawn(move || {
+        let (mut program, _) = listener.accept().unwrap();
+        // What a peer says when it has no room.
+        program.write_all(b"500 ERROR OCCURRED 0\r\n").unwrap();
+        program.read_to_end(&mut Vec::new()).unwrap();
+    });
+    let path = socket.to_str().unwrap();
+    let status = user.ask(folder.path(), &["--socket", path, "status"]);
+    let error = format!(
+        "error: the peer in the background at {path} serves too many programs at once; try again \
+         later\n"
+    );
+    assert_eq!((status.code, status.errors), (Some(4), error));
+    busy.join().unwrap();
 }
 
 #[test]
