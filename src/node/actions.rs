@@ -35,11 +35,7 @@ pub(crate) trait Actions: Sync {
     /// Finds the records whose titles contain all of these words, in any letter case.
     fn find_titles(&self, words: &str) -> Result<Listing, Failure> {
         let mut found = self.find(&Query::All { fresh: true })?;
-        let words = words.to_lowercase();
-        found.records = found.records.filter(|Listed { record, .. }| {
-            let title = record.title.as_str().to_lowercase();
-            words.split_whitespace().all(|word| title.contains(word))
-        });
+        found.records = found.records.filter(|listed| has_all_words(listed, words));
         found.in_messages = false;
         Ok(found)
     }
@@ -57,6 +53,13 @@ pub(crate) trait Actions: Sync {
             }
         }
     }
+}
+
+/// Whether the title of a record contains all of these words, in any letter case.
+pub(crate) fn has_all_words(listed: &Listed, words: &str) -> bool {
+    let title = listed.record.title.as_str().to_lowercase();
+    let words = words.to_lowercase();
+    words.split_whitespace().all(|word| title.contains(word))
 }
 
 /// The outcome of [`Actions::add`].

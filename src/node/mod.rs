@@ -14,7 +14,7 @@ pub mod numbers;
 mod status;
 mod watch;
 
-pub(crate) use actions::{Actions, Added, Registered};
+pub(crate) use actions::{Actions, Added, Registered, has_all_words};
 pub(crate) use activity::{Activity, Counts, LastUpload};
 pub use failure::{Code, Failure};
 pub(crate) use get::{Outcome, Wanted};

@@ -5,7 +5,7 @@ pub mod signals;
 mod stage;
 
 pub use crate::node::{Code, Failure};
-pub use stage::{Stage, run, unless_unread};
+pub use stage::{Printing, Stage, run, unless_unread};
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::ffi::OsString;

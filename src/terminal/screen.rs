@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::BorrowedFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use indicatif::MultiProgress;
@@ -16,6 +17,11 @@ use super::escape::escaped;
 use super::progress::canvas;
 use super::queue::Queue;
 use super::style;
+
+/// Keeps the title of the window on a stack of the terminal,
+const KEEP_TITLE: &str = "\u{1b}[22;2t";
+/// and takes it from there.
+const RESTORE_TITLE: &str = "\u{1b}[23;2t";
 
 /// Columns and rows of a terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +51,8 @@ pub struct Screen(Arc<Shared>);
 struct Shared {
     streams: OnceLock<Streams>,
     prompt: Prompt,
+    /// Whether the window has our title.
+    has_title: AtomicBool,
 }
 
 struct Streams {
@@ -123,6 +131,31 @@ impl Screen {
         self.streams().err.push(&[word, space, &what, "\n"]);
     }
 
+    /// Names the window, until the program ends.
+    pub(crate) fn set_title(&self, title: &str) {
+        // Linux's own console takes this for something else.
+        if std::env::var_os("TERM").is_some_and(|term| term == "linux") {
+            return;
+        }
+        let title = escaped(title.as_bytes(), false);
+        let is_first = !self.0.has_title.swap(true, Ordering::SeqCst);
+        let before = if is_first { KEEP_TITLE } else { "" };
+        self.stdout().push(&[before, "\u{1b}]2;", &title, "\u{7}"]);
+    }
+
+    /// Gives the window the name that it had before.
+    pub fn restore_title(&self) {
+        if self.0.has_title.swap(false, Ordering::SeqCst) {
+            self.stdout().push(&[RESTORE_TITLE]);
+        }
+    }
+
+    /// Lends the terminal to another program: until `use_it` returns, our output waits.
+    pub fn lend<T>(&self, use_it: impl FnOnce() -> T) -> T {
+        let _held = self.0.prompt.is_there.lock();
+        use_it()
+    }
+
     /// Where bars are drawn.
     pub(super) fn bars(&self) -> &MultiProgress {
         &self.streams().bars
@@ -159,6 +192,19 @@ impl Screen {
 
     pub(super) fn print_above_with(&self, printer: impl ExternalPrinter + Send + 'static) {
         *self.0.prompt.above.lock() = Some(Box::new(printer));
+    }
+
+    /// Draws the prompt again, on a line of its own.
+    pub(super) fn redraw_prompt(&self) {
+        if let Some(printer) = self.0.prompt.above.lock().as_mut() {
+            // Without the prompt nothing needs to be drawn.
+            let _ = printer.print(String::new());
+        }
+    }
+
+    /// Whether somebody types at the prompt.
+    pub(super) fn has_prompt(&self) -> bool {
+        *self.0.prompt.is_there.lock()
     }
 
     /// Sets whether somebody types at the prompt.

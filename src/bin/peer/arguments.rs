@@ -13,8 +13,8 @@ use p2pci::grade;
 use p2pci::index::Kind;
 use p2pci::node::numbers;
 use p2pci::node::{Config, Ports};
-use p2pci::printout::Shows;
-use p2pci::program::{self, VERSION};
+use p2pci::printout::{Shows, Style};
+use p2pci::program::{self, Printing, VERSION};
 use p2pci::wire::{Dialect, Endpoint, Host, Port, RfcNumber, TermError};
 
 /// Shares a folder of RFCs with other peers, and downloads from them.
@@ -101,12 +101,16 @@ pub(crate) struct Arguments {
     /// Print connection events and answers but no messages; with a command, only errors and warnings
     #[arg(short, long, value_parser = FalseyValueParser::new(), help_heading = "Printing")]
     pub(crate) quiet: bool,
-    /// With a command: print every message to standard output, as the menu does
+    /// Print every message to standard output, also with a command; and whole, also on a terminal,
+    /// where many registrations and long answers are shortened
     #[arg(long, value_parser = FalseyValueParser::new(), help_heading = "Printing")]
     pub(crate) print_messages: bool,
     /// Also append every message to FILE, regardless of what is printed
     #[arg(long, value_name = "FILE", help_heading = "Printing")]
     pub(crate) transcript: Option<PathBuf>,
+    /// Print the time before our lines, but never in messages
+    #[arg(long, value_parser = FalseyValueParser::new(), help_heading = "Printing")]
+    pub(crate) timestamps: bool,
     /// Log more to standard error (-v, -vv, -vvv); the variable `RUST_LOG` takes precedence
     #[arg(short, long, action = clap::ArgAction::Count, help_heading = "Printing")]
     pub(crate) verbose: u8,
@@ -229,8 +233,21 @@ impl Arguments {
         }
     }
 
+    /// What is printed, and how.
+    pub(crate) fn printing(&self) -> Printing<'_> {
+        Printing {
+            shows: self.shows(),
+            style: Style {
+                is_whole: self.print_messages,
+                has_times: self.timestamps,
+            },
+            transcript: self.transcript.as_deref(),
+            is_quiet: self.quiet,
+        }
+    }
+
     /// The part of the printout that standard output shows.
-    pub(crate) fn shows(&self) -> Shows {
+    fn shows(&self) -> Shows {
         match self.command {
             _ if self.print_messages => Shows::Messages,
             None if !self.quiet => Shows::Messages,

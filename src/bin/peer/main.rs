@@ -54,14 +54,12 @@ fn check(arguments: &Arguments) {
 fn take_part(arguments: &Arguments, screen: &Screen) -> ExitCode {
     // Restored at the very end, even if the prompt is still reading.
     let _modes = Modes::save();
-    let shows = if daemon::is_child() {
+    let mut printing = arguments.printing();
+    if daemon::is_child() {
         // Nobody reads it; a transcript or the log has it on request.
-        Shows::Nothing
-    } else {
-        arguments.shows()
-    };
-    let file = arguments.transcript.as_deref();
-    program::run(screen, shows, file, arguments.quiet, |stage| {
+        printing.shows = Shows::Nothing;
+    }
+    program::run(screen, printing, |stage| {
         let format = arguments.format();
         let printer = Printer { format, stage };
         let ended = act(arguments, &printer);
@@ -77,7 +75,7 @@ fn act(arguments: &Arguments, printer: &Printer<'_>) -> Result<(), Failure> {
     let stop = &printer.stage.stop;
     let console = Console::new(printer.stage.transcript.clone(), stop.clone());
     let (stopping, hang_up) = (stop.clone(), console.hangup());
-    signals::on_stop(move |signal| {
+    signals::on_stop_unless(console.interrupt(), move |signal| {
         stopping.now(signal);
         hang_up();
     })?;
@@ -135,8 +133,7 @@ fn open_door(
         let history = program::state_folder().map(|folder| folder.join("history"));
         let reading = console.read_stdin(history);
         reading.context("cannot read standard input")?;
-        menu::run(node, console, &printer.stage.transcript);
-        return Ok(());
+        return menu::run(node, console, &printer.stage.transcript);
     }
     let ended = arguments
         .work()

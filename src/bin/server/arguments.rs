@@ -68,6 +68,9 @@ pub(crate) struct Arguments {
     /// Also append every message to FILE, regardless of what is printed
     #[arg(long, value_name = "FILE", help_heading = "Printing")]
     pub(crate) transcript: Option<PathBuf>,
+    /// Print the time before our lines, but never in messages
+    #[arg(long, value_parser = FalseyValueParser::new(), help_heading = "Printing")]
+    pub(crate) timestamps: bool,
     /// Log more to standard error (-v, -vv, -vvv); the variable `RUST_LOG` takes precedence
     #[arg(short, long, action = clap::ArgAction::Count, help_heading = "Printing")]
     pub(crate) verbose: u8,
