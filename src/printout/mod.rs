@@ -33,7 +33,11 @@ use self::output::Sink;
 use self::refusals::{Refusals, Verdict};
 use crate::event::{Event, Level, Reader, Role, Topic, Topics, Way};
 use crate::terminal::escape::escaped;
+use crate::terminal::step::STEP;
 use crate::terminal::{Screen, style};
+
+/// How often to check whether a program ends that waits for Enter.
+const STEP_LOOK: Duration = Duration::from_millis(50);
 
 /// The printout of a program. Clones share the same state.
 #[derive(Debug, Clone)]
@@ -55,6 +59,8 @@ pub struct Style {
     /// Whether the time is before each of our lines. It is in brackets, so that no message can
     /// imitate it.
     pub has_times: bool,
+    /// Whether a screen waits for Enter after each message.
+    pub has_steps: bool,
 }
 
 impl Transcript {
@@ -77,6 +83,14 @@ impl Transcript {
         for sink in self.sinks.iter() {
             let left = until.saturating_duration_since(Instant::now());
             sink.output.queue.finish(left);
+        }
+    }
+
+    /// The same, but where a screen waits for Enter, until nothing waits any more or `is_over`.
+    pub fn settle(&self, time: Duration, is_over: impl Fn() -> bool) {
+        self.finish(time);
+        while self.screen.is_stepping() && !is_over() {
+            self.finish(STEP_LOOK);
         }
     }
 
@@ -197,7 +211,8 @@ impl Transcript {
             } else if *shown != Shown::Nothing {
                 let message = short.as_deref().unwrap_or(&message);
                 let [title, message] = style::message(title, message, way == Way::Sent);
-                sink.print(&[&time, &title, "\n", &message]);
+                let step = if self.style.has_steps { STEP } else { "" };
+                sink.print(&[&time, &title, "\n", &message, step]);
             }
         }
     }

@@ -82,7 +82,8 @@ impl Stage {
         &self,
         write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
     ) -> Result<(), Failure> {
-        self.transcript.finish(PRINT_TIME);
+        let is_over = || self.stop.signal().is_some();
+        self.transcript.settle(PRINT_TIME, is_over);
         let mut out = BufWriter::new(io::stdout().lock());
         let written = write(&mut out).and_then(|()| out.flush());
         // Dropping the writer would try failed output again.
@@ -126,7 +127,8 @@ pub fn run(
     let mut ended = work(&stage);
     let until = Instant::now() + PRINT_TIME;
     screen.restore_title();
-    stage.transcript.finish(PRINT_TIME);
+    let is_over = || stage.stop.signal().is_some();
+    stage.transcript.settle(PRINT_TIME, is_over);
     let broken: Vec<_> = stage.transcript.broken_copies().collect();
     if ended.is_ok() && !broken.is_empty() {
         let broken = broken.join(", ");

@@ -21,8 +21,8 @@ use rustyline::{
 };
 use tracing::debug;
 
-use super::Screen;
 use super::escape::escaped;
+use super::screen::{Modes, Screen};
 use super::suspend::Suspension;
 
 /// How many lines the history keeps,
@@ -163,6 +163,7 @@ impl Editor {
             .build();
         let mut editor = rustyline::Editor::with_config(config)?;
         let suspension = Suspension::watch(screen.clone())?;
+        Modes::hide_control_keys();
         let stopping = EventHandler::Conditional(Box::new(CtrlZ(suspension.clone())));
         editor.bind_sequence(KeyEvent::ctrl('z'), stopping);
         editor.set_helper(Some(Completion {
@@ -218,6 +219,7 @@ impl Editor {
             let read = self.lines.readline(prompt);
             self.screen.prompt(false);
             match read {
+                Ok(line) if line.is_empty() && self.screen.go_on() => {}
                 Ok(line) => {
                     let line = line.trim();
                     if matches!(expected, Expected::Choice | Expected::Number) && !line.is_empty() {

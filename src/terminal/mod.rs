@@ -10,6 +10,7 @@ pub mod pages;
 pub mod progress;
 pub(crate) mod queue;
 mod screen;
+pub(crate) mod step;
 pub mod style;
 mod suspend;
 

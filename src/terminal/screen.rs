@@ -10,12 +10,13 @@ use indicatif::MultiProgress;
 use parking_lot::Mutex;
 use rustix::fs::fstat;
 use rustix::stdio;
-use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
 use rustyline::ExternalPrinter;
 
 use super::escape::escaped;
 use super::progress::canvas;
 use super::queue::Queue;
+use super::step::{STEP, Steps};
 use super::style;
 
 /// Keeps the title of the window on a stack of the terminal,
@@ -53,6 +54,7 @@ struct Shared {
     prompt: Prompt,
     /// Whether the window has our title.
     has_title: AtomicBool,
+    steps: Steps,
 }
 
 struct Streams {
@@ -210,6 +212,17 @@ impl Screen {
     /// Sets whether somebody types at the prompt.
     pub fn prompt(&self, is_there: bool) {
         *self.0.prompt.is_there.lock() = is_there;
+        self.0.steps.prompt(is_there);
+    }
+
+    /// Enter was pressed at the prompt. Returns whether the screen waited for it.
+    pub(super) fn go_on(&self) -> bool {
+        self.0.steps.go_on()
+    }
+
+    /// Whether the screen waits for Enter before it shows more.
+    pub fn is_stepping(&self) -> bool {
+        self.0.steps.is_waiting()
     }
 }
 
@@ -222,8 +235,8 @@ fn are_one(one: BorrowedFd<'_>, other: BorrowedFd<'_>) -> bool {
 /// Standard output on a terminal, with text above the prompt.
 struct AbovePrompt(Screen);
 
-impl Write for AbovePrompt {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+impl AbovePrompt {
+    fn show(&mut self, bytes: &[u8]) -> io::Result<()> {
         let Prompt { above, is_there } = &self.0.0.prompt;
         let is_there = is_there.lock();
         if *is_there {
@@ -232,12 +245,26 @@ impl Write for AbovePrompt {
             if let Some(printer) = above.lock().as_mut() {
                 let text = String::from_utf8_lossy(bytes).into_owned();
                 if printer.print(text).is_ok() {
-                    return Ok(bytes.len());
+                    return Ok(());
                 }
             }
         }
         let mut stdout = io::stdout();
-        stdout.write_all(bytes).and_then(|()| stdout.flush())?;
+        stdout.write_all(bytes).and_then(|()| stdout.flush())
+    }
+}
+
+impl Write for AbovePrompt {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        for part in bytes.split_inclusive(|byte| STEP.as_bytes().contains(byte)) {
+            match part.strip_suffix(STEP.as_bytes()) {
+                Some(text) => {
+                    self.show(text)?;
+                    self.0.0.steps.wait();
+                }
+                None => self.show(part)?,
+            }
+        }
         Ok(bytes.len())
     }
 
@@ -255,6 +282,15 @@ impl Modes {
     /// The current modes.
     pub fn save() -> Self {
         Self(tcgetattr(stdio::stdin()).ok())
+    }
+
+    /// From now on Ctrl-C is not shown as `^C`, which would push a bar to the next line.
+    pub(super) fn hide_control_keys() {
+        if let Ok(mut modes) = tcgetattr(stdio::stdin()) {
+            modes.local_modes -= LocalModes::ECHOCTL;
+            // It is only worse to look at.
+            let _ = tcsetattr(stdio::stdin(), OptionalActions::Now, &modes);
+        }
     }
 }
 

@@ -111,6 +111,9 @@ pub(crate) struct Arguments {
     /// Print the time before our lines, but never in messages
     #[arg(long, value_parser = FalseyValueParser::new(), help_heading = "Printing")]
     pub(crate) timestamps: bool,
+    /// On a terminal: wait for Enter after each message, for a projector
+    #[arg(long, value_parser = FalseyValueParser::new(), help_heading = "Printing")]
+    pub(crate) step: bool,
     /// Log more to standard error (-v, -vv, -vvv); the variable `RUST_LOG` takes precedence
     #[arg(short, long, action = clap::ArgAction::Count, help_heading = "Printing")]
     pub(crate) verbose: u8,
@@ -240,6 +243,7 @@ impl Arguments {
             style: Style {
                 is_whole: self.print_messages,
                 has_times: self.timestamps,
+                has_steps: self.step,
             },
             transcript: self.transcript.as_deref(),
             is_quiet: self.quiet,

@@ -71,6 +71,9 @@ pub(crate) struct Arguments {
     /// Print the time before our lines, but never in messages
     #[arg(long, value_parser = FalseyValueParser::new(), help_heading = "Printing")]
     pub(crate) timestamps: bool,
+    /// On a terminal: wait for Enter after each message, for a projector
+    #[arg(long, value_parser = FalseyValueParser::new(), help_heading = "Printing")]
+    pub(crate) step: bool,
     /// Log more to standard error (-v, -vv, -vvv); the variable `RUST_LOG` takes precedence
     #[arg(short, long, action = clap::ArgAction::Count, help_heading = "Printing")]
     pub(crate) verbose: u8,

@@ -32,6 +32,7 @@ fn main() -> ExitCode {
         shows,
         style: Style {
             has_times: arguments.timestamps,
+            has_steps: arguments.step,
             ..Style::default()
         },
         transcript: arguments.transcript.as_deref(),

@@ -161,7 +161,8 @@ impl Console {
         }
         if self.screen().is_some() {
             // Earlier output comes first, unless the terminal is stopped.
-            self.transcript.finish(SETTLE_TIME);
+            let is_over = || self.stop.signal().is_some();
+            self.transcript.settle(SETTLE_TIME, is_over);
         }
         let prompt = question.rsplit('\n').next().unwrap_or_default();
         let answer = self.next(prompt, expected);
