@@ -217,9 +217,10 @@ impl Editor {
         loop {
             self.screen.prompt(true);
             let read = self.lines.readline(prompt);
+            let is_step = matches!(&read, Ok(line) if line.is_empty()) && self.screen.go_on();
             self.screen.prompt(false);
             match read {
-                Ok(line) if line.is_empty() && self.screen.go_on() => {}
+                Ok(_) if is_step => {}
                 Ok(line) => {
                     let line = line.trim();
                     if matches!(expected, Expected::Choice | Expected::Number) && !line.is_empty() {

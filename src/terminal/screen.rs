@@ -212,7 +212,16 @@ impl Screen {
     /// Sets whether somebody types at the prompt.
     pub fn prompt(&self, is_there: bool) {
         *self.0.prompt.is_there.lock() = is_there;
-        self.0.steps.prompt(is_there);
+    }
+
+    /// Gives the input to the prompt. Returns false if the screen waits for Enter, and needs it.
+    pub fn claim_input(&self) -> bool {
+        self.0.steps.claim()
+    }
+
+    /// The prompt needs no more input.
+    pub fn release_input(&self) {
+        self.0.steps.release();
     }
 
     /// Enter was pressed at the prompt. Returns whether the screen waited for it.

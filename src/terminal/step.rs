@@ -22,7 +22,7 @@ pub(super) struct Steps {
 #[derive(Debug, Default)]
 struct State {
     is_waiting: bool,
-    /// Whether somebody types at the prompt, which then gets the Enter.
+    /// Whether the prompt has the input, and gets the Enter.
     has_prompt: bool,
     /// Whether the input has ended, so that nobody can press Enter.
     is_over: bool,
@@ -61,8 +61,16 @@ impl Steps {
         was_waiting
     }
 
-    pub(super) fn prompt(&self, is_there: bool) {
-        self.state.lock().has_prompt = is_there;
+    /// Gives the input to the prompt, unless the screen waits for it.
+    pub(super) fn claim(&self) -> bool {
+        let mut state = self.state.lock();
+        state.has_prompt |= !state.is_waiting;
+        state.has_prompt
+    }
+
+    /// The prompt needs no more input.
+    pub(super) fn release(&self) {
+        self.state.lock().has_prompt = false;
         self.changed.notify_all();
     }
 }
@@ -97,7 +105,7 @@ mod tests {
     fn enter_at_the_prompt_shows_the_next_message() {
         let steps = Arc::new(Steps::default());
         assert!(!steps.go_on());
-        steps.prompt(true);
+        assert!(steps.claim());
         let waiting = steps.clone();
         let screen = thread::spawn(move || waiting.wait());
         while !steps.is_waiting() {
@@ -105,6 +113,7 @@ mod tests {
         }
         assert!(steps.go_on());
         screen.join().unwrap();
-        assert!(!steps.is_waiting());
+        assert!(!steps.is_waiting() && steps.claim());
+        steps.release();
     }
 }

@@ -158,7 +158,8 @@ fn shown(printed: &str, columns: usize) -> Vec<String> {
         match char {
             '\r' => column = 0,
             '\n' => row += 1,
-            '\u{7}' => {}
+            // A bell, and the echo of Ctrl-C.
+            '\u{7}' | '\u{3}' => {}
             '\u{8}' => column = column.saturating_sub(1),
             '\u{1b}' => {
                 match rest.next() {

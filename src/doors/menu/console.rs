@@ -163,9 +163,13 @@ impl Console {
             // Earlier output comes first, unless the terminal is stopped.
             let is_over = || self.stop.signal().is_some();
             self.transcript.settle(SETTLE_TIME, is_over);
+            while !self.transcript.screen().claim_input() && !is_over() {
+                self.transcript.settle(SETTLE_TIME, is_over);
+            }
         }
         let prompt = question.rsplit('\n').next().unwrap_or_default();
         let answer = self.next(prompt, expected);
+        self.transcript.screen().release_input();
         let (line, answer) = match answer {
             Answer::Line(line) => (line.clone(), Ok(line)),
             Answer::Back => (String::new(), Err(Unanswered::Back)),
