@@ -1,6 +1,7 @@
 //! Shortens what a person at a terminal would not read: many registrations, and an answer of which a
 //! table follows. Other outputs always get everything.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -144,7 +145,8 @@ pub(super) fn cut(message: &str, more: usize, most: usize, below: &str) -> Optio
     });
     let mut text: String = kept.collect();
     let (ellipsis, others) = (ellipsis(), records - most);
-    text.push_str(&format!("{ellipsis} and {others} more records{below}\n\n"));
+    // Writing to memory does not fail.
+    let _ = write!(text, "{ellipsis} and {others} more records{below}\n\n");
     Some(text)
 }
 

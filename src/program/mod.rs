@@ -1,10 +1,12 @@
 //! What both programs share: options, the log, signals, the manual, and exit codes.
 
+mod look;
 pub mod manual;
 pub mod signals;
 mod stage;
 
 pub use crate::node::{Code, Failure};
+pub use look::Look;
 pub use stage::{Printing, Stage, run, unless_unread};
 
 use std::backtrace::{Backtrace, BacktraceStatus};

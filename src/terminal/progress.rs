@@ -17,6 +17,7 @@ use super::Screen;
 use super::locale::ellipsis;
 use super::queue::Queue;
 use crate::event::{Event, Reader, Step, Topic, Topics};
+use crate::wire::Endpoint;
 
 /// Shorter downloads get no bar: most RFCs are complete before it would be drawn.
 const PATIENCE: Duration = Duration::from_millis(300);
@@ -91,7 +92,7 @@ impl Progress {
     }
 
     /// A download asks this holder, which may be silent.
-    fn asks(&self, id: u64, holder: String) {
+    fn asks(&self, id: u64, holder: &Endpoint) {
         let bar = ProgressBar::hidden().with_style(style(OF_SILENCE));
         bar.set_message(format!("{holder} {}", ellipsis()));
         self.show(id, bar, SILENCE);
@@ -149,7 +150,7 @@ impl Reader for Progress {
             return;
         };
         match step {
-            Step::Connecting => self.asks(*id, holder.to_string()),
+            Step::Connecting => self.asks(*id, holder),
             Step::Began { length } => self.began(*id, format!("RFC {number}"), *length),
             Step::Moved(bytes) => self.moved(*id, *bytes),
             Step::Done { .. } | Step::Failed { .. } | Step::GivenUp => {

@@ -51,7 +51,7 @@ impl Suspension {
                     shared.0.continued.notify_all();
                 } else if screen.has_prompt() {
                     // It was stopped by another signal.
-                    shared.set(shared.0.inside.lock().as_ref());
+                    set(shared.0.inside.lock().as_ref());
                     screen.redraw_prompt();
                 }
             }
@@ -71,20 +71,20 @@ impl Suspension {
 
     /// Stops this program and its process group until it is continued.
     pub(super) fn stop(&self) {
-        self.set(self.0.outside.as_ref());
+        set(self.0.outside.as_ref());
         let mut is_stopping = self.0.is_stopping.lock();
         *is_stopping = kill_current_process_group(Signal::TSTP).is_ok();
         let continued = &self.0.continued;
         continued.wait_while_for(&mut is_stopping, |it| *it, STOP_TIME);
         *is_stopping = false;
         drop(is_stopping);
-        self.set(self.0.inside.lock().as_ref());
+        set(self.0.inside.lock().as_ref());
     }
+}
 
-    fn set(&self, modes: Option<&Termios>) {
-        if let Some(modes) = modes {
-            // A closed terminal needs no modes.
-            let _ = tcsetattr(stdio::stdin(), OptionalActions::Now, modes);
-        }
+fn set(modes: Option<&Termios>) {
+    if let Some(modes) = modes {
+        // A closed terminal needs no modes.
+        let _ = tcsetattr(stdio::stdin(), OptionalActions::Now, modes);
     }
 }

@@ -111,7 +111,7 @@ fn the_end_of_input_is_exit_and_at_a_question_an_error() {
         }
         peer.close_input();
         let (status, printed) = peer.wait();
-        assert_eq!(status.code(), Some(if is_complete { 0 } else { 1 }));
+        assert_eq!(status.code(), Some(i32::from(!is_complete)));
         assert!(
             printed.ends_with("\n[PEER] Disconnecting...\n"),
             "{printed:?}"

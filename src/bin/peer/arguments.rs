@@ -13,8 +13,8 @@ use p2pci::grade;
 use p2pci::index::Kind;
 use p2pci::node::numbers;
 use p2pci::node::{Config, Ports};
-use p2pci::printout::{Shows, Style};
-use p2pci::program::{self, Printing, VERSION};
+use p2pci::printout::Shows;
+use p2pci::program::{self, Look, Printing, VERSION};
 use p2pci::wire::{Dialect, Endpoint, Host, Port, RfcNumber, TermError};
 
 /// Shares a folder of RFCs with other peers, and downloads from them.
@@ -108,12 +108,8 @@ pub(crate) struct Arguments {
     /// Also append every message to FILE, regardless of what is printed
     #[arg(long, value_name = "FILE", help_heading = "Printing")]
     pub(crate) transcript: Option<PathBuf>,
-    /// Print the time before our lines, but never in messages
-    #[arg(long, value_parser = FalseyValueParser::new(), help_heading = "Printing")]
-    pub(crate) timestamps: bool,
-    /// On a terminal: wait for Enter after each message, for a projector
-    #[arg(long, value_parser = FalseyValueParser::new(), help_heading = "Printing")]
-    pub(crate) step: bool,
+    #[command(flatten)]
+    pub(crate) look: Look,
     /// Log more to standard error (-v, -vv, -vvv); the variable `RUST_LOG` takes precedence
     #[arg(short, long, action = clap::ArgAction::Count, help_heading = "Printing")]
     pub(crate) verbose: u8,
@@ -240,11 +236,7 @@ impl Arguments {
     pub(crate) fn printing(&self) -> Printing<'_> {
         Printing {
             shows: self.shows(),
-            style: Style {
-                is_whole: self.print_messages,
-                has_times: self.timestamps,
-                has_steps: self.step,
-            },
+            style: self.look.style(self.print_messages),
             transcript: self.transcript.as_deref(),
             is_quiet: self.quiet,
         }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Parser;
 use clap::builder::{FalseyValueParser, RangedU64ValueParser};
 use p2pci::index::Kind;
-use p2pci::program::{self, VERSION};
+use p2pci::program::{self, Look, VERSION};
 use p2pci::wire::di::TTL;
 
 /// The index server of P2P-CI/1.0, which knows who has which RFC but stores none; or the
@@ -68,12 +68,8 @@ pub(crate) struct Arguments {
     /// Also append every message to FILE, regardless of what is printed
     #[arg(long, value_name = "FILE", help_heading = "Printing")]
     pub(crate) transcript: Option<PathBuf>,
-    /// Print the time before our lines, but never in messages
-    #[arg(long, value_parser = FalseyValueParser::new(), help_heading = "Printing")]
-    pub(crate) timestamps: bool,
-    /// On a terminal: wait for Enter after each message, for a projector
-    #[arg(long, value_parser = FalseyValueParser::new(), help_heading = "Printing")]
-    pub(crate) step: bool,
+    #[command(flatten)]
+    pub(crate) look: Look,
     /// Log more to standard error (-v, -vv, -vvv); the variable `RUST_LOG` takes precedence
     #[arg(short, long, action = clap::ArgAction::Count, help_heading = "Printing")]
     pub(crate) verbose: u8,

@@ -11,7 +11,7 @@ use p2pci::central;
 use p2pci::event::{Event, Events, Level, Topic};
 use p2pci::index::Kind;
 use p2pci::net::{Limits, Place, reachable};
-use p2pci::printout::{Shows, Style};
+use p2pci::printout::Shows;
 use p2pci::program::{self, Failure, Printing, Stage, signals};
 use p2pci::registration;
 use p2pci::state_file::Storage;
@@ -30,11 +30,7 @@ fn main() -> ExitCode {
     };
     let printing = Printing {
         shows,
-        style: Style {
-            has_times: arguments.timestamps,
-            has_steps: arguments.step,
-            ..Style::default()
-        },
+        style: arguments.look.style(true),
         transcript: arguments.transcript.as_deref(),
         is_quiet: arguments.quiet,
     };

@@ -97,7 +97,9 @@ impl Menu<'_> {
                 Ok(())
             }
             (Choice::Help, "") => {
-                HELP.iter().for_each(|line| self.say(line));
+                for line in HELP {
+                    self.say(line);
+                }
                 Ok(())
             }
             _ => Err(self.slip(choice::Slip::Unknown.about(&line))),

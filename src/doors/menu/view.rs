@@ -1,5 +1,6 @@
 //! Which records of a listing are shown, in which order, and as which rows of a table.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::node::{Listed, Records, has_all_words};
@@ -60,22 +61,27 @@ impl View {
     }
 
     /// The records that it shows.
-    pub(super) fn filter(&self, records: &Records) -> Records {
-        records.filter(|listed| has_all_words(listed, &self.words))
+    pub(super) fn filter<'a>(&self, records: &'a Records) -> Cow<'a, Records> {
+        if self.words.is_empty() {
+            return Cow::Borrowed(records);
+        }
+        Cow::Owned(records.filter(|listed| has_all_words(listed, &self.words)))
     }
 
     /// The records in its order.
-    pub(super) fn sorted(&self, records: &Records) -> Vec<Listed> {
+    pub(super) fn sorted<'a>(&self, records: &'a Records) -> Box<dyn Iterator<Item = Listed> + 'a> {
+        let Some(order) = self.order else {
+            return Box::new(records.iter());
+        };
         let mut sorted: Vec<_> = records.iter().collect();
-        match self.order {
-            None => {}
-            Some(Order::Number) => sorted.sort_by_key(|it| it.record.number),
-            Some(Order::Title) => {
-                sorted.sort_by_cached_key(|it| it.record.title.as_str().to_lowercase())
+        match order {
+            Order::Number => sorted.sort_by_key(|it| it.record.number),
+            Order::Title => {
+                sorted.sort_by_cached_key(|it| it.record.title.as_str().to_lowercase());
             }
-            Some(Order::Host) => sorted.sort_by_cached_key(|it| it.record.holder.to_string()),
+            Order::Host => sorted.sort_by_cached_key(|it| it.record.holder.to_string()),
         }
-        sorted
+        Box::new(sorted.into_iter())
     }
 
     /// The rows of a table of these records: by number, unless another order is wanted. The holders
@@ -95,7 +101,7 @@ impl View {
         match self.order {
             Some(Order::Title) => groups.sort_by_cached_key(|(_, (title, _))| title.to_lowercase()),
             Some(Order::Host) => {
-                groups.sort_by_cached_key(|(_, (_, held))| held.iter().min().cloned())
+                groups.sort_by_cached_key(|(_, (_, held))| held.iter().min().cloned());
             }
             Some(Order::Number) | None => {}
         }
