@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::get::{Ask, Done, Gotten, Wanted};
 use super::numbers::Selection;
-use super::{Code, Failure, Handle, Listed, Listing, Query, Status};
+use super::{Code, Failure, Handle, Listed, Listing, Query, Records, Status};
 use crate::wire::{Endpoint, RfcNumber, Title};
 
 /// What a door can ask of a peer: of one in this program, by its [`Handle`], or of one in the
@@ -35,7 +35,7 @@ pub(crate) trait Actions: Sync {
     /// Finds the records whose titles contain all of these words, in any letter case.
     fn find_titles(&self, words: &str) -> Result<Listing, Failure> {
         let mut found = self.find(&Query::All { fresh: true })?;
-        found.records = found.records.filter(|listed| has_all_words(listed, words));
+        found.records = with_words(&found.records, words);
         found.in_messages = false;
         Ok(found)
     }
@@ -55,11 +55,13 @@ pub(crate) trait Actions: Sync {
     }
 }
 
-/// Whether the title of a record contains all of these words, in any letter case.
-pub(crate) fn has_all_words(listed: &Listed, words: &str) -> bool {
-    let title = listed.record.title.as_str().to_lowercase();
+/// The records whose titles contain all of these words, in any letter case.
+pub(crate) fn with_words(records: &Records, words: &str) -> Records {
     let words = words.to_lowercase();
-    words.split_whitespace().all(|word| title.contains(word))
+    records.filter(|Listed { record, .. }| {
+        let title = record.title.as_str().to_lowercase();
+        words.split_whitespace().all(|word| title.contains(word))
+    })
 }
 
 /// The outcome of [`Actions::add`].

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use crate::net::Sockets;
+use crate::node::Sockets;
 use crate::terminal::{PRESS_AGAIN, Screen};
 
 /// Decides what a Ctrl-C ends. Clones share the same state.

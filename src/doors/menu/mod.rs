@@ -242,11 +242,11 @@ impl Menu<'_> {
     /// Shows the records, or says `nothing`. On a screen they are a table, unless the message has
     /// shown a short answer. Elsewhere they are lines, where no message has shown them.
     fn show(&mut self, found: &Listing, view: &View, nothing: &str) -> Result<(), Undone> {
-        self.console.learn(&found.records);
         if let Some(coverage) = &found.coverage {
             self.say(coverage);
         }
         let records = view.filter(&found.records);
+        self.console.learn(&records);
         let in_messages = found.in_messages && view.is_whole();
         if records.is_empty() {
             self.say(nothing);

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use crate::node::{Listed, Records, has_all_words};
+use crate::node::{Listed, Records, with_words};
 use crate::terminal::escape::escaped;
 use crate::terminal::pages::Column;
 use crate::wire::RfcNumber;
@@ -65,7 +65,7 @@ impl View {
         if self.words.is_empty() {
             return Cow::Borrowed(records);
         }
-        Cow::Owned(records.filter(|listed| has_all_words(listed, &self.words)))
+        Cow::Owned(with_words(records, &self.words))
     }
 
     /// The records in its order.
