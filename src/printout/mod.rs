@@ -14,6 +14,7 @@ mod lines;
 mod log;
 mod output;
 mod refusals;
+mod window;
 
 pub use log::Log;
 pub use output::{Output, Shows};
@@ -31,7 +32,7 @@ use self::brevity::{Brevity, Shown, cut};
 use self::lines::{is_problem, lines, shown_from, title};
 use self::output::Sink;
 use self::refusals::{Refusals, Verdict};
-use crate::event::{Event, Level, Reader, Role, Topic, Topics, Way};
+use crate::event::{Event, Level, Reader, Topic, Topics, Way};
 use crate::terminal::escape::escaped;
 use crate::terminal::step::STEP;
 use crate::terminal::{Screen, style};
@@ -223,31 +224,6 @@ impl Transcript {
             return Shown::Whole;
         }
         self.brevity.judge(event)
-    }
-
-    /// Names the window, once the name of this peer is known.
-    fn entitle(&self, event: &Event<'_>) {
-        match event {
-            Event::Listening { role, port } => {
-                *self.port.lock() = Some(*port);
-                if *role != Role::Upload {
-                    self.set_title(&format!("server :{port}"));
-                }
-            }
-            Event::Named { host, .. } => {
-                if let Some(port) = *self.port.lock() {
-                    self.set_title(&format!("peer {host}:{port}"));
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn set_title(&self, title: &str) {
-        let first = self.sinks.first().map(|sink| &sink.output);
-        if first.is_some_and(|output| output.is_screen && output.shows > Shows::Nothing) {
-            self.screen.set_title(title);
-        }
     }
 
     /// Prints a notice, which is not part of a session, on the screen with the printout or on

@@ -15,13 +15,11 @@ use rustyline::highlight::Highlighter;
 use rustyline::hint::Hinter;
 use rustyline::history::FileHistory;
 use rustyline::validate::Validator;
-use rustyline::{
-    Cmd, CompletionType, ConditionalEventHandler, Config, Context, Event, EventContext,
-    EventHandler, Helper, KeyCode, KeyEvent, Modifiers, RepeatCount,
-};
+use rustyline::{Cmd, CompletionType, Config, Context, Event, EventHandler, Helper, KeyEvent};
 use tracing::debug;
 
 use super::escape::escaped;
+use super::keys::{CtrlZ, OneKey};
 use super::screen::{Modes, Screen};
 use super::suspend::Suspension;
 
@@ -281,65 +279,6 @@ fn is_usable(history: &Path) -> bool {
     match fs::metadata(history) {
         Ok(found) => found.is_file() && found.len() <= MAX_HISTORY_FILE,
         Err(error) => error.kind() == io::ErrorKind::NotFound,
-    }
-}
-
-/// Accepts a line with its first key, where only a key is expected.
-#[derive(Debug, Clone, Default)]
-struct OneKey(Arc<Mutex<Key>>);
-
-#[derive(Debug, Default)]
-struct Key {
-    is_expected: bool,
-    /// The character of the key.
-    pressed: Option<String>,
-}
-
-impl OneKey {
-    fn expect(&self, is_expected: bool) {
-        let pressed = None;
-        *self.0.lock() = Key {
-            is_expected,
-            pressed,
-        };
-    }
-
-    fn take(&self) -> Option<String> {
-        self.0.lock().pressed.take()
-    }
-}
-
-impl ConditionalEventHandler for OneKey {
-    fn handle(&self, event: &Event, _: RepeatCount, _: bool, _: &EventContext) -> Option<Cmd> {
-        let mut key = self.0.lock();
-        if !key.is_expected {
-            return None;
-        }
-        match event.get(0)? {
-            KeyEvent(KeyCode::Char(c), Modifiers::NONE | Modifiers::SHIFT) => {
-                key.pressed = Some(c.to_string());
-                Some(Cmd::AcceptLine)
-            }
-            KeyEvent(KeyCode::Enter, _) => Some(Cmd::AcceptLine),
-            KeyEvent(KeyCode::Down | KeyCode::PageDown, _) => {
-                key.pressed = Some(" ".to_owned());
-                Some(Cmd::AcceptLine)
-            }
-            KeyEvent(KeyCode::Esc, _) => Some(Cmd::Interrupt),
-            // Such as Ctrl-C and Ctrl-Z.
-            KeyEvent(KeyCode::Char(_), _) => None,
-            _ => Some(Cmd::Noop),
-        }
-    }
-}
-
-/// Stops the program. The editor's own way may set its modes again before the program has stopped.
-struct CtrlZ(Suspension);
-
-impl ConditionalEventHandler for CtrlZ {
-    fn handle(&self, _: &Event, _: RepeatCount, _: bool, _: &EventContext) -> Option<Cmd> {
-        self.0.stop();
-        Some(Cmd::Repaint)
     }
 }
 

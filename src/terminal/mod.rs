@@ -5,6 +5,7 @@
 
 mod editor;
 pub(crate) mod escape;
+mod keys;
 pub mod locale;
 pub mod pages;
 pub mod progress;

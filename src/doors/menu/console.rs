@@ -159,14 +159,7 @@ impl Console {
         if let Some(note) = self.note.take() {
             self.transcript.show(note);
         }
-        if self.screen().is_some() {
-            // Earlier output comes first, unless the terminal is stopped.
-            let is_over = || self.stop.signal().is_some();
-            self.transcript.settle(SETTLE_TIME, is_over);
-            while !self.transcript.screen().claim_input() && !is_over() {
-                self.transcript.settle(SETTLE_TIME, is_over);
-            }
-        }
+        self.settle();
         let prompt = question.rsplit('\n').next().unwrap_or_default();
         let answer = self.next(prompt, expected);
         self.transcript.screen().release_input();
@@ -179,6 +172,19 @@ impl Console {
         let is_echoed = answer != Err(Unanswered::End) && io::stdin().is_terminal();
         self.transcript.answered(&line, is_echoed);
         answer
+    }
+
+    /// On a terminal: waits until earlier output is shown, unless the terminal is stopped, and takes
+    /// the input from a screen that waits for Enter.
+    pub(super) fn settle(&self) {
+        let is_over = || self.stop.signal().is_some();
+        let Some(screen) = self.screen() else { return };
+        loop {
+            self.transcript.settle(SETTLE_TIME, is_over);
+            if screen.claim_input() || is_over() {
+                return;
+            }
+        }
     }
 
     fn next(&mut self, prompt: &str, expected: Expected) -> Answer {

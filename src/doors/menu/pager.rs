@@ -24,7 +24,10 @@ pub(super) fn show(
         let mut command = Command::new("sh");
         command.arg("-c").arg(pager);
         let text = page(&COLUMNS, rows, size);
-        match screen.lend(|| feed(&mut command, &text)) {
+        console.settle();
+        let shown = screen.lend(|| feed(&mut command, &text));
+        screen.release_input();
+        match shown {
             Ok(()) => return Ok(()),
             Err(error) => screen.warn(format_args!("cannot run $PAGER: {error}")),
         }
