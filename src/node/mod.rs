@@ -11,6 +11,7 @@ mod handle;
 mod import;
 mod name;
 pub mod numbers;
+mod send;
 mod status;
 mod watch;
 
@@ -19,6 +20,7 @@ pub(crate) use activity::{Activity, Counts, LastUpload};
 pub use failure::{Code, Failure};
 pub(crate) use get::{Outcome, Wanted};
 pub use handle::Handle;
+pub use send::send;
 pub use status::Status;
 
 pub use crate::index::{Listed, Listing, Query, Records, Standing};

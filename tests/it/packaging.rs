@@ -9,13 +9,14 @@ use crate::support::{folder, names, peer_command, run, server_command};
 
 const SHELLS: [&str; 3] = ["bash", "zsh", "fish"];
 const SERVER_COMMANDS: [&str; 1] = ["completions"];
-const PEER_COMMANDS: [&str; 10] = [
+const PEER_COMMANDS: [&str; 11] = [
     "experiment",
     "lookup",
     "list",
     "find",
     "get",
     "add",
+    "send",
     "share",
     "status",
     "stop",

@@ -125,6 +125,11 @@ pub(crate) enum Command {
     Background(commands::Background),
     /// Share without a menu, until SIGINT (Ctrl-C) or SIGTERM
     Share(Share),
+    /// Send a request as it is typed, right or wrong, and show the answer
+    ///
+    /// The request goes to the index server, or to any other server or peer that --host names. It
+    /// may break every rule. With --quiet, standard output has the answer alone, byte by byte.
+    Send(commands::Send),
     /// Measure one server against many peers, or the kinds of index, over loopback
     ///
     /// A registration server and the peers run in this one process and talk over real sockets. They
@@ -228,7 +233,12 @@ impl Arguments {
         match &self.command {
             None | Some(Command::Share(_)) => true,
             Some(Command::Work(work)) => work.shares(),
-            Some(Command::Background(_) | Command::Experiment(_) | Command::Grade(_)) => false,
+            Some(
+                Command::Background(_)
+                | Command::Send(_)
+                | Command::Experiment(_)
+                | Command::Grade(_),
+            ) => false,
         }
     }
 
@@ -246,7 +256,7 @@ impl Arguments {
     fn shows(&self) -> Shows {
         match self.command {
             _ if self.print_messages => Shows::Messages,
-            None if !self.quiet => Shows::Messages,
+            None | Some(Command::Send(_)) if !self.quiet => Shows::Messages,
             None | Some(Command::Share(_)) => Shows::Life,
             Some(_) => Shows::Nothing,
         }

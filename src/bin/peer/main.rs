@@ -9,7 +9,7 @@ mod grade;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use p2pci::doors::commands::Printer;
+use p2pci::doors::commands::{Printer, Send};
 use p2pci::doors::menu::{self, Console};
 use p2pci::node::Node;
 use p2pci::printout::Shows;
@@ -33,6 +33,7 @@ fn main() -> ExitCode {
     match &arguments.command {
         Some(Command::Experiment(options)) => experiment::run(&arguments, options, &screen),
         Some(Command::Grade(options)) => grade::run(&arguments, options, &screen),
+        Some(Command::Send(request)) => send(&arguments, request, &screen),
         _ => take_part(&arguments, &screen),
     }
 }
@@ -49,6 +50,18 @@ fn check(arguments: &Arguments) {
     {
         usage_error("--daemon conflicts with --foreground");
     }
+}
+
+fn send(arguments: &Arguments, request: &Send, screen: &Screen) -> ExitCode {
+    program::run(screen, arguments.printing(), |stage| {
+        let stop = stage.stop.clone();
+        signals::on_stop(move |signal| stop.now(signal))?;
+        let ended = request.run(&arguments.server(), stage);
+        match stage.stop.signal() {
+            None => ended,
+            Some(signal) => Err(Failure::reported(Code::Interrupted(signal))),
+        }
+    })
 }
 
 fn take_part(arguments: &Arguments, screen: &Screen) -> ExitCode {

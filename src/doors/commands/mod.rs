@@ -5,10 +5,12 @@
 
 mod background;
 mod get;
+mod send;
 mod stream;
 
 pub use background::Background;
 pub use get::Get;
+pub use send::Send;
 
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
