@@ -227,8 +227,7 @@ impl Arguments {
         }
     }
 
-    /// Whether to register the whole folder and share it until a signal arrives, which is then no
-    /// failure.
+    /// Whether to register the whole folder, and share it until a signal arrives.
     pub(crate) fn shares(&self) -> bool {
         match &self.command {
             None | Some(Command::Share(_)) => true,
@@ -250,6 +249,11 @@ impl Arguments {
             transcript: self.transcript.as_deref(),
             is_quiet: self.quiet,
         }
+    }
+
+    /// Whether to run until a signal arrives, which is then no failure.
+    pub(crate) fn stays(&self) -> bool {
+        self.shares() || self.work().is_some_and(commands::Command::stays)
     }
 
     /// The part of the printout that standard output shows.

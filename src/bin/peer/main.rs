@@ -104,8 +104,8 @@ fn act(arguments: &Arguments, printer: &Printer<'_>) -> Result<(), Failure> {
     };
     match stop.signal() {
         None => ended,
-        // A signal is the normal way to stop sharing, and an accepted way to leave the menu.
-        Some(_) if arguments.shares() => Ok(()),
+        // A signal is the normal way to stop sharing or staying, and an accepted way to leave the menu.
+        Some(_) if arguments.stays() => Ok(()),
         Some(signal) => Err(Failure::reported(Code::Interrupted(signal))),
     }
 }
@@ -151,7 +151,8 @@ fn open_door(
     let ended = arguments
         .work()
         .map_or(Ok(()), |work| work.run(node, printer));
-    if arguments.shares() {
+    // A failed `add` has nothing to stay for.
+    if arguments.shares() || (arguments.stays() && ended.is_ok()) {
         console.wait_for_hangup();
     }
     ended

@@ -60,6 +60,9 @@ pub enum Command {
     /// the end.
     Get(Get),
     /// Register one RFC of the folder, and show its record
+    ///
+    /// The record is removed when the command ends, unless a peer in the background does its work:
+    /// then it lasts as long as that peer.
     Add {
         /// Its number: 123, rfc123, rfc123.txt
         #[arg(value_name = "N", value_parser = numbers::number)]
@@ -67,6 +70,9 @@ pub enum Command {
         /// Its title [default: the one in the file]
         #[arg(long)]
         title: Option<Title>,
+        /// Keep the RFC registered, and serve it, until SIGINT (Ctrl-C) or SIGTERM
+        #[arg(long, value_parser = FalseyValueParser::new())]
+        stay: bool,
         /// The output options.
         #[command(flatten)]
         printed: Printed,
@@ -142,9 +148,23 @@ impl Command {
         matches!(self, Self::Get(get) if get.share)
     }
 
+    /// Whether to stay in the index until a signal arrives.
+    pub fn stays(&self) -> bool {
+        self.shares() || matches!(self, Self::Add { stay: true, .. })
+    }
+
     /// Runs the command with a peer of this program, and prints the result.
     pub fn run(&self, peer: &Handle, printer: &Printer<'_>) -> Result<(), Failure> {
-        self.run_with(peer, printer)
+        self.run_with(peer, printer)?;
+        if let Self::Add { number, .. } = self
+            && !self.stays()
+        {
+            printer.stage.say(format_args!(
+                "RFC {number} is registered only while this command runs; --stay keeps it \
+                 registered, and so does a peer in the background (`peer share --daemon`)"
+            ));
+        }
+        Ok(())
     }
 
     /// Runs the command with a peer in the background, and prints the result.

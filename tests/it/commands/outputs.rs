@@ -96,7 +96,7 @@ fn a_transcript_has_every_message_in_every_mode_and_grows() {
     );
     assert!(!peer.printed().contains("LIST ALL"));
 
-    let add = ["--transcript", &of_peer, "add", "2345"];
+    let add = ["-q", "--transcript", &of_peer, "add", "2345"];
     let added = ask(server.port, samples.path(), &add);
     assert!(added.result().starts_with("RFC 2345 "));
     let both = fs::read_to_string(&of_peer).unwrap();
