@@ -157,7 +157,9 @@ impl Node {
             member: member(config),
             stop: stop.clone(),
         };
-        let index = index::join(config.kind, participation)?;
+        let index = index::join(config.kind, participation);
+        let index =
+            index.map_err(|error| Failure::not_joined(error, config.kind, &config.server))?;
         Ok(Self {
             handle: Handle {
                 me,

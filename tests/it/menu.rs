@@ -228,12 +228,14 @@ fn a_chosen_rfc_that_is_not_there_is_an_error_that_lists_what_is() {
 fn a_server_that_is_not_there_is_a_clear_error() {
     let folder = folder(&[]);
     let dir = folder.path().join("new");
-    let free = format!("127.0.0.1:{}", dead_port());
+    let port = dead_port();
+    let free = format!("127.0.0.1:{port}");
     let arguments = ["--host", &free, "--dir", dir.to_str().unwrap()];
     let (status, _, errors) = run("peer", peer_command(&arguments));
     assert_eq!(status.code(), Some(4));
     let expected = format!(
-        "error: the index server can't be reached: cannot connect to {free}: Connection refused (os error 111)\n"
+        "error: the index server can't be reached: cannot connect to {free}: Connection refused \
+         (os error 111); start one with: server --port {port}\n"
     );
     assert_eq!(errors, expected);
     assert!(dir.is_dir(), "the folder is made");

@@ -6,6 +6,8 @@ mod daemon;
 mod experiment;
 mod grade;
 
+use std::fs;
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -85,6 +87,7 @@ fn take_part(arguments: &Arguments, screen: &Screen) -> ExitCode {
 
 /// Acts until the end or a signal: with a peer in the background, or with a new node.
 fn act(arguments: &Arguments, printer: &Printer<'_>) -> Result<(), Failure> {
+    check_folder(&arguments.dir)?;
     let stop = &printer.stage.stop;
     let console = Console::new(printer.stage.transcript.clone(), stop.clone());
     let (stopping, hang_up) = (stop.clone(), console.hangup());
@@ -107,6 +110,25 @@ fn act(arguments: &Arguments, printer: &Printer<'_>) -> Result<(), Failure> {
         // A signal is the normal way to stop sharing or staying, and an accepted way to leave the menu.
         Some(_) if arguments.stays() => Ok(()),
         Some(signal) => Err(Failure::reported(Code::Interrupted(signal))),
+    }
+}
+
+/// A file in the place of the folder, or of one above it, would fail each use in its own way.
+fn check_folder(folder: &Path) -> Result<(), Failure> {
+    // Without a slash at its end.
+    let found = folder
+        .components()
+        .as_path()
+        .ancestors()
+        .find_map(|path| Some((path, fs::metadata(path).ok()?)));
+    match found {
+        Some((path, found)) if !found.is_dir() => {
+            let path = path.display();
+            Err(Failure::other(format_args!(
+                "{path} is a file, not a folder"
+            )))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -14,7 +14,8 @@ use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Arg, ArgMatches, Command, CommandFactory, value_parser};
 use clap_complete::Shell;
 
-use super::{VERSION, unless_unread, with_variables};
+use super::options::with_variables;
+use super::{VERSION, unless_unread};
 use crate::terminal::Screen;
 use text::heading;
 
