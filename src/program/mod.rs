@@ -8,6 +8,7 @@ mod stage;
 
 pub use crate::node::{Code, Failure};
 pub use look::Look;
+pub use manual::Program;
 pub use options::options;
 pub use stage::{Printing, Stage, run, unless_unread};
 

@@ -4,10 +4,11 @@ use std::env;
 use std::ffi::OsString;
 
 use clap::error::{ContextKind, ContextValue};
-use clap::{Arg, Command, Error, Parser};
+use clap::{Arg, Command, Error};
 
+use super::Failure;
+use super::manual::{self, Program};
 use super::stage::{PRINT_TIME, end};
-use super::{Failure, manual};
 use crate::terminal::Screen;
 
 /// The prefix of the environment variables for options: `--max-peers` is `P2PCI_MAX_PEERS`.
@@ -15,15 +16,15 @@ const VARIABLES: &str = "P2PCI_";
 
 /// Parses the options from the arguments and the environment. Exits with 2 if they are wrong, and
 /// after `help`, `completions` and `man`.
-pub fn options<O: Parser>() -> O {
-    let program = manual::with_manual(O::command());
+pub fn options<P: Program>() -> P {
+    let program = manual::with_manual::<P>();
     let matches = program.clone().try_get_matches();
     let matches = matches.unwrap_or_else(|error| naming_variable(error, &program).exit());
-    if let Some(answered) = manual::answer::<O>(&matches) {
+    if let Some(answered) = manual::answer::<P>(&matches) {
         let answered = answered.map_err(Failure::from);
         std::process::exit(end(&Screen::default(), answered, PRINT_TIME).into());
     }
-    O::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    P::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
 }
 
 /// Gives every option an environment variable.
@@ -37,6 +38,14 @@ pub(super) fn with_variables(command: Command) -> Command {
         None => arg,
     });
     command.mut_subcommands(with_variables)
+}
+
+/// A program and its commands, each before its own commands; without `help` and hidden ones.
+pub(super) fn program_and_commands(program: &Command) -> Vec<&Command> {
+    let commands = program.get_subcommands();
+    let shown = commands.filter(|it| it.get_name() != "help" && !it.is_hide_set());
+    let commands = shown.flat_map(program_and_commands);
+    [program].into_iter().chain(commands).collect()
 }
 
 /// Adds the environment variable to an error about its value.
@@ -65,7 +74,7 @@ fn wrong_option(error: &Error) -> Option<&str> {
 
 /// The variable of an option, and its value, if it is set.
 fn assignment(option: &str, program: &Command) -> Option<String> {
-    let commands = [program].into_iter().chain(program.get_subcommands());
+    let commands = program_and_commands(program).into_iter();
     let mut options = commands.flat_map(Command::get_arguments);
     let name = options.find(|other| other.to_string() == option)?;
     let name = name.get_env()?;
