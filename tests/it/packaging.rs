@@ -194,6 +194,11 @@ fn tab_in_bash_completes_a_whole_word_with_a_space_behind_it() {
         ("peer get --jo", "peer get --jobs "),
         ("server --max-records", "server --max-records-per-peer "),
         ("peer help prot", "peer help protocol "),
+        (
+            "peer grade printout tr",
+            "peer grade printout transcript.txt ",
+        ),
+        ("peer grade class pa", "peer grade class papers/"),
         // Numbers, and words in titles, are not the names of files.
         ("peer get --jobs tr", "peer get --jobs tr"),
         ("peer find tr", "peer find tr"),

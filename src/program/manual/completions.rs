@@ -1,5 +1,7 @@
 //! Completions: which options each command offers, and what bash offers for a value.
 
+use std::mem::replace;
+
 use clap::{Arg, Command, ValueHint};
 use clap_complete::{Shell, generate};
 
@@ -8,6 +10,13 @@ use crate::program::options::{program_and_commands, with_variables};
 
 /// The line by which bash would complete any value with the names of files.
 const FILES: &str = r#"COMPREPLY=($(compgen -f "${cur}"))"#;
+
+/// How the script ends where a command gets words that are no options.
+const WORDS: &str = r#"COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )"#;
+
+/// The same for a command whose arguments are files or folders.
+const PATHS: &str = r#"            if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then compopt -o filenames; fi
+            COMPREPLY=($(compgen -f -- "${cur}"))"#;
 
 /// In `--host=X`, bash takes `=` for the word before the value.
 const AFTER_EQUALS: &str =
@@ -47,12 +56,30 @@ fn with_options_that_matter<P: Program>(program: Command) -> Command {
 }
 
 /// The script for bash: the generated one completes the value of an option with files unless it
-/// has a list of values.
+/// has a list of values, and never an argument.
 fn for_bash(script: &str, program: &Command) -> String {
+    let labels = labels_with_paths(program, program.get_name());
+    let mut takes_paths = false;
     let mut hint = ValueHint::Unknown;
     let mut lines = Vec::new();
+    let mut before = "";
     for line in script.lines() {
         let word = line.trim();
+        let is_after_options = replace(&mut before, word) == "esac";
+        if word.starts_with(r#"opts=""#) {
+            takes_paths = lines.last().is_some_and(|label: &String| {
+                let label = label.trim().trim_end_matches(')');
+                labels.iter().any(|it| it == label)
+            });
+        }
+        if takes_paths && is_after_options && word == WORDS {
+            lines.push(PATHS.to_owned());
+            continue;
+        }
+        if takes_paths && word.starts_with("if [[ ${cur} == -* || ") {
+            lines.push("            if [[ ${cur} == -* ]] ; then".to_owned());
+            continue;
+        }
         if word.starts_with('-')
             && let Some(option) = word.strip_suffix(')')
         {
@@ -73,6 +100,24 @@ fn for_bash(script: &str, program: &Command) -> String {
         });
     }
     lines.join("\n") + "\n"
+}
+
+/// The labels in the script of those commands whose arguments are files or folders.
+fn labels_with_paths(command: &Command, label: &str) -> Vec<String> {
+    let is_path = |arg: &Arg| {
+        let hint = arg.get_value_hint();
+        matches!(
+            hint,
+            ValueHint::AnyPath | ValueHint::FilePath | ValueHint::DirPath
+        )
+    };
+    let has_paths = command.get_positionals().any(is_path);
+    let own = has_paths.then(|| label.to_owned());
+    let others = command.get_subcommands().flat_map(|command| {
+        let label = format!("{label}__subcmd__{}", command.get_name());
+        labels_with_paths(command, &label)
+    });
+    own.into_iter().chain(others).collect()
 }
 
 /// What the value of an option is. An option has the same meaning in all commands.
