@@ -33,6 +33,8 @@ pub(super) struct Brevity(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
+    /// The port of the upload server, which scrolls away.
+    port: Option<u16>,
     registering: Option<Registering>,
     /// How many records of an answer are shown, and what follows the number of the others.
     cut: Option<(usize, &'static str)>,
@@ -57,6 +59,13 @@ impl Brevity {
     pub(super) fn judge(&self, event: &Event<'_>) -> Shown {
         let state = &mut *self.0.lock();
         match event {
+            Event::Listening {
+                role: Role::Upload,
+                port,
+            } => {
+                state.port = Some(*port);
+                Shown::Whole
+            }
             Event::Index {
                 step: IndexStep::PublishingAll { count },
                 ..
@@ -75,8 +84,13 @@ impl Brevity {
                 ..
             } => match state.registering.take() {
                 Some(_) => {
-                    let tag = tag(Role::Index);
-                    Shown::Line(format!("{tag} Registered {taken} of {count} RFC(s)"))
+                    let mut line = tag(Role::Index).to_owned();
+                    // Writing to memory does not fail.
+                    let _ = write!(line, " Registered {taken} of {count} RFC(s)");
+                    if let Some(port) = state.port {
+                        let _ = write!(line, "; upload port {port}");
+                    }
+                    Shown::Line(line)
                 }
                 None => Shown::Whole,
             },
@@ -177,6 +191,8 @@ mod tests {
                     is_bad,
                 })
             };
+            let (role, port) = (Role::Upload, 7000);
+            brevity.judge(&Event::Listening { role, port });
             index(IndexStep::PublishingAll { count });
             let mut whole = 0;
             let mut lines = Vec::new();
@@ -201,7 +217,7 @@ mod tests {
             if count > MANY {
                 assert_eq!(lines.len(), 1);
                 assert!(lines[0].starts_with("[PEER] Registering 10 more RFC(s)"));
-                let line = "[PEER] Registered 9 of 12 RFC(s)".to_owned();
+                let line = "[PEER] Registered 9 of 12 RFC(s); upload port 7000".to_owned();
                 assert_eq!(sum, Shown::Line(line));
             } else {
                 assert_eq!((lines.len(), sum), (0, Shown::Whole));
