@@ -280,6 +280,8 @@ pub enum Event<'a> {
     /// A peer entered a server's list, or became active.
     Entered {
         name: &'a Endpoint,
+        /// The address of the connection on which it came.
+        from: SocketAddr,
         /// Its cookie, on a registration server.
         cookie: Option<Cookie>,
     },
@@ -353,6 +355,15 @@ pub enum IndexStep<'a> {
         cookie: Cookie,
         /// The time to live, in seconds.
         ttl: u32,
+    },
+    /// It is about to register documents, each of which is reported as well.
+    PublishingAll { count: usize },
+    /// That is done.
+    PublishedAll {
+        /// How many were accepted,
+        taken: usize,
+        /// of how many.
+        count: usize,
     },
     /// It is about to register a document.
     Publishing {
@@ -455,7 +466,10 @@ impl Event<'_> {
             | Self::Added { .. }
             | Self::Dht(DhtStep::Announced { .. } | DhtStep::LookedUp { .. })
             | Self::Index {
-                step: IndexStep::Publishing { .. },
+                step:
+                    IndexStep::Publishing { .. }
+                    | IndexStep::PublishingAll { .. }
+                    | IndexStep::PublishedAll { .. },
                 ..
             } => Topic::Messages,
             Self::Upload {

@@ -162,6 +162,7 @@ impl Session<'_> {
         if entrance == Entrance::New {
             self.shared.events.tell(Topic::Life, || Event::Entered {
                 name: &name,
+                from: self.link.remote,
                 cookie: None,
             });
         }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use bytesize::ByteSize;
 use clap::builder::{FalseyValueParser, RangedU64ValueParser};
-use clap::{Args, ValueEnum, value_parser};
+use clap::{Args, ValueEnum, ValueHint, value_parser};
 
 use super::compare;
 use super::documents::Documents;
@@ -63,13 +63,13 @@ pub struct Options {
     #[arg(long, value_name = "K", default_value_t = 1, value_parser = value_parser!(u32).range(1..=100))]
     pub(super) repeat: u32,
     /// Fetch the first rfcN.txt files of this folder
-    #[arg(long, value_name = "FOLDER", help_heading = "Documents")]
+    #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath, help_heading = "Documents")]
     corpus: Option<PathBuf>,
     /// Fetch generated files: how many, and their size [default: as many as needed, of 50KiB]
     #[arg(long, value_name = "COUNTxSIZE", help_heading = "Documents")]
     synthetic: Option<Synthetic>,
     /// The folder for the results; created if it is missing; existing results are replaced
-    #[arg(long, value_name = "FOLDER", help_heading = "Results")]
+    #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath, help_heading = "Results")]
     pub(super) out: PathBuf,
 }
 

@@ -13,8 +13,42 @@ use super::report::{Outputs, Rubric, unknown};
 use crate::wire::ci::SERVER_PORT;
 use crate::wire::{Endpoint, Port};
 
+const EXAMPLES: &str = "\
+Examples:
+  peer grade server localhost                           the server that runs here
+  peer grade server --run 'python3 server.py'           start it, grade it, end it
+  peer grade peer --run 'python3 peer.py localhost'     the same for a peer
+  peer grade printout server.txt peer1.txt peer2.txt    what programs printed
+  peer grade class submissions --server 'sh run.sh'     everybody's";
+
+const SERVER: &str = "\
+Examples:
+  peer grade server localhost                                     the server that runs here
+  peer grade server --run 'python3 server.py' --in submission     start it in its folder
+  peer grade server --run './server {port}' --port 0              on any free port
+  peer grade server --list-checks                                 what is judged";
+
+const PEER: &str = "\
+Examples:
+  peer grade peer                                            a peer that you start by hand
+  peer grade peer --run 'python3 peer.py localhost'          start it, and type for it
+  peer grade peer --run './peer localhost' --files rfcs      compare what it sends with its files
+  peer grade peer --list-checks                              what is judged";
+
+const PRINTOUT: &str = "\
+Examples:
+  peer grade printout server.txt peer1.txt peer2.txt     all printouts of one session
+  peer grade printout *.txt --gradescope results.json    also for an autograder
+  peer grade printout --list-checks                      what is judged";
+
+const CLASS: &str = "\
+Examples:
+  peer grade class submissions --server 'python3 server.py'
+  peer grade class submissions --server 'sh server.sh' --peer 'sh peer.sh' -j 4 --out results";
+
 /// The options of `peer grade`.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES, disable_help_subcommand = true)]
 pub struct Options {
     #[command(subcommand)]
     pub(super) what: What,
@@ -27,24 +61,28 @@ pub enum What {
     ///
     /// Connects to a running server, or starts one with --run, as several peers, and judges its
     /// answers: groups 1 to 8 are what the protocol asks, and `robust` is what a real network needs.
+    #[command(after_help = SERVER)]
     Server(Server),
     /// Grade a peer
     ///
     /// Plays the index server and other peers with documents of their own. With --run it starts the
     /// peer and types what its menu needs; without, it waits for a peer, and says what to choose in
     /// its menu.
+    #[command(after_help = PEER)]
     Peer(Peer),
     /// Grade saved printouts of a server and of peers, of any implementation
     ///
     /// Finds the messages in them, whatever stands around them, and says which of the eight scenarios
     /// they show, which messages deviate, which requests have no answer that fits, and what one
     /// side sent and the other did not receive.
+    #[command(after_help = PRINTOUT)]
     Printout(Printout),
     /// Grade all submissions of a course
     ///
     /// Every subfolder is a submission. Each is graded by itself, isolated where the system allows it
     /// and otherwise one after the other. The results folder gets a report of each, its results for
     /// Gradescope, and table.csv.
+    #[command(after_help = CLASS)]
     Class(Class),
 }
 

@@ -4,7 +4,7 @@
 use std::io::Write;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::{Participation, Records};
+use super::{IndexError, Participation, Records};
 use crate::event::{IndexStep, Role, Topic};
 use crate::library::Rfc;
 use crate::net::{ConnectError, Connection, connect_to_peer};
@@ -96,16 +96,19 @@ impl Participation {
         });
     }
 
-    /// Reports that documents are in the local index, from where others are told.
-    pub(super) fn publish_locally(&self, documents: &[Rfc]) {
-        for Rfc { number, title } in documents {
-            let step = || IndexStep::Publishing {
-                number: *number,
-                title,
-                is_local: true,
-            };
-            self.tell(Topic::Messages, step);
-        }
+    /// Reports that documents are in the local index, from where others are told. Returns how many.
+    pub(super) fn publish_locally(&self, documents: &[Rfc]) -> Result<usize, IndexError> {
+        self.publishing(documents.len(), || {
+            for Rfc { number, title } in documents {
+                let step = || IndexStep::Publishing {
+                    number: *number,
+                    title,
+                    is_local: true,
+                };
+                self.tell(Topic::Messages, step);
+            }
+            Ok(documents.len())
+        })
     }
 
     /// The known holders of a document, except those that are not `wanted`; this peer last.

@@ -313,10 +313,12 @@ impl Central {
         let mut link = self.connect(dialect)?;
         let mut tried = BTreeMap::new();
         loop {
-            for some in self.shared_beyond(&tried).chunks(self.pipeline()) {
-                self.register(&mut link, some)?;
-                tried.extend(some.iter().cloned().map(|rfc| (rfc.number, rfc.title)));
-            }
+            let missing = self.shared_beyond(&tried);
+            let mut some = missing.chunks(self.pipeline());
+            participation.publishing(missing.len(), || {
+                some.try_fold(0, |taken, some| Ok(taken + self.register(&mut link, some)?))
+            })?;
+            tried.extend(missing.into_iter().map(|rfc| (rfc.number, rfc.title)));
             if tried.is_empty() && link.connection.watch().wait_until_closed(CLOSE_TIME) {
                 return Err(IndexError::NoAnswer {
                     server: participation.server.clone(),
@@ -371,9 +373,12 @@ fn found(records: Records, in_messages: bool) -> Listing {
 impl Index for Central {
     /// In portions, so that queries can run in between.
     fn publish(&self, documents: &[Rfc]) -> Result<usize, IndexError> {
+        let participation = self.participation();
         let some = documents.chunks(self.pipeline());
-        some.map(|some| self.with_link(|link| self.register(link, some)))
-            .sum()
+        participation.publishing(documents.len(), || {
+            some.map(|some| self.with_link(|link| self.register(link, some)))
+                .sum()
+        })
     }
 
     fn take_back(&self, numbers: &[RfcNumber]) -> Result<(), IndexError> {

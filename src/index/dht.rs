@@ -216,11 +216,11 @@ impl Dht {
 impl Index for Shared {
     fn publish(&self, documents: &[Rfc]) -> Result<usize, IndexError> {
         let participation = &self.0.participation;
-        participation.publish_locally(documents);
+        let accepted = participation.publish_locally(documents)?;
         participation
             .recent
             .came(documents.iter().map(|rfc| rfc.number));
-        Ok(documents.len())
+        Ok(accepted)
     }
 
     fn take_back(&self, numbers: &[RfcNumber]) -> Result<(), IndexError> {

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use super::Kind;
 use crate::net::ConnectError;
 use crate::wire::{Endpoint, Fault, ReadError, Status};
 
@@ -15,7 +16,7 @@ pub enum IndexError {
     #[error("the connection to the index server {0} is lost; trying to reconnect")]
     Away(Endpoint),
     /// The index server gave no usable answer.
-    #[error("no usable answer from the index server {server}: {reason}")]
+    #[error("no usable answer from the index server {server}: {}", why(.reason))]
     NoAnswer {
         /// The server.
         server: Endpoint,
@@ -60,6 +61,27 @@ fn hint(code: u16) -> &'static str {
     }
 }
 
+/// Why an answer is useless. A server of another kind shows itself by the beginning of its refusal.
+fn why(reason: &ReadError) -> String {
+    let ReadError::Malformed { came, expected } = reason else {
+        return reason.to_string();
+    };
+    let kinds = [
+        ("P2P-CI/", "a central index server", Kind::Central),
+        ("P2P-DI/", "a registration server", Kind::Distributed),
+        (
+            "404 OPERATION ",
+            "the introducer of a hash table",
+            Kind::Dht,
+        ),
+    ];
+    let is_it = |(start, ..): &&(&str, _, _)| came.starts_with(start) && !expected.contains(start);
+    match kinds.iter().find(is_it) {
+        Some((_, server, kind)) => format!("this is {server}: use --index {kind}"),
+        None => reason.to_string(),
+    }
+}
+
 impl IndexError {
     /// Whose fault it is: the server is unreachable, or speaks another protocol or version.
     pub fn fault(&self) -> Fault {
@@ -100,7 +122,7 @@ impl IndexError {
     pub(super) fn reason(&self) -> String {
         match self {
             Self::Unreachable(error) => error.to_string(),
-            Self::NoAnswer { reason, .. } => reason.to_string(),
+            Self::NoAnswer { reason, .. } => why(reason),
             Self::NoRoom(_) => "it is full (503)".to_owned(),
             error => error.to_string(),
         }
@@ -129,6 +151,35 @@ mod tests {
             (IndexError::Refused(400), Fault::Protocol, false),
         ] {
             assert_eq!((error.fault(), error.is_passing()), (fault, is_passing));
+        }
+    }
+
+    #[test]
+    fn a_server_of_another_kind_is_named_and_a_broken_one_is_not() {
+        for (came, expected, text) in [
+            (
+                "P2P-CI/1.0 400 Bad Request",
+                "a P2P-DI/1.0 response",
+                "this is a central index server: use --index central",
+            ),
+            (
+                "P2P-DI/1.0 400 Bad Request",
+                "a P2P-CI/1.0 response",
+                "this is a registration server: use --index distributed",
+            ),
+            (
+                "404 OPERATION UNKNOWN 0",
+                "a P2P-CI/1.0 response",
+                "this is the introducer of a hash table: use --index dht",
+            ),
+            (
+                "P2P-CI/1.0 fine",
+                "a P2P-CI/1.0 response",
+                "it answered \"P2P-CI/1.0 fine\", which is not a P2P-CI/1.0 response",
+            ),
+        ] {
+            let came = came.to_owned();
+            assert_eq!(why(&ReadError::Malformed { came, expected }), text);
         }
     }
 }

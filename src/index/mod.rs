@@ -165,6 +165,20 @@ impl Participation {
             step: step(),
         });
     }
+
+    /// Reports the beginning and the end of the work that registers `count` documents, and that
+    /// returns how many were accepted.
+    fn publishing(
+        &self,
+        count: usize,
+        work: impl FnOnce() -> Result<usize, IndexError>,
+    ) -> Result<usize, IndexError> {
+        self.tell(Topic::Messages, || IndexStep::PublishingAll { count });
+        let done = work();
+        let taken = *done.as_ref().unwrap_or(&0);
+        self.tell(Topic::Messages, || IndexStep::PublishedAll { taken, count });
+        done
+    }
 }
 
 /// Joins an index: connects to its server, or registers with it. A thread maintains the membership

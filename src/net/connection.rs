@@ -205,6 +205,12 @@ impl Connection {
         }
     }
 
+    /// Sends the output, and says that no more follows. The other side can still answer.
+    pub fn end_output(&mut self) -> io::Result<()> {
+        self.flush()?;
+        self.reader.get_ref().stream.shutdown(Shutdown::Write)
+    }
+
     /// Ends the connection after a complete answer to a complete request. It waits only if the
     /// other side has sent more.
     pub fn end(self) {

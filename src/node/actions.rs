@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::get::{Ask, Done, Gotten, Wanted};
 use super::numbers::Selection;
-use super::{Code, Failure, Handle, Listed, Listing, Query, Status};
+use super::{Code, Failure, Handle, Listed, Listing, Query, Records, Status};
 use crate::wire::{Endpoint, RfcNumber, Title};
 
 /// What a door can ask of a peer: of one in this program, by its [`Handle`], or of one in the
@@ -35,11 +35,7 @@ pub(crate) trait Actions: Sync {
     /// Finds the records whose titles contain all of these words, in any letter case.
     fn find_titles(&self, words: &str) -> Result<Listing, Failure> {
         let mut found = self.find(&Query::All { fresh: true })?;
-        let words = words.to_lowercase();
-        found.records = found.records.filter(|Listed { record, .. }| {
-            let title = record.title.as_str().to_lowercase();
-            words.split_whitespace().all(|word| title.contains(word))
-        });
+        found.records = with_words(&found.records, words);
         found.in_messages = false;
         Ok(found)
     }
@@ -57,6 +53,15 @@ pub(crate) trait Actions: Sync {
             }
         }
     }
+}
+
+/// The records whose titles contain all of these words, in any letter case.
+pub(crate) fn with_words(records: &Records, words: &str) -> Records {
+    let words = words.to_lowercase();
+    records.filter(|Listed { record, .. }| {
+        let title = record.title.as_str().to_lowercase();
+        words.split_whitespace().all(|word| title.contains(word))
+    })
 }
 
 /// The outcome of [`Actions::add`].

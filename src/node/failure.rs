@@ -1,14 +1,15 @@
 //! Failures and their exit codes.
 
-use std::fmt;
+use std::{fmt, io};
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::file_error::FileError;
-use crate::index::IndexError;
+use crate::index::{IndexError, Kind};
 use crate::library::LibraryError;
-use crate::wire::{Fault, RfcNumber};
+use crate::net::ConnectError;
+use crate::wire::{Endpoint, Fault, RfcNumber};
 
 /// The exit code of a failure. 0 means success, and 2 wrong options.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,6 +112,24 @@ impl Failure {
     /// No peer has the RFC.
     pub fn not_found(number: RfcNumber) -> Self {
         Self::new(Code::NotFound, format_args!("nobody has RFC {number}"))
+    }
+
+    /// An index could not be joined. Where no server listens, it says how to start one.
+    pub(super) fn not_joined(error: IndexError, kind: Kind, server: &Endpoint) -> Self {
+        let nobody_listens = matches!(
+            &error,
+            IndexError::Unreachable(ConnectError::Unreachable { reason, .. })
+                if reason.kind() == io::ErrorKind::ConnectionRefused
+        );
+        let mut failure = Self::from(error);
+        if nobody_listens && let Some(text) = &mut failure.error {
+            let index = Some(kind).filter(|kind| *kind != Kind::Central);
+            let index = index.map_or_else(String::new, |kind| format!(" --index {kind}"));
+            let port = Some(server.port).filter(|port| *port != kind.port());
+            let port = port.map_or_else(String::new, |port| format!(" --port {port}"));
+            *text = format!("{text}; start one with: server{index}{port}");
+        }
+        failure
     }
 
     /// A failure without a code of its own.

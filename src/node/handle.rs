@@ -33,14 +33,26 @@ impl Handle {
     /// closing `sockets` interrupts its downloads.
     pub(crate) fn for_one_action(&self, reader: impl Reader + 'static, sockets: Sockets) -> Self {
         let events = self.events.and(reader);
+        let node = self.with_downloads_on(sockets);
         let downloader = Downloader {
-            sockets,
             events: events.clone(),
-            ..self.downloader.clone()
+            ..node.downloader
         };
         Self {
             downloader,
             events,
+            ..node
+        }
+    }
+
+    /// The same node; closing `sockets` interrupts the downloads of this handle.
+    pub(crate) fn with_downloads_on(&self, sockets: Sockets) -> Self {
+        let downloader = Downloader {
+            sockets,
+            ..self.downloader.clone()
+        };
+        Self {
+            downloader,
             ..self.clone()
         }
     }

@@ -11,18 +11,20 @@ mod handle;
 mod import;
 mod name;
 pub mod numbers;
+mod send;
 mod status;
 mod watch;
 
-pub(crate) use actions::{Actions, Added, Registered};
+pub(crate) use actions::{Actions, Added, Registered, with_words};
 pub(crate) use activity::{Activity, Counts, LastUpload};
 pub use failure::{Code, Failure};
 pub(crate) use get::{Outcome, Wanted};
 pub use handle::Handle;
+pub use send::send;
 pub use status::Status;
 
 pub use crate::index::{Listed, Listing, Query, Records, Standing};
-pub use crate::net::{Ports, Stop};
+pub use crate::net::{Ports, Sockets, Stop};
 
 use std::net::IpAddr;
 use std::ops::Deref;
@@ -34,7 +36,7 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::event::{Event, Events, Level, Role, Topic};
 use crate::index::{self, CookieFile, Kind, Known, Member, Participation, Recent, state_name};
 use crate::library::Library;
-use crate::net::{Dialects, Limits, Listener, Pace, Sockets, operating_system};
+use crate::net::{Dialects, Limits, Listener, Pace, operating_system};
 use crate::transfer::{Downloader, Uploads};
 use crate::wire::{Dialect, Endpoint, Host, Port, Protocol, RfcNumber};
 
@@ -155,7 +157,9 @@ impl Node {
             member: member(config),
             stop: stop.clone(),
         };
-        let index = index::join(config.kind, participation)?;
+        let index = index::join(config.kind, participation);
+        let index =
+            index.map_err(|error| Failure::not_joined(error, config.kind, &config.server))?;
         Ok(Self {
             handle: Handle {
                 me,

@@ -35,7 +35,10 @@ pub(super) fn shown_from(event: &Event<'_>) -> Shows {
         | Event::Upload { .. }
         | Event::Dht(DhtStep::Announced { .. } | DhtStep::LookedUp { .. })
         | Event::Index {
-            step: IndexStep::Publishing { .. },
+            step:
+                IndexStep::Publishing { .. }
+                | IndexStep::PublishingAll { .. }
+                | IndexStep::PublishedAll { .. },
             ..
         } => Shows::Messages,
         _ => Shows::Life,
@@ -67,6 +70,16 @@ pub(super) fn lines(event: &Event<'_>) -> Vec<String> {
             vec![
                 format!("[PEER] Hostname: {host}"),
                 format!("[PEER] ({reason})"),
+            ]
+        }
+        Event::Entered {
+            name,
+            from,
+            cookie: None,
+        } => {
+            vec![
+                format!("[SERVER] Connection from host {} at {from}", name.host),
+                format!("[SERVER] Added {name}"),
             ]
         }
         event => line(event).into_iter().collect(),
@@ -111,10 +124,10 @@ fn line(event: &Event<'_>) -> Option<String> {
             let tag = tag(link.role);
             format!("{tag} Answering {code}: {reason}")
         }
-        Event::Entered { name, cookie: None } => format!("[SERVER] Added {name}"),
         Event::Entered {
             name,
             cookie: Some(cookie),
+            ..
         } => format!("[SERVER] Registered {name} with cookie {cookie}"),
         Event::Left {
             name,
@@ -132,7 +145,7 @@ fn line(event: &Event<'_>) -> Option<String> {
             let (number, host) = (record.number, &record.holder.host);
             format!("[SERVER] Added RFC {number} from {host}")
         }
-        Event::Index { server, step } => of_index(server, step),
+        Event::Index { server, step } => return of_index(server, step),
         Event::Dht(step) => of_dht(step),
         Event::Upload { link, number, step } => return of_upload(link, *number, step),
         Event::Download {
@@ -154,13 +167,16 @@ fn line(event: &Event<'_>) -> Option<String> {
             let what = format!("{} has no file for RFC {number}", folder.display());
             format!("[PEER] Warning: {what}; others will get 404 Not Found.")
         }
-        Event::Named { .. } | Event::Message { .. } | Event::Notice { .. } => return None,
+        Event::Named { .. }
+        | Event::Entered { cookie: None, .. }
+        | Event::Message { .. }
+        | Event::Notice { .. } => return None,
     })
 }
 
-fn of_index(server: &Endpoint, step: &IndexStep<'_>) -> String {
+fn of_index(server: &Endpoint, step: &IndexStep<'_>) -> Option<String> {
     let port = server.port;
-    match step {
+    Some(match step {
         IndexStep::Connecting => format!("[PEER] Connecting to server {server}..."),
         IndexStep::Connected => format!("[PEER] Connected to server at port {port}"),
         IndexStep::Registered { cookie, ttl } => {
@@ -188,7 +204,8 @@ fn of_index(server: &Endpoint, step: &IndexStep<'_>) -> String {
             "[PEER] Connected to server at port {port} again, registered {taken} of {all} RFC(s)"
         ),
         IndexStep::Leaving => "[PEER] Disconnecting...".to_owned(),
-    }
+        IndexStep::PublishingAll { .. } | IndexStep::PublishedAll { .. } => return None,
+    })
 }
 
 fn of_dht(step: &DhtStep) -> String {
@@ -281,6 +298,7 @@ mod tests {
         };
         let entered = |cookie| Event::Entered {
             name: &name,
+            from: link.remote,
             cookie,
         };
         let closed = |had_name| Event::Closed { link, had_name };
@@ -299,7 +317,10 @@ mod tests {
             ),
             (closed(false), "[SERVER] Connection from 10.0.0.1:5 closed"),
             (closed(true), ""),
-            (entered(None), "[SERVER] Added vm:5"),
+            (
+                entered(None),
+                "[SERVER] Connection from host vm at 10.0.0.1:5\n[SERVER] Added vm:5",
+            ),
             (entered(cookie), "[SERVER] Registered vm:5 with cookie 7"),
             (
                 Event::Added {

@@ -9,25 +9,36 @@
 //! It goes to any number of outputs, such as standard output and a file. Each is a queue, so an
 //! output that nobody reads blocks nobody.
 
+mod brevity;
 mod lines;
 mod log;
 mod output;
 mod refusals;
+mod window;
 
 pub use log::Log;
 pub use output::{Output, Shows};
 
+use std::borrow::Cow;
 use std::fmt::{Display, Write};
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use chrono::Local;
+use parking_lot::Mutex;
+
+use self::brevity::{Brevity, Shown, cut};
 use self::lines::{is_problem, lines, shown_from, title};
 use self::output::Sink;
 use self::refusals::{Refusals, Verdict};
-use crate::event::{Event, Level, Reader, Topic, Topics};
+use crate::event::{Event, Level, Reader, Topic, Topics, Way};
 use crate::terminal::escape::escaped;
+use crate::terminal::step::STEP;
 use crate::terminal::{Screen, style};
+
+/// How often to check whether a program ends that waits for Enter.
+const STEP_LOOK: Duration = Duration::from_millis(50);
 
 /// The printout of a program. Clones share the same state.
 #[derive(Debug, Clone)]
@@ -35,16 +46,35 @@ pub struct Transcript {
     sinks: Arc<[Sink]>,
     screen: Screen,
     refusals: Refusals,
+    style: Style,
+    brevity: Brevity,
+    /// The port of the upload server, once it listens.
+    port: Arc<Mutex<Option<u16>>>,
+}
+
+/// How a printout looks, besides what it shows.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Style {
+    /// Whether a screen, too, shows every message whole.
+    pub is_whole: bool,
+    /// Whether the time is before each of our lines. It is in brackets, so that no message can
+    /// imitate it.
+    pub has_times: bool,
+    /// Whether a screen waits for Enter after each message.
+    pub has_steps: bool,
 }
 
 impl Transcript {
     /// A printout to `outputs`, of which the user watches the first. Problems that the first output
     /// does not show are reported on standard error of `screen`.
-    pub fn new(screen: Screen, outputs: impl IntoIterator<Item = Output>) -> Self {
+    pub fn new(screen: Screen, outputs: impl IntoIterator<Item = Output>, style: Style) -> Self {
         Self {
             sinks: outputs.into_iter().map(Sink::from).collect(),
             screen,
             refusals: Refusals::default(),
+            style,
+            brevity: Brevity::default(),
+            port: Arc::default(),
         }
     }
 
@@ -54,6 +84,14 @@ impl Transcript {
         for sink in self.sinks.iter() {
             let left = until.saturating_duration_since(Instant::now());
             sink.output.queue.finish(left);
+        }
+    }
+
+    /// The same, but where a screen waits for Enter, until nothing waits any more or `is_over`.
+    pub fn settle(&self, time: Duration, is_over: impl Fn() -> bool) {
+        self.finish(time);
+        while self.screen.is_stepping() && !is_over() {
+            self.finish(STEP_LOOK);
         }
     }
 
@@ -109,34 +147,83 @@ impl Transcript {
         }
     }
 
-    fn print_line(&self, from: Shows, line: &dyn Display) {
-        let line = escaped(line.to_string().as_bytes(), false);
-        for sink in self.showing(from) {
-            if sink.output.is_screen {
-                sink.print(&[&style::tagged(&line), "\n"]);
-            } else {
+    /// Prints a record of an answer. If `in_messages`, an output that shows messages has it already.
+    pub fn record(&self, record: impl Display, in_messages: bool) {
+        let line = escaped(record.to_string().as_bytes(), false);
+        for sink in self.showing(Shows::Life) {
+            if !(in_messages && sink.output.shows == Shows::Messages) {
                 sink.print(&[&line, "\n"]);
             }
         }
     }
 
-    /// Prints a message under its title.
-    fn message(&self, title: &str, message: &[u8], more: usize) {
+    /// During `work`, a screen shows at most `most` records of an answer; `below` says where the
+    /// others are.
+    pub fn cutting<T>(&self, most: usize, below: &'static str, work: impl FnOnce() -> T) -> T {
+        self.brevity.cut(Some((most, below)));
+        let done = work();
+        self.brevity.cut(None);
+        done
+    }
+
+    fn print_line(&self, from: Shows, line: &dyn Display) {
+        self.print_where(from, line, |_| true);
+    }
+
+    fn print_where(&self, from: Shows, line: &dyn Display, wanted: impl Fn(&Output) -> bool) {
+        let line = escaped(line.to_string().as_bytes(), false);
+        let time = self.time();
+        for sink in self.showing(from).filter(|sink| wanted(&sink.output)) {
+            if sink.output.is_screen {
+                sink.print(&[&time, &style::tagged(&line), "\n"]);
+            } else {
+                sink.print(&[&time, &line, "\n"]);
+            }
+        }
+    }
+
+    /// What comes before our lines.
+    fn time(&self) -> Cow<'static, str> {
+        if self.style.has_times {
+            Local::now().format("[%T%.3f] ").to_string().into()
+        } else {
+            "".into()
+        }
+    }
+
+    /// Prints a message under its title; `shown` is what a screen shows of it.
+    fn message(&self, title: &str, way: Way, message: &[u8], more: usize, shown: &Shown) {
         let mut message = escaped(message, true);
         if !message.ends_with('\n') {
             message.push('\n');
         }
+        let short = match *shown {
+            Shown::Records(most, below) => cut(&message, more, most, below),
+            _ => None,
+        };
         if more > 0 {
             // Writing to memory does not fail.
             let _ = write!(message, "... and {more} more records\n\n");
         }
+        let time = self.time();
         for sink in self.showing(Shows::Messages) {
-            if sink.output.is_screen {
-                sink.print(&[&style::tagged(title), "\n", &message]);
-            } else {
-                sink.print(&[title, "\n", &message]);
+            if !sink.output.is_screen {
+                sink.print(&[&time, title, "\n", &message]);
+            } else if *shown != Shown::Nothing {
+                let message = short.as_deref().unwrap_or(&message);
+                let [title, message] = style::message(title, message, way == Way::Sent);
+                let step = if self.style.has_steps { STEP } else { "" };
+                sink.print(&[&time, &title, "\n", &message, step]);
             }
         }
+    }
+
+    /// What a screen shows of an event.
+    fn on_screen(&self, event: &Event<'_>) -> Shown {
+        if self.style.is_whole || !self.sinks.iter().any(|sink| sink.output.is_screen) {
+            return Shown::Whole;
+        }
+        self.brevity.judge(event)
     }
 
     /// Prints a notice, which is not part of a session, on the screen with the printout or on
@@ -144,13 +231,18 @@ impl Transcript {
     fn notice(&self, level: Level, text: &str) {
         let first = self.sinks.first();
         let is_shown = |sink: &&Sink| sink.output.is_screen && sink.output.shows > Shows::Nothing;
-        match (first.filter(is_shown), level) {
-            (None, Level::Info) => self.screen.say(text),
-            (None, Level::Warning) => self.screen.warn(text),
-            (Some(sink), Level::Info) => sink.print(&[&escaped(text.as_bytes(), false), "\n"]),
-            (Some(sink), Level::Warning) => {
-                let text = escaped(text.as_bytes(), false);
-                sink.print(&[&style::warning(&io::stdout()), " ", &text, "\n"]);
+        let Some(sink) = first.filter(is_shown) else {
+            return match level {
+                Level::Info => self.screen.say(text),
+                Level::Warning => self.screen.warn(text),
+            };
+        };
+        let (time, text) = (self.time(), escaped(text.as_bytes(), false));
+        match level {
+            Level::Info => sink.print(&[&time, &text, "\n"]),
+            Level::Warning => {
+                let warning = style::warning(&io::stdout());
+                sink.print(&[&time, &warning, " ", &text, "\n"]);
             }
         }
     }
@@ -177,6 +269,11 @@ impl Reader for Transcript {
             Verdict::PrintAfter(line) => self.print_line(Shows::Messages, &line),
             Verdict::Skip => return,
         }
+        self.entitle(event);
+        let shown = self.on_screen(event);
+        if let Shown::Line(line) = &shown {
+            self.print_where(shown_from(event), line, |output| output.is_screen);
+        }
         match event {
             Event::Message {
                 link,
@@ -184,7 +281,7 @@ impl Reader for Transcript {
                 bytes,
                 more,
                 ..
-            } => self.message(&title(link, *way), bytes, *more),
+            } => self.message(&title(link, *way), *way, bytes, *more, &shown),
             Event::Notice { level, text } => self.notice(*level, text),
             event => {
                 let is_for_stderr = is_problem(event) && self.first_shows() == Shows::Nothing;
@@ -192,8 +289,9 @@ impl Reader for Transcript {
                 if !is_for_stderr && self.showing(from).next().is_none() {
                     return;
                 }
+                let is_whole = !matches!(shown, Shown::Line(_) | Shown::Nothing);
                 for line in lines(event) {
-                    self.print_line(from, &line);
+                    self.print_where(from, &line, |output| is_whole || !output.is_screen);
                     if is_for_stderr {
                         self.screen.say(line);
                     }
@@ -223,7 +321,7 @@ mod tests {
             shows,
             is_screen,
         };
-        let transcript = Transcript::new(Screen::default(), [output]);
+        let transcript = Transcript::new(Screen::default(), [output], Style::default());
         print(&transcript);
         transcript.finish(PATIENCE);
         paper.text()

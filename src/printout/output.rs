@@ -6,6 +6,7 @@ use std::path::Path;
 
 use parking_lot::Mutex;
 
+use crate::terminal::escape::escaped;
 use crate::terminal::{Queue, Screen};
 
 /// How much of a printout an output shows.
@@ -44,15 +45,19 @@ impl Output {
         }
     }
 
-    /// The end of a file, which is created if missing. Write errors are reported on `screen`.
-    pub fn file(path: &Path, screen: &Screen) -> io::Result<Self> {
+    /// The end of a file, which is created if missing. `run` describes this run of the program, in a
+    /// line that separates it from earlier ones. Write errors are reported on `screen`.
+    pub fn file(path: &Path, run: &str, screen: &Screen) -> io::Result<Self> {
         let file = OpenOptions::new().create(true).append(true).open(path)?;
         let name = path.display().to_string();
         let (to, screen) = (name.clone(), screen.clone());
         let failed = move |error: &io::Error| screen.cannot_print(&to, error);
+        let queue = Queue::start(file, failed);
+        let run = escaped(run.as_bytes(), false);
+        queue.push(&["[RUN] ", &run, "\n"]);
         Ok(Self {
             name,
-            queue: Queue::start(file, failed),
+            queue,
             shows: Shows::Messages,
             is_screen: false,
         })

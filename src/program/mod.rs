@@ -1,14 +1,20 @@
 //! What both programs share: options, the log, signals, the manual, and exit codes.
 
+mod look;
 pub mod manual;
+mod options;
 pub mod signals;
 mod stage;
 
 pub use crate::node::{Code, Failure};
-pub use stage::{Stage, run, unless_unread};
+pub use look::Look;
+pub use manual::Program;
+pub use options::options;
+pub use stage::{Printing, Stage, run, unless_unread};
 
 use std::backtrace::{Backtrace, BacktraceStatus};
-use std::ffi::OsString;
+use std::env;
+use std::fmt::Display;
 use std::io;
 use std::panic::{self, PanicHookInfo};
 use std::path::PathBuf;
@@ -16,9 +22,9 @@ use std::thread;
 
 use bytesize::ByteSize;
 use clap::builder::{PossibleValue, PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
-use clap::{Command, Parser};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tracing::{debug, info};
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::layer::{Layer, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -27,40 +33,13 @@ use tracing_subscriber::{EnvFilter, Registry};
 use crate::event::{Events, Level};
 use crate::index::Kind;
 use crate::terminal::{Screen, style};
-use stage::{PRINT_TIME, end};
+use stage::PRINT_TIME;
 
 /// The version of the programs, with the commit if it is known.
 pub const VERSION: &str = env!("P2PCI_VERSION");
 
-/// The prefix of the environment variables for options: `--max-peers` is `P2PCI_MAX_PEERS`.
-const VARIABLES: &str = "P2PCI_";
-
 /// Reads the log, besides those who read it on standard error.
 pub type LogReader = Box<dyn Layer<Registry> + Send + Sync>;
-
-/// Parses the options from the arguments and the environment. Exits with 2 if they are wrong, and
-/// after `help`, `completions` and `man`.
-pub fn options<O: Parser>() -> O {
-    let matches = manual::with_manual(O::command()).get_matches();
-    if let Some(answered) = manual::answer::<O>(&matches) {
-        let answered = answered.map_err(Failure::from);
-        std::process::exit(end(&Screen::default(), answered, PRINT_TIME).into());
-    }
-    O::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
-}
-
-/// Gives every option an environment variable.
-fn with_variables(command: Command) -> Command {
-    let command = command.mut_args(|arg| match arg.get_long() {
-        Some(long) => {
-            let name = long.to_uppercase().replace('-', "_");
-            arg.env(OsString::from(format!("{VARIABLES}{name}")))
-                .hide_env_values(true)
-        }
-        None => arg,
-    });
-    command.mut_subcommands(with_variables)
-}
 
 /// Sends the log and panic messages to standard error. `RUST_LOG` selects what is logged; by
 /// default warnings, and more with each `-v`. Another `reader` of the log selects by itself.
@@ -72,7 +51,14 @@ pub fn log_to_stderr(verbose: u8, screen: &Screen, reader: Option<LogReader>) {
         2 => "debug",
         _ => "trace",
     };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    let filter = match wanted_log() {
+        Ok(wanted) => wanted,
+        Err(why) => {
+            screen.warn(why);
+            None
+        }
+    };
+    let filter = filter.unwrap_or_else(|| EnvFilter::new(level));
     let to = screen.clone();
     let log = tracing_subscriber::fmt::layer()
         .with_target(false)
@@ -87,6 +73,32 @@ pub fn log_to_stderr(verbose: u8, screen: &Screen, reader: Option<LogReader>) {
     // The default hook could block on standard error.
     panic::set_hook(Box::new(move |panicked| report_panic(panicked, &screen)));
     info!(version = VERSION, system = %os_info::get(), "starting");
+}
+
+/// What `RUST_LOG` selects, if it is set.
+fn wanted_log() -> Result<Option<EnvFilter>, String> {
+    let Some(value) = env::var_os(EnvFilter::DEFAULT_ENV).filter(|value| !value.is_empty()) else {
+        return Ok(None);
+    };
+    let value = value.to_string_lossy();
+    let invalid = |why: &dyn Display| {
+        let name = EnvFilter::DEFAULT_ENV;
+        format!("ignoring {name}={value}: {why}; for example {name}=debug or {name}=p2pci=info")
+    };
+    // The library would take a misspelled level for the name of a part of the program.
+    let is_known = |word: &str| {
+        let parts = ["p2pci", "server", "peer", "mainline"];
+        let names_part = parts.iter().any(|part| word.starts_with(part));
+        let is_level = word.parse::<LevelFilter>().is_ok();
+        word.is_empty() || names_part || word.contains(['=', '[']) || is_level
+    };
+    if let Some(word) = value.split(',').find(|word| !is_known(word.trim())) {
+        return Err(invalid(&format_args!("unknown level {word:?}")));
+    }
+    let filter = EnvFilter::try_new(&*value);
+    filter
+        .map(Some)
+        .map_err(|_| invalid(&"invalid filter directive"))
 }
 
 fn report_panic(panicked: &PanicHookInfo<'_>, screen: &Screen) {

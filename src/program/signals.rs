@@ -30,10 +30,19 @@ pub(super) fn survive_file_limit() -> io::Result<()> {
 
 /// Calls `stop` with the number of the first signal.
 pub fn on_stop(stop: impl Fn(u8) + Send + 'static) -> Result<(), Failure> {
+    on_stop_unless(|| false, stop)
+}
+
+/// The same, except for each SIGINT for which `is_spent` returns true: it ended something smaller.
+pub fn on_stop_unless(
+    is_spent: impl Fn() -> bool + Send + 'static,
+    stop: impl Fn(u8) + Send + 'static,
+) -> Result<(), Failure> {
     let mut signals = Signals::new([SIGINT, SIGTERM]).context(FAILED)?;
     let handle = move || {
         let mut received = signals.forever();
-        if let Some(signal) = received.next() {
+        let first = received.find(|&signal| signal != SIGINT || !is_spent());
+        if let Some(signal) = first {
             // Without this thread a second signal still works.
             let _ = thread::Builder::new()
                 .name("end".to_owned())

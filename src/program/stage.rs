@@ -7,12 +7,13 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
+use chrono::Local;
 
-use super::Failure;
 use super::signals::{FAILED, survive_file_limit};
+use super::{Failure, VERSION};
 use crate::event::{Events, Level};
 use crate::net::Stop;
-use crate::printout::{Log, Output, Shows, Transcript};
+use crate::printout::{Log, Output, Shows, Style, Transcript};
 use crate::terminal::Screen;
 use crate::terminal::progress::Progress;
 
@@ -34,20 +35,28 @@ pub struct Stage {
     is_quiet: bool,
 }
 
+/// What a program prints, and how.
+#[derive(Debug, Clone, Copy)]
+pub struct Printing<'a> {
+    /// The part of the printout that standard output shows.
+    pub shows: Shows,
+    /// How it looks.
+    pub style: Style,
+    /// The file that gets all of it, appended.
+    pub transcript: Option<&'a Path>,
+    /// Whether standard error gets only errors and warnings.
+    pub is_quiet: bool,
+}
+
 impl Stage {
-    fn open(
-        screen: &Screen,
-        shows: Shows,
-        file: Option<&Path>,
-        is_quiet: bool,
-    ) -> anyhow::Result<Self> {
+    fn open(screen: &Screen, printing: Printing<'_>) -> anyhow::Result<Self> {
         survive_file_limit().context(FAILED)?;
-        let mut outputs = vec![Output::stdout(screen, shows)];
-        if let Some(path) = file {
-            let file = Output::file(path, screen);
+        let mut outputs = vec![Output::stdout(screen, printing.shows)];
+        if let Some(path) = printing.transcript {
+            let file = Output::file(path, &this_run(), screen);
             outputs.push(file.with_context(|| format!("cannot write {}", path.display()))?);
         }
-        let transcript = Transcript::new(screen.clone(), outputs);
+        let transcript = Transcript::new(screen.clone(), outputs, printing.style);
         let progress = Progress::new(screen);
         // Remove a bar before a line reports how its download ended.
         let events = Events::default().and(progress.clone());
@@ -57,7 +66,7 @@ impl Stage {
             events,
             progress,
             stop: Stop::default(),
-            is_quiet,
+            is_quiet: printing.is_quiet,
         })
     }
 
@@ -73,7 +82,8 @@ impl Stage {
         &self,
         write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
     ) -> Result<(), Failure> {
-        self.transcript.finish(PRINT_TIME);
+        let is_over = || self.stop.signal().is_some();
+        self.transcript.settle(PRINT_TIME, is_over);
         let mut out = BufWriter::new(io::stdout().lock());
         let written = write(&mut out).and_then(|()| out.flush());
         // Dropping the writer would try failed output again.
@@ -90,23 +100,35 @@ pub fn unless_unread(written: io::Result<()>) -> io::Result<()> {
     }
 }
 
-/// Runs the work of a program and returns its exit code. Standard output gets the part of the
-/// printout that `shows` selects; `file` gets all of it, appended. The printout comes before an
-/// error message.
+/// The date, the program, its version and its options.
+fn this_run() -> String {
+    let now = Local::now().format("%F %T %:z");
+    let mut words = std::env::args_os();
+    let program = words.next().unwrap_or_default();
+    let program = Path::new(&program).file_name().unwrap_or_default();
+    let mut run = format!("{now} {} {VERSION}", program.display());
+    for word in words {
+        run.push(' ');
+        run.push_str(&word.to_string_lossy());
+    }
+    run
+}
+
+/// Runs the work of a program and returns its exit code. The printout comes before an error message.
 pub fn run(
     screen: &Screen,
-    shows: Shows,
-    file: Option<&Path>,
-    is_quiet: bool,
+    printing: Printing<'_>,
     work: impl FnOnce(&Stage) -> Result<(), Failure>,
 ) -> ExitCode {
-    let stage = match Stage::open(screen, shows, file, is_quiet) {
+    let stage = match Stage::open(screen, printing) {
         Ok(stage) => stage,
         Err(error) => return end(screen, Err(error.into()), PRINT_TIME).into(),
     };
     let mut ended = work(&stage);
     let until = Instant::now() + PRINT_TIME;
-    stage.transcript.finish(PRINT_TIME);
+    screen.restore_title();
+    let is_over = || stage.stop.signal().is_some();
+    stage.transcript.settle(PRINT_TIME, is_over);
     let broken: Vec<_> = stage.transcript.broken_copies().collect();
     if ended.is_ok() && !broken.is_empty() {
         let broken = broken.join(", ");

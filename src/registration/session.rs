@@ -127,6 +127,7 @@ impl Session<'_> {
                 let registered = registered.flatten().map_err(|why| self.refusing(why))?;
                 events.tell(Topic::Life, || Event::Entered {
                     name: &registered.peer,
+                    from: self.link.remote,
                     cookie: Some(registered.cookie),
                 });
                 Answer::Registered(registered)

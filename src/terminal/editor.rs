@@ -6,6 +6,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use rustyline::completion::{Completer, Pair};
@@ -14,11 +15,13 @@ use rustyline::highlight::Highlighter;
 use rustyline::hint::Hinter;
 use rustyline::history::FileHistory;
 use rustyline::validate::Validator;
-use rustyline::{Cmd, CompletionType, Config, Context, Helper, KeyEvent};
+use rustyline::{Cmd, CompletionType, Config, Context, Event, EventHandler, Helper, KeyEvent};
 use tracing::debug;
 
-use super::Screen;
 use super::escape::escaped;
+use super::keys::{CtrlZ, OneKey};
+use super::screen::{Modes, Screen};
+use super::suspend::Suspension;
 
 /// How many lines the history keeps,
 const HISTORY: usize = 1000;
@@ -31,6 +34,11 @@ const MOST_CANDIDATES: usize = 200;
 const MOST_NUMBERS: usize = 100_000;
 /// How many characters of a title a candidate shows.
 const TITLE_SHOWN: usize = 60;
+/// How long a line above the prompt may take to appear.
+const SETTLE_TIME: Duration = Duration::from_secs(1);
+
+/// What the first Ctrl-C says where the second one ends the program.
+pub(crate) const PRESS_AGAIN: &str = "Press Ctrl-C again to quit";
 
 /// The kind of answer that a prompt expects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +49,19 @@ pub enum Expected {
     Number,
     /// Anything else. It is not completed and not added to the history.
     Text,
+    /// One key, without Enter. Its answer is the character of the key, or nothing for Enter.
+    Key,
+}
+
+/// What came of a question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// The answer, without spaces around it.
+    Line(String),
+    /// The person wants to go back: Ctrl-C, or Ctrl-D on an empty line.
+    Back,
+    /// The input has ended.
+    End,
 }
 
 /// What completion offers: the names of choices, and RFC numbers with their titles. Clones share
@@ -77,7 +98,7 @@ impl Vocabulary {
         let word = line.get(start..).unwrap_or_default().to_ascii_lowercase();
         let words = self.0.lock();
         let candidates = match expected {
-            Expected::Text => Vec::new(),
+            Expected::Text | Expected::Key => Vec::new(),
             Expected::Choice if start == 0 => {
                 let fitting = words.choices.iter().filter(|c| c.starts_with(&word));
                 fitting.map(|choice| pair(choice, choice)).collect()
@@ -112,6 +133,7 @@ pub struct Editor {
     lines: rustyline::Editor<Completion, FileHistory>,
     history: Option<PathBuf>,
     screen: Screen,
+    key: OneKey,
 }
 
 impl std::fmt::Debug for Editor {
@@ -138,10 +160,15 @@ impl Editor {
             .bracketed_paste(false)
             .build();
         let mut editor = rustyline::Editor::with_config(config)?;
+        let suspension = Suspension::watch(screen.clone())?;
+        Modes::hide_control_keys();
+        let stopping = EventHandler::Conditional(Box::new(CtrlZ(suspension.clone())));
+        editor.bind_sequence(KeyEvent::ctrl('z'), stopping);
         editor.set_helper(Some(Completion {
             vocabulary,
             expected: Expected::Text,
             has_text: Cell::new(false),
+            suspension,
         }));
         if let Some(folder) = history.as_deref().and_then(Path::parent) {
             // If the folder can't be created, there is no saved history, which is no reason to
@@ -164,45 +191,60 @@ impl Editor {
             // Nor can it take them as input.
             editor.bind_sequence(KeyEvent::ctrl(key), Cmd::Noop);
         }
+        let key = OneKey::default();
+        let handler = EventHandler::Conditional(Box::new(key.clone()));
+        editor.bind_sequence(Event::Any, handler);
         screen.print_above_with(editor.create_external_printer()?);
         Ok(Self {
             lines: editor,
             history,
             screen,
+            key,
         })
     }
 
-    /// Reads an answer; `None` means the end of input. Ctrl-C clears the line, and ends the input
-    /// if pressed twice in a row.
-    pub fn read(&mut self, prompt: &str, expected: Expected) -> Option<String> {
+    /// Reads an answer. Where a choice is expected, Ctrl-C clears the line, and ends the input if
+    /// pressed twice in a row, and Ctrl-D ends it.
+    pub fn read(&mut self, prompt: &str, expected: Expected) -> Answer {
         if let Some(helper) = self.lines.helper_mut() {
             helper.expected = expected;
         }
+        self.key.expect(expected == Expected::Key);
         self.forget_text();
         let mut was_interrupted = false;
         loop {
             self.screen.prompt(true);
             let read = self.lines.readline(prompt);
+            let is_step = matches!(&read, Ok(line) if line.is_empty()) && self.screen.go_on();
             self.screen.prompt(false);
             match read {
+                Ok(_) if is_step => {}
                 Ok(line) => {
                     let line = line.trim();
-                    if expected != Expected::Text && !line.is_empty() {
+                    if matches!(expected, Expected::Choice | Expected::Number) && !line.is_empty() {
                         self.remember(line);
                     }
-                    return Some(line.to_owned());
+                    let key = self.key.take();
+                    return Answer::Line(key.unwrap_or_else(|| line.to_owned()));
+                }
+                Err(ReadlineError::Interrupted | ReadlineError::Eof)
+                    if expected != Expected::Choice =>
+                {
+                    return Answer::Back;
                 }
                 Err(ReadlineError::Interrupted) => {
-                    let is_again = was_interrupted && !self.had_text();
-                    if is_again {
-                        return None;
+                    if was_interrupted && !self.had_text() {
+                        return Answer::End;
                     }
                     was_interrupted = true;
                     self.forget_text();
+                    let out = self.screen.stdout();
+                    out.push(&[PRESS_AGAIN, "\n"]);
+                    out.finish(SETTLE_TIME);
                 }
                 // A line that is not UTF-8 is neither an answer nor the end.
                 Err(ReadlineError::Io(error)) if error.kind() == io::ErrorKind::InvalidData => {}
-                Err(_) => return None,
+                Err(_) => return Answer::End,
             }
         }
     }
@@ -246,6 +288,7 @@ struct Completion {
     expected: Expected,
     /// Whether text was typed.
     has_text: Cell<bool>,
+    suspension: Suspension,
 }
 
 impl Completer for Completion {
@@ -268,6 +311,7 @@ impl Hinter for Completion {
 
     fn hint(&self, line: &str, _: usize, _: &Context<'_>) -> Option<String> {
         self.has_text.set(self.has_text.get() || !line.is_empty());
+        self.suspension.learn_modes();
         None
     }
 }

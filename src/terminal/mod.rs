@@ -5,12 +5,17 @@
 
 mod editor;
 pub(crate) mod escape;
+mod keys;
+pub mod locale;
 pub mod pages;
 pub mod progress;
 pub(crate) mod queue;
 mod screen;
+pub(crate) mod step;
 pub mod style;
+mod suspend;
 
-pub use editor::{Editor, Expected, Vocabulary};
+pub(crate) use editor::PRESS_AGAIN;
+pub use editor::{Answer, Editor, Expected, Vocabulary};
 pub use queue::Queue;
 pub use screen::{Modes, Screen, Size};

@@ -1,4 +1,4 @@
-//! Shows records as a table, one screen at a time.
+//! Tables that fit the screen.
 
 use comfy_table::{
     CellAlignment, ColumnConstraint, ContentArrangement, Row, Table, Width, presets,
@@ -6,7 +6,7 @@ use comfy_table::{
 
 use super::Size;
 
-/// The lines of a page that are not rows: the header, its rule, and the prompt below.
+/// The lines of a page that are not rows: the header, its rule, and the question below.
 const OTHER_LINES: u16 = 4;
 
 /// A column of a table.
@@ -21,25 +21,18 @@ pub struct Column {
     pub is_number: bool,
 }
 
-/// Splits `rows` into tables that each fit the screen. Rows are read when their table is.
-pub fn pages(
-    columns: &[Column],
-    mut rows: impl Iterator<Item = Vec<String>>,
-    size: Size,
-) -> impl Iterator<Item = String> {
-    let height = usize::from(size.rows.saturating_sub(OTHER_LINES).max(1));
-    std::iter::from_fn(move || {
-        let page: Vec<_> = rows.by_ref().take(height).collect();
-        (!page.is_empty()).then(|| table(columns, &page, size.columns))
-    })
+/// How many rows fit on the screen.
+pub fn height(size: Size) -> usize {
+    usize::from(size.rows.saturating_sub(OTHER_LINES).max(1))
 }
 
-fn table(columns: &[Column], rows: &[Vec<String>], width: u16) -> String {
+/// The rows as a table that is as wide as the screen.
+pub fn page(columns: &[Column], rows: &[Vec<String>], size: Size) -> String {
     let mut table = Table::new();
     table
         .load_style(presets::NOTHING)
         .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_width(width)
+        .set_width(size.columns)
         .set_header(columns.iter().map(|column| column.name));
     for row in rows {
         let mut row = Row::from(row.iter());

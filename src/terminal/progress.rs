@@ -14,11 +14,15 @@ use indicatif::{BinaryBytes, MultiProgress, ProgressBar, ProgressDrawTarget, Pro
 use parking_lot::Mutex;
 
 use super::Screen;
+use super::locale::ellipsis;
 use super::queue::Queue;
 use crate::event::{Event, Reader, Step, Topic, Topics};
+use crate::wire::Endpoint;
 
 /// Shorter downloads get no bar: most RFCs are complete before it would be drawn.
 const PATIENCE: Duration = Duration::from_millis(300);
+/// How long a holder may be silent before the screen says so.
+const SILENCE: Duration = Duration::from_secs(2);
 /// How often a bar is redrawn.
 const TICK: Duration = Duration::from_millis(100);
 /// How often all bars together are redrawn, per second.
@@ -27,6 +31,7 @@ const FRAMES: u8 = 20;
 const OF_ONE: &str = "{msg} {bar:20} {bytes}/{total_bytes} {bytes_per_sec} {eta} left";
 const WITHOUT_LENGTH: &str = "{msg} {spinner} {bytes} {bytes_per_sec}";
 const OF_MANY: &str = "{pos} of {len}, {msg}";
+const OF_SILENCE: &str = "waiting for {msg} {elapsed}";
 
 /// Shows the progress of downloads, on standard error if it is a terminal. Clones share the same
 /// bars.
@@ -63,7 +68,7 @@ impl Progress {
         self.0.bytes.store(0, Ordering::Relaxed);
         *self.0.all.lock() = Some(bar.clone());
         Several {
-            bar: Bar::show_later(&self.0.bars, bar, None),
+            bar: Bar::show_later(&self.0.bars, bar, None, PATIENCE),
             progress: self.clone(),
         }
     }
@@ -76,7 +81,7 @@ impl Progress {
         bar.set_length(u64::try_from(count).unwrap_or(u64::MAX));
         bar.set_message(what);
         Several {
-            bar: Bar::show_later(&self.0.bars, bar, None),
+            bar: Bar::show_later(&self.0.bars, bar, None, PATIENCE),
             progress: self.clone(),
         }
     }
@@ -84,6 +89,13 @@ impl Progress {
     /// Writes something while no bar is in the way.
     pub fn aside<T>(&self, write: impl FnOnce() -> T) -> T {
         self.0.bars.suspend(write)
+    }
+
+    /// A download asks this holder, which may be silent.
+    fn asks(&self, id: u64, holder: &Endpoint) {
+        let bar = ProgressBar::hidden().with_style(style(OF_SILENCE));
+        bar.set_message(format!("{holder} {}", ellipsis()));
+        self.show(id, bar, SILENCE);
     }
 
     fn began(&self, id: u64, name: String, length: Option<u64>) {
@@ -96,8 +108,15 @@ impl Progress {
             }
             None => bar.set_style(style(WITHOUT_LENGTH)),
         }
-        let bar = Bar::show_later(&self.0.bars, bar, Some(0));
-        self.0.single.lock().insert(id, bar);
+        self.show(id, bar, PATIENCE);
+    }
+
+    /// Shows the bar of a download after this time, instead of the one that it has.
+    fn show(&self, id: u64, bar: ProgressBar, after: Duration) {
+        let bar = Bar::show_later(&self.0.bars, bar, Some(0), after);
+        let before = self.0.single.lock().insert(id, bar);
+        // This waits without holding the lock.
+        drop(before);
     }
 
     fn moved(&self, id: u64, bytes: u64) {
@@ -122,13 +141,16 @@ impl Reader for Progress {
 
     fn read(&self, event: &Event<'_>) {
         let Event::Download {
-            id, number, step, ..
+            id,
+            number,
+            holder,
+            step,
         } = event
         else {
             return;
         };
         match step {
-            Step::Connecting => {}
+            Step::Connecting => self.asks(*id, holder),
             Step::Began { length } => self.began(*id, format!("RFC {number}"), *length),
             Step::Moved(bytes) => self.moved(*id, *bytes),
             Step::Done { .. } | Step::Failed { .. } | Step::GivenUp => {
@@ -176,8 +198,13 @@ struct Bar {
 }
 
 impl Bar {
-    /// A bar that appears once the download is slow enough, even if no byte arrives.
-    fn show_later(bars: &MultiProgress, line: ProgressBar, place: Option<usize>) -> Self {
+    /// A bar that appears after this time, even if no byte arrives.
+    fn show_later(
+        bars: &MultiProgress,
+        line: ProgressBar,
+        place: Option<usize>,
+        after: Duration,
+    ) -> Self {
         if bars.is_hidden() {
             let shown_by = None;
             return Self { line, shown_by };
@@ -185,7 +212,7 @@ impl Bar {
         let (done, wait) = mpsc::channel();
         let (bars, shown) = (bars.clone(), line.clone());
         let show = move || {
-            if wait.recv_timeout(PATIENCE) != Err(RecvTimeoutError::Timeout) {
+            if wait.recv_timeout(after) != Err(RecvTimeoutError::Timeout) {
                 return;
             }
             let shown = match place {
@@ -246,7 +273,7 @@ mod tests {
 
     #[test]
     fn the_templates_are_valid() {
-        for template in [OF_ONE, WITHOUT_LENGTH, OF_MANY] {
+        for template in [OF_ONE, WITHOUT_LENGTH, OF_MANY, OF_SILENCE] {
             assert!(ProgressStyle::with_template(template).is_ok(), "{template}");
         }
     }

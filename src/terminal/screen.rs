@@ -3,19 +3,26 @@
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::BorrowedFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use indicatif::MultiProgress;
 use parking_lot::Mutex;
 use rustix::fs::fstat;
 use rustix::stdio;
-use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
 use rustyline::ExternalPrinter;
 
 use super::escape::escaped;
 use super::progress::canvas;
 use super::queue::Queue;
+use super::step::{STEP, Steps};
 use super::style;
+
+/// Keeps the title of the window on a stack of the terminal,
+const KEEP_TITLE: &str = "\u{1b}[22;2t";
+/// and takes it from there.
+const RESTORE_TITLE: &str = "\u{1b}[23;2t";
 
 /// Columns and rows of a terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +52,9 @@ pub struct Screen(Arc<Shared>);
 struct Shared {
     streams: OnceLock<Streams>,
     prompt: Prompt,
+    /// Whether the window has our title.
+    has_title: AtomicBool,
+    steps: Steps,
 }
 
 struct Streams {
@@ -123,6 +133,31 @@ impl Screen {
         self.streams().err.push(&[word, space, &what, "\n"]);
     }
 
+    /// Names the window, until the program ends.
+    pub(crate) fn set_title(&self, title: &str) {
+        // Linux's own console takes this for something else.
+        if std::env::var_os("TERM").is_some_and(|term| term == "linux") {
+            return;
+        }
+        let title = escaped(title.as_bytes(), false);
+        let is_first = !self.0.has_title.swap(true, Ordering::SeqCst);
+        let before = if is_first { KEEP_TITLE } else { "" };
+        self.stdout().push(&[before, "\u{1b}]2;", &title, "\u{7}"]);
+    }
+
+    /// Gives the window the name that it had before.
+    pub fn restore_title(&self) {
+        if self.0.has_title.swap(false, Ordering::SeqCst) {
+            self.stdout().push(&[RESTORE_TITLE]);
+        }
+    }
+
+    /// Lends the terminal to another program: until `use_it` returns, our output waits.
+    pub fn lend<T>(&self, use_it: impl FnOnce() -> T) -> T {
+        let _held = self.0.prompt.is_there.lock();
+        use_it()
+    }
+
     /// Where bars are drawn.
     pub(super) fn bars(&self) -> &MultiProgress {
         &self.streams().bars
@@ -161,9 +196,42 @@ impl Screen {
         *self.0.prompt.above.lock() = Some(Box::new(printer));
     }
 
+    /// Draws the prompt again, on a line of its own.
+    pub(super) fn redraw_prompt(&self) {
+        if let Some(printer) = self.0.prompt.above.lock().as_mut() {
+            // Without the prompt nothing needs to be drawn.
+            let _ = printer.print(String::new());
+        }
+    }
+
+    /// Whether somebody types at the prompt.
+    pub(super) fn has_prompt(&self) -> bool {
+        *self.0.prompt.is_there.lock()
+    }
+
     /// Sets whether somebody types at the prompt.
     pub fn prompt(&self, is_there: bool) {
         *self.0.prompt.is_there.lock() = is_there;
+    }
+
+    /// Gives the input to the prompt. Returns false if the screen waits for Enter, and needs it.
+    pub fn claim_input(&self) -> bool {
+        self.0.steps.claim()
+    }
+
+    /// The prompt needs no more input.
+    pub fn release_input(&self) {
+        self.0.steps.release();
+    }
+
+    /// Enter was pressed at the prompt. Returns whether the screen waited for it.
+    pub(super) fn go_on(&self) -> bool {
+        self.0.steps.go_on()
+    }
+
+    /// Whether the screen waits for Enter before it shows more.
+    pub fn is_stepping(&self) -> bool {
+        self.0.steps.is_waiting()
     }
 }
 
@@ -176,8 +244,8 @@ fn are_one(one: BorrowedFd<'_>, other: BorrowedFd<'_>) -> bool {
 /// Standard output on a terminal, with text above the prompt.
 struct AbovePrompt(Screen);
 
-impl Write for AbovePrompt {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+impl AbovePrompt {
+    fn show(&mut self, bytes: &[u8]) -> io::Result<()> {
         let Prompt { above, is_there } = &self.0.0.prompt;
         let is_there = is_there.lock();
         if *is_there {
@@ -186,12 +254,26 @@ impl Write for AbovePrompt {
             if let Some(printer) = above.lock().as_mut() {
                 let text = String::from_utf8_lossy(bytes).into_owned();
                 if printer.print(text).is_ok() {
-                    return Ok(bytes.len());
+                    return Ok(());
                 }
             }
         }
         let mut stdout = io::stdout();
-        stdout.write_all(bytes).and_then(|()| stdout.flush())?;
+        stdout.write_all(bytes).and_then(|()| stdout.flush())
+    }
+}
+
+impl Write for AbovePrompt {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        for part in bytes.split_inclusive(|byte| STEP.as_bytes().contains(byte)) {
+            match part.strip_suffix(STEP.as_bytes()) {
+                Some(text) => {
+                    self.show(text)?;
+                    self.0.0.steps.wait();
+                }
+                None => self.show(part)?,
+            }
+        }
         Ok(bytes.len())
     }
 
@@ -209,6 +291,15 @@ impl Modes {
     /// The current modes.
     pub fn save() -> Self {
         Self(tcgetattr(stdio::stdin()).ok())
+    }
+
+    /// From now on Ctrl-C is not shown as `^C`, which would push a bar to the next line.
+    pub(super) fn hide_control_keys() {
+        if let Ok(mut modes) = tcgetattr(stdio::stdin()) {
+            modes.local_modes -= LocalModes::ECHOCTL;
+            // It is only worse to look at.
+            let _ = tcsetattr(stdio::stdin(), OptionalActions::Now, &modes);
+        }
     }
 }
 

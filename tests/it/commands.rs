@@ -7,6 +7,7 @@ mod get;
 mod json;
 mod outputs;
 mod records;
+mod send;
 mod share;
 
 use std::path::Path;

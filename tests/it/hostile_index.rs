@@ -150,6 +150,6 @@ fn the_menu_asks_before_it_tries_more_than_sixteen_holders() {
     for line in ["get 7", "y", "y"] {
         peer.type_line(line);
     }
-    let printed = peer.expect("none of 40 peer(s) with RFC 7 could deliver it.\n");
+    let printed = peer.expect("[PEER] Could not download RFC 7 from any peer.\n");
     assert_eq!(printed.matches("[DOWNLOAD] Failed from ").count(), 40);
 }

@@ -5,7 +5,7 @@ use std::fs;
 use rustix::process::Signal;
 
 use crate::support::{
-    dead_port, folder, peer, peer_at_menu, peer_command, pretend, run, samples, server,
+    MENU, dead_port, folder, peer, peer_at_menu, peer_command, pretend, run, samples, server,
 };
 
 #[test]
@@ -13,17 +13,19 @@ fn a_wrong_answer_is_reported_and_asked_again() {
     let server = server(&[]);
     let folder = folder(&[]);
     let mut peer = peer_at_menu("peer", server.port, folder.path(), &[]);
-    assert!(
-        peer.answer(&["9"])
-            .starts_with("9\n[PEER] Unknown choice \"9\": type a number from 1 to 5.\n1. ADD\n")
+    peer.type_line("9");
+    assert_eq!(
+        peer.expect("\nChoice: "),
+        "9\n[PEER] Unknown choice \"9\": type a number from 1 to 5.\nChoice: "
     );
-    assert!(
-        peer.answer(&[""])
-            .starts_with("\n[PEER] Nothing was chosen: type a number from 1 to 5.\n")
+    peer.type_line("");
+    assert_eq!(
+        peer.expect("\nChoice: "),
+        "\n[PEER] Nothing was chosen: type a number from 1 to 5.\nChoice: "
     );
-    let printed = peer.answer(&["2", "abc", "", "0", "4294967296", "7", ""]);
+    let printed = peer.answer(&["2", "abc", "0", "4294967296", "7", ""]);
     let wrong = "Not understood: an RFC number is a whole number from 1 to 4294967295, not";
-    for answer in ["abc", "", "0", "4294967296"] {
+    for answer in ["abc", "0", "4294967296"] {
         assert!(
             printed.contains(&format!(
                 "RFC number: {answer}\n[PEER] {wrong} {answer:?}.\n"
@@ -38,21 +40,84 @@ fn a_wrong_answer_is_reported_and_asked_again() {
 }
 
 #[test]
-fn the_end_of_input_is_exit() {
+fn an_empty_answer_goes_back_to_the_menu() {
+    let server = server(&[]);
+    let folder = folder(&[]);
+    let mut peer = peer_at_menu("peer", server.port, folder.path(), &[]);
+    for (choice, question) in [
+        ("1", "RFC number: "),
+        ("2", "RFC number: "),
+        ("get", "RFC number: "),
+        ("find", "Words of the title: "),
+    ] {
+        let printed = peer.answer(&[choice, ""]);
+        assert_eq!(printed, format!("{choice}\n{question}\n{MENU}"));
+    }
+}
+
+#[test]
+fn what_has_nothing_to_show_says_so() {
+    let server = server(&[]);
+    let folder = folder(&[]);
+    let mut peer = peer_at_menu("peer", server.port, folder.path(), &[]);
+    let printed = peer.answer(&["list"]);
+    let said = "200 OK\n\n\n[PEER] The index has no records.\n";
+    assert!(printed.contains(said), "{printed}");
+    let printed = peer.answer(&["get all"]);
+    let said = "\n[PEER] Nothing to download: no other peer shares an RFC.\n";
+    assert!(printed.contains(said), "{printed}");
+    let printed = peer.answer(&["get 9"]);
+    let said = "404 Not Found\n\n\n[PEER] No peers have that RFC.\n1. ADD";
+    assert!(printed.contains(said), "{printed}");
+}
+
+#[test]
+fn a_list_is_filtered_and_sorted_by_what_is_typed() {
+    let server = server(&[]);
+    let folder = folder(&[("rfc1.txt", b""), ("rfc2.txt", b""), ("rfc3.txt", b"")]);
+    let mut peer = peer_at_menu("peer", server.port, folder.path(), &["-q"]);
+    peer.answer(&["add 2 Zebra of ours"]);
+    peer.answer(&["add 1 yak of ours"]);
+    let port = peer.port;
+    let ours = [
+        format!("RFC 1 yak of ours localhost {port}\n"),
+        format!("RFC 2 Zebra of ours localhost {port}\n"),
+    ];
+    let three = format!("RFC 3 RFC 3 localhost {port}\n");
+    let [yak, zebra] = ours;
+    for (typed, expected) in [
+        ("list OURS by title", format!("{yak}{zebra}")),
+        ("list ours by number", format!("{yak}{zebra}")),
+        ("list by title", format!("{three}{yak}{zebra}")),
+        ("li rfc", three.clone()),
+        (
+            "list no such words",
+            "[PEER] No title has all of these words.\n".to_owned(),
+        ),
+    ] {
+        assert_eq!(peer.answer(&[typed]), format!("{typed}\n{expected}{MENU}"));
+    }
+}
+
+#[test]
+fn the_end_of_input_is_exit_and_at_a_question_an_error() {
     let mut server = server(&[]);
     let folder = folder(&[]);
     for before in [&[][..], &["1"], &["1", "5"], &["4", "5"]] {
+        let is_complete = before.is_empty();
         let mut peer = peer_at_menu("peer", server.port, folder.path(), &[]);
         for line in before {
             peer.type_line(line);
         }
         peer.close_input();
         let (status, printed) = peer.wait();
-        assert!(status.success());
+        assert_eq!(status.code(), Some(i32::from(!is_complete)));
         assert!(
             printed.ends_with("\n[PEER] Disconnecting...\n"),
             "{printed:?}"
         );
+        let said = "error: the input ended at a question, and the choice was not completed\n";
+        assert_eq!(peer.all_errors().ends_with(said), !is_complete);
         server.expect(" closed\n");
     }
 }
@@ -99,13 +164,17 @@ fn an_existing_file_is_replaced_only_with_permission() {
     );
     let _holder = peer_at_menu("holder", server.port, theirs.path(), &[]);
     let mut peer = peer_at_menu("peer", server.port, ours.path(), &[]);
-    for refusal in ["n", "", "what"] {
-        let printed = peer.answer(&["4", "5", "", refusal]);
+    for refusal in [&["n"][..], &[""], &["maybe", "n"]] {
+        let printed = peer.answer(&[&["4", "5", ""], refusal].concat());
         let question = format!(
             "{}/rfc5.txt exists. Replace it? [y/N]: ",
             ours.path().display()
         );
-        assert!(printed.contains(&question), "{printed}");
+        assert_eq!(
+            printed.matches(&question).count(),
+            refusal.len(),
+            "{printed}"
+        );
         assert!(!printed.contains("[DOWNLOAD]"), "{printed}");
         assert_eq!(fs::read(ours.path().join("rfc5.txt")).unwrap(), b"ours");
     }
@@ -120,7 +189,10 @@ fn nothing_is_downloaded_from_ourselves() {
     let mut peer = peer_at_menu("peer", server.port, folder.path(), &[]);
     let printed = peer.answer(&["4", "5", ""]);
     assert!(
-        printed.contains("[PEER] RFC 5 was not downloaded: only this peer has RFC 5.\n"),
+        printed.contains(
+            "[PEER] RFC 5 was not downloaded: only this peer has RFC 5.\n\
+             [PEER] Could not download RFC 5 from any peer.\n"
+        ),
         "{printed}"
     );
 }
@@ -156,12 +228,14 @@ fn a_chosen_rfc_that_is_not_there_is_an_error_that_lists_what_is() {
 fn a_server_that_is_not_there_is_a_clear_error() {
     let folder = folder(&[]);
     let dir = folder.path().join("new");
-    let free = format!("127.0.0.1:{}", dead_port());
+    let port = dead_port();
+    let free = format!("127.0.0.1:{port}");
     let arguments = ["--host", &free, "--dir", dir.to_str().unwrap()];
     let (status, _, errors) = run("peer", peer_command(&arguments));
     assert_eq!(status.code(), Some(4));
     let expected = format!(
-        "error: the index server can't be reached: cannot connect to {free}: Connection refused (os error 111)\n"
+        "error: the index server can't be reached: cannot connect to {free}: Connection refused \
+         (os error 111); start one with: server --port {port}\n"
     );
     assert_eq!(errors, expected);
     assert!(dir.is_dir(), "the folder is made");
@@ -230,13 +304,13 @@ fn quiet_shows_answers_without_messages() {
         "[UPLOAD] Upload server listening on port {port}\n[PEER] Hostname: localhost\n\
          [PEER] (given with --hostname)\n[PEER] Connecting to server 127.0.0.1:{server}...\n\
          [PEER] Connected to server at port {server}\n\
-         1. ADD\n2. LOOKUP\n3. LIST\n4. GET\n5. EXIT\nChoice: ",
+         {MENU}",
         server = server.port
     );
     assert_eq!(printed, expected);
     assert!(
         peer.answer(&["3"])
-            .starts_with(&format!("3\nRFC 1 RFC 1 localhost {port}\n1. ADD\n"))
+            .starts_with(&format!("3\nRFC 1 RFC 1 localhost {port}\n{MENU}"))
     );
     assert!(
         peer.answer(&["2", "9", ""])
@@ -292,7 +366,7 @@ fn an_endless_line_is_one_wrong_answer() {
     let folder = folder(&[]);
     let mut peer = peer_at_menu("peer", server.port, folder.path(), &[]);
     peer.type_line(&"9".repeat(1_000_000));
-    let printed = peer.expect("5. EXIT\nChoice: ");
+    let printed = peer.expect("\nChoice: ");
     assert!(printed.contains("Unknown choice \"9"));
     peer.type_line("5");
     assert!(peer.wait().0.success());

@@ -1,21 +1,31 @@
 //! What is installed besides the programs: completions, man pages and the systemd unit.
 
-use std::fs;
-use std::io::ErrorKind;
+use std::fs::{self, Permissions};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use crate::support::{folder, names, peer_command, run, server_command};
+use rexpect::process::PtyProcess;
+
+use crate::support::{Printed, folder, names, peer_command, run, server_command};
 
 const SHELLS: [&str; 3] = ["bash", "zsh", "fish"];
 const SERVER_COMMANDS: [&str; 1] = ["completions"];
-const PEER_COMMANDS: [&str; 10] = [
+/// The last one has no common options.
+const PEER_COMMANDS: [&str; 16] = [
     "experiment",
+    "grade",
+    "grade server",
+    "grade peer",
+    "grade printout",
+    "grade class",
     "lookup",
     "list",
     "find",
     "get",
     "add",
+    "send",
     "share",
     "status",
     "stop",
@@ -28,6 +38,11 @@ fn printed_by(name: &str, command: Command) -> String {
     assert!(status.success(), "{name}: {errors}");
     assert_eq!(errors, "", "{name}");
     out
+}
+
+/// The name of the man page of a command.
+fn page_of(program: &str, command: &str) -> String {
+    format!("{program}-{}", command.replace(' ', "-"))
 }
 
 /// Runs a program of the system; `None` if it is not installed.
@@ -63,8 +78,8 @@ fn completions_name_every_command() {
         let server = printed_by("server", server_command(&["completions", shell]));
         let peer = printed_by("peer", peer_command(&["completions", shell]));
         for (text, commands) in [(server, &SERVER_COMMANDS[..]), (peer, &PEER_COMMANDS)] {
-            for command in commands {
-                assert!(text.contains(command), "{shell}: {command} in {text}");
+            for word in commands.iter().flat_map(|command| command.split(' ')) {
+                assert!(text.contains(word), "{shell}: {word} in {text}");
             }
         }
     }
@@ -117,6 +132,261 @@ fn bash_completes_commands_and_topics() {
     }
 }
 
+/// Types at a real bash, with the completions of both programs, until it shows `expected`.
+fn types_and_sees(cases: &[(&str, &str)]) {
+    let peer = printed_by("peer", peer_command(&["completions", "bash"]));
+    let server = printed_by("server", server_command(&["completions", "bash"]));
+    let folder = folder(&[
+        ("completions", (peer + &server).as_bytes()),
+        ("hosts", b"127.0.0.1 alpha.example beta\n"),
+        ("transcript.txt", b""),
+    ]);
+    fs::create_dir(folder.path().join("papers")).unwrap();
+    // The terminal of PtyProcess shows nothing of what is typed, which bash would keep.
+    let mut bash = Command::new("sh");
+    bash.args(["-c", "stty sane && exec bash --norc --noprofile"])
+        .current_dir(folder.path())
+        .env("HOSTFILE", "hosts")
+        .env("TERM", "dumb")
+        .env("PS1", "$ ");
+    let mut process = PtyProcess::new(bash).expect("bash starts");
+    // A bash at a terminal ignores SIGTERM.
+    process.set_kill_timeout(Some(0));
+    let mut keyboard = process.get_file_handle().unwrap();
+    let shown = Printed::gather(keyboard.try_clone().unwrap());
+    let mut types = |keys: &str| keyboard.write_all(keys.as_bytes()).unwrap();
+    types(
+        "bind 'set enable-bracketed-paste off'; bind 'set bell-style none'; . ./completions; echo rea''dy\n",
+    );
+    let mut read = 0;
+    let mut sees = |expected: &str| {
+        let found = shown.wait(read, |text| Some(text.find(expected)? + expected.len()));
+        let Some(length) = found else {
+            panic!("{expected:?} is not in {:?}", shown.so_far())
+        };
+        read += length;
+    };
+    // With its prompt, bash takes each key as it is typed.
+    sees("ready\r\n$ ");
+    for (keys, expected) in cases {
+        // The last key shows where the cursor is after Tab.
+        types(&format!("{keys}\t|"));
+        sees(&format!("{expected}|"));
+        // Ctrl-U clears the line.
+        types("\u{15}");
+    }
+}
+
+#[test]
+fn tab_in_bash_completes_a_whole_word_with_a_space_behind_it() {
+    if output_of(Command::new("bash").arg("--version")).is_none() {
+        return;
+    }
+    types_and_sees(&[
+        ("peer loo", "peer lookup "),
+        ("peer --host al", "peer --host alpha.example "),
+        ("peer list --host al", "peer list --host alpha.example "),
+        ("peer --host=al", "peer --host=alpha.example "),
+        ("peer --hostname be", "peer --hostname beta "),
+        ("peer --index di", "peer --index distributed "),
+        ("peer --transcript tr", "peer --transcript transcript.txt "),
+        ("peer --dir pa", "peer --dir papers/"),
+        ("peer get --jo", "peer get --jobs "),
+        ("server --max-records", "server --max-records-per-peer "),
+        ("peer help prot", "peer help protocol "),
+        (
+            "peer grade printout tr",
+            "peer grade printout transcript.txt ",
+        ),
+        ("peer grade class pa", "peer grade class papers/"),
+        // Numbers, and words in titles, are not the names of files.
+        ("peer get --jobs tr", "peer get --jobs tr"),
+        ("peer find tr", "peer find tr"),
+        ("server --port tr", "server --port tr"),
+        // A command only for `make install`.
+        ("peer ma", "peer ma"),
+    ]);
+}
+
+/// A command offers the common options that change something for it.
+#[test]
+fn completions_leave_out_options_without_effect() {
+    let all = [
+        "--host",
+        "--dialect",
+        "--upload-rate",
+        "--socket",
+        "--quiet",
+    ];
+    for (command, expected) in [
+        ("list", &all[..]),
+        ("get", &all),
+        ("status", &["--socket", "--quiet"]),
+        ("stop", &["--socket", "--quiet"]),
+        ("send", &["--host", "--quiet"]),
+        ("experiment", &["--upload-rate", "--quiet"]),
+        ("grade", &[]),
+        ("grade server", &["--quiet"]),
+        ("completions", &[]),
+        ("help", &[]),
+    ] {
+        let words = ["peer"].into_iter().chain(command.split(' '));
+        let words: Vec<_> = words.chain(["--"]).collect();
+        let Some(mut offered) = offered(&words) else {
+            return;
+        };
+        offered.retain(|option| all.contains(&option.as_str()));
+        assert_eq!(offered, expected, "{command}");
+    }
+}
+
+#[test]
+fn the_help_of_a_command_is_about_the_command_and_has_an_example() {
+    let with_common = &PEER_COMMANDS[..PEER_COMMANDS.len() - 1];
+    for command in with_common {
+        for flag in ["-h", "--help"] {
+            let words: Vec<_> = command.split(' ').chain([flag]).collect();
+            let help = printed_by("peer", peer_command(&words));
+            let (_, examples) = help.split_once("\nExamples:\n").expect(command);
+            let (examples, common) = examples.split_once("\n\n").unwrap();
+            for example in examples.lines() {
+                let about = [
+                    format!("  peer {command}"),
+                    "  peer --dir papers ".to_owned(),
+                ];
+                let is_about = about.iter().any(|about| example.starts_with(about));
+                assert!(is_about && example.contains(command), "{example}");
+            }
+            assert_eq!(common, "Common options: peer help options\n");
+            let options = options_in(&help);
+            for common in ["--host", "--dialect", "--max-uploads", "--transcript"] {
+                assert!(!options.contains(&common.to_owned()), "{help}");
+            }
+        }
+    }
+    for name in ["completions", "help"] {
+        let peer = printed_by("peer", peer_command(&[name, "--help"]));
+        let server = printed_by("server", server_command(&[name, "--help"]));
+        for (program, help) in [("peer", peer), ("server", server)] {
+            let examples = format!("\nExamples:\n  {program} {name} ");
+            assert!(help.contains(&examples), "{help}");
+            assert!(!help.contains("Common options"), "{help}");
+        }
+    }
+    // They still work, at each place.
+    let options = printed_by("peer", peer_command(&["help", "options"]));
+    for option in ["--host <HOST[:PORT]>", "--dialect <DIALECT>"] {
+        assert!(options.contains(option), "{options}");
+    }
+}
+
+#[test]
+fn man_pages_have_the_usual_sections() {
+    let folder = folder(&[]);
+    let path = folder.path().to_str().unwrap();
+    printed_by("server", server_command(&["man", path]));
+    printed_by("peer", peer_command(&["man", path]));
+    let commands = SERVER_COMMANDS.iter().map(|name| format!("server-{name}"));
+    let of_peer = PEER_COMMANDS.iter().map(|name| page_of("peer", name));
+    let commands = commands.chain(of_peer);
+    for name in commands.chain(["server".to_owned(), "peer".to_owned()]) {
+        let page = fs::read_to_string(folder.path().join(format!("{name}.1"))).unwrap();
+        let mut rest = page.as_str();
+        for section in [
+            "NAME",
+            "SYNOPSIS",
+            "DESCRIPTION",
+            "OPTIONS",
+            "EXIT STATUS",
+            "ENVIRONMENT",
+            "FILES",
+            "EXAMPLES",
+            "SEE ALSO",
+        ] {
+            let headings = [format!(".SH {section}\n"), format!(".SH \"{section}\"\n")];
+            let place = headings.iter().find_map(|heading| rest.find(heading));
+            let place = place.unwrap_or_else(|| panic!("{section} in order in {page}"));
+            rest = &rest[place..];
+        }
+    }
+    // As a person sees them; without man, the sources are enough.
+    let shown = |name: &str| {
+        let mut man = Command::new("man");
+        man.env("MANWIDTH", "80")
+            .env("LC_ALL", "C")
+            .args(["--warnings", "-l"]);
+        let output = output_of(man.arg(folder.path().join(name)))?;
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(errors, "", "{name}");
+        Some(String::from_utf8(output.stdout).unwrap())
+    };
+    for name in names(folder.path()) {
+        let Some(page) = shown(&name) else {
+            return;
+        };
+        assert!(page.is_ascii(), "{name}");
+    }
+    let get = shown("peer-get.1").unwrap();
+    let synopsis = "\
+SYNOPSIS
+       peer get [-o|--output FILE] [-j|--jobs N] [-f|--force] [--accept-bare]
+       [--share] [--json] [-h|--help] N... [COMMON OPTIONS]
+";
+    assert!(get.contains(synopsis), "{get}");
+    let examples = "\
+EXAMPLES
+       peer get 123              download RFC 123 into rfcs/
+       peer get 8600-8605 123    download seven RFCs
+";
+    assert!(get.contains(examples), "{get}");
+    let server = shown("server.1").unwrap();
+    assert!(server.contains("[--max-peers N]"), "{server}");
+}
+
+/// Three terminals that stay blank for minutes look broken.
+#[test]
+fn make_says_that_it_builds_before_it_does() {
+    let folder = folder(&[("cargo", b"#!/bin/sh\necho \"cargo $*\" >&2\n")]);
+    let cargo = folder.path().join("cargo");
+    fs::set_permissions(&cargo, Permissions::from_mode(0o755)).unwrap();
+    let mut demo = None;
+    for target in ["demo", "run-server", "run-peer1", "run-peer2"] {
+        let mut make = Command::new("make");
+        make.current_dir(env!("CARGO_MANIFEST_DIR"))
+            .env_remove("MAKEFLAGS")
+            .arg("--no-print-directory")
+            .arg(format!("CARGO={}", cargo.display()))
+            .arg(target);
+        let Some(output) = output_of(&mut make) else {
+            return;
+        };
+        assert!(output.status.success() && output.stdout.is_empty());
+        let errors = String::from_utf8(output.stderr).unwrap();
+        let (first, rest) = errors.split_once('\n').unwrap();
+        assert!(first.starts_with("Building, which takes two to three minutes"));
+        // What the demo has built is what the others run: no release build.
+        let build = rest.lines().next().unwrap().to_owned();
+        match (&demo, target) {
+            (None, _) => assert_eq!(build, "cargo build --quiet"),
+            (Some(_), _) => assert!(build.starts_with("cargo run --quiet --bin "), "{build}"),
+        }
+        assert!(!rest.contains("--release"), "{rest}");
+        demo.get_or_insert(build);
+    }
+}
+
+#[test]
+fn pages_are_ascii_where_the_locale_is() {
+    for topic in ["session", "speed", "options", "scripting"] {
+        let mut help = peer_command(&["help", topic]);
+        help.env("LC_ALL", "C");
+        assert!(printed_by("help", help).is_ascii(), "{topic}");
+    }
+    let mut help = peer_command(&["help", "session"]);
+    help.env("LC_ALL", "C.UTF-8");
+    assert!(!printed_by("help", help).is_ascii());
+}
+
 #[test]
 fn a_shell_that_is_unknown_is_refused() {
     for command in [
@@ -148,7 +418,10 @@ fn man_pages_explain_every_option() {
         let page = page.replace('\\', "");
         let options = options_in(help);
         assert!(
-            options.len() > 1 || name.ends_with("-completions"),
+            options.len() > 1
+                || ["-completions", "-stop", "-grade"]
+                    .iter()
+                    .any(|end| name.ends_with(end)),
             "{help}"
         );
         for option in options {
@@ -164,8 +437,9 @@ fn man_pages_explain_every_option() {
     }
     check("peer", &printed_by("peer", peer_command(&["--help"])));
     for command in PEER_COMMANDS {
-        let help = printed_by("peer", peer_command(&[command, "--help"]));
-        check(&format!("peer-{command}"), &help);
+        let words: Vec<_> = command.split(' ').chain(["--help"]).collect();
+        let help = printed_by("peer", peer_command(&words));
+        check(&page_of("peer", command), &help);
     }
 }
 
@@ -231,7 +505,7 @@ fn the_units_have_the_places_of_the_programs_and_options_that_exist() {
         assert_eq!(value("EnvironmentFile"), (Some(variables), None));
         let help = match name {
             "server" => printed_by("server", server_command(&["--help"])),
-            _ => printed_by("peer", peer_command(&["share", "--help"])),
+            _ => printed_by("peer", peer_command(&["--help"])),
         };
         let variables = unit.split("P2PCI_").skip(1);
         let mut count = 0;

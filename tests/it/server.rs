@@ -313,7 +313,9 @@ fn a_name_only_used_in_queries_leaves_when_another_one_is_registered() {
     client.receive(EMPTY);
     client.add(1, "t", "vm", 9);
     server.expect("[SERVER] Added vm:8\n");
-    server.expect("[SERVER] Peer vm:8 left. Removed 1 peer(s), 0 RFC(s).\n[SERVER] Added vm:9\n");
+    server.expect("[SERVER] Peer vm:8 left. Removed 1 peer(s), 0 RFC(s).\n");
+    server.expect("[SERVER] Connection from host vm at 127.0.0.1:");
+    server.expect("[SERVER] Added vm:9\n");
 }
 
 #[test]
@@ -370,6 +372,7 @@ fn quiet_prints_only_connection_events() {
     server.expect(" RFC(s).\n");
     let expected = format!(
         "[SERVER] Listening on port {}...\n[SERVER] New TCP connection from {from}\n\
+         [SERVER] Connection from host vm at {from}\n\
          [SERVER] Added vm:9\n[SERVER] Peer vm:9 left. Removed 1 peer(s), 1 RFC(s).\n",
         server.port
     );

@@ -4,6 +4,7 @@ mod bars;
 mod order;
 mod plain;
 mod prompt;
+mod questions;
 mod tables;
 
 use std::fs::File;
@@ -157,12 +158,19 @@ fn shown(printed: &str, columns: usize) -> Vec<String> {
         match char {
             '\r' => column = 0,
             '\n' => row += 1,
-            '\u{7}' => {}
+            // A bell, and the echo of Ctrl-C.
+            '\u{7}' | '\u{3}' => {}
             '\u{8}' => column = column.saturating_sub(1),
             '\u{1b}' => {
-                if rest.next() != Some('[') {
-                    // Cut off, or unused here.
-                    break;
+                match rest.next() {
+                    Some('[') => {}
+                    // The title of the window.
+                    Some(']') => {
+                        rest.by_ref().find(|&char| char == '\u{7}');
+                        continue;
+                    }
+                    // Cut off.
+                    _ => break,
                 }
                 let mut count = String::new();
                 let end = rest.by_ref().find(|&char| {
@@ -183,7 +191,8 @@ fn shown(printed: &str, columns: usize) -> Vec<String> {
                     }
                     // To the end, or (2) everything.
                     Some('K') => lines[row].truncate(if count == 2 { 0 } else { column }),
-                    Some('m' | 'h' | 'l') | None => {}
+                    // Color, modes, titles, and the color of an empty cell.
+                    Some('m' | 'h' | 'l' | 't' | 'X') | None => {}
                     Some(other) => panic!("this terminal does not know {other}"),
                 }
             }

@@ -41,6 +41,14 @@ pub(crate) use start::{
 /// Names the folder where the programs keep their state between runs.
 pub(crate) const STATE: &str = "XDG_STATE_HOME";
 
+/// The menu and its question.
+pub(crate) const MENU: &str = "1. ADD    — register an RFC with the server
+2. LOOKUP — find which peers have an RFC
+3. LIST   — list all RFCs that peers share
+4. GET    — download an RFC (LOOKUP, GET, ADD)
+5. EXIT   — leave and quit
+Choice: ";
+
 /// The longest wait for anything. It is generous, because only failures use it up.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 

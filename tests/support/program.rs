@@ -11,7 +11,7 @@ use rustix::process::{
     Pid, Resource, Rlimit, Signal, WaitId, WaitIdOptions, kill_process, prlimit, waitid,
 };
 
-use super::{PATIENCE, Printed, STATE};
+use super::{MENU, PATIENCE, Printed, STATE};
 
 /// A running program. It is killed when the test ends.
 pub(crate) struct Program {
@@ -111,7 +111,7 @@ impl Program {
             self.type_line(line);
         }
         // A choice alone may be the previous question, repeated with its answer.
-        self.expect("5. EXIT\nChoice: ")
+        self.expect(&MENU[MENU.find("5. EXIT").unwrap()..])
     }
 
     /// Types `line` repeatedly until the pipe is full, and returns the number of bytes.

@@ -28,11 +28,13 @@ pub(crate) fn without_options(command: &mut Command) {
         "NO_COLOR",
         "CLICOLOR",
         "CLICOLOR_FORCE",
+        "PAGER",
         // Sockets are then in the folder for the state.
         "XDG_RUNTIME_DIR",
     ] {
         command.env_remove(name);
     }
+    command.env("LC_ALL", "C.UTF-8");
 }
 
 /// Runs a program to its end.

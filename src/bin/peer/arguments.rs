@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::builder::FalseyValueParser;
 use clap::error::ErrorKind;
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, value_parser};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, ValueHint, value_parser};
 use p2pci::doors::commands::{self, Format};
 use p2pci::event::Events;
 use p2pci::experiment;
@@ -14,7 +14,7 @@ use p2pci::index::Kind;
 use p2pci::node::numbers;
 use p2pci::node::{Config, Ports};
 use p2pci::printout::Shows;
-use p2pci::program::{self, VERSION};
+use p2pci::program::{self, Look, Printing, Program, VERSION};
 use p2pci::wire::{Dialect, Endpoint, Host, Port, RfcNumber, TermError};
 
 /// Shares a folder of RFCs with other peers, and downloads from them.
@@ -39,7 +39,7 @@ use p2pci::wire::{Dialect, Endpoint, Host, Port, RfcNumber, TermError};
 pub(crate) struct Arguments {
     /// The index server, the registration server, or the introducer of a DHT: HOST or HOST:PORT
     /// [default: localhost; default port: 7734, 65243 or 7494]
-    #[arg(long, value_name = "HOST[:PORT]", value_parser = server, help_heading = "Index")]
+    #[arg(long, value_name = "HOST[:PORT]", value_parser = server, value_hint = ValueHint::Hostname, help_heading = "Index")]
     pub(crate) host: Option<(Host, Option<Port>)>,
     /// How the peer learns who has what: from one server (P2P-CI), or from the other peers (P2P-DI),
     /// which a server or a distributed hash table names [default: central]
@@ -66,6 +66,7 @@ pub(crate) struct Arguments {
         long,
         value_name = "FOLDER",
         default_value = "rfcs",
+        value_hint = ValueHint::DirPath,
         help_heading = "Sharing"
     )]
     pub(crate) dir: PathBuf,
@@ -74,7 +75,7 @@ pub(crate) struct Arguments {
     pub(crate) rfcs: Option<Vec<RfcNumber>>,
     /// The name that others connect to [default: this machine's host name if others can
     /// use it, or its address toward the server]
-    #[arg(long, value_name = "NAME", help_heading = "Sharing")]
+    #[arg(long, value_name = "NAME", value_hint = ValueHint::Hostname, help_heading = "Sharing")]
     pub(crate) hostname: Option<Host>,
     /// The port of the upload server, and with --index dht also the UDP port of the node; others
     /// connect to one below 1024 only with --any-port [default: any free one]
@@ -96,17 +97,20 @@ pub(crate) struct Arguments {
     pub(crate) max_uploads_per_address: usize,
     /// The control socket, over which programs on this machine use a peer [default: the one that
     /// follows from the folder]
-    #[arg(long, value_name = "PATH", help_heading = "Background")]
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath, help_heading = "Background")]
     pub(crate) socket: Option<PathBuf>,
     /// Print connection events and answers but no messages; with a command, only errors and warnings
     #[arg(short, long, value_parser = FalseyValueParser::new(), help_heading = "Printing")]
     pub(crate) quiet: bool,
-    /// With a command: print every message to standard output, as the menu does
+    /// Print every message to standard output, also with a command; and whole, also on a terminal,
+    /// where many registrations and long answers are shortened
     #[arg(long, value_parser = FalseyValueParser::new(), help_heading = "Printing")]
     pub(crate) print_messages: bool,
     /// Also append every message to FILE, regardless of what is printed
-    #[arg(long, value_name = "FILE", help_heading = "Printing")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Printing")]
     pub(crate) transcript: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) look: Look,
     /// Log more to standard error (-v, -vv, -vvv); the variable `RUST_LOG` takes precedence
     #[arg(short, long, action = clap::ArgAction::Count, help_heading = "Printing")]
     pub(crate) verbose: u8,
@@ -121,7 +125,14 @@ pub(crate) enum Command {
     #[command(flatten)]
     Background(commands::Background),
     /// Share without a menu, until SIGINT (Ctrl-C) or SIGTERM
+    #[command(after_help = SHARE)]
     Share(Share),
+    /// Send a request as it is typed, right or wrong, and show the answer
+    ///
+    /// The request goes to the index server, or to any other server or peer that --host names. It
+    /// may break every rule. With --quiet, standard output has the answer alone, byte by byte.
+    #[command(after_help = SEND)]
+    Send(commands::Send),
     /// Measure one server against many peers, or the kinds of index, over loopback
     ///
     /// A registration server and the peers run in this one process and talk over real sockets. They
@@ -219,21 +230,40 @@ impl Arguments {
         }
     }
 
-    /// Whether to register the whole folder and share it until a signal arrives, which is then no
-    /// failure.
+    /// Whether to register the whole folder, and share it until a signal arrives.
     pub(crate) fn shares(&self) -> bool {
         match &self.command {
             None | Some(Command::Share(_)) => true,
             Some(Command::Work(work)) => work.shares(),
-            Some(Command::Background(_) | Command::Experiment(_) | Command::Grade(_)) => false,
+            Some(
+                Command::Background(_)
+                | Command::Send(_)
+                | Command::Experiment(_)
+                | Command::Grade(_),
+            ) => false,
         }
     }
 
+    /// What is printed, and how.
+    pub(crate) fn printing(&self) -> Printing<'_> {
+        Printing {
+            shows: self.shows(),
+            style: self.look.style(self.print_messages),
+            transcript: self.transcript.as_deref(),
+            is_quiet: self.quiet,
+        }
+    }
+
+    /// Whether to run until a signal arrives, which is then no failure.
+    pub(crate) fn stays(&self) -> bool {
+        self.shares() || self.work().is_some_and(commands::Command::stays)
+    }
+
     /// The part of the printout that standard output shows.
-    pub(crate) fn shows(&self) -> Shows {
+    fn shows(&self) -> Shows {
         match self.command {
             _ if self.print_messages => Shows::Messages,
-            None if !self.quiet => Shows::Messages,
+            None | Some(Command::Send(_)) if !self.quiet => Shows::Messages,
             None | Some(Command::Share(_)) => Shows::Life,
             Some(_) => Shows::Nothing,
         }
@@ -294,8 +324,80 @@ Examples:
   peer --host X get -o - 123 | less  read one RFC
   peer --host X list --json | jq     process the whole index
   P2PCI_HOST=X peer list             set an option with an environment variable
-  peer help                          list the pages of the manual
+  peer help                          list the pages of the manual";
 
-Exit codes: 0 done, 1 failed, 2 wrong options, 3 not found, 4 no index server, 5 no holder could be
-reached, 6 another protocol or version, 7 wrong bytes, 8 a graded
-program deviates, 130 interrupted.";
+const SHARE: &str = "\
+Examples:
+  peer share                         share rfcs/ until Ctrl-C
+  peer --dir papers share --daemon   share papers/ in the background";
+
+const SEND: &str = "\
+Examples:
+  peer send 'BLAH RFC 123 P2P-CI/1.0' 'Host: localhost'         an unknown method
+  peer send --raw 'LIST ALL P2P-CI/1.0'                         a request without its end
+  peer send --host vm:37431 'GET RFC 123 P2P-CI/2.0' 'Host: vm' to the upload port of a peer
+  peer send -q 'LIST ALL P2P-CI/1.0' 'Host: vm' | od -c         the bytes of the answer";
+
+impl Program for Arguments {
+    const EXIT_CODES: &'static [(&'static str, &'static str)] = &[
+        ("0", "done; also when a signal ends the menu or `share`"),
+        ("1", "failed, for example a folder that cannot be written"),
+        ("2", "wrong options"),
+        (
+            "3",
+            "not found: an RFC, words in a title, or a peer in the background",
+        ),
+        (
+            "4",
+            "the index server, or the peer in the background, cannot be reached or was lost",
+        ),
+        ("5", "no holder could be reached and delivered"),
+        (
+            "6",
+            "the other side uses another protocol or version, or refused the request",
+        ),
+        ("7", "wrong bytes were received"),
+        ("8", "a graded program deviates from the protocol"),
+        ("130", "interrupted by Ctrl-C (143: by SIGTERM)"),
+    ];
+    const FILES: &'static [(&'static str, &'static str)] = &[
+        ("rfcs/rfcN.txt", "The RFCs, in the folder that --dir names."),
+        (
+            "~/.local/state/p2pci/",
+            "The history of the menu, the cookies of registration servers, the nodes of a hash \
+              table, the control sockets \
+             (without XDG_RUNTIME_DIR), and the logs of peers in the background.",
+        ),
+        (
+            "~/.config/p2pci/peer",
+            "Variables for the systemd unit p2pci-peer, for example P2PCI_HOST=X.",
+        ),
+    ];
+
+    fn matters(command: &str, option: &str) -> bool {
+        match command {
+            "status" | "stop" => ["dir", "socket", "quiet", "verbose"].contains(&option),
+            "send" => [
+                "host",
+                "index",
+                "quiet",
+                "print_messages",
+                "transcript",
+                "timestamps",
+                "step",
+                "verbose",
+            ]
+            .contains(&option),
+            "grade" => ["quiet", "verbose"].contains(&option),
+            "experiment" => [
+                "upload_rate",
+                "quiet",
+                "print_messages",
+                "transcript",
+                "verbose",
+            ]
+            .contains(&option),
+            _ => true,
+        }
+    }
+}

@@ -10,8 +10,7 @@ use crate::arguments::{Arguments, usage_error};
 
 pub(crate) fn run(arguments: &Arguments, options: &Options, screen: &Screen) -> ExitCode {
     options.check().unwrap_or_else(|error| usage_error(&error));
-    let (file, is_quiet) = (arguments.transcript.as_deref(), arguments.quiet);
-    program::run(screen, arguments.shows(), file, is_quiet, |stage| {
+    program::run(screen, arguments.printing(), |stage| {
         let stop = stage.stop.clone();
         signals::on_stop(move |signal| stop.now(signal))?;
         experiment::perform(options, arguments.upload_rate, stage)

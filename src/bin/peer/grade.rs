@@ -16,8 +16,7 @@ pub(crate) fn run(arguments: &Arguments, options: &Options, screen: &Screen) -> 
         screen.error(error);
         return ExitCode::FAILURE;
     }
-    let (file, is_quiet) = (arguments.transcript.as_deref(), arguments.quiet);
-    program::run(screen, arguments.shows(), file, is_quiet, |stage| {
+    program::run(screen, arguments.printing(), |stage| {
         let stop = stage.stop.clone();
         signals::on_stop(move |signal| stop.now(signal))?;
         grade::perform(options, stage)

@@ -6,10 +6,12 @@ mod daemon;
 mod experiment;
 mod grade;
 
+use std::fs;
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use p2pci::doors::commands::Printer;
+use p2pci::doors::commands::{Printer, Send};
 use p2pci::doors::menu::{self, Console};
 use p2pci::node::Node;
 use p2pci::printout::Shows;
@@ -33,6 +35,7 @@ fn main() -> ExitCode {
     match &arguments.command {
         Some(Command::Experiment(options)) => experiment::run(&arguments, options, &screen),
         Some(Command::Grade(options)) => grade::run(&arguments, options, &screen),
+        Some(Command::Send(request)) => send(&arguments, request, &screen),
         _ => take_part(&arguments, &screen),
     }
 }
@@ -51,17 +54,27 @@ fn check(arguments: &Arguments) {
     }
 }
 
+fn send(arguments: &Arguments, request: &Send, screen: &Screen) -> ExitCode {
+    program::run(screen, arguments.printing(), |stage| {
+        let stop = stage.stop.clone();
+        signals::on_stop(move |signal| stop.now(signal))?;
+        let ended = request.run(&arguments.server(), stage);
+        match stage.stop.signal() {
+            None => ended,
+            Some(signal) => Err(Failure::reported(Code::Interrupted(signal))),
+        }
+    })
+}
+
 fn take_part(arguments: &Arguments, screen: &Screen) -> ExitCode {
     // Restored at the very end, even if the prompt is still reading.
     let _modes = Modes::save();
-    let shows = if daemon::is_child() {
+    let mut printing = arguments.printing();
+    if daemon::is_child() {
         // Nobody reads it; a transcript or the log has it on request.
-        Shows::Nothing
-    } else {
-        arguments.shows()
-    };
-    let file = arguments.transcript.as_deref();
-    program::run(screen, shows, file, arguments.quiet, |stage| {
+        printing.shows = Shows::Nothing;
+    }
+    program::run(screen, printing, |stage| {
         let format = arguments.format();
         let printer = Printer { format, stage };
         let ended = act(arguments, &printer);
@@ -74,10 +87,11 @@ fn take_part(arguments: &Arguments, screen: &Screen) -> ExitCode {
 
 /// Acts until the end or a signal: with a peer in the background, or with a new node.
 fn act(arguments: &Arguments, printer: &Printer<'_>) -> Result<(), Failure> {
+    check_folder(&arguments.dir)?;
     let stop = &printer.stage.stop;
     let console = Console::new(printer.stage.transcript.clone(), stop.clone());
     let (stopping, hang_up) = (stop.clone(), console.hangup());
-    signals::on_stop(move |signal| {
+    signals::on_stop_unless(console.interrupt(), move |signal| {
         stopping.now(signal);
         hang_up();
     })?;
@@ -93,9 +107,28 @@ fn act(arguments: &Arguments, printer: &Printer<'_>) -> Result<(), Failure> {
     };
     match stop.signal() {
         None => ended,
-        // A signal is the normal way to stop sharing, and an accepted way to leave the menu.
-        Some(_) if arguments.shares() => Ok(()),
+        // A signal is the normal way to stop sharing or staying, and an accepted way to leave the menu.
+        Some(_) if arguments.stays() => Ok(()),
         Some(signal) => Err(Failure::reported(Code::Interrupted(signal))),
+    }
+}
+
+/// A file in the place of the folder, or of one above it, would fail each use in its own way.
+fn check_folder(folder: &Path) -> Result<(), Failure> {
+    // Without a slash at its end.
+    let found = folder
+        .components()
+        .as_path()
+        .ancestors()
+        .find_map(|path| Some((path, fs::metadata(path).ok()?)));
+    match found {
+        Some((path, found)) if !found.is_dir() => {
+            let path = path.display();
+            Err(Failure::other(format_args!(
+                "{path} is a file, not a folder"
+            )))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -135,13 +168,13 @@ fn open_door(
         let history = program::state_folder().map(|folder| folder.join("history"));
         let reading = console.read_stdin(history);
         reading.context("cannot read standard input")?;
-        menu::run(node, console, &printer.stage.transcript);
-        return Ok(());
+        return menu::run(node, console, &printer.stage.transcript);
     }
     let ended = arguments
         .work()
         .map_or(Ok(()), |work| work.run(node, printer));
-    if arguments.shares() {
+    // A failed `add` has nothing to stay for.
+    if arguments.shares() || (arguments.stays() && ended.is_ok()) {
         console.wait_for_hangup();
     }
     ended

@@ -3,10 +3,10 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use clap::Parser;
 use clap::builder::{FalseyValueParser, RangedU64ValueParser};
+use clap::{Parser, ValueHint};
 use p2pci::index::Kind;
-use p2pci::program::{self, VERSION};
+use p2pci::program::{self, Look, Program, VERSION};
 use p2pci::wire::di::TTL;
 
 /// The index server of P2P-CI/1.0, which knows who has which RFC but stores none; or the
@@ -41,7 +41,7 @@ pub(crate) struct Arguments {
     /// The file that stores the peers of a distributed index, or the nodes of a hash table [default:
     /// registrations-PORT.redb or dht-PORT.json in the user's state directory, for example
     /// ~/.local/state/p2pci]
-    #[arg(long, value_name = "FILE", help_heading = "Index")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Index")]
     pub(crate) state: Option<PathBuf>,
     /// Join the public Mainline DHT, where anybody can see which RFCs are shared at which address
     #[cfg(feature = "dht")]
@@ -66,8 +66,10 @@ pub(crate) struct Arguments {
     #[arg(short, long, value_parser = FalseyValueParser::new(), help_heading = "Printing")]
     pub(crate) quiet: bool,
     /// Also append every message to FILE, regardless of what is printed
-    #[arg(long, value_name = "FILE", help_heading = "Printing")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Printing")]
     pub(crate) transcript: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) look: Look,
     /// Log more to standard error (-v, -vv, -vvv); the variable `RUST_LOG` takes precedence
     #[arg(short, long, action = clap::ArgAction::Count, help_heading = "Printing")]
     pub(crate) verbose: u8,
@@ -81,6 +83,23 @@ Examples:
   server --index dht              run an introducer of a hash table on port 7494
   server --transcript log.txt -q  save every message to a file
   P2PCI_PORT=8000 server          set an option with an environment variable
-  server help                     list the pages of the manual
+  server help                     list the pages of the manual";
 
-Exit codes: 0 stopped by a signal, 1 failed, 2 wrong options.";
+impl Program for Arguments {
+    const EXIT_CODES: &'static [(&'static str, &'static str)] = &[
+        ("0", "stopped by a signal"),
+        ("1", "failed, for example because the port is in use"),
+        ("2", "wrong options"),
+    ];
+    const FILES: &'static [(&'static str, &'static str)] = &[
+        (
+            "~/.local/state/p2pci/",
+            "The peers of a distributed index (registrations-PORT.redb) and the nodes of a hash \
+             table (dht-PORT.json), unless --state names a file.",
+        ),
+        (
+            "/etc/default/p2pci-server",
+            "Variables for the systemd unit p2pci-server, for example P2PCI_PORT=7000.",
+        ),
+    ];
+}

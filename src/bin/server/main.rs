@@ -12,7 +12,7 @@ use p2pci::event::{Event, Events, Level, Topic};
 use p2pci::index::Kind;
 use p2pci::net::{Limits, Place, reachable};
 use p2pci::printout::Shows;
-use p2pci::program::{self, Failure, Stage, signals};
+use p2pci::program::{self, Failure, Printing, Stage, signals};
 use p2pci::registration;
 use p2pci::state_file::Storage;
 use p2pci::terminal::Screen;
@@ -28,10 +28,13 @@ fn main() -> ExitCode {
     } else {
         Shows::Messages
     };
-    let file = arguments.transcript.as_deref();
-    program::run(&screen, shows, file, arguments.quiet, |stage| {
-        run(&arguments, stage)
-    })
+    let printing = Printing {
+        shows,
+        style: arguments.look.style(true),
+        transcript: arguments.transcript.as_deref(),
+        is_quiet: arguments.quiet,
+    };
+    program::run(&screen, printing, |stage| run(&arguments, stage))
 }
 
 fn run(arguments: &Arguments, stage: &Stage) -> Result<(), Failure> {

@@ -6,16 +6,27 @@ use super::{Format, Printed, Printer};
 use crate::control::Client;
 use crate::node::{Actions, Failure};
 
+const STATUS: &str = "\
+Examples:
+  peer status               of the peer that shares rfcs/
+  peer status --json | jq   the same for a program";
+
+const STOP: &str = "\
+Examples:
+  peer --dir papers stop    end the peer that shares papers/";
+
 /// A command for a peer in the background.
 #[derive(Debug, Subcommand)]
 pub enum Background {
     /// Show the state of the peer in the background
+    #[command(after_help = STATUS)]
     Status {
         /// The output options.
         #[command(flatten)]
         printed: Printed,
     },
     /// End the peer in the background, and wait until it has ended
+    #[command(after_help = STOP)]
     Stop,
 }
 

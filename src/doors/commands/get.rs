@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::builder::FalseyValueParser;
-use clap::{Args, value_parser};
+use clap::{Args, ValueHint, value_parser};
 
 use super::{Format, Printed, Printer, stream};
 use crate::node::get::{Downloaded, Failed, Kept, Place, Question, Replace};
@@ -13,6 +13,13 @@ use crate::node::{Actions, Failure, Outcome, Wanted};
 use crate::terminal::progress::Several;
 use crate::wire::{RfcNumber, Title};
 
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  peer get 123              download RFC 123 into rfcs/
+  peer get 8600-8605 123    download seven RFCs
+  peer get all -j 8         download everything, eight RFCs at a time
+  peer get -o - 123 | less  read RFC 123";
+
 /// The arguments of `get`.
 #[derive(Debug, Args)]
 pub struct Get {
@@ -20,7 +27,7 @@ pub struct Get {
     #[arg(value_name = "N", required = true)]
     numbers: Vec<String>,
     /// Write a single RFC to FILE instead of the folder; - is standard output
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     output: Option<PathBuf>,
     /// Replace files that the folder already has
     #[arg(short, long, value_parser = FalseyValueParser::new())]

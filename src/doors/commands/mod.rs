@@ -5,10 +5,12 @@
 
 mod background;
 mod get;
+mod send;
 mod stream;
 
 pub use background::Background;
 pub use get::Get;
+pub use send::Send;
 
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
@@ -24,10 +26,31 @@ use crate::program::Stage;
 use crate::terminal::escape::{escaped, escaped_json};
 use crate::wire::{RfcNumber, Title};
 
+const LOOKUP: &str = "\
+Examples:
+  peer lookup 123           the records of RFC 123
+  peer lookup 123 --json    the same for a program";
+
+const LIST: &str = "\
+Examples:
+  peer list                 all records, newest first
+  peer list --json | jq     the whole index for a program";
+
+const FIND: &str = "\
+Examples:
+  peer find transport       titles with this word
+  peer find ipsec scen      titles with both words, or parts of them";
+
+const ADD: &str = "\
+Examples:
+  peer add 123 --stay       register rfcs/rfc123.txt until Ctrl-C
+  peer add 123 --title T    register it under this title";
+
 /// A command for a node.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Show who has an RFC
+    #[command(after_help = LOOKUP)]
     Lookup {
         /// Its number: 123, rfc123, rfc123.txt
         #[arg(value_name = "N", value_parser = numbers::number)]
@@ -37,12 +60,14 @@ pub enum Command {
         printed: Printed,
     },
     /// Show all records of the index
+    #[command(after_help = LIST)]
     List {
         /// The output options.
         #[command(flatten)]
         printed: Printed,
     },
     /// Show the RFCs whose titles contain all of these words
+    #[command(after_help = FIND)]
     Find {
         /// Words, or parts of them, in any letter case
         #[arg(value_name = "WORDS", required = true)]
@@ -56,8 +81,13 @@ pub enum Command {
     /// Each RFC is looked up, downloaded from a peer that has it, and registered. An RFC that the
     /// folder already has is kept. A failure does not stop the others; all failures are reported at
     /// the end.
+    #[command(after_help = get::EXAMPLES)]
     Get(Get),
     /// Register one RFC of the folder, and show its record
+    ///
+    /// The record is removed when the command ends, unless a peer in the background does its work:
+    /// then it lasts as long as that peer.
+    #[command(after_help = ADD)]
     Add {
         /// Its number: 123, rfc123, rfc123.txt
         #[arg(value_name = "N", value_parser = numbers::number)]
@@ -65,6 +95,9 @@ pub enum Command {
         /// Its title [default: the one in the file]
         #[arg(long)]
         title: Option<Title>,
+        /// Keep the RFC registered, and serve it, until SIGINT (Ctrl-C) or SIGTERM
+        #[arg(long, value_parser = FalseyValueParser::new())]
+        stay: bool,
         /// The output options.
         #[command(flatten)]
         printed: Printed,
@@ -140,9 +173,23 @@ impl Command {
         matches!(self, Self::Get(get) if get.share)
     }
 
+    /// Whether to stay in the index until a signal arrives.
+    pub fn stays(&self) -> bool {
+        self.shares() || matches!(self, Self::Add { stay: true, .. })
+    }
+
     /// Runs the command with a peer of this program, and prints the result.
     pub fn run(&self, peer: &Handle, printer: &Printer<'_>) -> Result<(), Failure> {
-        self.run_with(peer, printer)
+        self.run_with(peer, printer)?;
+        if let Self::Add { number, .. } = self
+            && !self.stays()
+        {
+            printer.stage.say(format_args!(
+                "RFC {number} is registered only while this command runs; --stay keeps it \
+                 registered, and so does a peer in the background (`peer share --daemon`)"
+            ));
+        }
+        Ok(())
     }
 
     /// Runs the command with a peer in the background, and prints the result.

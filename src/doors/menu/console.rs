@@ -8,13 +8,17 @@ use std::time::Duration;
 
 use tracing::debug;
 
-use super::CHOICES;
+use super::choice;
+use super::interrupts::{Interrupts, Work};
 use crate::node::{Listed, Records, Stop};
 use crate::printout::Transcript;
-use crate::terminal::{Editor, Expected, Modes, Screen, Vocabulary};
+use crate::terminal::{Answer, Editor, Expected, Modes, Screen, Vocabulary};
 
 /// The maximum length of a line, in bytes.
 const MAX_LINE: u64 = 64 * 1024;
+
+/// The line below the first menu of a run.
+const NOTE: &str = "Also: find WORDS, status, help. Tab completes names and numbers.\n";
 
 /// How long a prompt waits for earlier output.
 const SETTLE_TIME: Duration = Duration::from_secs(1);
@@ -28,12 +32,15 @@ const SETTLE_TIME: Duration = Duration::from_secs(1);
 pub struct Console {
     transcript: Transcript,
     vocabulary: Vocabulary,
+    interrupts: Interrupts,
     stop: Stop,
     answers: Receiver<Answer>,
     answering: Sender<Answer>,
     /// `None` until it starts.
     reader: Option<Reader>,
     has_ended: bool,
+    /// A line for the screen below the first menu.
+    note: Option<&'static str>,
 }
 
 #[derive(Debug)]
@@ -47,12 +54,13 @@ struct Reader {
     _modes: Option<Modes>,
 }
 
-#[derive(Debug)]
-enum Answer {
-    Line(String),
+/// Why there is no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unanswered {
+    /// The person wants to go back to the menu.
+    Back,
+    /// The input has ended, or the program ends.
     End,
-    /// The program ends, even if there is more input.
-    Hangup,
 }
 
 impl Console {
@@ -60,23 +68,41 @@ impl Console {
     pub fn new(transcript: Transcript, stop: Stop) -> Self {
         let (answering, answers) = mpsc::channel();
         let vocabulary = Vocabulary::default();
-        vocabulary.set_choices(CHOICES);
+        vocabulary.set_choices(choice::names());
         Self {
             transcript,
             vocabulary,
+            interrupts: Interrupts::default(),
             stop,
             answers,
             answering,
             reader: None,
             has_ended: false,
+            note: Some(NOTE),
         }
     }
 
-    /// Returns a function that ends the current question and all later ones without an answer.
+    /// Returns a function that ends the current question and all later ones without an answer, and
+    /// the current download.
     pub fn hangup(&self) -> impl Fn() + Send + 'static {
-        let answering = self.answering.clone();
-        // This fails only if the console is gone.
-        move || drop(answering.send(Answer::Hangup))
+        let (answering, interrupts) = (self.answering.clone(), self.interrupts.clone());
+        move || {
+            interrupts.end();
+            // This fails only if the console is gone.
+            drop(answering.send(Answer::End));
+        }
+    }
+
+    /// Returns a function for each Ctrl-C, which returns whether that ends only what is being
+    /// carried out, and not the program.
+    pub fn interrupt(&self) -> impl Fn() -> bool + Send + 'static {
+        let (interrupts, screen) = (self.interrupts.clone(), self.transcript.screen().clone());
+        move || interrupts.press(&screen)
+    }
+
+    /// A choice is carried out now; without a terminal, Ctrl-C ends the program.
+    pub(super) fn work(&self) -> Option<Work> {
+        self.screen().map(|_| self.interrupts.begin())
     }
 
     /// Starts reading standard input. `history` is the file that keeps typed lines.
@@ -102,9 +128,9 @@ impl Console {
                         let mut stdout = io::stdout();
                         let _ = write!(stdout, "{prompt}").and_then(|()| stdout.flush());
                     }
-                    line(&mut io::stdin().lock())
+                    line(&mut io::stdin().lock()).map_or(Answer::End, Answer::Line)
                 };
-                let _ = answering.send(line.map_or(Answer::End, Answer::Line));
+                let _ = answering.send(line);
             }
         })?;
         self.reader = Some(Reader {
@@ -119,39 +145,59 @@ impl Console {
 
     /// Waits for a hangup.
     pub fn wait_for_hangup(&self) {
-        while let Ok(Answer::Line(_) | Answer::End) = self.answers.recv() {}
+        // Nothing else comes, because nothing is asked.
+        let _ = self.answers.recv();
     }
 
-    /// Asks, and returns the trimmed answer; `None` at the end of input.
-    pub(super) fn ask(&mut self, question: &str, expected: Expected) -> Option<String> {
+    /// Asks, and returns the trimmed answer.
+    pub(super) fn ask(&mut self, question: &str, expected: Expected) -> Result<String, Unanswered> {
         if self.stop.signal().is_some() {
             self.has_ended = true;
-            return None;
+            return Err(Unanswered::End);
         }
         self.transcript.ask(question);
-        if self.screen().is_some() {
-            // Earlier output comes first, unless the terminal is stopped.
-            self.transcript.finish(SETTLE_TIME);
+        if let Some(note) = self.note.take() {
+            self.transcript.show(note);
         }
+        self.settle();
         let prompt = question.rsplit('\n').next().unwrap_or_default();
         let answer = self.next(prompt, expected);
-        self.has_ended |= answer.is_none();
-        let is_echoed = answer.is_some() && io::stdin().is_terminal();
-        let line = answer.as_deref().unwrap_or_default();
-        self.transcript.answered(line, is_echoed);
+        self.transcript.screen().release_input();
+        let (line, answer) = match answer {
+            Answer::Line(line) => (line.clone(), Ok(line)),
+            Answer::Back => (String::new(), Err(Unanswered::Back)),
+            Answer::End => (String::new(), Err(Unanswered::End)),
+        };
+        self.has_ended |= answer == Err(Unanswered::End);
+        let is_echoed = answer != Err(Unanswered::End) && io::stdin().is_terminal();
+        self.transcript.answered(&line, is_echoed);
         answer
     }
 
-    fn next(&mut self, prompt: &str, expected: Expected) -> Option<String> {
-        let reader = self.reader.as_mut().filter(|_| !self.has_ended)?;
-        reader.is_asked = true;
-        reader.asking.send((prompt.to_owned(), expected)).ok()?;
-        let answer = self.answers.recv().unwrap_or(Answer::End);
-        reader.is_asked = matches!(answer, Answer::Hangup);
-        match answer {
-            Answer::Line(line) => Some(line),
-            Answer::End | Answer::Hangup => None,
+    /// On a terminal: waits until earlier output is shown, unless the terminal is stopped, and takes
+    /// the input from a screen that waits for Enter.
+    pub(super) fn settle(&self) {
+        let is_over = || self.stop.signal().is_some();
+        let Some(screen) = self.screen() else { return };
+        loop {
+            self.transcript.settle(SETTLE_TIME, is_over);
+            if screen.claim_input() || is_over() {
+                return;
+            }
         }
+    }
+
+    fn next(&mut self, prompt: &str, expected: Expected) -> Answer {
+        let Some(reader) = self.reader.as_mut().filter(|_| !self.has_ended) else {
+            return Answer::End;
+        };
+        reader.is_asked = true;
+        if reader.asking.send((prompt.to_owned(), expected)).is_err() {
+            return Answer::End;
+        }
+        let answer = self.answers.recv().unwrap_or(Answer::End);
+        reader.is_asked = answer == Answer::End && self.stop.signal().is_some();
+        answer
     }
 
     /// The screen, if a person uses it.

@@ -3,8 +3,12 @@
 //! A choice is a number or a name, with optional arguments: `4`, `get`, `get 3457`. Choices that
 //! the protocol page does not define (`find`, `status`) have only a name.
 
+mod choice;
 mod console;
-mod table;
+mod get;
+mod interrupts;
+mod pager;
+mod view;
 
 pub use console::Console;
 
@@ -12,46 +16,43 @@ use std::fmt::Display;
 
 use chrono::{DateTime, Local};
 
-use self::table::table;
-use crate::node::get::{Place, Question, Replace};
-use crate::node::numbers::{self, Selection};
-use crate::node::{
-    Actions as _, Code, Handle, LastUpload, Listing, Outcome, Query, Records, Registered, Wanted,
-};
+use self::choice::{Choice, HELP, QUESTION, menu};
+use self::console::Unanswered;
+use self::view::View;
+use crate::node::numbers;
+use crate::node::{Actions as _, Failure, Handle, LastUpload, Listing, Query, Registered};
 use crate::printout::Transcript;
-use crate::terminal::pages::pages;
-use crate::terminal::{Expected, Screen};
+use crate::terminal::Expected;
 use crate::wire::{RfcNumber, Title};
-
-const MENU: &str = "1. ADD\n2. LOOKUP\n3. LIST\n4. GET\n5. EXIT\nChoice: ";
 
 const TITLE_OR_NONE: &str = "RFC title (press Enter to skip): ";
 const UNLISTED: &str = "Could not list the index";
 const NOBODY: &str = "Nobody has it.";
 
-const CHOICES: [&str; 8] = [
-    "add", "lookup", "list", "get", "exit", "find", "status", "help",
-];
+/// The most records of an answer that a person at a terminal sees as they came; a longer answer has
+/// a table.
+const MOST_SHOWN: usize = 20;
 
-const HELP: [&str; 8] = [
-    "A choice is its number or its name. Arguments may follow:",
-    "  1  add [N [TITLE]]   register an RFC",
-    "  2  lookup [N]        show who has an RFC",
-    "  3  list              show all records of the index",
-    "  4  get [N...]        download RFCs: 123, rfc123, 8600-8605, all",
-    "  5  exit              leave and quit",
-    "     find WORDS        show the RFCs whose titles contain all of these words",
-    "     status            show the state of this peer",
-];
-
-/// Runs the menu until EXIT or the end of input.
-pub fn run(node: &Handle, console: &mut Console, transcript: &Transcript) {
+/// Runs the menu until EXIT or the end of input. Fails if the input ends at a question within a
+/// choice.
+pub fn run(node: &Handle, console: &mut Console, transcript: &Transcript) -> Result<(), Failure> {
     let mut menu = Menu {
         node,
         console,
         transcript,
     };
-    while !matches!(menu.one_choice(), Err(Undone::End)) {}
+    let mut is_slip = false;
+    loop {
+        match menu.one_choice(is_slip) {
+            Ok(()) | Err(Undone::Back | Undone::Reported) => is_slip = false,
+            Err(Undone::Slip) => is_slip = true,
+            Err(Undone::Exit) => return Ok(()),
+            Err(Undone::CutOff) => {
+                let what = "the input ended at a question, and the choice was not completed";
+                return Err(Failure::other(what));
+            }
+        }
+    }
 }
 
 struct Menu<'a> {
@@ -62,34 +63,47 @@ struct Menu<'a> {
 
 /// Why a choice was not completed.
 enum Undone {
-    /// EXIT, or the end of input.
-    End,
+    /// EXIT, or the end of input instead of a choice.
+    Exit,
+    /// The input ended at a question.
+    CutOff,
+    /// The person went back to the menu.
+    Back,
+    /// What was typed was not understood, and that was printed.
+    Slip,
     /// An error that was printed.
     Reported,
 }
 
 impl Menu<'_> {
-    /// Shows the menu once and carries out the choice.
-    fn one_choice(&mut self) -> Result<(), Undone> {
-        let choice = self.ask(MENU, Expected::Choice)?;
-        let words = choice.split_once(char::is_whitespace);
-        let (name, arguments) = words.unwrap_or((&choice, ""));
+    /// Asks for a choice, below the menu unless the last one was a slip, and carries it out.
+    fn one_choice(&mut self, is_slip: bool) -> Result<(), Undone> {
+        let question = if is_slip { QUESTION.to_owned() } else { menu() };
+        let line = self.console.ask(&question, Expected::Choice);
+        let line = line.map_err(|_| Undone::Exit)?;
+        let words = line.split_once(char::is_whitespace);
+        let (name, arguments) = words.unwrap_or((&line, ""));
         let arguments = arguments.trim();
-        match (name.to_ascii_lowercase().as_str(), arguments) {
-            ("1" | "add", _) => self.add(arguments)?,
-            ("2" | "lookup", _) => self.lookup(arguments)?,
-            ("3" | "list", "") => self.list()?,
-            ("4" | "get", _) => self.get(arguments)?,
-            ("5" | "exit", "") => return Err(Undone::End),
-            ("find", words) if !words.is_empty() => self.find(words)?,
-            ("status", "") => self.status(),
-            ("help" | "?", "") => HELP.iter().for_each(|line| self.say(line)),
-            ("", _) => self.say("Nothing was chosen: type a number from 1 to 5."),
-            _ => self.say(format_args!(
-                "Unknown choice {choice:?}: type a number from 1 to 5."
-            )),
+        let choice = Choice::read(name).map_err(|slip| self.slip(slip.about(&line)))?;
+        match (choice, arguments) {
+            (Choice::Add, _) => self.add(arguments),
+            (Choice::Lookup, _) => self.lookup(arguments),
+            (Choice::List, _) => self.list(&View::read(arguments)),
+            (Choice::Get, _) => self.get(arguments),
+            (Choice::Find, _) => self.find(arguments),
+            (Choice::Exit, "") => Err(Undone::Exit),
+            (Choice::Status, "") => {
+                self.status();
+                Ok(())
+            }
+            (Choice::Help, "") => {
+                for line in HELP {
+                    self.say(line);
+                }
+                Ok(())
+            }
+            _ => Err(self.slip(choice::Slip::Unknown.about(&line))),
         }
-        Ok(())
     }
 
     fn add(&mut self, arguments: &str) -> Result<(), Undone> {
@@ -101,6 +115,7 @@ impl Menu<'_> {
             (number, self.understood(title.parse())?)
         };
         let title = Some(title).filter(|title: &Title| !title.is_empty());
+        let _work = self.console.work();
         let added = self.node.add(number, title);
         let added = self.or_say(format_args!("RFC {number} was not registered"), added)?;
         match added.registered {
@@ -122,78 +137,47 @@ impl Menu<'_> {
             let number = self.understood(numbers::number(arguments))?;
             (number, Title::default())
         };
-        let found = self.node.find(&Query::Number { number, title });
+        let found = self.ask_index(BELOW, || self.node.find(&Query::Number { number, title }));
         let found = self.or_say(format_args!("RFC {number} was not looked up"), found)?;
-        self.show(&found, NOBODY)
+        if found.records.is_empty() && self.are_shown(&found) {
+            // The answer says so.
+            return Ok(());
+        }
+        self.show(&found, &View::default(), NOBODY)
     }
 
-    fn list(&mut self) -> Result<(), Undone> {
-        let found = self.or_say(UNLISTED, self.node.find(&Query::All { fresh: false }))?;
-        let nothing = if found.in_messages {
-            NOBODY
+    fn list(&mut self, view: &View) -> Result<(), Undone> {
+        let found = self.ask_index(below(view), || self.node.find(&Query::All { fresh: false }));
+        let found = self.or_say(UNLISTED, found)?;
+        let nothing = if !found.records.is_empty() {
+            "No title has all of these words."
+        } else if found.in_messages {
+            "The index has no records."
         } else {
             "No records are known yet; LOOKUP and find ask the other peers."
         };
-        self.show(&found, nothing)
+        self.show(&found, view, nothing)
     }
 
     fn find(&mut self, words: &str) -> Result<(), Undone> {
-        let found = self.or_say(UNLISTED, self.node.find_titles(words))?;
-        self.show(&found, "No title has all of these words.")
+        let words = if words.is_empty() {
+            self.ask("Words of the title: ", Expected::Text)?
+        } else {
+            words.to_owned()
+        };
+        if words.is_empty() {
+            return Err(Undone::Back);
+        }
+        let view = View::read(&words);
+        let found = self.ask_index(below(&view), || self.node.find(&Query::All { fresh: true }));
+        let found = self.or_say(UNLISTED, found)?;
+        self.show(&found, &view, "No title has all of these words.")
     }
 
-    fn get(&mut self, arguments: &str) -> Result<(), Undone> {
-        if arguments.is_empty() {
-            let (number, title) = (self.number()?, self.title(TITLE_OR_NONE)?);
-            return self.get_all(vec![number], title, Replace::Ask);
-        }
-        let words: Vec<_> = arguments.split_whitespace().collect();
-        let selection = self.understood(Selection::parse(&words))?;
-        // `all` skips the RFCs that the folder has.
-        let replace = match selection {
-            Selection::All => Replace::Never,
-            Selection::These(_) => Replace::Ask,
-        };
-        let numbers = self.or_say(UNLISTED, self.node.selected(&selection))?;
-        self.get_all(numbers, Title::default(), replace)
-    }
-
-    /// Downloads one RFC at a time, because each may ask a question.
-    fn get_all(
-        &mut self,
-        numbers: Vec<RfcNumber>,
-        title: Title,
-        replace: Replace,
-    ) -> Result<(), Undone> {
-        let wanted = Wanted {
-            numbers,
-            title,
-            place: Place::Folder(replace),
-            jobs: 1,
-            takes_bare: false,
-        };
-        let (console, transcript) = (&mut *self.console, self.transcript);
-        let mut has_ended = false;
-        let mut ask = |question: Question| {
-            let question = match question {
-                Question::Replace(path) => {
-                    format!("{} exists. Replace it? [y/N]: ", path.display())
-                }
-                Question::TryMore(number, tries) => {
-                    format!("{tries} peers did not deliver RFC {number}. Try more? [y/N]: ")
-                }
-            };
-            let answer = console.ask(&question, Expected::Text);
-            has_ended = answer.is_none();
-            let answer = answer?.to_ascii_lowercase();
-            Some(matches!(answer.as_str(), "y" | "yes"))
-        };
-        let mut report = |outcome: &Outcome| report(outcome, transcript);
-        let gotten = self.node.get(&wanted, &mut ask, &mut report);
-        if has_ended {
-            return Err(Undone::End);
-        }
-        self.or_say("Not downloaded", gotten).map(drop)
+    /// Asks the index. On a terminal a long answer is cut; `below` says where the rest is.
+    fn ask_index<T>(&self, below: &'static str, ask: impl FnOnce() -> T) -> T {
+        let _work = self.console.work();
+        self.transcript.cutting(MOST_SHOWN, below, ask)
     }
 
     fn status(&self) {
@@ -212,34 +196,39 @@ impl Menu<'_> {
         }
     }
 
+    /// Asks for a number; an empty answer goes back.
     fn number(&mut self) -> Result<RfcNumber, Undone> {
-        self.ask_until_valid("RFC number: ", Expected::Number, numbers::number)
+        loop {
+            let answer = self.ask("RFC number: ", Expected::Number)?;
+            if answer.is_empty() {
+                return Err(Undone::Back);
+            }
+            if let Ok(number) = self.understood(numbers::number(&answer)) {
+                return Ok(number);
+            }
+        }
     }
 
     fn title(&mut self, question: &str) -> Result<Title, Undone> {
-        self.ask_until_valid(question, Expected::Text, str::parse)
-    }
-
-    fn ask_until_valid<T, E: Display>(
-        &mut self,
-        question: &str,
-        expected: Expected,
-        read: impl Fn(&str) -> Result<T, E>,
-    ) -> Result<T, Undone> {
         loop {
-            let answer = read(&self.ask(question, expected)?);
-            if let Ok(answer) = self.understood(answer) {
-                return Ok(answer);
+            let title = self.ask(question, Expected::Text)?.parse();
+            if let Ok(title) = self.understood(title) {
+                return Ok(title);
             }
         }
     }
 
     fn ask(&mut self, question: &str, expected: Expected) -> Result<String, Undone> {
-        self.console.ask(question, expected).ok_or(Undone::End)
+        self.console.ask(question, expected).map_err(Undone::from)
     }
 
     fn understood<T, E: Display>(&self, read: Result<T, E>) -> Result<T, Undone> {
-        self.or_say("Not understood", read)
+        read.map_err(|error| self.slip(format_args!("Not understood: {error}.")))
+    }
+
+    fn slip(&self, what: impl Display) -> Undone {
+        self.say(what);
+        Undone::Slip
     }
 
     /// Prints an error.
@@ -250,46 +239,36 @@ impl Menu<'_> {
         })
     }
 
-    /// Shows the records, or says `nothing`: as a table on a screen. Elsewhere it prints them only
-    /// if no printed message has shown them.
-    fn show(&mut self, found: &Listing, nothing: &str) -> Result<(), Undone> {
-        let records = &found.records;
-        self.console.learn(records);
+    /// Shows the records, or says `nothing`. On a screen they are a table, unless the message has
+    /// shown a short answer. Elsewhere they are lines, where no message has shown them.
+    fn show(&mut self, found: &Listing, view: &View, nothing: &str) -> Result<(), Undone> {
         if let Some(coverage) = &found.coverage {
             self.say(coverage);
         }
-        let are_shown = found.in_messages && self.transcript.shows_messages();
-        if !are_shown && records.is_empty() {
+        let records = view.filter(&found.records);
+        self.console.learn(&records);
+        let in_messages = found.in_messages && view.is_whole();
+        if records.is_empty() {
             self.say(nothing);
-        } else if self.console.screen().is_some() {
-            return self.show_table(records);
-        } else if !are_shown {
-            for record in records.iter() {
-                self.transcript.line(record);
+        } else if let Some(screen) = self.console.screen().cloned() {
+            let is_short = records.iter().nth(MOST_SHOWN).is_none();
+            if !(is_short && view.is_whole() && self.are_shown(found)) {
+                // Half of the screen for the holders.
+                let width = usize::from(screen.size().columns / 2);
+                let rows = view.rows(&records, width);
+                pager::show(&rows, &screen, self.console, self.transcript)?;
+            }
+        } else {
+            for record in view.sorted(&records) {
+                self.transcript.record(&record, in_messages);
             }
         }
         Ok(())
     }
 
-    /// Shows one page at a time.
-    fn show_table(&mut self, records: &Records) -> Result<(), Undone> {
-        let Some(size) = self.console.screen().map(Screen::size) else {
-            return Ok(());
-        };
-        let (columns, rows) = table(records);
-        let (mut shown, all) = (0, records.len());
-        for page in pages(columns, rows, size) {
-            if shown > 0 {
-                let question = format!("{shown} of {all} shown. Enter for more, q to stop: ");
-                if !self.ask(&question, Expected::Text)?.is_empty() {
-                    break;
-                }
-            }
-            // The first line of a page is its header.
-            shown += page.lines().count() - 1;
-            self.transcript.show(&page);
-        }
-        Ok(())
+    /// Whether the user has seen these records as a message.
+    fn are_shown(&self, found: &Listing) -> bool {
+        found.in_messages && self.transcript.shows_messages()
     }
 
     fn say(&self, what: impl Display) {
@@ -297,22 +276,25 @@ impl Menu<'_> {
     }
 }
 
+impl From<Unanswered> for Undone {
+    fn from(why: Unanswered) -> Self {
+        match why {
+            Unanswered::Back => Self::Back,
+            Unanswered::End => Self::CutOff,
+        }
+    }
+}
+
 fn say(what: impl Display, transcript: &Transcript) {
     transcript.line(format_args!("[PEER] {what}"));
 }
 
-/// Prints an outcome unless an event or a message has shown it.
-fn report(outcome: &Outcome, transcript: &Transcript) {
-    let what = match outcome {
-        Outcome::Downloaded(_) | Outcome::Kept(_) => return,
-        Outcome::Interrupted(number) => format!("RFC {number} was not downloaded: interrupted."),
-        Outcome::Failed(failed) => match failed.failure.code {
-            Code::NotFound if failed.in_messages && transcript.shows_messages() => return,
-            Code::NotFound => format!("Nobody has RFC {}.", failed.number),
-            _ => format!("{failed}."),
-        },
-    };
-    say(what, transcript);
+/// Where the rest of an answer is that was cut.
+const BELOW: &str = ", in the table below";
+
+/// The same for a view, which may leave records out.
+fn below(view: &View) -> &'static str {
+    if view.is_whole() { BELOW } else { "" }
 }
 
 /// Splits a number from the title after it. The number may be two words (`RFC 123`).

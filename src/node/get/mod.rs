@@ -102,9 +102,9 @@ pub(crate) struct Failed {
     /// Whether only the registration failed.
     #[serde(rename = "downloaded", default, skip_serializing_if = "Not::not")]
     pub(crate) is_downloaded: bool,
-    /// Whether the printed messages already show that nobody has it.
+    /// Whether events have reported why each holder failed.
     #[serde(skip)]
-    pub(crate) in_messages: bool,
+    pub(crate) is_explained: bool,
 }
 
 /// All outcomes except interruptions.
@@ -197,7 +197,7 @@ impl Failed {
             number,
             failure,
             is_downloaded: false,
-            in_messages: false,
+            is_explained: false,
         }
     }
 }

@@ -150,8 +150,6 @@ struct Holders<'a> {
     before: HashSet<Endpoint>,
     /// Whether anybody has it, including this peer.
     is_known: bool,
-    /// Whether the printed messages already show everything found.
-    in_messages: bool,
 }
 
 impl<'a> Holders<'a> {
@@ -163,7 +161,6 @@ impl<'a> Holders<'a> {
             rest: Records::default(),
             before: HashSet::new(),
             is_known: node.library.title(number).is_some(),
-            in_messages: false,
         }
     }
 
@@ -196,7 +193,6 @@ impl<'a> Holders<'a> {
                     return Ok(None);
                 }
             };
-            self.in_messages = found.in_messages;
             self.is_known |= !found.records.is_empty();
             self.rest = found.records;
         }
@@ -217,7 +213,7 @@ impl<'a> Holders<'a> {
             ),
         };
         Outcome::Failed(Failed {
-            in_messages: self.in_messages,
+            is_explained: !self.before.is_empty(),
             ..Failed::new(number, failure)
         })
     }

@@ -3,20 +3,36 @@
 //! Each page has one source, in Markdown. `help TOPIC` prints it, `make install` installs it as a
 //! man page, and rustdoc shows it as a module here. clap generates the list of options.
 
+mod completions;
+mod man;
 mod text;
 
-use std::fs;
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::io::Write;
+use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::builder::{PossibleValue, PossibleValuesParser};
-use clap::{Arg, ArgMatches, Command, CommandFactory, value_parser};
+use clap::{Arg, ArgMatches, Command, Parser, value_parser};
 use clap_complete::Shell;
 
-use super::{VERSION, unless_unread, with_variables};
-use crate::terminal::Screen;
+use super::options::{program_and_commands, with_variables};
+use super::unless_unread;
+use crate::terminal::{Screen, locale};
+use completions::completions;
 use text::heading;
+
+/// The options of a program, and what its manual says besides.
+pub trait Program: Parser {
+    /// The exit codes, and what they mean.
+    const EXIT_CODES: &'static [(&'static str, &'static str)];
+    /// The files that the program uses.
+    const FILES: &'static [(&'static str, &'static str)];
+
+    /// Whether an option that all commands accept changes anything for this one.
+    fn matters(_command: &str, _option: &str) -> bool {
+        true
+    }
+}
 
 /// The minimum width of a page, which tables need, and the maximum that is easy to read.
 const WIDTHS: (u16, u16) = (40, 100);
@@ -50,38 +66,68 @@ impl Page {
     }
 }
 
-/// Adds the variables and the commands that both programs have.
-fn complete(program: Command) -> Command {
-    let mut program = with_variables(program).disable_help_subcommand(true);
+/// The command line with everything that its help and man pages show.
+fn complete<P: Program>() -> Command {
+    let mut program = with_variables(P::command()).disable_help_subcommand(true);
     // Passes global options to the existing commands. The commands added below don't need them.
     program.build();
     let name = program.get_name().to_owned();
-    let command = |command: &'static str, about: &'static str, argument: Arg| {
+    let program = program.mut_subcommands(|command| without_common_options(command, &name));
+    let codes = P::EXIT_CODES
+        .iter()
+        .map(|(code, meaning)| format!("{code} {meaning}"));
+    let codes = codes.collect::<Vec<_>>().join("\n  ");
+    let examples = program.get_after_help().map(ToString::to_string);
+    let help = format!("{}\n\nExit codes:\n  {codes}", examples.unwrap_or_default());
+    with_manual_commands(program.after_help(help))
+}
+
+/// Mentions the options that all commands have in one line instead of showing them.
+fn without_common_options(command: Command, program: &str) -> Command {
+    let examples = command.get_after_help().map(ToString::to_string);
+    let examples = examples.unwrap_or_default();
+    let command = command.mut_args(|arg| {
+        let is_common = arg.is_global_set();
+        arg.hide(is_common)
+    });
+    let command = command.mut_subcommands(|command| without_common_options(command, program));
+    command.after_help(format!(
+        "{examples}\n\nCommon options: {program} help options"
+    ))
+}
+
+/// Adds the commands that both programs have.
+fn with_manual_commands(program: Command) -> Command {
+    let name = program.get_name().to_owned();
+    let command = |command: &'static str, about: &'static str, argument: Arg, example: &str| {
         Command::new(command)
             .bin_name(format!("{name} {command}"))
             .display_name(format!("{name}-{command}"))
             .about(about)
             .arg(argument)
+            .after_help(format!("Examples:\n  {name} {example}"))
     };
     let shell = Arg::new("SHELL")
         .help("Which shell")
         .required(true)
         .value_parser(value_parser!(Shell));
-    let completions = command("completions", "Print completions for a shell", shell);
+    let completions = command(
+        "completions",
+        "Print completions for a shell",
+        shell,
+        &format!("completions bash > ~/.local/share/bash-completion/completions/{name}"),
+    );
     let program = program.subcommand(completions);
     let topics = PAGES
         .iter()
         .map(|page| (page.topic.to_owned(), page.title().to_owned()));
     let names = topics.chain(commands(&program));
     let names = names.map(|(name, about)| PossibleValue::new(name).help(about));
-    let name = Arg::new("NAME")
+    let topic = Arg::new("NAME")
         .help("A topic or a command [default: list them]")
         .value_parser(PossibleValuesParser::new(names));
-    program.subcommand(command(
-        "help",
-        "Show a page of the manual, or the help of a command",
-        name,
-    ))
+    let about = "Show a page of the manual, or the help of a command";
+    program.subcommand(command("help", about, topic, "help protocol"))
 }
 
 /// The names and descriptions of the commands.
@@ -93,30 +139,30 @@ fn commands(program: &Command) -> impl Iterator<Item = (String, String)> {
 }
 
 /// Adds all commands of the manual, including the hidden `man`.
-pub(super) fn with_manual(program: Command) -> Command {
+pub(super) fn with_manual<P: Program>() -> Command {
     let folder = Arg::new("FOLDER").required(true);
     let folder = folder.value_parser(value_parser!(PathBuf));
     let man = Command::new("man").about("Write the man pages into a folder");
-    complete(program).subcommand(man.hide(true).arg(folder))
+    complete::<P>().subcommand(man.hide(true).arg(folder))
 }
 
 /// Runs a command of the manual; `None` for any other command.
-pub(super) fn answer<O: CommandFactory>(matches: &ArgMatches) -> Option<anyhow::Result<()>> {
+pub(super) fn answer<P: Program>(matches: &ArgMatches) -> Option<anyhow::Result<()>> {
     match matches.subcommand()? {
         ("help", arguments) => Some(print(&match arguments.get_one::<String>("NAME") {
-            None => overview::<O>(),
+            None => overview::<P>(),
             Some(topic) => match PAGES.iter().find(|page| page.topic == topic) {
-                Some(found) => page::<O>(found),
-                None => help_of::<O>(topic),
+                Some(found) => page::<P>(found),
+                None => help_of::<P>(topic),
             },
         })),
         ("completions", arguments) => {
             let shell = arguments.get_one::<Shell>("SHELL")?;
-            Some(print(&completions::<O>(*shell)))
+            Some(print(&completions::<P>(*shell)))
         }
         ("man", arguments) => {
             let folder = arguments.get_one::<PathBuf>("FOLDER")?;
-            let written = write_man_pages::<O>(folder);
+            let written = man::write::<P>(complete::<P>(), folder);
             let context = || format!("cannot write man pages into {}", folder.display());
             Some(written.with_context(context))
         }
@@ -127,13 +173,18 @@ pub(super) fn answer<O: CommandFactory>(matches: &ArgMatches) -> Option<anyhow::
 /// Writes to standard output, with color only if it supports that.
 fn print(text: &str) -> anyhow::Result<()> {
     let mut out = anstream::stdout().lock();
+    let text = if locale::has_unicode() {
+        text.to_owned()
+    } else {
+        text::ascii(text)
+    };
     let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     unless_unread(written).context("cannot write standard output")
 }
 
 /// Lists the topics and the commands.
-fn overview<O: CommandFactory>() -> String {
-    let program = complete(O::command());
+fn overview<P: Program>() -> String {
+    let program = complete::<P>();
     let item = |name: &str, about: &str| format!("  {name:<12} {about}\n");
     let topics = PAGES.iter().map(|page| item(page.topic, page.title()));
     let commands = commands(&program).map(|(name, about)| item(&name, &about));
@@ -148,20 +199,20 @@ fn overview<O: CommandFactory>() -> String {
     .concat()
 }
 
-fn help_of<O: CommandFactory>(name: &str) -> String {
-    let mut program = complete(O::command());
+fn help_of<P: Program>(name: &str) -> String {
+    let mut program = complete::<P>();
     let command = program.find_subcommand_mut(name);
     let help = command.map(|command| command.render_long_help().ansi().to_string());
     format!("{}\n", help.unwrap_or_default().trim_end())
 }
 
 /// Renders a page. The page `options` also lists all options.
-fn page<O: CommandFactory>(page: &Page) -> String {
+fn page<P: Program>(page: &Page) -> String {
     let columns = Screen::default().size().columns;
     let width = columns.clamp(WIDTHS.0, WIDTHS.1);
     let mut text = text::text(page.text, width.into());
     if page.topic == "options" {
-        let program = with_variables(O::command());
+        let program = with_variables(P::command());
         let mut add = |command: &Command| {
             // List neither the commands nor their options again.
             let command = command
@@ -177,35 +228,11 @@ fn page<O: CommandFactory>(page: &Page) -> String {
                 text += &["\n", &heading(&title), "\n", &options.ansi().to_string()].concat();
             }
         };
-        add(&program);
-        program.get_subcommands().for_each(add);
+        program_and_commands(&program)
+            .into_iter()
+            .for_each(&mut add);
     }
     text
-}
-
-fn completions<O: CommandFactory>(shell: Shell) -> String {
-    let mut program = complete(O::command());
-    let name = program.get_name().to_owned();
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut program, name, &mut script);
-    String::from_utf8_lossy(&script).into_owned()
-}
-
-/// Writes the man pages of a program, its commands and the manual. Creates the folder if missing.
-fn write_man_pages<O: CommandFactory>(folder: &Path) -> io::Result<()> {
-    fs::create_dir_all(folder)?;
-    // `help` needs no page: it shows the pages below.
-    let program = complete(O::command()).mut_subcommand("help", |help| help.hide(true));
-    clap_mangen::generate_to(program, folder)?;
-    for page in PAGES {
-        let (name, source) = (format!("p2pci-{}", page.topic), format!("p2pci {VERSION}"));
-        let others = PAGES.iter().filter(|other| other.topic != page.topic);
-        let others = others.map(|other| format!(", p2pci-{}(7)", other.topic));
-        let others = format!("server(1), peer(1){}", others.collect::<String>());
-        let text = text::man_page(&name, &source, page.text, &others);
-        fs::write(folder.join(format!("{name}.7")), text)?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -69,9 +69,16 @@ pub(super) fn text(page: &str, width: usize) -> String {
     out
 }
 
+/// A page for a locale that has only ASCII.
+pub(super) fn ascii(page: &str) -> String {
+    let page = page.replace('\u{2026}', "...").replace('\u{b5}', "u");
+    page.replace('\u{2014}', "-")
+}
+
 /// Renders a page as the source of a man page. `others` are the pages under SEE ALSO.
 pub(super) fn man_page(name: &str, source: &str, page: &str, others: &str) -> String {
-    let text = anstream::adapter::strip_str(&text(page, MAN_WIDTH)).to_string();
+    // In ASCII, because a man page has no locale of its own.
+    let text = ascii(&anstream::adapter::strip_str(&text(page, MAN_WIDTH)).to_string());
     let (title, rest) = text.split_once("\n\n").unwrap_or((&text, ""));
     let mut roff = Roff::new();
     roff.control("TH", [name, "7", source]);
@@ -183,6 +190,15 @@ mod tests {
                 }
                 assert!(depth <= 1, "{}: a list in a list", page.topic);
             }
+        }
+    }
+
+    #[test]
+    fn every_page_has_a_form_in_ascii() {
+        for page in super::super::PAGES {
+            let page = ascii(&text(page.text, 80));
+            let other = page.chars().find(|c| !c.is_ascii());
+            assert_eq!(other, None, "{page}");
         }
     }
 

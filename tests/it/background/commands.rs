@@ -52,6 +52,10 @@ fn results_and_exit_codes_are_the_same_and_what_was_added_stays() {
     fs::write(shared.path().join("rfc5.txt"), "five").unwrap();
     let added = user.ask(shared.path(), &["add", "5", "--title", "Five"]);
     assert!(added.out.starts_with("RFC 5 Five localhost "), "{added:?}");
+    assert_eq!(added.errors, "");
+    // It lasts anyway, so there is nothing to stay for.
+    let staying = user.ask(shared.path(), &["add", "5", "--title", "Five", "--stay"]);
+    assert_eq!((staying.code, staying.out), (Some(0), added.out));
     let missing = user.ask(shared.path(), &["add", "6"]);
     assert!(
         missing.errors.contains("has no file for RFC 6"),

@@ -20,18 +20,13 @@ fn failed(ended: &Ended, code: i32, errors: &str) {
 }
 
 #[test]
-fn a_folder_that_is_a_file_is_code_1() {
+fn a_file_that_can_not_be_written_is_code_1() {
     let server = server(&["-q"]);
     let _holder = holder(
         server.port,
         b"P2P-CI/1.0 200 OK\r\nContent-Length: 1\r\n\r\nx",
     );
     let files = folder(&[("file", b"")]);
-    let file = files.path().join("file");
-    let ended = ask(server.port, &file, &["get", "7"]);
-    assert_eq!((ended.code, ended.out.as_str()), (Some(1), ""), "{ended:?}");
-    assert!(ended.errors.starts_with("error: cannot "), "{ended:?}");
-    assert!(ended.errors.contains(file.to_str().unwrap()), "{ended:?}");
     let nowhere = files.path().join("no/where");
     let ended = ask(
         server.port,
@@ -107,7 +102,8 @@ fn what_nobody_has_is_code_3() {
 fn a_server_that_is_not_there_is_code_4() {
     let (port, empty) = (dead_port(), folder(&[]));
     let errors = format!(
-        "error: the index server can't be reached: cannot connect to 127.0.0.1:{port}: Connection refused (os error 111)\n"
+        "error: the index server can't be reached: cannot connect to 127.0.0.1:{port}: \
+         Connection refused (os error 111); start one with: server --port {port}\n"
     );
     for asked in [
         &["lookup", "9"][..],
@@ -270,6 +266,66 @@ fn a_signal_while_a_download_hangs_is_128_and_its_number() {
             let (status, out) = peer.wait();
             assert_eq!((status.code(), out.as_str()), (Some(code), ""), "{asked:?}");
             assert_eq!(names(empty.path()), [""; 0]);
+        }
+    }
+}
+
+#[test]
+fn a_server_that_is_not_there_can_be_started_with_the_command_in_the_error() {
+    let (port, folder) = (dead_port(), folder(&[]));
+    let distributed = ["--index", "distributed", "list"];
+    let asked = ask(port, folder.path(), &distributed);
+    let next = format!("; start one with: server --index distributed --port {port}\n");
+    assert!(asked.errors.ends_with(&next), "{asked:?}");
+    assert_eq!(asked.code, Some(4));
+}
+
+/// Each kind of server answers a request of another protocol in its own, so the peer can tell.
+#[test]
+fn a_server_of_another_kind_is_named_with_the_option_for_it() {
+    let kinds = ["central", "distributed", "dht"];
+    let servers = [
+        server(&["-q"]),
+        server(&["-q", "--index", "distributed"]),
+        server(&["-q", "--index", "dht", "--bind", "127.0.0.1"]),
+    ];
+    let folder = samples();
+    let names = [
+        "a central index server",
+        "a registration server",
+        "the introducer of a hash table",
+    ];
+    for (asked, kind) in [(1, 0), (2, 0), (0, 1), (2, 1)] {
+        let (port, name) = (servers[asked].port, names[asked]);
+        let error = format!(
+            "error: no usable answer from the index server 127.0.0.1:{port}: this is {name}: use \
+             --index {}\n",
+            kinds[asked]
+        );
+        for command in [
+            &["list"][..],
+            &["share", "-q"],
+            &["--dialect", "text", "list"],
+        ] {
+            let arguments = [&["--index", kinds[kind]], command].concat();
+            let asked = ask(port, folder.path(), &arguments);
+            assert_eq!(
+                (asked.code, asked.errors.as_str()),
+                (Some(6), error.as_str())
+            );
+        }
+    }
+}
+
+#[test]
+fn a_file_in_the_place_of_the_folder_is_said() {
+    let server = server(&["-q"]);
+    let folder = folder(&[("afile", b"")]);
+    let file = folder.path().join("afile");
+    let error = format!("error: {} is a file, not a folder\n", file.display());
+    for below in ["", "rfcs"] {
+        for command in [&["list"][..], &["share"], &["share", "--daemon"], &[]] {
+            failed(&ask(server.port, &file.join(below), command), 1, &error);
         }
     }
 }

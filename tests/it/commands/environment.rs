@@ -100,3 +100,67 @@ fn what_the_environment_switches_off_or_on_is_no_conflict_with_the_command_line(
         );
     }
 }
+
+#[test]
+fn a_variable_with_a_wrong_value_is_named() {
+    let errors = |command| {
+        let (status, out, errors) = run("program", command);
+        assert_eq!((status.code(), out.as_str()), (Some(2), ""), "{errors}");
+        errors
+    };
+    let mut server = server_command(&[]);
+    server.env("P2PCI_PORT", "80x");
+    let expected = "error: invalid value '80x' for '--port <PORT>': invalid digit found in string\n\n  \
+                    tip: the environment has P2PCI_PORT=80x\n";
+    let printed = errors(server);
+    assert!(printed.starts_with(expected), "{printed}");
+    for (variable, value, arguments) in [
+        ("P2PCI_INDEX", "centrl", &["list"][..]),
+        ("P2PCI_JOBS", "0", &["get", "1"]),
+        ("P2PCI_HOST", "a b", &[]),
+    ] {
+        let mut peer = peer_command(arguments);
+        peer.env(variable, value);
+        let printed = errors(peer);
+        let tip = format!("tip: the environment has {variable}={value}\n");
+        assert!(printed.contains(&tip), "{printed}");
+    }
+    // The value on the command line is wrong, and the variable is not even used.
+    let mut server = server_command(&["--port", "x"]);
+    server.env("P2PCI_PORT", "y");
+    assert!(!errors(server).contains("P2PCI_PORT"));
+}
+
+#[test]
+fn an_invalid_rust_log_is_said() {
+    let server = server(&["-q"]);
+    let folder = folder(&[]);
+    let list = |value: &str| {
+        let mut list = peer_of(server.port, folder.path(), &["list"]);
+        list.env("RUST_LOG", value);
+        ended(list)
+    };
+    for (value, why) in [
+        ("inof", "unknown level \"inof\""),
+        ("p2pci=loud", "invalid filter directive"),
+        ("info,loud", "unknown level \"loud\""),
+    ] {
+        let said = list(value);
+        let warning = format!(
+            "warning: ignoring RUST_LOG={value}: {why}; for example RUST_LOG=debug or \
+             RUST_LOG=p2pci=info\n"
+        );
+        assert_eq!((said.code, said.errors), (Some(0), warning));
+    }
+    for value in [
+        "",
+        "warn",
+        "ERROR",
+        "off",
+        "p2pci=warn,mainline=off",
+        "p2pci::net=error",
+    ] {
+        list(value).result();
+    }
+    assert!(list("info").errors.contains("INFO starting"));
+}

@@ -56,7 +56,8 @@ fn results_as_json_have_exactly_these_fields() {
 fn failures_as_json_are_one_document_as_well() {
     let (port, empty) = (dead_port(), folder(&[]));
     let message = format!(
-        "the index server can't be reached: cannot connect to 127.0.0.1:{port}: Connection refused (os error 111)"
+        "the index server can't be reached: cannot connect to 127.0.0.1:{port}: \
+             Connection refused (os error 111); start one with: server --port {port}"
     );
     let expected = json!({"error": {"message": message, "exit_code": 4}});
     for asked in [

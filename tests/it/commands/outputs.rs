@@ -76,10 +76,16 @@ fn a_transcript_has_every_message_in_every_mode_and_grows() {
     peer.type_line("5");
     assert!(peer.wait().0.success());
     let menu = fs::read_to_string(&of_peer).unwrap();
+    let (run, of_menu) = menu
+        .split_once("\n[UPLOAD] Upload server listening on port ")
+        .unwrap();
+    assert!(run.starts_with("before\n[RUN] 2"), "{menu}");
     assert!(
-        menu.starts_with("before\n[UPLOAD] Upload server listening on port "),
-        "{menu}"
+        run.contains(" peer ") && run.ends_with(&format!(" -q --transcript {of_peer}")),
+        "{run}"
     );
+    // The answer is there as a message, and not again as lines.
+    assert_eq!(of_menu.matches("\nRFC 2345 ").count(), 2, "{of_menu}");
     assert!(
         menu.contains("\nChoice: list\n[PEER] Sending:\nLIST ALL P2P-CI/1.0\n"),
         "{menu}"
@@ -90,11 +96,12 @@ fn a_transcript_has_every_message_in_every_mode_and_grows() {
     );
     assert!(!peer.printed().contains("LIST ALL"));
 
-    let add = ["--transcript", &of_peer, "add", "2345"];
+    let add = ["-q", "--transcript", &of_peer, "add", "2345"];
     let added = ask(server.port, samples.path(), &add);
     assert!(added.result().starts_with("RFC 2345 "));
     let both = fs::read_to_string(&of_peer).unwrap();
     let of_add = both.strip_prefix(&menu).expect("it is appended");
+    assert!(of_add.starts_with("[RUN] 2"), "{of_add}");
     assert!(
         of_add.contains("[PEER] Sending:\nADD RFC 2345 P2P-CI/1.0\n"),
         "{of_add}"

@@ -2,8 +2,12 @@
 
 use std::sync::mpsc;
 
+use rustix::process::Signal;
+
 use super::{DNS, Ended, ICP, IPSEC, ask, stage};
-use crate::support::{LIST, exchange, folder, names, pretend, registered, samples, server};
+use crate::support::{
+    LIST, Program, exchange, folder, names, peer_of, pretend, registered, samples, server,
+};
 
 #[test]
 fn lookup_list_and_find_print_the_records_alone() {
@@ -35,7 +39,9 @@ fn add_registers_with_the_title_of_the_file_or_the_one_given() {
     let add =
         |arguments: &[&str]| ask(server.port, samples.path(), &[&["add"], arguments].concat());
     let without_port = |added: &Ended| {
-        let line = added.result().strip_suffix('\n').unwrap();
+        assert_eq!(added.code, Some(0), "{added:?}");
+        assert_eq!(added.errors, only_while_it_runs(2345));
+        let line = added.out.strip_suffix('\n').unwrap();
         line.rsplit_once(' ').unwrap().0.to_owned()
     };
     assert_eq!(
@@ -56,7 +62,53 @@ fn add_registers_with_the_title_of_the_file_or_the_one_given() {
         "[PEER] Warning: {} has no file for RFC 77; others will get 404 Not Found.\n",
         samples.path().display()
     );
-    assert_eq!(absent.errors, warning);
+    assert_eq!(absent.errors, warning + &only_while_it_runs(77));
+    assert_eq!(add(&["-q", "2345"]).errors, "");
+}
+
+fn only_while_it_runs(number: u32) -> String {
+    format!(
+        "RFC {number} is registered only while this command runs; --stay keeps it registered, and \
+         so does a peer in the background (`peer share --daemon`)\n"
+    )
+}
+
+#[test]
+fn add_with_stay_serves_this_rfc_until_a_signal() {
+    let mut server = server(&["-q"]);
+    let samples = samples();
+    let add = peer_of(server.port, samples.path(), &["add", "--stay", "2345"]);
+    let mut staying = Program::start("peer", add);
+    let record = staying.expect("\n");
+    assert!(record.starts_with(&format!("RFC 2345 {DNS} ")), "{record}");
+    // Nothing else of the folder.
+    let listed = exchange(server.port, LIST);
+    let expected = format!("P2P-CI/1.0 200 OK\r\n\r\n{}\r\n\r\n", record.trim_end());
+    assert_eq!(listed, expected);
+    let port = record.trim_end().rsplit(' ').next().unwrap();
+    let get = "GET RFC 2345 P2P-CI/1.0\r\nHost: localhost\r\nOS: Mac\r\n\r\n";
+    let got = exchange(port.parse().unwrap(), get);
+    assert!(got.starts_with("P2P-CI/1.0 200 OK\r\n"), "{got}");
+    staying.signal(Signal::INT);
+    let (status, _, errors) = staying.end();
+    assert_eq!((status.code(), errors.as_str()), (Some(0), ""));
+    server.expect("left. Removed 1 peer(s), 1 RFC(s).\n");
+}
+
+#[test]
+fn add_with_stay_ends_if_it_fails() {
+    let refusing = pretend(|mut client| {
+        client.head();
+        client.send("P2P-CI/1.0 400 Bad Request\r\n\r\n\r\n");
+        client.rest();
+    });
+    let samples = samples();
+    let failed = ask(refusing, samples.path(), &["add", "--stay", "2345"]);
+    assert_eq!(
+        (failed.code, failed.out.as_str()),
+        (Some(6), ""),
+        "{failed:?}"
+    );
 }
 
 #[test]

@@ -60,7 +60,7 @@ fn half_of_thirty_peers_and_the_introducer_are_killed_and_all_is_still_found() {
     for number in 1..=DOCUMENTS {
         let printed = soon(&mut seeker, &format!("lookup {}", number + 100));
         // The last lines before the menu are the result.
-        let end = printed.rfind("\n1. ADD\n").unwrap();
+        let end = printed.rfind("\n1. ADD    — ").unwrap();
         let start = printed
             .rfind(" answers\n")
             .map_or(0, |at| at + " answers\n".len());

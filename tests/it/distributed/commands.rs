@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{command, registration_server, sharing};
 use crate::support::scenarios_di::{documents, with_whole_ttls};
-use crate::support::{Program, folder, names, run};
+use crate::support::{MENU, Program, folder, names, run};
 
 const AVIAN: &str = "IP over Avian Carriers";
 const COFFEE: &str = "Hyper Text Coffee Pot Control Protocol";
@@ -56,8 +56,6 @@ fn list_at_the_menu_shows_what_is_known_with_its_ttl() {
     assert!(printed.contains(&own), "{printed}");
 }
 
-const MENU: &str = "1. ADD\n2. LOOKUP\n3. LIST\n4. GET\n5. EXIT\nChoice: ";
-
 #[test]
 fn quiet_shows_answers_without_messages() {
     let rs = registration_server(&[]);
@@ -71,7 +69,7 @@ fn quiet_shows_answers_without_messages() {
     assert!(printed.contains("[PEER] Nobody has it.\n"), "{printed}");
     let printed = peer.answer(&["4", "9999", ""]);
     assert!(
-        printed.contains("[PEER] Nobody has RFC 9999.\n"),
+        printed.contains("[PEER] No peers have that RFC.\n"),
         "{printed}"
     );
 }

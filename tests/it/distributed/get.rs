@@ -204,7 +204,7 @@ fn a_get_of_what_nobody_has_says_so() {
     let mut peer = sharing(&rs, ours.path(), &[]);
     let printed = peer.answer(&["4", "9999", ""]);
     assert!(
-        printed.contains("[PEER] Nobody has RFC 9999.\n"),
+        printed.contains("[PEER] No peers have that RFC.\n"),
         "{printed}"
     );
 }

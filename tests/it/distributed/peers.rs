@@ -303,7 +303,7 @@ fn a_server_of_the_other_kind_is_said_to_speak_another_protocol() {
     let (status, _, errors) = run("peer", command(central.port, folder.path(), &[]));
     assert_eq!(status.code(), Some(6), "{errors}");
     assert!(
-        errors.contains("\"P2P-CI/1.0 400 Bad Request\", which is not a P2P-DI/1.0 response"),
+        errors.contains("this is a central index server: use --index central\n"),
         "{errors}"
     );
     let rs = registration_server(&[]);

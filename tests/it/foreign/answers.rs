@@ -1,6 +1,6 @@
 //! The peer with foreign index servers, in every form that exists.
 
-use crate::support::{Client, at_once, folder, peer, peer_at_menu, pretend};
+use crate::support::{Client, MENU, at_once, folder, peer, peer_at_menu, pretend};
 
 /// A server that answers every ADD with `add` and everything else with `search`.
 fn index(add: &'static str, search: &'static str) -> u16 {
@@ -51,17 +51,17 @@ fn every_form_of_response_is_understood() {
         (
             "P2P-CI/1.0 200 OK",
             "P2P-CI/1.0 404 Not Found",
-            "[PEER] Nobody has it.\n",
+            "[PEER] The index has no records.\n",
         ),
         (
             "P2P-CI/1.0 200 OK\r\n",
             "P2P-CI/1.0 200 OK\r\n\r\n",
-            "[PEER] Nobody has it.\n",
+            "[PEER] The index has no records.\n",
         ),
         (
             "P2P-CI/1.0 200 ok\r\n\r\n\r\n\r\n",
             "P2P-CI/1.0 404 NOT FOUND\r\n\r\n",
-            "[PEER] Nobody has it.\n",
+            "[PEER] The index has no records.\n",
         ),
     ];
     at_once(cases, |(add, search, shown)| {
@@ -70,7 +70,7 @@ fn every_form_of_response_is_understood() {
         for _ in 0..2 {
             assert!(
                 peer.answer(&["3"])
-                    .starts_with(&format!("3\n{shown}1. ADD\n")),
+                    .starts_with(&format!("3\n{shown}{MENU}")),
                 "{search:?}"
             );
         }

@@ -1,5 +1,6 @@
 //! The bars of downloads.
 
+use std::net::TcpListener;
 use std::sync::mpsc;
 
 use super::{CTRL_C, Terminal, is_usual, options, peer_at};
@@ -24,7 +25,7 @@ fn slow_holder(server: u16) -> (Client, mpsc::Receiver<()>, mpsc::Sender<()>) {
 }
 
 #[test]
-fn ctrl_c_cuts_off_a_download_that_hangs_and_leaves() {
+fn ctrl_c_cancels_a_download_that_hangs_and_the_menu_comes_back() {
     let mut server = server(&[]);
     let empty = folder(&[]);
     let (_holder, _, _go_on) = slow_holder(server.port);
@@ -32,14 +33,61 @@ fn ctrl_c_cuts_off_a_download_that_hangs_and_leaves() {
     peer.answer("Choice: ", "get 7");
     peer.wait_for("1.00 KiB/2.00 KiB");
     peer.type_keys(CTRL_C);
-    let (code, lines) = peer.wait();
-    assert_eq!(code, 0);
-    let last = ["[PEER] Disconnecting...", ""].map(String::from);
-    assert!(is_usual(peer.modes()), "{:?}", peer.modes());
-    assert!(lines.ends_with(&last), "{lines:?}");
-    assert_eq!(lines.iter().filter(|line| *line == "5. EXIT").count(), 1);
+    let lines = peer.wait_for_prompt("Choice: ");
+    assert!(!lines.iter().any(|line| line.contains("KiB")), "{lines:?}");
+    peer.wait_for("[PEER] RFC 7 was not downloaded: canceled.");
     assert_eq!(names(empty.path()), [""; 0]);
+    peer.type_keys("5\r");
+    assert_eq!(peer.wait().0, 0);
+    assert!(is_usual(peer.modes()), "{:?}", peer.modes());
     server.expect("left. Removed 1 peer(s), 0 RFC(s).\n");
+}
+
+#[test]
+fn a_silent_holder_is_named_and_ctrl_c_cancels_one_download_and_then_all() {
+    let server = server(&[]);
+    let empty = folder(&[]);
+    // Somebody who listens, and never answers.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let name = listener.local_addr().unwrap().to_string();
+    let mut holder = Client::connect(server.port);
+    for number in [7, 8, 9] {
+        holder.add(
+            number,
+            "Silent",
+            "127.0.0.1",
+            listener.local_addr().unwrap().port(),
+        );
+    }
+    let mut peer = peer_at(server.port, empty.path());
+    peer.answer("Choice: ", "get 7-9");
+    for number in [7, 8] {
+        peer.wait_for(&format!(
+            "[DOWNLOAD] Connecting to {name} for RFC {number}..."
+        ));
+        peer.wait_until(|lines| {
+            lines
+                .last()
+                .unwrap()
+                .starts_with(&format!("waiting for {name} …"))
+        });
+        peer.type_keys(CTRL_C);
+        peer.wait_for(&format!(
+            "[PEER] RFC {number} was not downloaded: canceled."
+        ));
+    }
+    let lines = peer.wait_for_prompt("Choice: ");
+    assert!(
+        !lines.iter().any(|line| line.contains("for RFC 9...")),
+        "{lines:?}"
+    );
+    assert!(
+        !lines.iter().any(|line| line.starts_with("waiting for")),
+        "{lines:?}"
+    );
+    // The peer is as well as before.
+    peer.type_keys("list\r");
+    peer.wait_for("RFC 9 ");
 }
 
 #[test]

@@ -1,0 +1,158 @@
+//! The choices of the menu, and what a person may type for each.
+
+use std::fmt;
+
+use crate::terminal::locale;
+
+/// A choice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Choice {
+    Add,
+    Lookup,
+    List,
+    Get,
+    Exit,
+    Find,
+    Status,
+    Help,
+}
+
+/// The names of the choices, in the order of the help. Any unambiguous beginning works as well.
+const NAMES: [(&str, Choice); 9] = [
+    ("add", Choice::Add),
+    ("lookup", Choice::Lookup),
+    ("list", Choice::List),
+    ("get", Choice::Get),
+    ("exit", Choice::Exit),
+    ("find", Choice::Find),
+    ("status", Choice::Status),
+    ("help", Choice::Help),
+    ("quit", Choice::Exit),
+];
+
+/// The entries of the menu, whose numbers count from 1 (section 6 of the protocol page).
+const ENTRIES: [(Choice, &str, &str); 5] = [
+    (Choice::Add, "ADD", "register an RFC with the server"),
+    (Choice::Lookup, "LOOKUP", "find which peers have an RFC"),
+    (Choice::List, "LIST", "list all RFCs that peers share"),
+    (Choice::Get, "GET", "download an RFC (LOOKUP, GET, ADD)"),
+    (Choice::Exit, "EXIT", "leave and quit"),
+];
+
+/// The question for a choice; after a slip it comes without the menu.
+pub(super) const QUESTION: &str = "Choice: ";
+
+/// The help on the choices.
+pub(super) const HELP: [&str; 9] = [
+    "A choice is its number, its name, or the beginning of its name. Arguments may follow:",
+    "  1  add [N [TITLE]]              register an RFC",
+    "  2  lookup [N]                   show who has an RFC",
+    "  3  list [WORDS] [by title]      show the records of the index, or some of them; by number,",
+    "                                  title or host",
+    "  4  get [N...]                   download RFCs: 123, rfc123, 8600-8605, all",
+    "  5  exit                         leave and quit",
+    "     find WORDS                   show the RFCs whose titles contain all of these words",
+    "     status                       show the state of this peer",
+];
+
+/// Why what was typed is no choice.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Slip {
+    Nothing,
+    Unknown,
+    /// It is the beginning of several names.
+    Ambiguous(Vec<&'static str>),
+}
+
+/// The menu with its question.
+pub(super) fn menu() -> String {
+    let dash = if locale::has_unicode() { '—' } else { '-' };
+    let entry = |(number, (_, name, what))| format!("{number}. {name:<6} {dash} {what}\n");
+    let entries: String = (1..).zip(ENTRIES).map(entry).collect();
+    entries + QUESTION
+}
+
+/// The names of all choices.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    NAMES.into_iter().map(|(name, _)| name)
+}
+
+impl Choice {
+    /// Reads the first word of a line.
+    pub(super) fn read(word: &str) -> Result<Self, Slip> {
+        let word = word.to_ascii_lowercase();
+        if word.is_empty() {
+            return Err(Slip::Nothing);
+        }
+        if let Ok(number) = word.parse::<usize>() {
+            let entry = number.checked_sub(1).and_then(|place| ENTRIES.get(place));
+            return entry.map(|(choice, ..)| *choice).ok_or(Slip::Unknown);
+        }
+        if word == "?" {
+            return Ok(Self::Help);
+        }
+        let begin = |(name, _): &(&str, Self)| name.starts_with(&word);
+        let fitting: Vec<_> = NAMES.into_iter().filter(begin).collect();
+        match fitting[..] {
+            [] => Err(Slip::Unknown),
+            [(_, choice)] => Ok(choice),
+            _ => {
+                let names = fitting.into_iter().map(|(name, _)| name);
+                Err(Slip::Ambiguous(names.collect()))
+            }
+        }
+    }
+}
+
+impl Slip {
+    /// What to say about this line.
+    pub(super) fn about(&self, line: &str) -> impl fmt::Display {
+        let choose = "type a number from 1 to 5";
+        match self {
+            Self::Nothing => format!("Nothing was chosen: {choose}."),
+            Self::Unknown => format!("Unknown choice {line:?}: {choose}."),
+            Self::Ambiguous(names) => format!("{line:?} is ambiguous: {}.", names.join(" or ")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_choice_is_a_number_a_name_or_the_beginning_of_one() {
+        for (word, choice) in [
+            ("1", Choice::Add),
+            ("5", Choice::Exit),
+            ("lo", Choice::Lookup),
+            ("LI", Choice::List),
+            ("quit", Choice::Exit),
+            ("q", Choice::Exit),
+            ("e", Choice::Exit),
+            ("h", Choice::Help),
+            ("?", Choice::Help),
+            ("f", Choice::Find),
+        ] {
+            assert_eq!(Choice::read(word), Ok(choice), "{word}");
+        }
+        assert_eq!(Choice::read(""), Err(Slip::Nothing));
+        for word in ["0", "6", "-1", "lists", "99999999999999999999"] {
+            assert_eq!(Choice::read(word), Err(Slip::Unknown), "{word}");
+        }
+        let slip = Choice::read("l").unwrap_err();
+        let said = slip.about("l").to_string();
+        assert_eq!(said, "\"l\" is ambiguous: lookup or list.");
+    }
+
+    #[test]
+    fn the_menu_is_the_one_of_the_protocol_page() {
+        let menu = menu().replace('—', "-");
+        let expected = "1. ADD    - register an RFC with the server\n\
+                        2. LOOKUP - find which peers have an RFC\n\
+                        3. LIST   - list all RFCs that peers share\n\
+                        4. GET    - download an RFC (LOOKUP, GET, ADD)\n\
+                        5. EXIT   - leave and quit\nChoice: ";
+        assert_eq!(menu, expected);
+    }
+}

@@ -1,0 +1,131 @@
+//! GET at the menu: one RFC at a time, because each may ask a question, and Ctrl-C ends one.
+
+use super::{Menu, Undone, say};
+use crate::node::get::{Place, Question, Replace};
+use crate::node::numbers::Selection;
+use crate::node::{Actions as _, Code, Outcome, Wanted};
+use crate::printout::Transcript;
+use crate::terminal::Expected;
+use crate::wire::{RfcNumber, Title};
+
+impl Menu<'_> {
+    pub(super) fn get(&mut self, arguments: &str) -> Result<(), Undone> {
+        if arguments.is_empty() {
+            let (number, title) = (self.number()?, self.title(super::TITLE_OR_NONE)?);
+            return self.get_each(&[number], &title, Replace::Ask);
+        }
+        let words: Vec<_> = arguments.split_whitespace().collect();
+        let selection = self.understood(Selection::parse(&words))?;
+        let numbers = self.ask_index("", || self.node.selected(&selection));
+        let numbers = self.or_say(super::UNLISTED, numbers)?;
+        match selection {
+            Selection::These(_) => self.get_each(&numbers, &Title::default(), Replace::Ask),
+            Selection::All => self.get_all(&numbers),
+        }
+    }
+
+    /// Downloads what the folder does not have.
+    fn get_all(&mut self, numbers: &[RfcNumber]) -> Result<(), Undone> {
+        let mut missing = numbers.to_owned();
+        missing.retain(|&number| !self.node.has_file(number));
+        match (numbers.len(), missing.len()) {
+            (0, _) => self.say("Nothing to download: no other peer shares an RFC."),
+            (all, 0) => self.say(format_args!(
+                "Nothing to download: the folder has all {all} RFC(s) of the other peers."
+            )),
+            _ => return self.get_each(&missing, &Title::default(), Replace::Never),
+        }
+        Ok(())
+    }
+
+    fn get_each(
+        &mut self,
+        numbers: &[RfcNumber],
+        title: &Title,
+        replace: Replace,
+    ) -> Result<(), Undone> {
+        let (work, transcript) = (self.console.work(), self.transcript);
+        for &number in numbers {
+            let node = match &work {
+                None => self.node.clone(),
+                Some(work) => match work.next_download() {
+                    Some(sockets) => self.node.with_downloads_on(sockets),
+                    None => break,
+                },
+            };
+            let wanted = Wanted {
+                numbers: vec![number],
+                title: title.clone(),
+                place: Place::Folder(replace),
+                jobs: 1,
+                takes_bare: false,
+            };
+            let mut unanswered = None;
+            let mut ask = |question| {
+                let answer = self.yes_or_no(&question_of(&question));
+                answer.map_err(|why| unanswered = Some(why)).ok()
+            };
+            let mut report = |outcome: &Outcome| report(outcome, transcript);
+            let get = || node.get(&wanted, &mut ask, &mut report);
+            let gotten = transcript.cutting(super::MOST_SHOWN, "", get);
+            if let Some(why) = unanswered {
+                return Err(why);
+            }
+            self.or_say("Not downloaded", gotten)?;
+            if self.node.is_stopping() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks until the answer is yes or no; no answer is no.
+    fn yes_or_no(&mut self, question: &str) -> Result<bool, Undone> {
+        loop {
+            let answer = self.ask(question, Expected::Text)?;
+            match answer.to_ascii_lowercase().as_str() {
+                "y" | "yes" => return Ok(true),
+                "" | "n" | "no" => return Ok(false),
+                _ => self.say(format_args!(
+                    "Not understood: {answer:?} is neither y nor n."
+                )),
+            }
+        }
+    }
+}
+
+fn question_of(question: &Question) -> String {
+    match question {
+        Question::Replace(path) => format!("{} exists. Replace it? [y/N]: ", path.display()),
+        Question::TryMore(number, tries) => {
+            format!("{tries} peers did not deliver RFC {number}. Try more? [y/N]: ")
+        }
+    }
+}
+
+/// Prints how a GET ended without a file, after the reasons (section 6 of the protocol page).
+fn report(outcome: &Outcome, transcript: &Transcript) {
+    let failed = match outcome {
+        Outcome::Downloaded(_) | Outcome::Kept(_) => return,
+        Outcome::Interrupted(number) => {
+            return say(
+                format_args!("RFC {number} was not downloaded: canceled."),
+                transcript,
+            );
+        }
+        Outcome::Failed(failed) => failed,
+    };
+    if failed.failure.code == Code::NotFound && !failed.is_downloaded {
+        return say("No peers have that RFC.", transcript);
+    }
+    if !failed.is_explained || failed.is_downloaded {
+        say(format_args!("{failed}."), transcript);
+    }
+    if !failed.is_downloaded {
+        let number = failed.number;
+        say(
+            format_args!("Could not download RFC {number} from any peer."),
+            transcript,
+        );
+    }
+}

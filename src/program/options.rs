@@ -1,0 +1,88 @@
+//! Options from the command line and the environment.
+
+use std::env;
+use std::ffi::OsString;
+
+use clap::error::{ContextKind, ContextValue};
+use clap::{Arg, Command, Error};
+
+use super::Failure;
+use super::manual::{self, Program};
+use super::stage::{PRINT_TIME, end};
+use crate::terminal::Screen;
+
+/// The prefix of the environment variables for options: `--max-peers` is `P2PCI_MAX_PEERS`.
+const VARIABLES: &str = "P2PCI_";
+
+/// Parses the options from the arguments and the environment. Exits with 2 if they are wrong, and
+/// after `help`, `completions` and `man`.
+pub fn options<P: Program>() -> P {
+    let program = manual::with_manual::<P>();
+    let matches = program.clone().try_get_matches();
+    let matches = matches.unwrap_or_else(|error| naming_variable(error, &program).exit());
+    if let Some(answered) = manual::answer::<P>(&matches) {
+        let answered = answered.map_err(Failure::from);
+        std::process::exit(end(&Screen::default(), answered, PRINT_TIME).into());
+    }
+    P::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+}
+
+/// Gives every option an environment variable.
+pub(super) fn with_variables(command: Command) -> Command {
+    let command = command.mut_args(|arg| match arg.get_long() {
+        Some(long) => {
+            let name = long.to_uppercase().replace('-', "_");
+            arg.env(OsString::from(format!("{VARIABLES}{name}")))
+                .hide_env_values(true)
+        }
+        None => arg,
+    });
+    command.mut_subcommands(with_variables)
+}
+
+/// A program and its commands, each before its own commands; without `help` and hidden ones.
+pub(super) fn program_and_commands(program: &Command) -> Vec<&Command> {
+    let commands = program.get_subcommands();
+    let shown = commands.filter(|it| it.get_name() != "help" && !it.is_hide_set());
+    let commands = shown.flat_map(program_and_commands);
+    [program].into_iter().chain(commands).collect()
+}
+
+/// Adds the environment variable to an error about its value.
+fn naming_variable(mut error: Error, program: &Command) -> Error {
+    let assignment = wrong_option(&error).and_then(|option| assignment(option, program));
+    let Some(assignment) = assignment else {
+        return error;
+    };
+    let again = without_variables(program.clone()).try_get_matches();
+    let is_in_arguments = again.is_err_and(|again| wrong_option(&again) == wrong_option(&error));
+    if !is_in_arguments {
+        let tip = format!("the environment has {assignment}");
+        let tip = ContextValue::StyledStrs(vec![tip.into()]);
+        error.insert(ContextKind::Suggested, tip);
+    }
+    error
+}
+
+/// The option that an error is about, with the name of its value.
+fn wrong_option(error: &Error) -> Option<&str> {
+    match error.get(ContextKind::InvalidArg)? {
+        ContextValue::String(option) => Some(option),
+        _ => None,
+    }
+}
+
+/// The variable of an option, and its value, if it is set.
+fn assignment(option: &str, program: &Command) -> Option<String> {
+    let commands = program_and_commands(program).into_iter();
+    let mut options = commands.flat_map(Command::get_arguments);
+    let name = options.find(|other| other.to_string() == option)?;
+    let name = name.get_env()?;
+    let value = env::var_os(name)?;
+    Some(format!("{}={}", name.display(), value.display()))
+}
+
+fn without_variables(command: Command) -> Command {
+    let command = command.mut_args(|arg: Arg| arg.env(None));
+    command.mut_subcommands(without_variables)
+}
