@@ -13,6 +13,10 @@ use parking_lot::{Condvar, Mutex};
 /// not dropped.
 pub(crate) const MOST_WAITING: usize = 16 * 1024 * 1024;
 
+/// How long the thread rests after it has written, so that text that comes all the time takes few
+/// writes.
+const REST: Duration = Duration::from_millis(2);
+
 /// A stream, and the text that waits to be written to it. Clones share the same queue.
 #[derive(Clone)]
 pub struct Queue {
@@ -30,8 +34,10 @@ struct Shared {
 #[derive(Default)]
 struct State {
     waiting: String,
-    /// Whether the thread is writing earlier text.
+    /// Whether the thread is writing earlier text, or rests.
     is_busy: bool,
+    /// Whether somebody waits until everything is written.
+    is_urgent: bool,
     /// Whether writing has failed: the reader is gone, or the disk is full.
     is_broken: bool,
     /// How many texts were dropped since the last one that was kept.
@@ -82,9 +88,12 @@ impl Queue {
     pub fn finish(&self, time: Duration) {
         let at_work = |state: &mut State| state.is_busy || !state.waiting.is_empty();
         let mut state = self.shared.state.lock();
+        state.is_urgent = true;
+        self.shared.changed.notify_all();
         self.shared
             .changed
             .wait_while_for(&mut state, at_work, time);
+        state.is_urgent = false;
     }
 
     /// Whether writing has failed.
@@ -140,11 +149,14 @@ impl Shared {
             drop(state);
             let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
             let mut state = self.state.lock();
-            state.is_busy = false;
             state.is_broken = written.is_err();
             if state.is_broken {
                 state.waiting = String::new();
+            } else {
+                let rests = |state: &mut State| !state.is_urgent;
+                self.changed.wait_while_for(&mut state, rests, REST);
             }
+            state.is_busy = false;
             drop(state);
             self.changed.notify_all();
             if let Err(error) = written {
