@@ -18,6 +18,7 @@ pub use watch::Changes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
+use std::iter;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -229,13 +230,16 @@ impl Library {
         if !self.state.lock().is_offered(number) {
             return Ok(None);
         }
-        let Some(path) = self.path_of(number) else {
-            return Ok(None);
-        };
-        match Document::open(number, &path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            opened => opened.map(Some).map_err(FileError::of("read", &path)),
+        // Opening it is also the look whether it is there.
+        let usual = scan::usual_path(&self.folder, number);
+        let other = || Some(self.state.lock().files.get(&number)?.path.clone());
+        for path in iter::once(usual).chain(iter::once_with(other).flatten()) {
+            match Document::open(number, &path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                opened => return opened.map(Some).map_err(FileError::of("read", &path)),
+            }
         }
+        Ok(None)
     }
 
     /// The SHA-256 of a document. The file is read once, however many ask at the same time; the
