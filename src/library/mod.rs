@@ -7,12 +7,14 @@
 
 mod document;
 mod incoming;
+mod reports;
 pub mod scan;
 pub mod title;
 mod watch;
 
 pub use document::Document;
 pub use incoming::Incoming;
+pub use reports::Reports;
 pub use watch::Changes;
 
 use std::collections::{BTreeMap, BTreeSet};
