@@ -14,7 +14,7 @@ use crate::wire::RfcNumber;
 
 /// Which file it is, its length and its modification time. While all stay the same, the contents
 /// are assumed unchanged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Stamp {
     /// The number of the file in its file system.
     pub inode: u64,

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::mem;
 
 use super::scan::{self, Found};
+use super::titles::Titles;
 use super::{Library, Rfc, State};
 use crate::file_error::FileError;
 use crate::wire::RfcNumber;
@@ -36,16 +37,18 @@ impl Library {
         };
         Changes {
             error,
-            ..self.take_in(files)
+            ..self.take_in(files, &Titles::default())
         }
     }
 
-    /// Applies the result of a scan.
-    pub(super) fn take_in(&self, files: BTreeMap<RfcNumber, Found>) -> Changes {
+    /// Applies the result of a scan. Titles that are not known are read.
+    pub(super) fn take_in(&self, files: BTreeMap<RfcNumber, Found>, known: &Titles) -> Changes {
         let (unread, unsettled, gone) = self.state.lock().take_in(files);
-        let settled = unread
-            .into_iter()
-            .filter_map(|(number, found)| self.share(number, &found.path, found.stamp));
+        let titles = known.of(&unread).into_iter();
+        let settled = unread.iter().zip(titles);
+        let settled = settled.filter_map(|((number, Found { path, stamp, .. }), title)| {
+            self.share(*number, path, *stamp, title)
+        });
         Changes {
             settled: settled.collect(),
             gone,
@@ -219,7 +222,7 @@ mod tests {
     fn what_is_not_offered_is_not_reported() {
         let folder = folder(&[("rfc1.txt", "")]);
         let library =
-            Library::open(folder.path(), Some(&[number(1)]), Events::default()).unwrap();
+            Library::open(folder.path(), Some(&[number(1)]), None, Events::default()).unwrap();
         write_at(&folder, "rfc7.txt", "", 5);
         assert_eq!([settled(&library), settled(&library)], [[], []]);
         fs::remove_file(folder.path().join("rfc7.txt")).unwrap();

@@ -98,7 +98,10 @@ impl Node {
         let recent = Recent::default();
         let events = events.after(activity.clone()).after(recent.clone());
         let library = Arc::new(if config.shares {
-            Library::open(&config.folder, config.only.as_deref(), events.clone())?
+            let name = || format!("titles-{}.json", state_name(None, &config.folder));
+            let kept = config.state.as_ref().map(|folder| folder.join(name()));
+            let (only, kept) = (config.only.as_deref(), kept.as_deref());
+            Library::open(&config.folder, only, kept, events.clone())?
         } else {
             Library::unshared(&config.folder, events.clone())?
         });
@@ -284,7 +287,7 @@ fn shared(config: &Config) -> &Path {
 
 /// How this peer takes part in a hash table.
 fn member(config: &Config) -> Member {
-    let name = || state_name(&config.server, shared(config));
+    let name = || state_name(Some(&config.server), shared(config));
     let state = config.state.as_deref();
     Member {
         bind: config.bind,
