@@ -50,8 +50,9 @@ pub struct Config {
     pub server: Endpoint,
     /// The dialect for requests; `None` uses whichever the other side understands.
     pub dialect: Option<Dialect>,
-    /// How many ADDs to send to a central index before reading the first response.
-    pub pipeline: usize,
+    /// How many ADDs to send to a central index before reading the first response; `None` finds out
+    /// how many it understands.
+    pub pipeline: Option<usize>,
     /// The ports of other peers that an index may name.
     pub ports: Ports,
     /// The folder; created if it is missing.
