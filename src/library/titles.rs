@@ -52,12 +52,16 @@ impl Titles {
                 serde_json::from_slice(text).map_err(|error| error.to_string())?;
             Ok::<HashMap<_, _>, String>(kept.into_iter().map(Kept::into_known).collect())
         };
-        let read = StateFile::open(path.clone()).map_err(|error| error.to_string());
-        let read = read.and_then(|file| {
-            let found = file.read(MAX_FILE, parse);
-            found.map_err(|error| error.to_string())
-        });
-        let known = match read {
+        let read = || {
+            // Opening it would create its folder and its lock.
+            if !path.exists() {
+                return Ok(state_file::Found::Nothing);
+            }
+            let file = StateFile::open(path.clone()).map_err(|error| error.to_string())?;
+            file.read(MAX_FILE, parse)
+                .map_err(|error| error.to_string())
+        };
+        let known = match read() {
             Ok(state_file::Found::State(known)) => known,
             Ok(state_file::Found::Nothing) => HashMap::new(),
             Ok(state_file::Found::Damaged { reason, .. }) | Err(reason) => {
@@ -200,8 +204,9 @@ mod tests {
     fn a_small_folder_leaves_no_file() {
         let (folder, state) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         write_at(&folder, "rfc7.txt", &rfc7("One"), 5);
-        let state = state.path().join("deep/titles.json");
-        Library::open(folder.path(), None, Some(&state), Events::default()).unwrap();
+        let state = state.path().join("deep");
+        let kept = state.join("titles.json");
+        Library::open(folder.path(), None, Some(&kept), Events::default()).unwrap();
         assert!(!state.exists());
     }
 }

@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::{Central, Link};
-use crate::index::IndexError;
+use crate::index::{IndexError, Participation};
 use crate::library::Rfc;
 use crate::wire::{ReadError, Source};
 
@@ -28,22 +28,19 @@ impl Central {
         link: &mut Link,
         documents: &[Rfc],
     ) -> Result<(usize, usize), IndexError> {
-        let fixed = self.participation().pipeline;
+        let fixed = self.participation().pipeline.map(|fixed| fixed.max(1));
         let takes_one = self.takes_one.load(Ordering::SeqCst);
-        let may_grow = fixed.is_none() && !takes_one && documents.len() > FEW;
         let ahead = fixed.unwrap_or(if takes_one { 1 } else { link.ahead });
         let some = documents.get(..ahead).unwrap_or(documents);
-        let done = if fixed.is_some() || some.len() == 1 {
-            let (accepted, is_exact) = self.register(link, some)?;
-            if may_grow && is_exact {
-                link.ahead = 2;
-            }
-            (some.len(), accepted)
-        } else {
+        if fixed.is_none() && some.len() > 1 {
             let understood = self.register_together(link, some)?;
-            (understood, understood)
-        };
-        Ok(done)
+            return Ok((understood, understood));
+        }
+        let (accepted, is_exact) = self.register(link, some)?;
+        if is_exact && !takes_one && documents.len() > FEW {
+            link.ahead = 2;
+        }
+        Ok((some.len(), accepted))
     }
 
     /// Sends several ADDs together. Returns how many of them the server has understood for sure.
@@ -66,8 +63,11 @@ impl Central {
     }
 
     fn understood(&self, link: &mut Link, documents: &[Rfc]) -> Result<usize, IndexError> {
+        let Participation {
+            server, dialects, ..
+        } = self.participation();
         let requests = self.adds(documents);
-        self.send(link, &requests, false)?;
+        self.send(link, &requests, dialects.has_lf(server))?;
         let mut understood = 0;
         for (read, request) in requests.iter().enumerate() {
             if read > 0 && !self.answers_soon(link)? {
@@ -78,6 +78,9 @@ impl Central {
             if read == understood && response.accepts(request) {
                 understood += 1;
             }
+        }
+        for Rfc { number, .. } in documents.iter().take(understood) {
+            link.refused.remove(number);
         }
         Ok(understood)
     }

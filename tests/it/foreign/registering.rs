@@ -146,6 +146,7 @@ fn a_server_that_fails_because_of_two_requests_gets_everything_one_by_one() {
         let files = many(40);
         let mut peer = peer_at_menu("peer", index, files.path(), &[]);
         peer.expect(" again, registered 40 of 40 RFC(s)\n");
-        all_are_held(&peer, &held, &[1, 2]);
+        // No answer came between the two and the first one after reconnecting.
+        all_are_held(&peer, &held, &[1, 3]);
     }
 }
