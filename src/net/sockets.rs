@@ -56,6 +56,9 @@ struct Open {
     connections: HashMap<u64, Arc<Stream>>,
     /// Connections of which a request is awaited: the first to close when room is needed.
     silent: BTreeSet<u64>,
+    /// How many newcomers wait for the end of a connection that was closed for them. Its place is
+    /// not free for others.
+    awaited: usize,
     /// How many there are from each [`network_of`] an address.
     by_network: HashMap<IpAddr, usize>,
     listeners: Vec<Arc<Stream>>,
@@ -142,14 +145,16 @@ impl Sockets {
         if same >= per_address && !address.is_loopback() {
             return Err(Refused::AddressFull);
         }
-        if is_full(&mut open) {
+        if open.connections.len() + open.awaited >= total && !open.closing {
             let oldest = open.silent.pop_first().ok_or(Refused::Full)?;
             if let Some(stream) = open.connections.get(&oldest) {
                 shut_down(stream);
             }
+            open.awaited += 1;
             self.0
                 .one_closed
                 .wait_while_for(&mut open, is_full, ROOM_TIME);
+            open.awaited -= 1;
         }
         if open.closing {
             Err(Refused::Closing)
