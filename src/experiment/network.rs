@@ -98,7 +98,7 @@ impl Network {
             kind: self.kind,
             server: self.address.clone(),
             dialect: Some(Dialect::Text),
-            pipeline: 1,
+            pipeline: Some(1),
             ports: Ports::default(),
             folder: self.home(peer),
             only: None,

@@ -4,6 +4,7 @@
 //! While the connection is lost, queries fail at once with [`IndexError::Away`]. After
 //! reconnecting, everything is registered again.
 
+mod ahead;
 mod foreign;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -46,6 +47,8 @@ pub(super) struct Central {
     connection: AtomicU64,
     /// The link to the server, or the reason why there is none.
     link: Mutex<Result<Link, String>>,
+    /// Whether the server may misunderstand ADDs that are sent together, as far as known.
+    takes_one: AtomicBool,
     /// Whether the server can't take back single records, as far as known.
     keeps_records: AtomicBool,
     /// Whether a LOOKUP without a title finds records, as far as known.
@@ -58,6 +61,8 @@ struct Link {
     responses: Responses,
     /// Whether the server has answered on this link.
     has_answered: bool,
+    /// How many ADDs it has shown to understand, or the next more that it is to show.
+    ahead: usize,
     /// What the server refused on this link. It may include documents that are no longer shared.
     refused: BTreeSet<RfcNumber>,
 }
@@ -70,6 +75,7 @@ impl Central {
             keeper: Keeper::new(participation),
             connection: AtomicU64::new(0),
             link: Mutex::new(Err(String::new())),
+            takes_one: AtomicBool::new(false),
             keeps_records: AtomicBool::new(false),
             wants_titles: Mutex::new(None),
         };
@@ -106,6 +112,7 @@ impl Central {
             connection,
             responses: Responses::new(dialect),
             has_answered: false,
+            ahead: 1,
             refused: BTreeSet::new(),
         })
     }
@@ -166,12 +173,22 @@ impl Central {
         }
     }
 
-    /// Registers documents on a link, pipelined, and returns how many were accepted.
-    fn register(&self, link: &mut Link, documents: &[Rfc]) -> Result<usize, IndexError> {
+    /// The requests that register documents.
+    fn adds(&self, documents: &[Rfc]) -> Vec<Request> {
+        let me = self.participation().known.me();
+        let held = |rfc: &Rfc| Request::Add(rfc.clone().held_by(me));
+        documents.iter().map(held).collect()
+    }
+
+    /// Registers documents on a link, pipelined. Returns how many were accepted, and whether all
+    /// were with exactly the bytes of the agreement.
+    fn register(&self, link: &mut Link, documents: &[Rfc]) -> Result<(usize, bool), IndexError> {
         let participation = self.participation();
-        let held = |rfc: &Rfc| Request::Add(rfc.clone().held_by(participation.known.me()));
-        let requests: Vec<_> = documents.iter().map(held).collect();
-        let codes = self.exchange(link, &requests, |response| response.code)?;
+        let requests = self.adds(documents);
+        let responses = self.exchange(link, &requests, |response| response)?;
+        let answered = requests.iter().zip(&responses);
+        let are_exact = { answered }.all(|(request, response)| response.accepts(request));
+        let codes = responses.iter().map(|response| response.code);
         let mut taken = 0;
         for (&Rfc { number, .. }, code) in documents.iter().zip(codes) {
             if code == Status::Ok.code() {
@@ -185,7 +202,7 @@ impl Central {
                 });
             }
         }
-        Ok(taken)
+        Ok((taken, are_exact))
     }
 
     /// Takes back the record of one RFC, which a server of ours knows how to do.
@@ -254,8 +271,20 @@ impl Central {
         has_lf: bool,
         wanted: &impl Fn(Response) -> T,
     ) -> Result<Vec<(u16, T)>, IndexError> {
+        self.send(link, requests, has_lf)?;
+        if !link.has_answered && !requests.is_empty() && self.answers_only_in_frames(link)? {
+            return Err(self.no_answer(ReadError::OnlyFrames));
+        }
+        let answer = |request: &Request| {
+            let response = self.answer(link, request)?;
+            Ok((response.code, wanted(response)))
+        };
+        requests.iter().map(answer).collect()
+    }
+
+    /// Sends requests, with bare LF or as the agreement says.
+    fn send(&self, link: &mut Link, requests: &[Request], has_lf: bool) -> Result<(), IndexError> {
         let participation = self.participation();
-        let Participation { server, events, .. } = participation;
         let dialect = link.responses.dialect();
         let event_link = link.connection.link(Role::Index);
         for request in requests {
@@ -270,24 +299,24 @@ impl Central {
             if has_lf {
                 bytes = line_ends::with_lf(bytes);
             }
-            events.sent(event_link, &bytes);
+            participation.events.sent(event_link, &bytes);
             let sent = link.connection.write_all(&bytes);
             sent.map_err(|error| self.no_answer(error.into()))?;
         }
-        if !link.has_answered && !requests.is_empty() && self.answers_only_in_frames(link)? {
-            return Err(self.no_answer(ReadError::OnlyFrames));
+        Ok(())
+    }
+
+    /// Reads the response to a request.
+    fn answer(&self, link: &mut Link, request: &Request) -> Result<Response, IndexError> {
+        let Participation { server, events, .. } = self.participation();
+        let response = link.responses.next(&mut link.connection, request);
+        let response = response.map_err(|reason| self.no_answer(reason))?;
+        link.has_answered = true;
+        events.received(link.connection.link(Role::Index), &response.bytes);
+        if response.code == Status::ServiceUnavailable.code() {
+            return Err(IndexError::NoRoom(server.clone()));
         }
-        let answer = |request: &Request| {
-            let response = link.responses.next(&mut link.connection, request);
-            let response = response.map_err(|reason| self.no_answer(reason))?;
-            link.has_answered = true;
-            events.received(event_link, &response.bytes);
-            if response.code == Status::ServiceUnavailable.code() {
-                return Err(IndexError::NoRoom(server.clone()));
-            }
-            Ok((response.code, wanted(response)))
-        };
-        requests.iter().map(answer).collect()
+        Ok(response)
     }
 
     /// Why the server closed a link while no request was open: it may have sent a reason.
@@ -313,12 +342,16 @@ impl Central {
         let mut link = self.connect(dialect)?;
         let mut tried = BTreeMap::new();
         loop {
-            let missing = self.shared_beyond(&tried);
-            let mut some = missing.chunks(self.pipeline());
-            participation.publishing(missing.len(), || {
-                some.try_fold(0, |taken, some| Ok(taken + self.register(&mut link, some)?))
+            let mut beyond = self.shared_beyond(&tried);
+            participation.publishing(beyond.len(), || {
+                let mut all_accepted = 0;
+                while !beyond.is_empty() {
+                    let (done, accepted) = self.register_some(&mut link, &beyond)?;
+                    tried.extend(beyond.drain(..done).map(|rfc| (rfc.number, rfc.title)));
+                    all_accepted += accepted;
+                }
+                Ok(all_accepted)
             })?;
-            tried.extend(missing.into_iter().map(|rfc| (rfc.number, rfc.title)));
             if tried.is_empty() && link.connection.watch().wait_until_closed(CLOSE_TIME) {
                 return Err(IndexError::NoAnswer {
                     server: participation.server.clone(),
@@ -345,10 +378,6 @@ impl Central {
         shared.retain(|Rfc { number, title }| tried.get(number) != Some(title));
         shared
     }
-
-    fn pipeline(&self) -> usize {
-        self.participation().pipeline.max(1)
-    }
 }
 
 /// What a response to a query found.
@@ -373,11 +402,14 @@ fn found(records: Records, in_messages: bool) -> Listing {
 impl Index for Central {
     /// In portions, so that queries can run in between.
     fn publish(&self, documents: &[Rfc]) -> Result<usize, IndexError> {
-        let participation = self.participation();
-        let some = documents.chunks(self.pipeline());
-        participation.publishing(documents.len(), || {
-            some.map(|some| self.with_link(|link| self.register(link, some)))
-                .sum()
+        self.participation().publishing(documents.len(), || {
+            let (mut rest, mut all_accepted) = (documents, 0);
+            while !rest.is_empty() {
+                let (done, accepted) = self.with_link(|link| self.register_some(link, rest))?;
+                rest = rest.get(done..).unwrap_or_default();
+                all_accepted += accepted;
+            }
+            Ok(all_accepted)
         })
     }
 

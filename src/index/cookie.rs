@@ -26,7 +26,7 @@ impl CookieFile {
     /// `folder` if missing. `None` means that another peer uses it.
     pub fn open(folder: &Path, server: &Endpoint, shared: &Path) -> io::Result<Option<Self>> {
         fs::create_dir_all(folder)?;
-        let path = folder.join(format!("cookie-{}", state_name(server, shared)));
+        let path = folder.join(format!("cookie-{}", state_name(Some(server), shared)));
         let mut options = OpenOptions::new();
         let file = options
             .read(true)
@@ -66,12 +66,13 @@ impl CookieFile {
     }
 }
 
-/// What distinguishes the state of the peer that shares `shared` and uses `server` from that of
-/// others, in the name of a file.
-pub fn state_name(server: &Endpoint, shared: &Path) -> String {
+/// What distinguishes the state of the peer that shares `shared`, and uses `server` if that matters,
+/// from that of others, in the name of a file.
+pub fn state_name(server: Option<&Endpoint>, shared: &Path) -> String {
     let shared = fs::canonicalize(shared).unwrap_or_else(|_| shared.to_owned());
     let mut hash = Sha256::new();
-    hash.update(server.to_string().to_ascii_lowercase());
+    let server = server.map(Endpoint::to_string).unwrap_or_default();
+    hash.update(server.to_ascii_lowercase());
     hash.update([0]);
     hash.update(shared.as_os_str().as_encoded_bytes());
     let mut name = Digest(hash.finalize().into()).to_string();

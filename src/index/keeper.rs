@@ -272,7 +272,7 @@ mod tests {
             sockets: Sockets::default(),
             events,
             os: "Test 1".into(),
-            pipeline: 1,
+            pipeline: None,
             ports: Ports::default(),
             cookie_file: None,
             recent: Recent::default(),

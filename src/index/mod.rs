@@ -126,9 +126,9 @@ pub struct Participation {
     pub events: Events,
     /// The `OS` header of the requests.
     pub os: Arc<str>,
-    /// How many ADDs are sent before the first response is read. Many servers treat whatever one
-    /// read returns as one request, so use more than 1 only with servers that are known not to.
-    pub pipeline: usize,
+    /// How many ADDs are sent before the first response is read; `None` finds out how many the
+    /// server understands. Many servers treat whatever one read returns as one request.
+    pub pipeline: Option<usize>,
     /// The ports of other peers that an index may name.
     pub ports: Ports,
     /// The file that keeps the cookie of a registration, if any.

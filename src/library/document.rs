@@ -2,8 +2,10 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
+use rustix::fs::OFlags;
 use sha2::{Digest as _, Sha256};
 
 use super::scan::Stamp;
@@ -23,9 +25,18 @@ pub struct Document {
 }
 
 impl Document {
+    /// Opens a regular file. Anything else counts as missing, and a pipe does not block.
     pub(super) fn open(number: RfcNumber, path: &Path) -> io::Result<Self> {
-        let file = File::open(path)?;
-        let stamp = Stamp::of(&file.metadata()?)?;
+        let nonblocking = OFlags::NONBLOCK.bits().cast_signed();
+        let file = File::options()
+            .read(true)
+            .custom_flags(nonblocking)
+            .open(path)?;
+        let found = file.metadata()?;
+        if !found.is_file() {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        let stamp = Stamp::of(&found)?;
         Ok(Self {
             number,
             file,

@@ -7,17 +7,21 @@
 
 mod document;
 mod incoming;
+mod reports;
 pub mod scan;
 pub mod title;
+mod titles;
 mod watch;
 
 pub use document::Document;
 pub use incoming::Incoming;
+pub use reports::Reports;
 pub use watch::Changes;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
+use std::iter;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +29,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use self::scan::{Found, Stamp};
+use self::titles::Titles;
 use crate::event::{Events, Level};
 use crate::file_error::FileError;
 use crate::wire::di::exchange::Digest;
@@ -106,11 +111,12 @@ pub enum LibraryError {
 
 impl Library {
     /// Shares the folder, and creates it if it is missing. With `only`, offers only those RFCs. It
-    /// reads the title of every offered file; a file that can't be read is reported as an event and
-    /// not shared.
+    /// reads the title of every offered file, or takes it from the file `kept` if it was read in a
+    /// previous run; a file that can't be read is reported as an event and not shared.
     pub fn open(
         folder: &Path,
         only: Option<&[RfcNumber]>,
+        kept: Option<&Path>,
         events: Events,
     ) -> Result<Self, LibraryError> {
         fs::create_dir_all(folder).map_err(FileError::of("create the folder", folder))?;
@@ -132,9 +138,18 @@ impl Library {
             return Err(LibraryError::Missing(text));
         }
         let library = Self::new(folder, only, false, events);
+        let titles = kept.map(|path| Titles::kept_in(path.to_owned()));
+        let titles = titles.unwrap_or_default();
         // Two identical scans: what is there now is shared at once.
-        library.take_in(files.clone());
-        library.take_in(files);
+        library.take_in(files.clone(), &titles);
+        library.take_in(files, &titles);
+        let state = library.state.lock();
+        titles.keep(
+            state.entries.iter().filter_map(|(&number, entry)| {
+                Some((number, entry.read?, entry.printed.as_ref()?))
+            }),
+        );
+        drop(state);
         Ok(library)
     }
 
@@ -143,7 +158,7 @@ impl Library {
     pub fn unshared(folder: &Path, events: Events) -> Result<Self, FileError> {
         let library = Self::new(folder, Some(BTreeSet::new()), true, events);
         if folder.exists() {
-            library.take_in(scan::files(folder)?);
+            library.take_in(scan::files(folder)?, &Titles::default());
         }
         Ok(library)
     }
@@ -203,7 +218,8 @@ impl Library {
             && let Ok(stamp) = fs::metadata(&path).and_then(|found| Stamp::of(&found))
             && !self.state.lock().is_read(number, stamp)
         {
-            self.share(number, &path, stamp);
+            let read = Document::open(number, &path).and_then(|document| document.printed_title());
+            self.share(number, &path, stamp, read);
         }
         let mut state = self.state.lock();
         let entry = state.entries.entry(number).or_default();
@@ -229,13 +245,16 @@ impl Library {
         if !self.state.lock().is_offered(number) {
             return Ok(None);
         }
-        let Some(path) = self.path_of(number) else {
-            return Ok(None);
-        };
-        match Document::open(number, &path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            opened => opened.map(Some).map_err(FileError::of("read", &path)),
+        // Opening it is also the look whether it is there.
+        let usual = scan::usual_path(&self.folder, number);
+        let other = || Some(self.state.lock().files.get(&number)?.path.clone());
+        for path in iter::once(usual).chain(iter::once_with(other).flatten()) {
+            match Document::open(number, &path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                opened => return opened.map(Some).map_err(FileError::of("read", &path)),
+            }
         }
+        Ok(None)
     }
 
     /// The SHA-256 of a document. The file is read once, however many ask at the same time; the
@@ -286,9 +305,14 @@ impl Library {
         Incoming::new(path, may_replace)
     }
 
-    /// Shares a file under the title that it prints. Returns the RFC if its title is new.
-    fn share(&self, number: RfcNumber, path: &Path, stamp: Stamp) -> Option<Rfc> {
-        let read = Document::open(number, path).and_then(|document| document.printed_title());
+    /// Shares a file under the title that was `read` in it. Returns the RFC if its title is new.
+    fn share(
+        &self,
+        number: RfcNumber,
+        path: &Path,
+        stamp: Stamp,
+        read: io::Result<Title>,
+    ) -> Option<Rfc> {
         let mut state = self.state.lock();
         let entry = state.entries.entry(number).or_default();
         entry.read = Some(stamp);
@@ -369,7 +393,7 @@ mod tests {
     }
 
     pub(super) fn open(folder: &TempDir) -> Library {
-        Library::open(folder.path(), None, Events::default()).unwrap()
+        Library::open(folder.path(), None, None, Events::default()).unwrap()
     }
 
     pub(super) fn number(number: u32) -> RfcNumber {
@@ -440,7 +464,7 @@ mod tests {
     fn only_what_was_chosen_is_offered() {
         let folder = folder(&[("rfc1.txt", ""), ("rfc2.txt", ""), ("rfc3.txt", "")]);
         let only = [number(2)];
-        let library = Library::open(folder.path(), Some(&only), Events::default()).unwrap();
+        let library = Library::open(folder.path(), Some(&only), None, Events::default()).unwrap();
         assert_eq!(shared(&library), [2]);
         assert!(library.document(number(1)).unwrap().is_none());
         assert!(library.document(number(2)).unwrap().is_some());
@@ -448,7 +472,7 @@ mod tests {
         assert_eq!(shared(&library), [2, 3]);
         assert!(library.document(number(3)).unwrap().is_some());
         let only = [number(9), number(1)];
-        let error = Library::open(folder.path(), Some(&only), Events::default()).unwrap_err();
+        let error = Library::open(folder.path(), Some(&only), None, Events::default()).unwrap_err();
         let message = format!(
             "{} has no file for RFC 9; it has 1, 2, 3",
             folder.path().display()

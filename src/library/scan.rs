@@ -3,7 +3,8 @@
 //! It opens no file and keeps no state.
 
 use std::collections::BTreeMap;
-use std::fs::{self, Metadata};
+use std::ffi::OsStr;
+use std::fs::{self, DirEntry, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -14,7 +15,7 @@ use crate::wire::RfcNumber;
 
 /// Which file it is, its length and its modification time. While all stay the same, the contents
 /// are assumed unchanged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Stamp {
     /// The number of the file in its file system.
     pub inode: u64,
@@ -50,26 +51,47 @@ pub struct Found {
 /// If several files have one number, the one with the usual name comes first, then the others by
 /// name.
 pub fn files(folder: &Path) -> Result<BTreeMap<RfcNumber, Found>, FileError> {
-    let mut named: BTreeMap<RfcNumber, Vec<PathBuf>> = BTreeMap::new();
-    for path in files_in(folder).map_err(FileError::of("read the folder", folder))? {
-        if let Some(number) = number_in(&path) {
-            named.entry(number).or_default().push(path);
+    let mut named: BTreeMap<RfcNumber, Vec<(PathBuf, Stamp)>> = BTreeMap::new();
+    let failed = || FileError::of("read the folder", folder);
+    for entry in fs::read_dir(folder).map_err(failed())? {
+        let entry = entry.map_err(failed())?;
+        let Some(number) = number_in(&entry.file_name()) else {
+            continue;
+        };
+        // One that has disappeared since then, or is no file, has none.
+        if let Ok(Some(stamp)) = stamp(&entry) {
+            let same = named.entry(number).or_default();
+            same.push((entry.path(), stamp));
         }
     }
-    let look = |(number, mut same): (RfcNumber, Vec<PathBuf>)| {
+    let first = |(number, mut same): (RfcNumber, Vec<(PathBuf, Stamp)>)| {
         let usual = usual_path(folder, number);
-        same.sort_by_key(|path| (*path != usual, path.clone()));
-        let path = same.remove(0);
-        // A file that has disappeared since then has no stamp.
-        let stamp = fs::metadata(&path).and_then(|found| Stamp::of(&found));
+        same.sort_by_cached_key(|(path, _)| (*path != usual, path.clone()));
+        let mut same = same.into_iter();
+        let (path, stamp) = same.next()?;
+        let others = same.map(|(path, _)| path).collect();
         let found = Found {
             path,
-            stamp: stamp.ok()?,
-            others: same,
+            stamp,
+            others,
         };
         Some((number, found))
     };
-    Ok(named.into_iter().filter_map(look).collect())
+    Ok(named.into_iter().filter_map(first).collect())
+}
+
+/// The stamp of an entry, if it is a file or a link to one.
+fn stamp(entry: &DirEntry) -> io::Result<Option<Stamp>> {
+    let kind = entry.file_type()?;
+    let found = if kind.is_symlink() {
+        fs::metadata(entry.path())?
+    } else if kind.is_file() {
+        // This needs no walk along the path.
+        entry.metadata()?
+    } else {
+        return Ok(None);
+    };
+    found.is_file().then(|| Stamp::of(&found)).transpose()
 }
 
 /// The path of an RFC's file under its usual name.
@@ -77,23 +99,10 @@ pub(super) fn usual_path(folder: &Path, number: RfcNumber) -> PathBuf {
     folder.join(format!("rfc{number}.txt"))
 }
 
-/// The files in a folder. A dangling link does not count.
-fn files_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        let kind = entry.file_type()?;
-        if kind.is_file() || (kind.is_symlink() && entry.path().is_file()) {
-            files.push(entry.path());
-        }
-    }
-    Ok(files)
-}
-
 /// The number in the name of an RFC's file: `rfc791.txt`, also `RFC791.txt` and `rfc0791.txt`.
 /// Drafts, indexes and compressed files (`rfc17a.txt`, `rfc-index.txt`, `rfc1.txt.gz`) have none.
-fn number_in(path: &Path) -> Option<RfcNumber> {
-    let name = path.file_name()?.to_str()?.to_ascii_lowercase();
+fn number_in(name: &OsStr) -> Option<RfcNumber> {
+    let name = name.to_str()?.to_ascii_lowercase();
     name.strip_prefix("rfc")?.strip_suffix(".txt")?.parse().ok()
 }
 

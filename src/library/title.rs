@@ -308,8 +308,13 @@ fn printed_lines(head: &[u8]) -> Vec<String> {
 
 /// Applies overstrikes, expands tabs and drops all other control characters.
 fn printed_line(line: &str) -> String {
+    let line = line.trim_end();
+    if line.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        // Nearly every line, and much faster.
+        return line.to_owned();
+    }
     let mut columns = Vec::new();
-    for next in line.trim_end().chars() {
+    for next in line.chars() {
         match next {
             '\u{8}' => drop(columns.pop()),
             '\t' => columns.resize((columns.len() / 8 + 1) * 8, ' '),

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::mem;
 
 use super::scan::{self, Found};
+use super::titles::Titles;
 use super::{Library, Rfc, State};
 use crate::file_error::FileError;
 use crate::wire::RfcNumber;
@@ -17,6 +18,8 @@ pub struct Changes {
     pub settled: Vec<Rfc>,
     /// RFCs that are no longer shared because their files are gone.
     pub gone: Vec<RfcNumber>,
+    /// Whether there are new or changed files that the next scan may find settled.
+    pub more_to_come: bool,
     /// Why the folder could not be read; all its files then count as gone.
     pub error: Option<FileError>,
 }
@@ -34,47 +37,57 @@ impl Library {
         };
         Changes {
             error,
-            ..self.take_in(files)
+            ..self.take_in(files, &Titles::default())
         }
     }
 
-    /// Applies the result of a scan.
-    pub(super) fn take_in(&self, files: BTreeMap<RfcNumber, Found>) -> Changes {
-        let (unread, gone) = self.state.lock().take_in(files);
-        let settled = unread
-            .into_iter()
-            .filter_map(|(number, found)| self.share(number, &found.path, found.stamp));
+    /// Applies the result of a scan. Titles that are not known are read.
+    pub(super) fn take_in(&self, files: BTreeMap<RfcNumber, Found>, known: &Titles) -> Changes {
+        let (unread, unsettled, gone) = self.state.lock().take_in(files);
+        let titles = known.of(&unread).into_iter();
+        let settled = unread.iter().zip(titles);
+        let settled = settled.filter_map(|((number, Found { path, stamp, .. }), title)| {
+            self.share(*number, path, *stamp, title)
+        });
         Changes {
             settled: settled.collect(),
             gone,
+            more_to_come: unsettled > 0,
             error: None,
         }
     }
 }
 
 impl State {
-    /// Returns the offered files that are the same as in the last scan and whose title was not read
-    /// yet, and those no longer shared.
+    /// Of the offered files whose title was not read yet, returns those that are the same as in the
+    /// last scan, and how many are not; then the files that are no longer shared.
     fn take_in(
         &mut self,
         files: BTreeMap<RfcNumber, Found>,
-    ) -> (Vec<(RfcNumber, Found)>, Vec<RfcNumber>) {
+    ) -> (Vec<(RfcNumber, Found)>, usize, Vec<RfcNumber>) {
         let before = mem::replace(&mut self.files, files);
         let mut gone = Vec::new();
         for number in before.keys().filter(|n| !self.files.contains_key(n)) {
             let entry = self.entries.remove(number);
             gone.extend(entry.filter(|e| e.is_shared).map(|_| *number));
         }
-        let is_unread = |number, found: &Found| {
-            let is_same = |before: &Found| before.stamp == found.stamp;
-            before.get(&number).is_some_and(is_same)
-                && self.is_offered(number)
-                && !self.is_read(number, found.stamp)
-        };
         let files = self.files.iter().map(|(&number, found)| (number, found));
-        let unread = files.filter(|&(number, found)| is_unread(number, found));
-        let unread = unread.map(|(number, found)| (number, found.clone()));
-        (unread.collect(), gone)
+        let unread: Vec<_> = files
+            .filter(|&(number, found)| {
+                self.is_offered(number) && !self.is_read(number, found.stamp)
+            })
+            .collect();
+        let is_same = |&(number, found): &(RfcNumber, &Found)| {
+            let before = before.get(&number);
+            before.is_some_and(|before| before.stamp == found.stamp)
+        };
+        let all = unread.len();
+        let settled = unread.into_iter().filter(is_same);
+        let settled: Vec<_> = settled
+            .map(|(number, found)| (number, found.clone()))
+            .collect();
+        let unsettled = all - settled.len();
+        (settled, unsettled, gone)
     }
 }
 
@@ -92,6 +105,7 @@ mod tests {
             settled,
             gone,
             error,
+            ..
         } = library.look();
         assert!(gone.is_empty() && error.is_none(), "{gone:?} {error:?}");
         let settled = settled.into_iter();
@@ -207,7 +221,8 @@ mod tests {
     #[test]
     fn what_is_not_offered_is_not_reported() {
         let folder = folder(&[("rfc1.txt", "")]);
-        let library = Library::open(folder.path(), Some(&[number(1)]), Events::default()).unwrap();
+        let library =
+            Library::open(folder.path(), Some(&[number(1)]), None, Events::default()).unwrap();
         write_at(&folder, "rfc7.txt", "", 5);
         assert_eq!([settled(&library), settled(&library)], [[], []]);
         fs::remove_file(folder.path().join("rfc7.txt")).unwrap();

@@ -37,6 +37,7 @@ const LINGER_BYTES: u64 = 1024 * 1024;
 pub struct Connection {
     reader: BufReader<Socket>,
     peer: SocketAddr,
+    /// Dropped last, because it closes the socket.
     admission: Admission,
 }
 
@@ -98,6 +99,12 @@ impl Connection {
         }
     }
 
+    /// The same connection, whose socket already has this read timeout.
+    pub(super) fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.reader.get_mut().timeout = Some(timeout);
+        self
+    }
+
     /// The number of this connection among those of the program.
     pub fn id(&self) -> u64 {
         self.admission.id()
@@ -135,15 +142,21 @@ impl Connection {
             return Ok(());
         }
         let socket = self.reader.get_mut();
-        // The first bytes are sent together with the head of the message.
         let head = socket.output.len();
-        let room = OUTPUT.saturating_sub(head);
-        let first = usize::try_from(length).unwrap_or(room).min(room);
-        socket.output.resize(head + first, 0);
-        (&mut &*file).read_exact(socket.output.get_mut(head..).unwrap_or_default())?;
-        let first = u64::try_from(first).unwrap_or_default();
-        socket.send()?;
-        send_rest(&socket.stream, file, length - first, socket.send_time)
+        match usize::try_from(length).map(|length| head.saturating_add(length)) {
+            Ok(whole) if whole <= OUTPUT => {
+                socket.output.resize(whole, 0);
+                (&mut &*file).read_exact(socket.output.get_mut(head..).unwrap_or_default())?;
+                socket.send()
+            }
+            _ => {
+                cork(&socket.stream, true);
+                socket.send()?;
+                send_rest(&socket.stream, file, length, socket.send_time)?;
+                cork(&socket.stream, false);
+                Ok(())
+            }
+        }
     }
 
     /// Sends what `write` writes. The other side must read all of it within the send time: output
@@ -302,6 +315,17 @@ fn unread(time: Duration) -> io::Error {
     let reason = format!("the other side did not read within {seconds} seconds");
     io::Error::new(io::ErrorKind::ConnectionAborted, reason)
 }
+
+/// While corked, only full segments are sent. The system moves 64 KiB of a file at a time, which is
+/// not a multiple of a segment: uncorked, each time leaves a small one.
+#[cfg(target_os = "linux")]
+fn cork(stream: &Stream, is_corked: bool) {
+    // If this fails, the file takes more segments. A Unix domain socket has none.
+    let _ = stream.set_tcp_cork(is_corked);
+}
+
+#[cfg(not(target_os = "linux"))]
+fn cork(_: &Stream, _: bool) {}
 
 #[cfg(target_os = "linux")]
 fn send_rest(stream: &Stream, file: &File, left: u64, time: Duration) -> io::Result<()> {

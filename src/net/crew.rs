@@ -1,118 +1,157 @@
 //! The threads of sessions: one for each connection.
 //!
-//! A thread whose session has ended waits a while for the next connection, because starting a
-//! thread takes longer than sending a small file.
+//! Each waiting thread accepts by itself and serves what it has accepted, because waking another
+//! one takes longer than sending a small file. If none is left waiting, it first starts one.
 
-use std::collections::VecDeque;
-use std::io::Write;
+use std::fmt::Arguments;
+use std::io::{self, Write};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::Mutex;
 
-use super::Connection;
+use super::refusals::Refusals;
 use super::seldom::Seldom;
+use super::sockets::Refused;
+use super::{Connection, Listener, Sockets};
 use crate::event::{Events, Role};
 
 /// The stack size of a session's thread, in bytes.
 const STACK: usize = 128 * 1024;
-/// How long a thread waits for another connection before it ends.
-const IDLE_TIME: Duration = Duration::from_secs(1);
-/// How long accepting pauses when no thread can be started.
+/// The most threads that go on waiting when their session has ended. Each holds a descriptor, too.
+const MOST_WAITING: usize = 8;
+/// How long a thread pauses when descriptors or threads have run out.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Runs a session for each connection.
+/// Accepts connections, and runs a session for each.
 #[derive(Debug)]
-pub(super) struct Crew<S>(Arc<Shared<S>>);
-
-#[derive(Debug)]
-struct Shared<S> {
+pub(super) struct Crew<S> {
     role: Role,
-    started: AtomicU64,
+    listener: Listener,
+    sockets: Sockets,
     session: S,
     /// The answer to a connection that can't get a thread.
     no_room: Vec<u8>,
-    waiting: Mutex<Waiting>,
+    refusals: Refusals,
     events: Events,
     pauses: Mutex<Seldom>,
-    connection_came: Condvar,
-}
-
-/// There are never more waiting connections than waiting threads.
-#[derive(Debug, Default)]
-struct Waiting {
-    connections: VecDeque<Connection>,
-    threads: usize,
+    /// How many threads were started.
+    started: AtomicU64,
+    /// How many threads have no connection.
+    waiting: AtomicUsize,
 }
 
 impl<S: Fn(Connection) + Send + Sync + 'static> Crew<S> {
-    pub(super) fn new(role: Role, no_room: Vec<u8>, events: Events, session: S) -> Self {
-        Self(Arc::new(Shared {
+    /// Starts to accept connections for `role`, as many as `sockets` allows, until these are closed.
+    /// The error means that a thread could not be started.
+    pub(super) fn start(
+        role: Role,
+        listener: Listener,
+        sockets: Sockets,
+        no_room: Vec<u8>,
+        events: Events,
+        session: S,
+    ) -> io::Result<()> {
+        let refusals = Refusals::start(no_room.clone(), role, events.clone())?;
+        let crew = Self {
             role,
-            started: AtomicU64::new(0),
+            listener,
+            sockets,
             session,
             no_room,
-            waiting: Mutex::default(),
+            refusals,
             events,
             pauses: Mutex::default(),
-            connection_came: Condvar::new(),
-        }))
+            started: AtomicU64::new(0),
+            waiting: AtomicUsize::new(0),
+        };
+        Arc::new(crew).start_one()
     }
 
-    /// Hands a connection to a waiting thread, or else to a new one. If no thread can be started,
-    /// the connection is closed.
-    pub(super) fn serve(&self, connection: Connection) {
-        let mut waiting = self.0.waiting.lock();
-        if waiting.threads > waiting.connections.len() {
-            waiting.connections.push_back(connection);
-            self.0.connection_came.notify_one();
-            return;
-        }
-        drop(waiting);
-        let number = self.0.started.fetch_add(1, Ordering::Relaxed) + 1;
-        let shared = Arc::clone(&self.0);
-        // Only an existing thread gets the connection; otherwise it is still ours to answer.
-        let (hand_over, handed) = mpsc::sync_channel::<Connection>(1);
+    /// Starts a thread that waits for connections.
+    fn start_one(self: &Arc<Self>) -> io::Result<()> {
+        let number = self.started.fetch_add(1, Ordering::Relaxed) + 1;
+        let crew = Arc::clone(self);
+        self.waiting.fetch_add(1, Ordering::SeqCst);
         let thread = thread::Builder::new()
-            .name(format!("{:?} {number}", shared.role))
+            .name(format!("{:?} {number}", self.role))
             .stack_size(STACK)
-            .spawn(move || handed.recv().map(|connection| shared.work(connection)));
-        match thread {
-            Ok(_) => {
-                // The thread waits for it.
-                let _ = hand_over.send(connection);
-            }
-            Err(error) => {
-                let what =
-                    format_args!("accepting pauses, because no thread can be started: {error}");
-                self.0.pauses.lock().warn(&self.0.events, what);
-                let mut connection = connection;
-                let told = connection
-                    .write_all(&self.0.no_room)
-                    .and_then(|()| connection.flush());
-                drop((told, connection));
-                thread::sleep(PAUSE);
+            .spawn(move || crew.work());
+        if thread.is_err() {
+            self.waiting.fetch_sub(1, Ordering::SeqCst);
+        }
+        thread.map(drop)
+    }
+
+    /// The main loop of a thread. Only a panic of its session ends it early.
+    fn work(self: &Arc<Self>) {
+        loop {
+            let (stream, from) = match self.listener.accept() {
+                Ok(accepted) => accepted,
+                Err(_) if self.sockets.is_closing() => return,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    if self.waits(|waiting| (waiting > 1).then(|| waiting - 1)) {
+                        return;
+                    }
+                    continue;
+                }
+                Err(error) => {
+                    self.rest_after(&error);
+                    continue;
+                }
+            };
+            let waits = match self.sockets.admit_accepted(stream, from) {
+                Ok(connection) => self.serve(connection),
+                Err((Refused::Closing, _)) => false,
+                Err((why, stream)) => {
+                    self.refusals.refuse(stream, why);
+                    true
+                }
+            };
+            if !waits {
+                return;
             }
         }
     }
-}
 
-impl<S: Fn(Connection)> Shared<S> {
-    /// The main loop of a thread. Only a panic of its session ends it early.
-    fn work(&self, first: Connection) {
-        let mut next = Some(first);
-        while let Some(connection) = next {
-            (self.session)(connection);
-            let mut waiting = self.waiting.lock();
-            waiting.threads += 1;
-            let none = |waiting: &mut Waiting| waiting.connections.is_empty();
-            self.connection_came
-                .wait_while_for(&mut waiting, none, IDLE_TIME);
-            waiting.threads -= 1;
-            next = waiting.connections.pop_front();
+    /// Runs the session of a connection. Returns whether this thread waits for another one.
+    fn serve(self: &Arc<Self>, mut connection: Connection) -> bool {
+        let was_last = self.waiting.fetch_sub(1, Ordering::SeqCst) == 1;
+        if was_last && let Err(error) = self.start_one() {
+            self.waiting.fetch_add(1, Ordering::SeqCst);
+            let told = connection.write_all(&self.no_room);
+            drop((told.and_then(|()| connection.flush()), connection));
+            self.pause(format_args!("no thread can be started: {error}"));
+            return true;
         }
+        (self.session)(connection);
+        self.waits(|waiting| (waiting < MOST_WAITING).then(|| waiting + 1))
+    }
+
+    /// Changes how many threads wait, unless that is `None`. Returns whether it did.
+    fn waits(&self, change: impl Fn(usize) -> Option<usize>) -> bool {
+        let changed = self
+            .waiting
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, change);
+        changed.is_ok()
+    }
+
+    /// Some errors concern one connection that is already gone. Others last, such as running out of
+    /// descriptors; retrying at once would only burn CPU.
+    fn rest_after(&self, error: &io::Error) {
+        match error.kind() {
+            io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::Interrupted => {}
+            _ => self.pause(format_args!("{error}")),
+        }
+    }
+
+    fn pause(&self, why: Arguments<'_>) {
+        let what = format_args!("accepting pauses: {why}");
+        self.pauses.lock().warn(&self.events, what);
+        thread::sleep(PAUSE);
     }
 }

@@ -3,7 +3,6 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
@@ -11,16 +10,14 @@ use tracing::debug;
 
 use super::connection::SEND_LOOK;
 use super::crew::Crew;
-use super::refusals::Refusals;
-use super::seldom::Seldom;
-use super::sockets::Refused;
-use super::{Connection, Sockets};
+use super::{Connection, Sockets, Stream};
 use crate::event::{Events, Role};
 
 /// How many connections may wait to be accepted. The system may lower it.
 const BACKLOG: i32 = 4096;
-/// How long accepting pauses when descriptors or threads have run out.
-const PAUSE: Duration = Duration::from_millis(100);
+/// How long accepting waits for a connection before it returns. On Linux accepted connections inherit
+/// this as their read timeout, so it is what most of them wait for a request, and need not set it.
+pub(super) const IDLE_TIME: Duration = Duration::from_secs(30);
 /// How long a connection is silent before the system probes whether the remote host is still there,
 const KEEPALIVE_AFTER: Duration = Duration::from_mins(1);
 /// how long each probe waits for an answer,
@@ -98,6 +95,7 @@ impl Listener {
 
     /// Listens on a Unix domain socket that is bound to its path.
     pub(super) fn local(socket: Socket) -> io::Result<Self> {
+        socket.set_read_timeout(Some(IDLE_TIME))?;
         socket.listen(BACKLOG)?;
         Ok(Self {
             socket: Arc::new(socket),
@@ -112,7 +110,7 @@ impl Listener {
 
     /// Accepts connections for `role`, as many as `sockets` allows, and runs `session` for each in
     /// its own thread. A connection over the limit is sent `no_room`. Returns once `sockets` are
-    /// closed. The error means that the thread for refusals could not be started.
+    /// closed. The error means that a thread could not be started.
     pub fn serve(
         self,
         role: Role,
@@ -121,39 +119,31 @@ impl Listener {
         events: &Events,
         session: impl Fn(Connection) + Send + Sync + 'static,
     ) -> io::Result<()> {
-        let crew = Crew::new(role, no_room.clone(), events.clone(), session);
-        let mut refusals = Refusals::start(no_room, role, events.clone())?;
-        let mut pauses = Seldom::default();
         sockets.admit_listener(Arc::clone(&self.socket));
-        while !sockets.is_closing() {
-            let stream = match self.socket.accept() {
-                Ok((stream, _)) => stream,
-                Err(_) if sockets.is_closing() => break,
-                Err(error) => {
-                    rest_after(&error, &mut pauses, events);
-                    continue;
-                }
-            };
-            if let Err(error) = self.prepare_accepted(&stream) {
-                debug!(%error, "a connection was closed before it was accepted");
-                continue;
-            }
-            match sockets.admit(stream) {
-                Ok(connection) => crew.serve(connection),
-                Err((Refused::Closing, _)) => break,
-                Err((why, stream)) => refusals.refuse(stream, why),
-            }
-        }
+        let (open, events) = (sockets.clone(), events.clone());
+        Crew::start(role, self, open, no_room, events, session)?;
+        sockets.wait_until_closing();
         Ok(())
     }
 
-    fn prepare_accepted(&self, stream: &Socket) -> io::Result<()> {
+    /// Accepts a connection, and returns where it comes from. [`io::ErrorKind::WouldBlock`]: there
+    /// was none for [`IDLE_TIME`].
+    pub(super) fn accept(&self) -> io::Result<(Stream, Option<SocketAddr>)> {
+        let (stream, from) = self.socket.accept()?;
+        let gone = |error| io::Error::new(io::ErrorKind::ConnectionAborted, error);
+        self.prepare_accepted(&stream).map_err(gone)?;
+        Ok((stream, from.as_socket()))
+    }
+
+    /// The read timeout is then [`IDLE_TIME`].
+    fn prepare_accepted(&self, stream: &Stream) -> io::Result<()> {
         match self.address {
-            None => prepare_local(stream),
-            // On Linux it inherits the listener's options.
-            Some(_) if cfg!(target_os = "linux") => Ok(()),
-            Some(_) => prepare(stream),
+            // It inherits the options of the listener.
+            Some(_) if cfg!(target_os = "linux") => return Ok(()),
+            Some(_) => prepare(stream)?,
+            None => prepare_local(stream)?,
         }
+        stream.set_read_timeout(Some(IDLE_TIME))
     }
 }
 
@@ -169,6 +159,7 @@ fn listen(address: SocketAddr) -> io::Result<Socket> {
         socket.set_only_v6(false)?;
     }
     prepare(&socket)?;
+    socket.set_read_timeout(Some(IDLE_TIME))?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket)
@@ -179,20 +170,6 @@ fn is_without_ipv6(error: &io::Error) -> bool {
         error.kind(),
         io::ErrorKind::Unsupported | io::ErrorKind::AddrNotAvailable
     ) || error.raw_os_error() == Some(rustix::io::Errno::AFNOSUPPORT.raw_os_error())
-}
-
-/// Some errors concern one connection that is already gone. Others last, such as running out of
-/// descriptors; retrying at once would only burn CPU.
-fn rest_after(error: &io::Error, pauses: &mut Seldom, events: &Events) {
-    match error.kind() {
-        io::ErrorKind::ConnectionAborted
-        | io::ErrorKind::ConnectionReset
-        | io::ErrorKind::Interrupted => {}
-        _ => {
-            pauses.warn(events, format_args!("accepting pauses: {error}"));
-            thread::sleep(PAUSE);
-        }
-    }
 }
 
 /// Messages are small and complete, so they are sent without delay. A remote host that disappears
@@ -226,10 +203,7 @@ mod tests {
     fn every_connection_detects_a_host_that_disappears() {
         let listener = Listener::bind(Some(Ipv4Addr::LOCALHOST.into()), 0).unwrap();
         let _client = std::net::TcpStream::connect(("127.0.0.1", listener.port())).unwrap();
-        let (accepted, _) = listener.socket.accept().unwrap();
-        #[cfg(not(target_os = "linux"))]
-        prepare(&accepted).unwrap();
-        let socket = accepted;
+        let (socket, _) = listener.accept().unwrap();
         assert!(socket.keepalive().unwrap() && socket.tcp_nodelay().unwrap());
         assert_eq!(socket.tcp_keepalive_time().unwrap(), Duration::from_mins(1));
         assert_eq!(
@@ -237,6 +211,7 @@ mod tests {
             Duration::from_secs(10)
         );
         assert_eq!(socket.tcp_keepalive_retries().unwrap(), 3);
+        assert_eq!(socket.read_timeout().unwrap(), Some(IDLE_TIME));
         #[cfg(target_os = "linux")]
         assert_eq!(
             socket.tcp_user_timeout().unwrap(),

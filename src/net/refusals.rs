@@ -7,6 +7,8 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
+
 use super::Stream;
 use super::seldom::Seldom;
 use super::sockets::Refused;
@@ -24,7 +26,7 @@ pub(super) struct Refusals {
     refused: SyncSender<Stream>,
     role: Role,
     events: Events,
-    told: Seldom,
+    told: Mutex<Seldom>,
 }
 
 impl Refusals {
@@ -38,12 +40,12 @@ impl Refusals {
             refused: send,
             role,
             events,
-            told: Seldom::default(),
+            told: Mutex::default(),
         })
     }
 
-    pub(super) fn refuse(&mut self, stream: Stream, why: Refused) {
-        if let Some(before) = self.told.due(Instant::now()) {
+    pub(super) fn refuse(&self, stream: Stream, why: Refused) {
+        if let Some(before) = self.told.lock().due(Instant::now()) {
             let from = stream.peer_addr().ok().and_then(|from| from.as_socket());
             let from = from.map(|from| from.ip().to_canonical());
             self.events.tell(Topic::Life, || Event::TurnedAway {

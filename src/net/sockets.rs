@@ -8,6 +8,7 @@ use std::time::Duration;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use socket2::Type;
 
+use super::listener::IDLE_TIME;
 use super::{Connection, Stream, network_of};
 
 /// How long a connection that was closed to make room has to end.
@@ -45,6 +46,7 @@ struct Shared {
     limits: Limits,
     open: Mutex<Open>,
     one_closed: Condvar,
+    closing_began: Condvar,
 }
 
 #[derive(Debug, Default)]
@@ -54,6 +56,9 @@ struct Open {
     connections: HashMap<u64, Arc<Stream>>,
     /// Connections of which a request is awaited: the first to close when room is needed.
     silent: BTreeSet<u64>,
+    /// How many newcomers wait for the end of a connection that was closed for them. Its place is
+    /// not free for others.
+    awaited: usize,
     /// How many there are from each [`network_of`] an address.
     by_network: HashMap<IpAddr, usize>,
     listeners: Vec<Arc<Stream>>,
@@ -79,22 +84,31 @@ impl Sockets {
         }))
     }
 
-    /// Admits a connection. At the limit, the oldest one that owes us a request is closed to make
-    /// room.
+    /// Admits a connection that we opened.
     pub(super) fn admit(&self, stream: Stream) -> Result<Connection, (Refused, Stream)> {
-        // A Unix domain socket has no such address.
-        let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
         let peer = stream.peer_addr().ok().and_then(|peer| peer.as_socket());
-        let peer = peer.unwrap_or(unknown);
-        let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
         self.admit_from(peer, stream)
     }
 
+    /// Admits a connection that a listener has accepted.
+    pub(super) fn admit_accepted(
+        &self,
+        stream: Stream,
+        peer: Option<SocketAddr>,
+    ) -> Result<Connection, (Refused, Stream)> {
+        let connection = self.admit_from(peer, stream)?;
+        Ok(connection.with_timeout(IDLE_TIME))
+    }
+
+    /// At the limit, the oldest connection that owes us a request is closed to make room. A Unix
+    /// domain socket has no such address.
     fn admit_from(
         &self,
-        peer: SocketAddr,
+        peer: Option<SocketAddr>,
         stream: Stream,
     ) -> Result<Connection, (Refused, Stream)> {
+        let peer = peer.unwrap_or(SocketAddr::from(([0, 0, 0, 0], 0)));
+        let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
         let mut open = match self.room_for(peer.ip()) {
             Ok(open) => open,
             Err(refused) => return Err((refused, stream)),
@@ -131,14 +145,16 @@ impl Sockets {
         if same >= per_address && !address.is_loopback() {
             return Err(Refused::AddressFull);
         }
-        if is_full(&mut open) {
+        if open.connections.len() + open.awaited >= total && !open.closing {
             let oldest = open.silent.pop_first().ok_or(Refused::Full)?;
             if let Some(stream) = open.connections.get(&oldest) {
                 shut_down(stream);
             }
+            open.awaited += 1;
             self.0
                 .one_closed
                 .wait_while_for(&mut open, is_full, ROOM_TIME);
+            open.awaited -= 1;
         }
         if open.closing {
             Err(Refused::Closing)
@@ -187,6 +203,14 @@ impl Sockets {
         open.listeners
             .iter()
             .for_each(|listener| shut_down_listener(listener));
+        self.0.closing_began.notify_all();
+    }
+
+    /// Waits until new connections are refused.
+    pub(super) fn wait_until_closing(&self) {
+        let mut open = self.0.open.lock();
+        let is_open = |open: &mut Open| !open.closing;
+        self.0.closing_began.wait_while(&mut open, is_open);
     }
 
     /// Stops listening, refuses new connections, and closes all open ones.
@@ -233,7 +257,7 @@ impl Admission {
 impl Drop for Admission {
     fn drop(&mut self) {
         let mut open = self.sockets.0.open.lock();
-        open.connections.remove(&self.id);
+        let stream = open.connections.remove(&self.id);
         open.silent.remove(&self.id);
         if let Some(same) = open.by_network.get_mut(&self.network) {
             *same -= 1;
@@ -242,6 +266,8 @@ impl Drop for Admission {
             }
         }
         drop(open);
+        // This closes the socket, unless somebody watches it, and others need not wait for that.
+        drop(stream);
         self.sockets.0.one_closed.notify_all();
     }
 }
@@ -272,7 +298,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         sockets
-            .admit_from(SocketAddr::new(from.into(), 1), stream.into())
+            .admit_from(Some(SocketAddr::new(from.into(), 1)), stream.into())
             .map_err(|(refused, _)| refused)
     }
 

@@ -52,8 +52,9 @@ pub struct Config {
     pub server: Endpoint,
     /// The dialect for requests; `None` uses whichever the other side understands.
     pub dialect: Option<Dialect>,
-    /// How many ADDs to send to a central index before reading the first response.
-    pub pipeline: usize,
+    /// How many ADDs to send to a central index before reading the first response; `None` finds out
+    /// how many it understands.
+    pub pipeline: Option<usize>,
     /// The ports of other peers that an index may name.
     pub ports: Ports,
     /// The folder; created if it is missing.
@@ -100,7 +101,10 @@ impl Node {
         let recent = Recent::default();
         let events = events.after(activity.clone()).after(recent.clone());
         let library = Arc::new(if config.shares {
-            Library::open(&config.folder, config.only.as_deref(), events.clone())?
+            let name = || format!("titles-{}.json", state_name(None, &config.folder));
+            let kept = config.state.as_ref().map(|folder| folder.join(name()));
+            let (only, kept) = (config.only.as_deref(), kept.as_deref());
+            Library::open(&config.folder, only, kept, events.clone())?
         } else {
             Library::unshared(&config.folder, events.clone())?
         });
@@ -288,7 +292,7 @@ fn shared(config: &Config) -> &Path {
 
 /// How this peer takes part in a hash table.
 fn member(config: &Config) -> Member {
-    let name = || state_name(&config.server, shared(config));
+    let name = || state_name(Some(&config.server), shared(config));
     let state = config.state.as_deref();
     Member {
         bind: config.bind,

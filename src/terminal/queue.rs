@@ -4,7 +4,7 @@
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use indicatif::MultiProgress;
 use parking_lot::{Condvar, Mutex};
@@ -12,6 +12,14 @@ use parking_lot::{Condvar, Mutex};
 /// How many bytes may wait to be written before further text is dropped. A single larger text is
 /// not dropped.
 pub(crate) const MOST_WAITING: usize = 16 * 1024 * 1024;
+
+/// How long the thread rests after a write, if text comes all the time, so that it takes few writes:
+const REST: Duration = Duration::from_millis(2);
+/// after so many writes
+const STREAK: u32 = 100;
+/// of which each began so soon after the one before. What a user does comes to an end earlier, and is
+/// written at once.
+const SOON: Duration = Duration::from_millis(10);
 
 /// A stream, and the text that waits to be written to it. Clones share the same queue.
 #[derive(Clone)]
@@ -30,8 +38,10 @@ struct Shared {
 #[derive(Default)]
 struct State {
     waiting: String,
-    /// Whether the thread is writing earlier text.
+    /// Whether the thread is writing earlier text, or rests.
     is_busy: bool,
+    /// Whether somebody waits until everything is written.
+    is_urgent: bool,
     /// Whether writing has failed: the reader is gone, or the disk is full.
     is_broken: bool,
     /// How many texts were dropped since the last one that was kept.
@@ -82,9 +92,12 @@ impl Queue {
     pub fn finish(&self, time: Duration) {
         let at_work = |state: &mut State| state.is_busy || !state.waiting.is_empty();
         let mut state = self.shared.state.lock();
+        state.is_urgent = true;
+        self.shared.changed.notify_all();
         self.shared
             .changed
             .wait_while_for(&mut state, at_work, time);
+        state.is_urgent = false;
     }
 
     /// Whether writing has failed.
@@ -131,20 +144,27 @@ impl Shared {
     /// The main loop of the thread, until an error. Each write takes all waiting text, so that many
     /// small texts cost few writes.
     fn write_to(&self, mut out: impl Write) -> io::Error {
+        let (mut streak, mut written_at) = (0, Instant::now());
         loop {
             let idle = |state: &mut State| state.waiting.is_empty();
             let mut state = self.state.lock();
             self.changed.wait_while(&mut state, idle);
+            let is_soon = written_at.elapsed() < SOON;
+            streak = if is_soon { STREAK.min(streak + 1) } else { 0 };
             state.is_busy = true;
             let text = std::mem::take(&mut state.waiting);
             drop(state);
             let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+            written_at = Instant::now();
             let mut state = self.state.lock();
-            state.is_busy = false;
             state.is_broken = written.is_err();
             if state.is_broken {
                 state.waiting = String::new();
+            } else if streak == STREAK {
+                let rests = |state: &mut State| !state.is_urgent;
+                self.changed.wait_while_for(&mut state, rests, REST);
             }
+            state.is_busy = false;
             drop(state);
             self.changed.notify_all();
             if let Err(error) = written {

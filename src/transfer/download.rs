@@ -408,7 +408,7 @@ mod tests {
         });
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("rfc7.txt"), "old").unwrap();
-        let library = Library::open(folder.path(), None, Events::default()).unwrap();
+        let library = Library::open(folder.path(), None, None, Events::default()).unwrap();
         let downloader = Downloader {
             sockets: Sockets::default(),
             ports: Ports::default(),

@@ -49,17 +49,7 @@ impl Program {
     }
 
     pub(crate) fn peer(server: u16, folder: &Path, arguments: &[&str]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_peer"));
-        command.args([
-            "--host",
-            &format!("127.0.0.1:{server}"),
-            "--dir",
-            folder.to_str().unwrap(),
-        ]);
-        command
-            .args(["--hostname", "127.0.0.1", "-q"])
-            .args(arguments);
-        Self::start(command, "listening on port")
+        Self::start(peer_command(server, folder, arguments), "listening on port")
     }
 
     /// Reads the printout up to a line that contains `text`.
@@ -83,6 +73,14 @@ impl Program {
     }
 }
 
+pub(crate) fn peer_command(server: u16, folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_peer"));
+    command.args(["--host", &format!("127.0.0.1:{server}"), "--dir"]);
+    command.arg(folder).args(["--hostname", "127.0.0.1", "-q"]);
+    command.args(arguments);
+    command
+}
+
 impl Drop for Quiet {
     fn drop(&mut self) {
         let _ = self.child.kill();
@@ -102,6 +100,16 @@ impl Quiet {
         let io = std::fs::read_to_string(format!("/proc/{}/io", self.child.id())).unwrap();
         let line = io.lines().find_map(|line| line.strip_prefix("wchar: "));
         line.unwrap().parse().unwrap()
+    }
+
+    /// The processor time that its threads have used.
+    pub(crate) fn cpu(&self) -> Duration {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        let used = |task: std::io::Result<std::fs::DirEntry>| -> u64 {
+            let told = std::fs::read_to_string(task.unwrap().path().join("schedstat")).unwrap();
+            told.split(' ').next().unwrap().parse().unwrap()
+        };
+        Duration::from_nanos(tasks.map(used).sum())
     }
 
     /// The resident memory in MiB, and the number of threads.
@@ -143,6 +151,13 @@ impl Line {
             assert!(read > 0, "the connection ended");
             count -= read;
         }
+    }
+
+    /// Sends a LOOKUP, and returns whether it has found something.
+    pub(crate) fn finds(&mut self, lookup: &str) -> bool {
+        self.send(lookup.as_bytes());
+        let read = self.stream.read(&mut self.buffer).unwrap();
+        self.buffer[..read].starts_with(b"P2P-CI/1.0 200 ")
     }
 
     /// Reads up to the close, and returns how many bytes there were.
@@ -290,6 +305,9 @@ pub(crate) fn quantile(sorted: &[Duration], share: f64) -> Duration {
     sorted[((sorted.len() - 1) as f64 * share).round() as usize]
 }
 
+/// How often each pair of ours and theirs is measured.
+const PAIRS: usize = 5;
+
 /// The length of the large document, RFC 1, and of the small one, RFC 2.
 pub(crate) const LARGE: u64 = 200 * 1024 * 1024;
 pub(crate) const SMALL: usize = 30 * 1024;
@@ -300,6 +318,19 @@ pub(crate) fn documents() -> tempfile::TempDir {
     std::fs::write(folder.path().join("rfc1.txt"), vec![b'x'; LARGE as usize]).unwrap();
     std::fs::write(folder.path().join("rfc2.txt"), vec![b'x'; SMALL]).unwrap();
     folder
+}
+
+/// Measures ours and theirs in turn, and returns the pair with the median ratio.
+pub(crate) fn pairs(mut pair: impl FnMut() -> (f64, f64)) -> (f64, f64) {
+    let mut pairs: Vec<_> = (0..PAIRS).map(|_| pair()).collect();
+    pairs.sort_by(|a, b| (a.0 / a.1).total_cmp(&(b.0 / b.1)));
+    pairs[PAIRS / 2]
+}
+
+/// A port on which nobody listens, for a server that does not choose one itself.
+pub(crate) fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
 }
 
 pub(crate) fn get(number: u32) -> String {
@@ -330,11 +361,11 @@ pub(crate) fn copies(port: u16, request: &[u8], count: usize, bytes: u64) -> f64
     speeds[2]
 }
 
-/// Downloads per second by four clients, with a new connection for each download.
-pub(crate) fn visits(port: u16, request: &[u8]) -> f64 {
+/// Downloads per second by so many clients, with a new connection for each download.
+pub(crate) fn visits(port: u16, request: &[u8], clients: usize) -> f64 {
     let time = Duration::from_secs(2);
     let request = request.to_vec();
-    let threads: Vec<_> = (0..4)
+    let threads: Vec<_> = (0..clients)
         .map(|_| {
             let request = request.clone();
             thread::spawn(move || {

@@ -13,7 +13,9 @@
     reason = "a bench prints and computes with what it measures, and ends where it can't"
 )]
 
+mod folder;
 mod load;
+mod nginx;
 mod registrations;
 
 use std::fs;
@@ -36,11 +38,13 @@ fn main() {
     let chosen = std::env::args()
         .skip(1)
         .find(|argument| !argument.starts_with('-'));
-    let parts: [(&str, fn()); 5] = [
+    let parts: [(&str, fn()); 7] = [
         ("questions", questions),
         ("lists", lists),
         ("crowd", crowd),
         ("uploads", uploads),
+        ("nginx", nginx),
+        ("folder", folder::folder),
         ("registrations", registrations::registrations),
     ];
     row("what", "figure", "limit in the same run");
@@ -244,6 +248,20 @@ impl Small {
     }
 }
 
+/// Uploads against nginx.
+fn nginx() {
+    let is_there = nginx::against_nginx(|what, unit, ours, theirs| {
+        row(
+            what,
+            &format!("{ours:.0} {unit}"),
+            &format!("{theirs:.0} {unit} with nginx ({:.2})", ours / theirs),
+        );
+    });
+    if !is_there {
+        row("uploads against nginx", "skipped", "nginx is not installed");
+    }
+}
+
 /// Uploads and downloads.
 fn uploads() {
     let folder = load::documents();
@@ -259,8 +277,8 @@ fn uploads() {
             &format!("{limit:.0} MiB/s raw copy ({:.2})", speed / limit),
         );
     }
-    let limit = visits(source(SMALL as u64), b"");
-    let found = visits(peer.port, get(2).as_bytes());
+    let limit = visits(source(SMALL as u64), b"", 4);
+    let found = visits(peer.port, get(2).as_bytes(), 4);
     row(
         "30 KiB files, 4 at a time, new connection each",
         &format!("{found:.0} GETs/s"),

@@ -1,5 +1,5 @@
 //! `make bench-peers`: compares with Redis and nginx, on the same machine at the same time. Each
-//! row is the median of three pairs of measurements, ours and theirs in turn.
+//! row is the median of five pairs of measurements, ours and theirs in turn.
 
 #![allow(
     dead_code,
@@ -14,36 +14,32 @@
 )]
 
 mod load;
+mod nginx;
 
-use std::fs;
-use std::net::{TcpListener, TcpStream};
-use std::path::Path;
+use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use load::{LARGE, Program, copies, documents, fill, get, lookup, one_record, rate, visits};
-
-/// How often each pair is measured.
-const PAIRS: usize = 3;
+use load::{Program, fill, free_port, lookup, one_record, pairs, rate};
 
 fn main() {
     println!(
-        "{:<52} {:>14} {:>14} {:>7}",
+        "{:<62} {:>12} {:>12} {:>7}",
         "what", "ours", "theirs", "ratio"
     );
     redis();
     nginx();
 }
 
-fn row(what: &str, unit: &str, mut pair: impl FnMut() -> (f64, f64)) {
-    let mut pairs: Vec<_> = (0..PAIRS).map(|_| pair()).collect();
-    pairs.sort_by(|a, b| (a.0 / a.1).total_cmp(&(b.0 / b.1)));
-    let (ours, theirs) = pairs[PAIRS / 2];
-    println!(
-        "{what:<52} {ours:>14.0} {theirs:>14.0} {:>7.2}  {unit}",
-        ours / theirs
-    );
+fn row(what: &str, unit: &str, pair: impl FnMut() -> (f64, f64)) {
+    let (ours, theirs) = pairs(pair);
+    print(what, unit, ours, theirs);
+}
+
+fn print(what: &str, unit: &str, ours: f64, theirs: f64) {
+    let ratio = ours / theirs;
+    println!("{what:<62} {ours:>12.0} {theirs:>12.0} {ratio:>7.2}  {unit}");
 }
 
 fn redis() {
@@ -125,64 +121,12 @@ fn redis_benchmark(port: &str, ahead: usize) -> f64 {
 }
 
 fn nginx() {
-    let folder = documents();
-    let port = free_port();
-    let home = tempfile::tempdir().unwrap();
-    let config = format!(
-        "daemon off; master_process on; worker_processes 2; pid {home}/pid; error_log {home}/log;\n\
-         events {{ worker_connections 1024; }}\n\
-         http {{ access_log off; sendfile on; tcp_nopush on; root {root};\n\
-         server {{ listen 127.0.0.1:{port}; }} }}\n",
-        home = home.path().display(),
-        root = folder.path().display()
-    );
-    let file = home.path().join("nginx.conf");
-    fs::write(&file, config).unwrap();
-    readable(folder.path());
-    let mut command = Command::new("nginx");
-    command.arg("-c").arg(&file).arg("-p").arg(home.path());
-    let Some(_nginx) = Started::start(command, &port.to_string()) else {
+    let is_there = nginx::against_nginx(|what, unit, ours, theirs| {
+        print(&format!("{what}, against nginx"), unit, ours, theirs);
+    });
+    if !is_there {
         println!("nginx is not installed");
-        return;
-    };
-    let server = Program::server(&[]).ignore_output();
-    let peer =
-        Program::peer(server.port, folder.path(), &["share", "--print-messages"]).ignore_output();
-    let ask = |number: u32| format!("GET /rfc{number}.txt HTTP/1.0\r\nHost: x\r\n\r\n");
-    for downloaders in [1, 4] {
-        row(
-            &format!("200 MiB to {downloaders} downloader(s), against nginx"),
-            "MiB/s",
-            || {
-                let ours = copies(peer.port, get(1).as_bytes(), downloaders, LARGE);
-                (ours, copies(port, ask(1).as_bytes(), downloaders, LARGE))
-            },
-        );
     }
-    row(
-        "30 KiB files, new connection each, against nginx",
-        "/s",
-        || {
-            (
-                visits(peer.port, get(2).as_bytes()),
-                visits(port, ask(2).as_bytes()),
-            )
-        },
-    );
-}
-
-/// The workers of nginx run as another user.
-fn readable(folder: &Path) {
-    use std::os::unix::fs::PermissionsExt;
-    fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).unwrap();
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
 }
 
 /// Another server, stopped when it goes out of scope.

@@ -4,6 +4,7 @@
 mod answers;
 mod faithful;
 mod holders;
+mod registering;
 mod requests;
 mod servers;
 

@@ -49,10 +49,10 @@ pub(crate) struct Arguments {
     /// in frames if the other side does not understand it
     #[arg(long, value_enum, value_name = "DIALECT", default_value_t = DialectChoice::Auto, help_heading = "Index")]
     pub(crate) dialect: DialectChoice,
-    /// How many RFCs to register before the responses of the server arrive; more than 1 is faster
-    /// on a slow connection, but not every server supports it
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = value_parser!(u8).range(1..=100), help_heading = "Index")]
-    pub(crate) pipeline: u8,
+    /// How many RFCs to register before the responses of the server arrive [default: 1, and more for
+    /// a large folder if the server understands it]
+    #[arg(long, value_name = "N", value_parser = value_parser!(u8).range(1..=100), help_heading = "Index")]
+    pub(crate) pipeline: Option<u8>,
     /// Connect to other peers on every port; without this, not on ports below 1024, because an index
     /// could name the services of any host
     #[arg(long, value_parser = FalseyValueParser::new(), help_heading = "Index")]
@@ -290,7 +290,7 @@ impl Arguments {
             kind: self.kind(),
             server: self.server(),
             dialect: self.dialect.only(),
-            pipeline: self.pipeline.into(),
+            pipeline: self.pipeline.map(usize::from),
             ports: if self.any_port {
                 Ports::Any
             } else {

@@ -10,8 +10,9 @@ use super::PROTOCOL;
 use super::p2s::Request;
 use crate::wire::error::is_silence;
 use crate::wire::frame::Frame;
+use crate::wire::protocol::StatusLine;
 use crate::wire::tolerance::status;
-use crate::wire::{Dialect, Endpoint, ReadError, Record, Source, read_line};
+use crate::wire::{Dialect, Endpoint, ReadError, Record, Source, Status, read_line};
 
 /// The longest wait for a line of a response.
 pub const ANSWER_TIME: Duration = Duration::from_secs(30);
@@ -44,6 +45,17 @@ impl Response {
     pub fn records(&self) -> impl Iterator<Item = Record> {
         let lines = self.bytes.split(|&byte| byte == b'\n');
         lines.filter(|line| is_record(line)).filter_map(record)
+    }
+
+    /// Whether it accepts an ADD in text, with exactly the bytes of the agreement.
+    pub fn accepts(&self, request: &Request) -> bool {
+        let Request::Add(record) = request else {
+            return false;
+        };
+        let mut answer = format!("{}\r\n\r\n", StatusLine(PROTOCOL, Status::Ok)).into_bytes();
+        record.write(&mut answer);
+        answer.extend_from_slice(b"\r\n\r\n");
+        self.bytes == answer
     }
 }
 
@@ -80,6 +92,11 @@ impl Responses {
     /// The dialect of the connection.
     pub fn dialect(&self) -> Dialect {
         self.dialect
+    }
+
+    /// Whether a part of the next response was read with the last one.
+    pub fn has_begun(&self) -> bool {
+        self.ahead.is_some()
     }
 
     /// The request that a peer sends before it closes the connection, if its dialect has one.
@@ -303,6 +320,25 @@ mod tests {
             let response = Responses::default().next(&mut source, &list()).unwrap();
             assert_eq!(response.bytes, text.as_bytes());
             assert_eq!(source.read_so_far(), text.len());
+        }
+    }
+
+    #[test]
+    fn only_the_exact_answer_to_an_add_accepts_it() {
+        let exact = "P2P-CI/1.0 200 OK\r\n\r\nRFC 1 A vm 5\r\n\r\n";
+        let accepts = |text: &str, asked: &Request| {
+            let response = Responses::default().next(&mut Script::then_silence(text), asked);
+            response.unwrap().accepts(asked)
+        };
+        assert!(accepts(exact, &add()) && !accepts(exact, &list()));
+        for other in [
+            "P2P-CI/1.0 200 OK\r\n\r\nRFC 1 A vm 5\r\n",
+            "P2P-CI/1.0 200 OK\n\nRFC 1 A vm 5\n\n",
+            "P2P-CI/1.0 200 OK\r\n\r\nRFC 2 A vm 5\r\n\r\n",
+            "P2P-CI/1.0 200 OK\r\n\r\n\r\n",
+            "P2P-CI/1.0 400 Bad Request\r\n\r\n\r\n",
+        ] {
+            assert!(!accepts(other, &add()), "{other:?}");
         }
     }
 
