@@ -4,7 +4,6 @@
 
 use std::io::{self, Write};
 use std::mem;
-use std::slice;
 use std::time::Duration;
 
 use tracing::debug;
@@ -12,6 +11,7 @@ use tracing::debug;
 use super::catalog::{Catalog, Cursor, Denied, Entrance, Gone, Left, Presence, Scope};
 use crate::event::{Event, Events, Link, MOST_RECORDS, Topic, Way};
 use crate::net::Sockets;
+use crate::wire::ci::RecordLines;
 use crate::wire::ci::p2s::Request;
 use crate::wire::ci::server::{Answer, Conversation};
 use crate::wire::{Endpoint, Received, Record, Reject, Source, Status, Title};
@@ -39,6 +39,7 @@ impl Sessions {
             presence: self.catalog.join(link.id, link.remote.ip()),
             link,
             conversation: Conversation::default(),
+            page: RecordLines::default(),
             out: Vec::new(),
         };
         if let Err(error) = session.run(stream) {
@@ -54,13 +55,15 @@ struct Session<'a> {
     presence: Presence,
     link: Link,
     conversation: Conversation,
-    /// The buffer of the last answer, if it is small. An idle connection holds nothing else of what
-    /// it did.
+    /// The records that go into the answer next.
+    page: RecordLines,
+    /// The buffer of the last answer. If it or the page is large, it is freed: an idle connection
+    /// holds nothing else of what it did.
     out: Vec<u8>,
 }
 
 /// The largest buffer that is kept for the next answer, in bytes.
-const KEPT_ANSWER: usize = 2 * 1024;
+const KEPT_ANSWER: usize = 512;
 
 /// Why a request was not carried out.
 enum Undone {
@@ -131,7 +134,14 @@ impl Session<'_> {
                 let link = self.link;
                 let added = || Event::Added { link, record };
                 self.shared.events.tell(Topic::Messages, added);
-                self.respond(stream, request, slice::from_ref(record))?;
+                let Record {
+                    number,
+                    title,
+                    holder,
+                } = record;
+                self.page.clear();
+                self.page.push(*number, title, holder);
+                self.respond(stream, request)?;
             }
             Request::Lookup { number, title, .. } => {
                 self.respond_with_all(stream, request, Scope::Of(*number), title)?;
@@ -141,7 +151,10 @@ impl Session<'_> {
             }
             Request::Delete(name) => self.withdraw(stream, request, name)?,
             Request::TakeBack { number, peer } => match self.presence.take_back(peer, *number)? {
-                Some(record) => self.respond(stream, request, slice::from_ref(&record))?,
+                Some(record) => {
+                    self.page = record;
+                    self.respond(stream, request)?;
+                }
                 None => self.refuse(stream, Status::NotFound)?,
             },
             Request::Close | Request::Greeting => self.refuse(stream, Status::Ok)?,
@@ -205,17 +218,10 @@ impl Session<'_> {
         });
     }
 
-    /// Answers with these records.
-    fn respond(
-        &mut self,
-        stream: &mut impl Write,
-        request: &Request,
-        records: &[Record],
-    ) -> io::Result<()> {
+    /// Answers with the records of the page.
+    fn respond(&mut self, stream: &mut impl Write, request: &Request) -> io::Result<()> {
         let mut answer = self.begin(request);
-        for record in records {
-            answer.record(record);
-        }
+        answer.records(&mut self.page);
         self.end(stream, answer)
     }
 
@@ -229,14 +235,14 @@ impl Session<'_> {
         title: &Title,
     ) -> io::Result<()> {
         let mut answer = self.begin(request);
-        let (mut page, mut next) = (Vec::new(), Some(Cursor::default()));
+        let mut next = Some(Cursor::default());
         while let Some(cursor) = next.filter(|_| !answer.is_full()) {
             answer.send_ready(stream)?;
-            next = self.shared.catalog.page(scope, cursor, &mut page);
-            let is_wanted = |record: &&Record| title.is_empty() || record.title == *title;
-            for record in page.iter().filter(is_wanted) {
-                answer.record(record);
+            next = self.shared.catalog.page(scope, cursor, &mut self.page);
+            if !title.is_empty() {
+                self.page.retain_titled(title);
             }
+            answer.records(&mut self.page);
         }
         self.end(stream, answer)
     }
@@ -254,13 +260,11 @@ impl Session<'_> {
         let Some(mut withdrawal) = self.presence.withdraw(name)? else {
             return Ok(self.refuse(stream, Status::NotFound)?);
         };
-        let (mut page, mut may_go_on) = (Vec::new(), true);
+        let mut may_go_on = true;
         while may_go_on && !answer.is_full() {
             answer.send_ready(stream)?;
-            may_go_on = withdrawal.page(&mut page)?;
-            for record in &page {
-                answer.record(record);
-            }
+            may_go_on = withdrawal.page(&mut self.page)?;
+            answer.records(&mut self.page);
         }
         let Left { name, records } = withdrawal.finish()?;
         self.tell_left(&name, records);
@@ -269,18 +273,22 @@ impl Session<'_> {
 
     fn begin(&mut self, request: &Request) -> Answer {
         let out = mem::take(&mut self.out);
-        self.conversation.answer(request, out, MOST_RECORDS)
+        let is_told = self.shared.events.wants(Topic::Messages);
+        let most_told = is_told.then_some(MOST_RECORDS);
+        self.conversation.answer(request, out, most_told)
     }
 
     fn end(&mut self, stream: &mut impl Write, mut answer: Answer) -> io::Result<()> {
         answer.end();
-        let (told, more) = answer.told();
-        let events = &self.shared.events;
-        events.message(self.link, Way::Sent, told, more);
+        if let Some((told, more)) = answer.told() {
+            let events = &self.shared.events;
+            events.message(self.link, Way::Sent, told, more);
+        }
         self.out = answer.send(stream)?;
         if self.out.capacity() > KEPT_ANSWER {
             self.out = Vec::new();
         }
+        self.page.free_above(KEPT_ANSWER);
         Ok(())
     }
 
