@@ -234,6 +234,15 @@ impl Presence {
         Ok(entrance)
     }
 
+    /// Adds several records under one lock, up to the first one that is denied or has another
+    /// holder. Returns how many it added.
+    pub fn add_known<'a>(&self, records: impl IntoIterator<Item = &'a Record>) -> usize {
+        let most = self.catalog.records_per_peer;
+        let mut state = self.catalog.state.lock();
+        let mut add = |record: &&Record| state.add(self.connection, record, most) == Ok(true);
+        records.into_iter().take_while(|record| add(record)).count()
+    }
+
     /// Begins to leave under `name`; see [`Withdrawal`]. `None` if the connection has no name. Fails
     /// with [`Denied::Other`] if it has another name, or with [`Denied::Replaced`].
     pub fn withdraw(&self, name: &Endpoint) -> Result<Option<Withdrawal<'_>>, Denied> {

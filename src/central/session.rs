@@ -2,7 +2,9 @@
 //!
 //! The session works on a stream and knows no sockets.
 
+use std::collections::VecDeque;
 use std::io::{self, Write};
+use std::iter;
 use std::mem;
 use std::time::Duration;
 
@@ -14,7 +16,7 @@ use crate::net::Sockets;
 use crate::wire::ci::RecordLines;
 use crate::wire::ci::p2s::Request;
 use crate::wire::ci::server::{Answer, Conversation};
-use crate::wire::{Endpoint, Received, Record, Reject, Source, Status, Title};
+use crate::wire::{Endpoint, ReadError, Received, Record, Reject, Source, Status, Title};
 
 /// What all sessions of an index server share.
 #[derive(Debug, Clone)]
@@ -39,6 +41,8 @@ impl Sessions {
             presence: self.catalog.join(link.id, link.remote.ip()),
             link,
             conversation: Conversation::default(),
+            ahead: VecDeque::new(),
+            added: 0,
             page: RecordLines::default(),
             out: Vec::new(),
         };
@@ -55,6 +59,10 @@ struct Session<'a> {
     presence: Presence,
     link: Link,
     conversation: Conversation,
+    /// The requests that are read already.
+    ahead: VecDeque<Received<Request>>,
+    /// How many of the next requests are ADDs whose records are in the catalog.
+    added: usize,
     /// The records that go into the answer next.
     page: RecordLines,
     /// The buffer of the last answer. If it or the page is large, it is freed: an idle connection
@@ -88,13 +96,20 @@ impl From<Denied> for Undone {
     }
 }
 
+/// The record of an ADD.
+fn record_of(received: &Received<Request>) -> Option<&Record> {
+    match &received.request {
+        Ok(Request::Add(record)) if !received.is_late => Some(record),
+        _ => None,
+    }
+}
+
 impl Session<'_> {
     /// Answers one request after the other. An error is one of the connection.
     fn run(&mut self, stream: &mut (impl Source + Write)) -> io::Result<()> {
         let mut is_first = true;
         loop {
-            let read = self.conversation.next(stream, self.shared.request_time);
-            let received = match read {
+            let received = match self.next(stream) {
                 Ok(Some(received)) => received,
                 Ok(None) => return Ok(()),
                 // The stream is out of step, so this is the last answer.
@@ -124,6 +139,31 @@ impl Session<'_> {
                 return Ok(());
             }
         }
+    }
+
+    /// The next request. Of ADDs that arrived together, the records are added together.
+    fn next(&mut self, stream: &mut impl Source) -> Result<Option<Received<Request>>, ReadError> {
+        if let Some(received) = self.ahead.pop_front() {
+            return Ok(Some(received));
+        }
+        self.ahead = VecDeque::new();
+        let first = self.conversation.next(stream, self.shared.request_time)?;
+        // Those who see the messages see what each one does before the next one.
+        if !self.shared.events.wants(Topic::Messages)
+            && let Some(received) = first.as_ref()
+            && let Some(record) = record_of(received)
+        {
+            let mut last = Some(received);
+            while last.is_some_and(|last| record_of(last).is_some())
+                && let Some(received) = self.conversation.next_arrived(stream)
+            {
+                self.ahead.push_back(received);
+                last = self.ahead.back();
+            }
+            let records = iter::once(record).chain(self.ahead.iter().map_while(record_of));
+            self.added = self.presence.add_known(records);
+        }
+        Ok(first)
     }
 
     /// Carries out a request and answers it.
@@ -163,7 +203,11 @@ impl Session<'_> {
     }
 
     /// The first request that names its peer adds it to the list; ADD also adds its record.
-    fn let_in(&self, request: &Request) -> Result<(), Denied> {
+    fn let_in(&mut self, request: &Request) -> Result<(), Denied> {
+        if self.added > 0 {
+            self.added -= 1;
+            return Ok(());
+        }
         let Some(name) = request.name() else {
             return Ok(());
         };
@@ -182,7 +226,7 @@ impl Session<'_> {
     }
 
     /// A request whose name came after its answer adds its peer too. It can't be refused any more.
-    fn let_in_late(&self, received: &Received<Request>) -> io::Result<()> {
+    fn let_in_late(&mut self, received: &Received<Request>) -> io::Result<()> {
         let request = received.request.as_ref();
         match request.map_or(Ok(()), |request| self.let_in(request)) {
             Err(Denied::Replaced) => Err(io::Error::other(Denied::Replaced)),

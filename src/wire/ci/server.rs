@@ -40,6 +40,11 @@ impl Conversation {
         self.0.next(source, waits, parse)
     }
 
+    /// Reads the next request if all of it has arrived. `None` says nothing about the stream.
+    pub fn next_arrived(&mut self, source: &mut impl Source) -> Option<Received<Request>> {
+        self.0.next_arrived(source, parse)
+    }
+
     /// A complete answer without records.
     pub fn refusal(&self, status: Status) -> Vec<u8> {
         let text = format!("{}\r\n\r\n\r\n", StatusLine(PROTOCOL, status));
