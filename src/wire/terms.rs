@@ -170,7 +170,7 @@ fn all(word: &str, is_allowed: impl Fn(u8) -> bool) -> bool {
 /// Whether this byte follows itself.
 fn has_double(word: &str, byte: u8) -> bool {
     let pairs = word.bytes().zip(word.bytes().skip(1));
-    pairs.fold(false, |any, pair| any | (pair == (byte, byte)))
+    pairs.filter(|pair| *pair == (byte, byte)).count() > 0
 }
 
 impl fmt::Display for Title {
