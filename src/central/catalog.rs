@@ -167,7 +167,9 @@ impl Catalog {
                 })
             }
         };
-        MutexGuard::unlock_fair(state);
+        if last.is_some() {
+            MutexGuard::unlock_fair(state);
+        }
         last.map(|before| Cursor { before })
     }
 

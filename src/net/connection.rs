@@ -28,7 +28,7 @@ pub(super) const SEND_LOOK: Duration = Duration::from_secs(1);
 /// The longest that a closed connection waits for the other side to read the last bytes,
 const LINGER_TIME: Duration = Duration::from_secs(2);
 /// and the most that it reads and discards in that time.
-const LINGER_BYTES: u64 = 1024 * 1024;
+const LINGER_BYTES: usize = 1024 * 1024;
 
 /// A connection over TCP or a Unix domain socket.
 ///
@@ -221,7 +221,15 @@ impl Connection {
         let stream = Arc::clone(&self.input.get_ref().stream);
         if self.flush().is_ok() && stream.shutdown(Shutdown::Write).is_ok() {
             self.allow(Some(LINGER_TIME));
-            let _ = io::copy(&mut self.take(LINGER_BYTES), &mut io::sink());
+            let mut left = LINGER_BYTES;
+            // `io::copy` has a buffer on the stack, which the next session of the thread would keep.
+            while left > 0
+                && let Ok(arrived @ [_, ..]) = self.fill_buf()
+            {
+                let count = arrived.len();
+                self.consume(count);
+                left = left.saturating_sub(count);
+            }
         }
     }
 }
