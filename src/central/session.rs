@@ -106,10 +106,6 @@ fn record_of(received: &Received<Request>) -> Option<&Record> {
 
 impl Session<'_> {
     /// Answers one request after the other. An error is one of the connection.
-    ///
-    /// Neither this nor [`answer`](Self::answer) is inlined: all frames below each other in one
-    /// would take a page of stack more in each of ten thousand threads.
-    #[inline(never)]
     fn run(&mut self, stream: &mut (impl Source + Write)) -> io::Result<()> {
         let mut is_first = true;
         loop {
@@ -171,7 +167,6 @@ impl Session<'_> {
     }
 
     /// Carries out a request and answers it.
-    #[inline(never)]
     fn answer(&mut self, stream: &mut impl Write, request: &Request) -> Result<(), Undone> {
         self.let_in(request)?;
         match request {
