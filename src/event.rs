@@ -109,9 +109,14 @@ impl Events {
         }
     }
 
+    /// Whether any reader wants the events of a topic.
+    pub fn wants(&self, topic: Topic) -> bool {
+        self.wanted.has(topic)
+    }
+
     /// Reports an event, if any reader wants it.
     pub fn tell<'a>(&self, topic: Topic, event: impl FnOnce() -> Event<'a>) {
-        if !self.wanted.has(topic) {
+        if !self.wants(topic) {
             return;
         }
         let event = event();

@@ -3,25 +3,28 @@
 //! Sequence numbers of records only grow. Newest first is therefore the index read backwards, and a
 //! reader that goes through it page by page sees every record that was there throughout exactly
 //! once. The lock is held for one page or one chunk at a time, never during input or output, and
-//! everything returned is owned.
+//! everything returned is owned. Whoever takes many pages hands the lock to a thread that waits for
+//! it after each of them.
 //!
 //! With n records in the index, adding costs O(log n), a page O(log n + its records), and leaving
 //! O(log n) for each record of the peer.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 
-use crate::wire::Record;
-use crate::wire::{Endpoint, RfcNumber, Title};
+use super::records::{Records, Sequence};
+use crate::wire::ci::RecordLines;
+use crate::wire::{Endpoint, Record, RfcNumber};
 
-/// The most records in one page, and in one chunk of a removal: the lock is held for that many at a
-/// time.
+/// The most records in one page that is not from [`Scope::All`], and in one chunk of a removal: the
+/// lock is held for that many at a time.
 pub const PAGE: usize = 256;
-/// A page ends with the record that exceeds this many bytes of titles and hosts.
-const PAGE_BYTES: usize = 32 * 1024;
+/// A page ends with what exceeds this many bytes.
+const PAGE_BYTES: usize = 64 * 1024;
 
 /// The peer list and the RFC index. Clones share the same state.
 #[derive(Debug, Clone)]
@@ -30,26 +33,25 @@ pub struct Catalog {
     records_per_peer: usize,
 }
 
-/// The position of a record in the order of adding.
-type Sequence = u64;
 /// A peer's connection.
 pub type ConnectionId = u64;
 
 #[derive(Debug, Default)]
 struct State {
-    next: Sequence,
-    records: BTreeMap<Sequence, Record>,
+    records: Records,
     by_number: BTreeSet<(RfcNumber, Sequence)>,
     /// Every connection, even before it gives a name.
     peers: HashMap<ConnectionId, Peer>,
     by_name: HashMap<Endpoint, ConnectionId>,
+    /// The memory for the line of the record that is added.
+    line: RecordLines,
 }
 
 #[derive(Debug)]
 struct Peer {
     address: IpAddr,
     name: Option<Endpoint>,
-    records: HashMap<RfcNumber, Sequence>,
+    records: BTreeMap<RfcNumber, Sequence>,
     /// How many of its records are already removed. Once removal has begun, it can't add any.
     removed: Option<usize>,
 }
@@ -77,20 +79,8 @@ impl Default for Cursor {
     }
 }
 
-/// The room that is left in a page.
-#[derive(Debug, Default)]
-struct Room {
-    records: usize,
-    bytes: usize,
-}
-
-impl Room {
-    /// Takes the room of a record, and returns whether there is more.
-    fn has_more_after(&mut self, record: &Record) -> bool {
-        self.records += 1;
-        self.bytes += record.title.as_str().len() + record.holder.host.as_str().len();
-        self.records < PAGE && self.bytes < PAGE_BYTES
-    }
+fn is_full(page: &RecordLines) -> bool {
+    page.len() >= PAGE || page.size() > PAGE_BYTES
 }
 
 /// Whether a request added its peer to the list.
@@ -163,31 +153,24 @@ impl Catalog {
 
     /// Fills `page` with the next records, newest first. Returns where the next page begins, or
     /// `None` at the end.
-    pub fn page(&self, scope: Scope, from: Cursor, page: &mut Vec<Record>) -> Option<Cursor> {
+    pub fn page(&self, scope: Scope, from: Cursor, page: &mut RecordLines) -> Option<Cursor> {
         page.clear();
-        let mut room = Room::default();
-        let mut last = None;
-        let mut take = |(&sequence, record): (&Sequence, &Record)| {
-            page.push(record.clone());
-            last = (!room.has_more_after(record)).then_some(Cursor { before: sequence });
-            last.is_some()
-        };
         let state = self.state.lock();
-        // A full page ends the search.
-        let _ = match scope {
-            Scope::All => {
-                let mut older = state.records.range(..from.before).rev();
-                older.any(take)
-            }
+        let last = match scope {
+            Scope::All => state.records.page_before(from.before, PAGE_BYTES, page),
             Scope::Of(number) => {
-                let older = state.by_number.range((number, 0)..(number, from.before));
-                let older = older.rev();
-                let mut found = older.filter_map(|(_, s)| state.records.get_key_value(s));
-                found.any(&mut take)
+                let records = (number, Sequence::MIN)..(number, from.before);
+                let mut older = state.by_number.range(records).rev();
+                older.find_map(|&(_, sequence)| {
+                    page.extend(state.records.get(sequence)?, 1);
+                    is_full(page).then_some(sequence)
+                })
             }
         };
-        drop(state);
-        last
+        if last.is_some() {
+            MutexGuard::unlock_fair(state);
+        }
+        last.map(|before| Cursor { before })
     }
 
     /// How many records there are.
@@ -205,13 +188,10 @@ impl Catalog {
     fn remove(&self, connection: ConnectionId) -> Option<Left> {
         loop {
             let mut state = self.state.lock();
-            let removed = state.remove_some(connection)?;
-            if removed.is_empty() {
+            if state.remove_some(connection)? == 0 {
                 return state.remove_peer(connection);
             }
-            drop(state);
-            // The memory is freed outside the lock.
-            drop(removed);
+            MutexGuard::unlock_fair(state);
         }
     }
 }
@@ -240,31 +220,29 @@ impl Presence {
     /// Adds a record under the name of its holder. Adding the same RFC again replaces the title and
     /// keeps its position.
     pub fn add(&self, record: &Record, gone: impl FnMut(Gone)) -> Result<Entrance, Denied> {
-        let Record {
-            number,
-            title,
-            holder,
-        } = record;
+        let most = self.catalog.records_per_peer;
         let mut state = self.catalog.state.lock();
-        let peer = state.peer(self.connection)?;
-        if peer.name.as_ref() == Some(holder) {
-            let most = self.catalog.records_per_peer;
-            if peer.records.len() >= most && !peer.records.contains_key(number) {
-                return Err(Denied::Full(most));
-            }
-            state.insert(self.connection, *number, title)?;
+        if state.add(self.connection, record, most)? {
             return Ok(Entrance::Known);
         }
+        let peer = state.peer(self.connection)?;
         if let Some(name) = peer.name.as_ref().filter(|_| !peer.records.is_empty()) {
             return Err(Denied::Other(name.clone()));
         }
         drop(state);
-        let entrance = self.enter(holder, gone)?;
-        self.catalog
-            .state
-            .lock()
-            .insert(self.connection, *number, title)?;
+        let entrance = self.enter(&record.holder, gone)?;
+        let mut state = self.catalog.state.lock();
+        state.add(self.connection, record, most)?;
         Ok(entrance)
+    }
+
+    /// Adds several records under one lock, up to the first one that is denied or has another
+    /// holder. Returns how many it added.
+    pub fn add_known<'a>(&self, records: impl IntoIterator<Item = &'a Record>) -> usize {
+        let most = self.catalog.records_per_peer;
+        let mut state = self.catalog.state.lock();
+        let mut add = |record: &&Record| state.add(self.connection, record, most) == Ok(true);
+        records.into_iter().take_while(|record| add(record)).count()
     }
 
     /// Begins to leave under `name`; see [`Withdrawal`]. `None` if the connection has no name. Fails
@@ -292,7 +270,11 @@ impl Presence {
 
     /// Removes the record of one RFC, and returns it if there was one. Fails with
     /// [`Denied::Other`] if the connection has another name, or with [`Denied::Replaced`].
-    pub fn take_back(&self, name: &Endpoint, number: RfcNumber) -> Result<Option<Record>, Denied> {
+    pub fn take_back(
+        &self,
+        name: &Endpoint,
+        number: RfcNumber,
+    ) -> Result<Option<RecordLines>, Denied> {
         let mut state = self.catalog.state.lock();
         let peer = state.peer(self.connection)?;
         if let Some(other) = peer.name.as_ref().filter(|other| *other != name) {
@@ -301,8 +283,10 @@ impl Presence {
         let Some(sequence) = peer.records.remove(&number) else {
             return Ok(None);
         };
-        state.by_number.remove(&(number, sequence));
-        Ok(state.records.remove(&sequence))
+        let mut line = RecordLines::default();
+        line.extend(state.records.get(sequence).unwrap_or_default(), 1);
+        state.forget(number, sequence);
+        Ok(Some(line))
     }
 
     /// Leaves, and returns what was removed: `None` if the connection never had a name, or has lost
@@ -345,28 +329,23 @@ pub struct Withdrawal<'a> {
 impl Withdrawal<'_> {
     /// Removes the next records, newest first, and fills `page` with them. Returns whether there may
     /// be more. Fails with [`Denied::Replaced`].
-    pub fn page(&mut self, page: &mut Vec<Record>) -> Result<bool, Denied> {
+    pub fn page(&mut self, page: &mut RecordLines) -> Result<bool, Denied> {
         page.clear();
-        let mut room = Room::default();
         let connection = self.presence.connection;
         let mut state = self.presence.catalog.state.lock();
-        while let Some((sequence, number)) = self.held.pop() {
-            let Some(record) = state.remove_one(connection, number, sequence)? else {
-                continue;
-            };
-            let has_more = room.has_more_after(&record);
-            page.push(record);
-            if !has_more {
-                break;
-            }
+        while !is_full(page)
+            && let Some((sequence, number)) = self.held.pop()
+        {
+            state.take_one(connection, number, sequence, page)?;
         }
+        MutexGuard::unlock_fair(state);
         Ok(!self.held.is_empty())
     }
 
     /// Removes what is left and the name, and returns what was removed in all. The connection may
     /// enter again under any name. Fails with [`Denied::Replaced`].
     pub fn finish(mut self) -> Result<Left, Denied> {
-        let mut page = Vec::new();
+        let mut page = RecordLines::default();
         while self.page(&mut page)? {}
         let Presence {
             catalog,
@@ -393,7 +372,7 @@ impl Peer {
         Self {
             address,
             name: None,
-            records: HashMap::new(),
+            records: BTreeMap::new(),
             removed: None,
         }
     }
@@ -436,32 +415,43 @@ impl State {
         Ok(former.map(|name| Left { name, records: 0 }))
     }
 
-    /// Removes a chunk of a connection's records; returns an empty one when none are left.
-    fn remove_some(&mut self, connection: ConnectionId) -> Option<Vec<(Sequence, Record)>> {
+    /// Removes a chunk of a connection's records, and returns how many.
+    fn remove_some(&mut self, connection: ConnectionId) -> Option<usize> {
         let peer = self.peers.get_mut(&connection)?;
-        let mut removed = Vec::with_capacity(PAGE.min(peer.records.len()));
-        for (number, sequence) in peer.records.extract_if(|_, _| true).take(PAGE) {
+        let mut count = 0;
+        while count < PAGE
+            && let Some((number, sequence)) = peer.records.pop_first()
+        {
+            count += 1;
             self.by_number.remove(&(number, sequence));
-            removed.extend(self.records.remove_entry(&sequence));
+            self.records.remove(sequence);
         }
-        *peer.removed.get_or_insert(0) += removed.len();
-        Some(removed)
+        *peer.removed.get_or_insert(0) += count;
+        Some(count)
     }
 
-    /// Removes one record of a connection.
-    fn remove_one(
+    /// Moves one record of a connection to `page`, unless it is gone.
+    fn take_one(
         &mut self,
         connection: ConnectionId,
         number: RfcNumber,
         sequence: Sequence,
-    ) -> Result<Option<Record>, Denied> {
+        page: &mut RecordLines,
+    ) -> Result<(), Denied> {
         let peer = self.peers.get_mut(&connection).ok_or(Denied::Replaced)?;
         if peer.records.remove(&number).is_none() {
-            return Ok(None);
+            return Ok(());
         }
         *peer.removed.get_or_insert(0) += 1;
+        page.extend(self.records.get(sequence).unwrap_or_default(), 1);
+        self.forget(number, sequence);
+        Ok(())
+    }
+
+    /// Removes a record that its peer has no more.
+    fn forget(&mut self, number: RfcNumber, sequence: Sequence) {
         self.by_number.remove(&(number, sequence));
-        Ok(self.records.remove(&sequence))
+        self.records.remove(sequence);
     }
 
     /// Removes a connection that has no more records.
@@ -475,31 +465,38 @@ impl State {
         })
     }
 
-    fn insert(
+    /// Adds a record of at most `most` of a connection. Returns whether it has the name of the
+    /// holder; if not, nothing changes.
+    fn add(
         &mut self,
         connection: ConnectionId,
-        number: RfcNumber,
-        title: &Title,
-    ) -> Result<(), Denied> {
-        let next = self.next;
-        let peer = self.peer(connection)?;
-        let Some(holder) = peer.name.clone() else {
-            return Ok(());
+        record: &Record,
+        most: usize,
+    ) -> Result<bool, Denied> {
+        let Record {
+            number,
+            title,
+            holder,
+        } = record;
+        let peer = self.peers.get_mut(&connection);
+        let peer = peer.filter(|peer| peer.removed.is_none());
+        let peer = peer.ok_or(Denied::Replaced)?;
+        let Some(name) = peer.name.as_ref().filter(|name| *name == holder) else {
+            return Ok(false);
         };
-        let sequence = *peer.records.entry(number).or_insert(next);
-        if sequence == next {
-            self.next += 1;
-            self.by_number.insert((number, sequence));
+        // The letter case of the first request stays.
+        self.line.clear();
+        self.line.push(*number, title, name);
+        let is_full = peer.records.len() >= most;
+        match peer.records.entry(*number) {
+            Entry::Occupied(known) => self.records.replace(*known.get(), self.line.bytes()),
+            Entry::Vacant(_) if is_full => return Err(Denied::Full(most)),
+            Entry::Vacant(new) => {
+                let sequence = *new.insert(self.records.push(self.line.bytes()));
+                self.by_number.insert((*number, sequence));
+            }
         }
-        self.records.insert(
-            sequence,
-            Record {
-                number,
-                title: title.clone(),
-                holder,
-            },
-        );
-        Ok(())
+        Ok(true)
     }
 }
 
@@ -537,15 +534,21 @@ mod tests {
 
     /// Everything in the scope, as (number, title, port), read page by page.
     fn all(catalog: &Catalog, scope: Scope) -> Vec<(u32, String, u16)> {
-        let (mut found, mut page, mut from) = (Vec::new(), Vec::new(), Some(Cursor::default()));
+        let (mut found, mut page) = (Vec::new(), RecordLines::default());
+        let mut from = Some(Cursor::default());
         while let Some(cursor) = from {
             from = catalog.page(scope, cursor, &mut page);
-            found.extend(
-                page.iter()
-                    .map(|r| (r.number.get(), r.title.to_string(), r.holder.port.get())),
-            );
+            let of = |r: Record| (r.number.get(), r.title.to_string(), r.holder.port.get());
+            found.extend(records(&page).into_iter().map(of));
         }
         found
+    }
+
+    fn records(page: &RecordLines) -> Vec<Record> {
+        let lines = str::from_utf8(page.bytes()).unwrap().lines();
+        let records: Vec<_> = lines.map(|line| Record::parse(line).unwrap()).collect();
+        assert_eq!(records.len(), page.len());
+        records
     }
 
     fn numbers(catalog: &Catalog) -> Vec<u32> {
@@ -566,8 +569,9 @@ mod tests {
         let denied = one.withdraw(&name(2)).map(|_| ());
         assert_eq!(denied, Err(Denied::Other(name(1))));
         let mut withdrawal = one.withdraw(&name(1)).unwrap().unwrap();
-        let mut page = Vec::new();
+        let mut page = RecordLines::default();
         assert_eq!(withdrawal.page(&mut page), Ok(false));
+        let page = records(&page);
         let numbers: Vec<_> = page.iter().map(|record| record.number.get()).collect();
         assert_eq!(numbers, [6, 7, 5]);
         assert_eq!(withdrawal.finish().unwrap().records, 3);
@@ -586,9 +590,9 @@ mod tests {
             added(&first, &record(number, "", 1)).0.unwrap();
         }
         let mut withdrawal = first.withdraw(&name(1)).unwrap().unwrap();
-        let (mut page, mut gone) = (Vec::new(), Vec::new());
+        let (mut page, mut gone) = (RecordLines::default(), Vec::new());
         assert_eq!(withdrawal.page(&mut page), Ok(true));
-        gone.extend(page.iter().map(|record| record.number.get()));
+        gone.extend(records(&page).iter().map(|record| record.number.get()));
         assert!(gone.iter().copied().eq((count - 255..=count).rev()));
         // What was not removed yet is still found, but nothing is added any more.
         assert_eq!(catalog.len(), PAGE + 1);
@@ -742,14 +746,7 @@ mod tests {
             first.add(&record(number, "old", 1), |_| {}).unwrap();
         }
         // The first one is leaving when the second arrives.
-        assert_eq!(
-            catalog
-                .state
-                .lock()
-                .remove_some(1)
-                .map(|removed| removed.len()),
-            Some(PAGE)
-        );
+        assert_eq!(catalog.state.lock().remove_some(1), Some(PAGE));
         assert_eq!(
             first.add(&record(601, "late", 1), |_| {}),
             Err(Denied::Replaced)
@@ -786,24 +783,26 @@ mod tests {
     fn a_listing_in_pages_meets_what_was_there_throughout_once() {
         let catalog = Catalog::new(10_000);
         let (stays, goes) = (catalog.join(1, address(1)), catalog.join(2, address(1)));
-        for number in 1..=1000 {
+        for number in 1..=3000 {
             stays.add(&record(number, "", 1), |_| {}).unwrap();
             goes.add(&record(number, "", 2), |_| {}).unwrap();
         }
-        let (mut found, mut page) = (Vec::new(), Vec::new());
+        let (mut found, mut page) = (RecordLines::default(), RecordLines::default());
         let mut from = catalog.page(Scope::All, Cursor::default(), &mut page);
+        assert!(from.is_some());
         found.append(&mut page);
         drop(goes);
-        stays.add(&record(1001, "", 1), |_| {}).unwrap();
+        stays.add(&record(3001, "", 1), |_| {}).unwrap();
         while let Some(cursor) = from {
             from = catalog.page(Scope::All, cursor, &mut page);
             found.append(&mut page);
         }
+        let found = records(&found);
         let stayed = found
             .iter()
             .filter(|r| r.holder == name(1))
             .map(|r| r.number.get());
-        assert!(stayed.eq((1..=1000).rev()));
+        assert!(stayed.eq((1..=3000).rev()));
     }
 
     /// What a peer may do to the catalog.

@@ -2,6 +2,7 @@
 //! [`start`] runs the server on a port.
 
 pub mod catalog;
+mod records;
 mod server;
 pub mod session;
 

@@ -2,9 +2,10 @@
 //!
 //! The session works on a stream and knows no sockets.
 
+use std::collections::VecDeque;
 use std::io::{self, Write};
+use std::iter;
 use std::mem;
-use std::slice;
 use std::time::Duration;
 
 use tracing::debug;
@@ -12,9 +13,10 @@ use tracing::debug;
 use super::catalog::{Catalog, Cursor, Denied, Entrance, Gone, Left, Presence, Scope};
 use crate::event::{Event, Events, Link, MOST_RECORDS, Topic, Way};
 use crate::net::Sockets;
+use crate::wire::ci::RecordLines;
 use crate::wire::ci::p2s::Request;
 use crate::wire::ci::server::{Answer, Conversation};
-use crate::wire::{Endpoint, Received, Record, Reject, Source, Status, Title};
+use crate::wire::{Endpoint, ReadError, Received, Record, Reject, Source, Status, Title};
 
 /// What all sessions of an index server share.
 #[derive(Debug, Clone)]
@@ -39,6 +41,9 @@ impl Sessions {
             presence: self.catalog.join(link.id, link.remote.ip()),
             link,
             conversation: Conversation::default(),
+            ahead: VecDeque::new(),
+            added: 0,
+            page: RecordLines::default(),
             out: Vec::new(),
         };
         if let Err(error) = session.run(stream) {
@@ -54,13 +59,19 @@ struct Session<'a> {
     presence: Presence,
     link: Link,
     conversation: Conversation,
-    /// The buffer of the last answer, if it is small. An idle connection holds nothing else of what
-    /// it did.
+    /// The requests that are read already.
+    ahead: VecDeque<Received<Request>>,
+    /// How many of the next requests are ADDs whose records are in the catalog.
+    added: usize,
+    /// The records that go into the answer next.
+    page: RecordLines,
+    /// The buffer of the last answer. If it or the page is large, it is freed: an idle connection
+    /// holds nothing else of what it did.
     out: Vec<u8>,
 }
 
 /// The largest buffer that is kept for the next answer, in bytes.
-const KEPT_ANSWER: usize = 2 * 1024;
+const KEPT_ANSWER: usize = 512;
 
 /// Why a request was not carried out.
 enum Undone {
@@ -85,13 +96,20 @@ impl From<Denied> for Undone {
     }
 }
 
+/// The record of an ADD.
+fn record_of(received: &Received<Request>) -> Option<&Record> {
+    match &received.request {
+        Ok(Request::Add(record)) if !received.is_late => Some(record),
+        _ => None,
+    }
+}
+
 impl Session<'_> {
     /// Answers one request after the other. An error is one of the connection.
     fn run(&mut self, stream: &mut (impl Source + Write)) -> io::Result<()> {
         let mut is_first = true;
         loop {
-            let read = self.conversation.next(stream, self.shared.request_time);
-            let received = match read {
+            let received = match self.next(stream) {
                 Ok(Some(received)) => received,
                 Ok(None) => return Ok(()),
                 // The stream is out of step, so this is the last answer.
@@ -123,6 +141,31 @@ impl Session<'_> {
         }
     }
 
+    /// The next request. Of ADDs that arrived together, the records are added together.
+    fn next(&mut self, stream: &mut impl Source) -> Result<Option<Received<Request>>, ReadError> {
+        if let Some(received) = self.ahead.pop_front() {
+            return Ok(Some(received));
+        }
+        self.ahead = VecDeque::new();
+        let first = self.conversation.next(stream, self.shared.request_time)?;
+        // Those who see the messages see what each one does before the next one.
+        if !self.shared.events.wants(Topic::Messages)
+            && let Some(received) = first.as_ref()
+            && let Some(record) = record_of(received)
+        {
+            let mut last = Some(received);
+            while last.is_some_and(|last| record_of(last).is_some())
+                && let Some(received) = self.conversation.next_arrived(stream)
+            {
+                self.ahead.push_back(received);
+                last = self.ahead.back();
+            }
+            let records = iter::once(record).chain(self.ahead.iter().map_while(record_of));
+            self.added = self.presence.add_known(records);
+        }
+        Ok(first)
+    }
+
     /// Carries out a request and answers it.
     fn answer(&mut self, stream: &mut impl Write, request: &Request) -> Result<(), Undone> {
         self.let_in(request)?;
@@ -131,7 +174,14 @@ impl Session<'_> {
                 let link = self.link;
                 let added = || Event::Added { link, record };
                 self.shared.events.tell(Topic::Messages, added);
-                self.respond(stream, request, slice::from_ref(record))?;
+                let Record {
+                    number,
+                    title,
+                    holder,
+                } = record;
+                self.page.clear();
+                self.page.push(*number, title, holder);
+                self.respond(stream, request)?;
             }
             Request::Lookup { number, title, .. } => {
                 self.respond_with_all(stream, request, Scope::Of(*number), title)?;
@@ -141,7 +191,10 @@ impl Session<'_> {
             }
             Request::Delete(name) => self.withdraw(stream, request, name)?,
             Request::TakeBack { number, peer } => match self.presence.take_back(peer, *number)? {
-                Some(record) => self.respond(stream, request, slice::from_ref(&record))?,
+                Some(record) => {
+                    self.page = record;
+                    self.respond(stream, request)?;
+                }
                 None => self.refuse(stream, Status::NotFound)?,
             },
             Request::Close | Request::Greeting => self.refuse(stream, Status::Ok)?,
@@ -150,7 +203,11 @@ impl Session<'_> {
     }
 
     /// The first request that names its peer adds it to the list; ADD also adds its record.
-    fn let_in(&self, request: &Request) -> Result<(), Denied> {
+    fn let_in(&mut self, request: &Request) -> Result<(), Denied> {
+        if self.added > 0 {
+            self.added -= 1;
+            return Ok(());
+        }
         let Some(name) = request.name() else {
             return Ok(());
         };
@@ -170,7 +227,7 @@ impl Session<'_> {
     }
 
     /// A request whose name came after its answer adds its peer too. It can't be refused any more.
-    fn let_in_late(&self, received: &Received<Request>) -> io::Result<()> {
+    fn let_in_late(&mut self, received: &Received<Request>) -> io::Result<()> {
         let request = received.request.as_ref();
         match request.map_or(Ok(()), |request| self.let_in(request)) {
             Err(Denied::Replaced) => Err(io::Error::other(Denied::Replaced)),
@@ -206,17 +263,10 @@ impl Session<'_> {
         });
     }
 
-    /// Answers with these records.
-    fn respond(
-        &mut self,
-        stream: &mut impl Write,
-        request: &Request,
-        records: &[Record],
-    ) -> io::Result<()> {
+    /// Answers with the records of the page.
+    fn respond(&mut self, stream: &mut impl Write, request: &Request) -> io::Result<()> {
         let mut answer = self.begin(request);
-        for record in records {
-            answer.record(record);
-        }
+        answer.records(&mut self.page);
         self.end(stream, answer)
     }
 
@@ -230,14 +280,14 @@ impl Session<'_> {
         title: &Title,
     ) -> io::Result<()> {
         let mut answer = self.begin(request);
-        let (mut page, mut next) = (Vec::new(), Some(Cursor::default()));
+        let mut next = Some(Cursor::default());
         while let Some(cursor) = next.filter(|_| !answer.is_full()) {
             answer.send_ready(stream)?;
-            next = self.shared.catalog.page(scope, cursor, &mut page);
-            let is_wanted = |record: &&Record| title.is_empty() || record.title == *title;
-            for record in page.iter().filter(is_wanted) {
-                answer.record(record);
+            next = self.shared.catalog.page(scope, cursor, &mut self.page);
+            if !title.is_empty() {
+                self.page.retain_titled(title);
             }
+            answer.records(&mut self.page);
         }
         self.end(stream, answer)
     }
@@ -255,13 +305,11 @@ impl Session<'_> {
         let Some(mut withdrawal) = self.presence.withdraw(name)? else {
             return Ok(self.refuse(stream, Status::NotFound)?);
         };
-        let (mut page, mut may_go_on) = (Vec::new(), true);
+        let mut may_go_on = true;
         while may_go_on && !answer.is_full() {
             answer.send_ready(stream)?;
-            may_go_on = withdrawal.page(&mut page)?;
-            for record in &page {
-                answer.record(record);
-            }
+            may_go_on = withdrawal.page(&mut self.page)?;
+            answer.records(&mut self.page);
         }
         let Left { name, records } = withdrawal.finish()?;
         self.tell_left(&name, records);
@@ -270,18 +318,22 @@ impl Session<'_> {
 
     fn begin(&mut self, request: &Request) -> Answer {
         let out = mem::take(&mut self.out);
-        self.conversation.answer(request, out, MOST_RECORDS)
+        let is_told = self.shared.events.wants(Topic::Messages);
+        let most_told = is_told.then_some(MOST_RECORDS);
+        self.conversation.answer(request, out, most_told)
     }
 
     fn end(&mut self, stream: &mut impl Write, mut answer: Answer) -> io::Result<()> {
         answer.end();
-        let (told, more) = answer.told();
-        let events = &self.shared.events;
-        events.message(self.link, Way::Sent, told, more);
+        if let Some((told, more)) = answer.told() {
+            let events = &self.shared.events;
+            events.message(self.link, Way::Sent, told, more);
+        }
         self.out = answer.send(stream)?;
         if self.out.capacity() > KEPT_ANSWER {
             self.out = Vec::new();
         }
+        self.page.free_above(KEPT_ANSWER);
         Ok(())
     }
 

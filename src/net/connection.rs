@@ -1,7 +1,7 @@
 //! One connection, buffered both ways, with a deadline for whole messages.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, Read, Write};
 use std::net::{Shutdown, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,15 +10,16 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, recv};
 
+use super::input::{Input, Origin, SMALL};
 use super::sockets::Admission;
 use super::{Pace, Stream};
 use crate::event::{Link, Role};
 use crate::wire::Source;
 
-/// The size of the input buffer. Every connection holds one, even ten thousand silent ones.
-const INPUT: usize = 4 * 1024;
 /// The size of the output buffer.
 const OUTPUT: usize = 64 * 1024;
+/// Output of this many bytes is sent at once, without a copy.
+const LONG: usize = OUTPUT / 4;
 /// An output buffer larger than this is freed when it is empty.
 const KEPT_OUTPUT: usize = 4 * 1024;
 /// How often a blocked send checks its progress: the system restarts its timeout with each call,
@@ -27,7 +28,7 @@ pub(super) const SEND_LOOK: Duration = Duration::from_secs(1);
 /// The longest that a closed connection waits for the other side to read the last bytes,
 const LINGER_TIME: Duration = Duration::from_secs(2);
 /// and the most that it reads and discards in that time.
-const LINGER_BYTES: u64 = 1024 * 1024;
+const LINGER_BYTES: usize = 1024 * 1024;
 
 /// A connection over TCP or a Unix domain socket.
 ///
@@ -35,7 +36,7 @@ const LINGER_BYTES: u64 = 1024 * 1024;
 /// sent in one piece, and the answers to pipelined requests are sent together.
 #[derive(Debug)]
 pub struct Connection {
-    reader: BufReader<Socket>,
+    input: Input<Socket>,
     peer: SocketAddr,
     /// Dropped last, because it closes the socket.
     admission: Admission,
@@ -93,7 +94,7 @@ impl Connection {
             timeout: None,
         };
         Self {
-            reader: BufReader::with_capacity(INPUT, socket),
+            input: Input::new(socket),
             peer,
             admission,
         }
@@ -101,7 +102,7 @@ impl Connection {
 
     /// The same connection, whose socket already has this read timeout.
     pub(super) fn with_timeout(mut self, timeout: Duration) -> Self {
-        self.reader.get_mut().timeout = Some(timeout);
+        self.input.get_mut().timeout = Some(timeout);
         self
     }
 
@@ -131,7 +132,7 @@ impl Connection {
     /// the connection.
     pub fn send_file(&mut self, file: &File, length: u64, pace: Option<&Pace>) -> io::Result<()> {
         if let Some(pace) = pace {
-            let socket = self.reader.get_mut();
+            let socket = self.input.get_mut();
             socket.send()?;
             let mut left = length;
             while left > 0 {
@@ -141,7 +142,7 @@ impl Connection {
             }
             return Ok(());
         }
-        let socket = self.reader.get_mut();
+        let socket = self.input.get_mut();
         let head = socket.output.len();
         match usize::try_from(length).map(|length| head.saturating_add(length)) {
             Ok(whole) if whole <= OUTPUT => {
@@ -165,38 +166,34 @@ impl Connection {
         &mut self,
         write: impl FnOnce(&mut Self) -> io::Result<()>,
     ) -> io::Result<()> {
-        let socket = self.reader.get_mut();
+        let socket = self.input.get_mut();
         socket.send_end = Instant::now().checked_add(socket.send_time);
         let sent = write(self).and_then(|()| self.flush());
-        self.reader.get_mut().send_end = None;
+        self.input.get_mut().send_end = None;
         sent
     }
 
     /// Closes the connection at once, also for its [`Watch`].
     pub fn close(&self) {
         // This fails only if the other side closed first.
-        let _ = self.reader.get_ref().stream.shutdown(Shutdown::Both);
+        let _ = self.input.get_ref().stream.shutdown(Shutdown::Both);
     }
 
     /// Ends the connection with a reset, as a crash of the machine does.
     pub fn reset(self) {
         // If this fails, the other side sees an ordinary close.
-        let _ = self
-            .reader
-            .get_ref()
-            .stream
-            .set_linger(Some(Duration::ZERO));
+        let _ = self.input.get_ref().stream.set_linger(Some(Duration::ZERO));
     }
 
     /// Detects the end of this connection while somebody else uses it.
     pub fn watch(&self) -> Watch {
-        Watch(Arc::clone(&self.reader.get_ref().stream))
+        Watch(Arc::clone(&self.input.get_ref().stream))
     }
 
     /// Whether the other side can't receive an answer any more. One that has only ended its own
     /// output still can.
     pub fn is_gone(&self) -> bool {
-        let stream = &self.reader.get_ref().stream;
+        let stream = &self.input.get_ref().stream;
         let mut ends = [PollFd::new(stream, PollFlags::empty())];
         poll(&mut ends, Some(&Timespec::default())).is_ok_and(|ended| ended > 0)
     }
@@ -208,7 +205,7 @@ impl Connection {
         loop {
             let left = until.saturating_duration_since(Instant::now());
             let left = Timespec::try_from(left).ok();
-            let [ours, others] = [self, other].map(|side| &*side.reader.get_ref().stream);
+            let [ours, others] = [self, other].map(|side| &*side.input.get_ref().stream);
             let mut ready = [ours, others].map(|stream| PollFd::new(stream, PollFlags::IN));
             let polled = poll(&mut ready, left.as_ref());
             if polled != Err(Errno::INTR) {
@@ -221,14 +218,14 @@ impl Connection {
     /// Sends the output, and says that no more follows. The other side can still answer.
     pub fn end_output(&mut self) -> io::Result<()> {
         self.flush()?;
-        self.reader.get_ref().stream.shutdown(Shutdown::Write)
+        self.input.get_ref().stream.shutdown(Shutdown::Write)
     }
 
     /// Ends the connection after a complete answer to a complete request. It waits only if the
     /// other side has sent more.
     pub fn end(self) {
         let peeked = recv(
-            &self.reader.get_ref().stream,
+            &self.input.get_ref().stream,
             &mut [0; 1],
             RecvFlags::DONTWAIT | RecvFlags::PEEK,
         );
@@ -240,10 +237,18 @@ impl Connection {
     /// Ends the connection so that the other side can still read the last output: closing a socket
     /// with unread input would reset the connection and discard it.
     pub fn finish(mut self) {
-        let stream = Arc::clone(&self.reader.get_ref().stream);
+        let stream = Arc::clone(&self.input.get_ref().stream);
         if self.flush().is_ok() && stream.shutdown(Shutdown::Write).is_ok() {
             self.allow(Some(LINGER_TIME));
-            let _ = io::copy(&mut self.take(LINGER_BYTES), &mut io::sink());
+            let mut left = LINGER_BYTES;
+            // `io::copy` has a buffer on the stack, which the next session of the thread would keep.
+            while left > 0
+                && let Ok(arrived @ [_, ..]) = self.fill_buf()
+            {
+                let count = arrived.len();
+                self.consume(count);
+                left = left.saturating_sub(count);
+            }
         }
     }
 }
@@ -255,7 +260,7 @@ pub struct Watch(Arc<Stream>);
 impl Watch {
     /// Whether it watches this connection.
     pub fn is_of(&self, connection: &Connection) -> bool {
-        Arc::ptr_eq(&self.0, &connection.reader.get_ref().stream)
+        Arc::ptr_eq(&self.0, &connection.input.get_ref().stream)
     }
 
     /// Waits at most `time` until the connection is closed, even if unread bytes remain. Returns
@@ -378,8 +383,9 @@ impl Socket {
         sent
     }
 
-    /// Sets the socket's timeout to the time left for this read.
-    fn prepare_wait(&mut self) -> io::Result<()> {
+    /// Sets the socket's timeout to the time left for this read, or to `most` if that is shorter.
+    /// Returns whether it is `most`.
+    fn prepare_wait(&mut self, most: Option<Duration>) -> io::Result<bool> {
         let left = match self.wait {
             Wait::ForEver => None,
             Wait::For(time) => {
@@ -392,20 +398,27 @@ impl Socket {
         if left == Some(Duration::ZERO) {
             return Err(io::ErrorKind::TimedOut.into());
         }
+        let is_short = most.is_some_and(|most| left.is_none_or(|left| most < left));
+        let left = if is_short { most } else { left };
         if left != self.timeout {
             self.stream.set_read_timeout(left)?;
             self.timeout = left;
         }
-        Ok(())
+        Ok(is_short)
     }
 }
 
-impl Read for Socket {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+impl Origin for Socket {
+    fn read_within(
+        &mut self,
+        time: Option<Duration>,
+        into: &mut [u8],
+    ) -> io::Result<Option<usize>> {
         self.send()?;
         loop {
-            self.prepare_wait()?;
+            let is_short = self.prepare_wait(time)?;
             match (&*self.stream).read(into) {
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock && is_short => return Ok(None),
                 // The timeout fired a little early, or a signal came: check the clock again.
                 Err(e)
                     if matches!(
@@ -417,26 +430,34 @@ impl Read for Socket {
                     let reason = "the remote host stopped responding";
                     return Err(io::Error::new(io::ErrorKind::ConnectionAborted, reason));
                 }
-                read => return read,
+                read => return read.map(Some),
             }
         }
+    }
+
+    fn is_large(&self) -> bool {
+        self.output.capacity() > SMALL
+    }
+
+    fn free(&mut self) {
+        self.output = Vec::new();
     }
 }
 
 impl Source for Connection {
     fn allow(&mut self, time: Option<Duration>) {
-        self.reader.get_mut().wait = time.map_or(Wait::ForEver, Wait::For);
+        self.input.get_mut().wait = time.map_or(Wait::ForEver, Wait::For);
     }
 
     fn arrives_within(&mut self, time: Duration) -> io::Result<bool> {
-        let whole = self.reader.get_mut().wait.begun();
+        let whole = self.input.get_mut().wait.begun();
         let short = Wait::For(time).begun();
-        self.reader.get_mut().wait = match (whole, short) {
+        self.input.get_mut().wait = match (whole, short) {
             (Wait::Until(whole), Wait::Until(short)) => Wait::Until(whole.min(short)),
             (_, short) => short,
         };
-        let came = self.reader.fill_buf().map(|_| true);
-        self.reader.get_mut().wait = whole;
+        let came = self.input.fill_buf().map(|_| true);
+        self.input.get_mut().wait = whole;
         match came {
             Err(error) if error.kind() == io::ErrorKind::TimedOut => Ok(false),
             came => came,
@@ -444,33 +465,34 @@ impl Source for Connection {
     }
 
     fn buffered(&self) -> &[u8] {
-        self.reader.buffer()
+        self.input.buffered()
     }
 }
 
 impl Read for Connection {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        self.reader.read(into)
+        self.input.read(into)
     }
 }
 
 impl BufRead for Connection {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        self.reader.fill_buf()
+        self.input.fill_buf()
     }
 
     fn consume(&mut self, count: usize) {
-        self.reader.consume(count);
+        self.input.consume(count);
     }
 }
 
 impl Write for Connection {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let socket = self.reader.get_mut();
-        if socket.output.len() + bytes.len() > OUTPUT {
+        let socket = self.input.get_mut();
+        let is_long = bytes.len() >= LONG;
+        if is_long || socket.output.len() + bytes.len() > OUTPUT {
             socket.send()?;
         }
-        if bytes.len() > OUTPUT {
+        if is_long {
             send_bytes(&socket.stream, bytes, socket.send_time, socket.send_end)?;
         } else {
             socket.output.extend_from_slice(bytes);
@@ -479,6 +501,6 @@ impl Write for Connection {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.reader.get_mut().send()
+        self.input.get_mut().send()
     }
 }

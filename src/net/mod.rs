@@ -11,6 +11,7 @@ mod connection;
 mod crew;
 mod dialects;
 mod host;
+mod input;
 mod listener;
 mod local;
 mod pace;

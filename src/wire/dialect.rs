@@ -1,5 +1,7 @@
 //! Text or frames: the first byte that a client sends shows which one it uses.
 
+use std::time::Duration;
+
 use super::head::MAX_HEAD;
 use super::requests::Next;
 use super::tolerance::manner::Manner;
@@ -112,6 +114,26 @@ impl Incoming {
             }
         }
     }
+
+    /// Reads the next request if all of it has arrived, so that nothing waits for it. `None` says
+    /// nothing about the stream.
+    pub(super) fn next_arrived<T>(
+        &mut self,
+        source: &mut impl Source,
+        parse: impl Fn(Dialect, &Head) -> Result<T, Reject>,
+    ) -> Option<Received<T>> {
+        // Otherwise it may be the rest of the request before.
+        if self.dialect.is_none() || self.has_unfinished() {
+            return None;
+        }
+        let mut rest = source.buffered();
+        let before = rest.len();
+        let received = self.next(&mut rest, Waits::of(Duration::MAX), parse);
+        let received = received.ok().flatten()?;
+        let count = before - rest.len();
+        source.consume(count);
+        Some(received)
+    }
 }
 
 /// Detects a client's dialect. `None`: the stream ended.
@@ -129,7 +151,6 @@ fn detect(source: &mut impl Source, waits: Waits) -> Result<Option<Dialect>, Rea
 mod tests {
     use super::*;
     use crate::wire::testing::Script;
-    use std::time::Duration;
 
     #[test]
     fn the_first_byte_tells_frames_from_text() {
@@ -141,6 +162,23 @@ mod tests {
         assert_eq!(detected("ADD"), Some(Dialect::Text));
         assert_eq!(detected("\r\nADD"), Some(Dialect::Text));
         assert_eq!(detected(""), None);
+    }
+
+    #[test]
+    fn a_request_that_has_arrived_in_part_is_left_for_later() {
+        let parse = |_, head: &Head| Ok(head.start_line().to_vec());
+        for rest in ["", "\r\n", "A 3", "A 3\nB: 2\n", "\nA 3\nB: 2"] {
+            let text = format!("A 1\nB: 2\n\nA 2\nB: 2\n\n{rest}");
+            let (mut source, mut incoming) = (Script::of(text), Incoming::default());
+            assert!(incoming.next_arrived(&mut source, parse).is_none());
+            let waits = Waits::of(Duration::from_secs(1));
+            incoming.next(&mut source, waits, parse).unwrap().unwrap();
+            let received = incoming.next_arrived(&mut source, parse).unwrap();
+            assert_eq!(received.request.unwrap(), b"A 2");
+            assert!(incoming.next_arrived(&mut source, parse).is_none());
+            assert_eq!(source.buffered(), rest.as_bytes());
+            source.then("\nB: 2\n\n");
+        }
     }
 
     #[test]

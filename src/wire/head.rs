@@ -90,7 +90,11 @@ impl Head {
     /// error.
     pub fn field(&self, name: &str) -> Result<Option<&str>, TermError> {
         let not_utf8 = |_| TermError(format!("the header {name} is not UTF-8"));
-        let is_it = |(found, _): &&(_, _)| self.part(found).eq_ignore_ascii_case(name.as_bytes());
+        let is_it = |(found, _): &&(Range<usize>, _)| {
+            let found = self.part(found);
+            // Nearly all names are written as in the agreement.
+            found == name.as_bytes() || found.eq_ignore_ascii_case(name.as_bytes())
+        };
         let mut found = self.fields.iter().filter(is_it);
         match (found.next(), found.next()) {
             (None, _) => Ok(None),

@@ -63,8 +63,15 @@ impl From<Status> for u16 {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct StatusLine(pub(super) Protocol, pub(super) Status);
 
-impl fmt::Display for StatusLine {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl StatusLine {
+    /// Writes the line. Every answer has one, so nothing is formatted.
+    pub(super) fn write(self, out: &mut Vec<u8>) {
+        for part in self.parts() {
+            out.extend_from_slice(part.as_bytes());
+        }
+    }
+
+    fn parts(self) -> [&'static str; 3] {
         let Self(protocol, status) = self;
         let status = match (status, protocol) {
             (Status::Ok, _) => "200 OK",
@@ -79,10 +86,14 @@ impl fmt::Display for StatusLine {
             (Status::VersionNotSupported, Protocol::Ci) => "505 P2P-CI Version Not Supported",
             (Status::VersionNotSupported, Protocol::Di) => "505 P2P-DI Version Not Supported",
         };
-        // Every answer has one, so it is put together without formatting a number.
-        f.write_str(protocol.version())?;
-        f.write_str(" ")?;
-        f.write_str(status)
+        [protocol.version(), " ", status]
+    }
+}
+
+impl fmt::Display for StatusLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut parts = self.parts().into_iter();
+        parts.try_for_each(|part| f.write_str(part))
     }
 }
 
@@ -131,7 +142,8 @@ impl Protocol {
     /// Whether `word` is a version of this protocol, in the form `P2P-CI/x.y`.
     fn has_version(self, word: &str) -> bool {
         let is_number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-        let number = word.strip_prefix(self.version().trim_end_matches("1.0"));
+        let name = self.version().strip_suffix("1.0");
+        let number = name.and_then(|name| word.strip_prefix(name));
         let number = number.and_then(|number| number.split_once('.'));
         number.is_some_and(|(major, minor)| is_number(major) && is_number(minor))
     }
@@ -140,13 +152,13 @@ impl Protocol {
     /// checks). Returns what precedes the version: a method and its arguments, one to three words.
     pub(super) fn request_line(self, head: &Head) -> Result<&str, Reject> {
         let (words, version) = split_version(head).ok_or_else(|| no_request_line(head))?;
-        let mut parts = words.split(' ');
+        let mut parts = words.as_bytes().split(|&byte| byte == b' ');
         let is_shaped = parts.by_ref().take(3).all(|part| !part.is_empty());
         let is_shaped = is_shaped && parts.next().is_none();
-        if !is_shaped || !self.has_version(version) {
+        let ours = self.version();
+        if !is_shaped || !(version == ours || self.has_version(version)) {
             return Err(no_request_line(head));
         }
-        let ours = self.version();
         if version != ours {
             return Err(Reject {
                 status: Status::VersionNotSupported,

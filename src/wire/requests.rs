@@ -326,9 +326,10 @@ impl<'a, S: Source> Reading<'a, S> {
                 return Ok(LineEnd::Closed);
             }
             let arrived = arrived.get(..left).unwrap_or(arrived);
-            let line = arrived.split_inclusive(|&byte| byte == b'\n').next();
-            let line = line.unwrap_or_default();
-            let (count, is_ended) = (line.len(), line.ends_with(b"\n"));
+            let end = memchr::memchr(b'\n', arrived);
+            let count = end.map_or(arrived.len(), |end| end + 1);
+            let is_ended = end.is_some();
+            let line = arrived.get(..count).unwrap_or(arrived);
             head.text.extend_from_slice(line);
             self.source.consume(count);
             if is_ended {

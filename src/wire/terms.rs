@@ -135,19 +135,17 @@ impl FromStr for Title {
         if text.is_empty() {
             return Ok(Self::default());
         }
+        if text.len() <= Self::MAX_BYTES && is_plain(text) {
+            return Ok(Self(text.into()));
+        }
         // A tab counts as white space. Any other control character is refused, even if Unicode
         // counts it as white space.
         if text.chars().any(|c| c.is_control() && c != '\t') {
             let expected = "a title is text without control characters";
             return Err(TermError::new(expected, text));
         }
-        // Most titles have nothing to fold and need no second copy.
-        let is_word = |word: &str| !word.is_empty() && !word.contains(char::is_whitespace);
-        let title: Arc<str> = if text.split(' ').all(is_word) {
-            text.into()
-        } else {
-            text.split_whitespace().collect::<Vec<_>>().join(" ").into()
-        };
+        let title: Vec<_> = text.split_whitespace().collect();
+        let title: Arc<str> = title.join(" ").into();
         let (length, most) = (title.len(), Self::MAX_BYTES);
         if length > most {
             let message = format!("a title has at most {most} bytes, not {length}");
@@ -155,6 +153,24 @@ impl FromStr for Title {
         }
         Ok(Self(title))
     }
+}
+
+/// Whether a title is ASCII that has nothing to fold, as most are.
+fn is_plain(title: &str) -> bool {
+    let is_printable = all(title, |byte| matches!(byte, b' '..=b'~'));
+    let is_trimmed = !title.starts_with(' ') && !title.ends_with(' ');
+    is_printable && is_trimmed && !has_double(title, b' ')
+}
+
+/// Whether all bytes of a word are allowed. Without an early end, many are checked at once.
+fn all(word: &str, is_allowed: impl Fn(u8) -> bool) -> bool {
+    word.bytes().fold(true, |all, byte| all & is_allowed(byte))
+}
+
+/// Whether this byte follows itself.
+fn has_double(word: &str, byte: u8) -> bool {
+    let pairs = word.bytes().zip(word.bytes().skip(1));
+    pairs.filter(|pair| *pair == (byte, byte)).count() > 0
 }
 
 impl fmt::Display for Title {
@@ -204,9 +220,8 @@ impl FromStr for Host {
 /// Whether `word` consists of labels separated by dots, with an optional dot at the end. Labels
 /// have letters, digits, `-`, and `_` (nonstandard, but in use).
 fn is_dns_name(word: &str) -> bool {
-    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
-    let mut labels = word.strip_suffix('.').unwrap_or(word).split('.');
-    labels.all(|label| !label.is_empty() && label.bytes().all(is_allowed))
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() | matches!(byte, b'.' | b'-' | b'_');
+    all(word, is_allowed) && !has_double(word, b'.') && !word.starts_with('.') && !word.is_empty()
 }
 
 impl PartialEq for Host {

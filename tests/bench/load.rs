@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -199,24 +200,40 @@ pub(crate) const SHARE: u32 = 10_000;
 /// ADDs per second.
 pub(crate) fn fill(server: u16, count: u32) -> (Vec<Line>, f64) {
     let begin = Instant::now();
-    let mut lines = Vec::new();
-    for first in (0..count).step_by(SHARE as usize) {
-        let port = 10_000 + u16::try_from(first / SHARE).unwrap();
-        let mut line = Line::to(server);
+    let firsts = (0..count).step_by(SHARE as usize);
+    let lines = firsts.map(|first| {
         let last = (first + SHARE).min(count);
-        let numbers: Vec<u32> = (first + 1..=last).collect();
-        for some in numbers.chunks(100) {
-            let requests: String = some.iter().map(|&number| add(number, port)).collect();
-            let answers: usize = some
-                .iter()
-                .map(|&number| one_record(number, port).len())
-                .sum();
-            line.send(requests.as_bytes());
-            line.take(answers);
-        }
-        lines.push(line);
-    }
+        fill_one(server, first + 1..=last, holder(first + 1))
+    });
+    let lines = lines.collect();
     (lines, f64::from(count) / begin.elapsed().as_secs_f64())
+}
+
+/// Adds these records as one peer on this port.
+pub(crate) fn fill_one(server: u16, numbers: RangeInclusive<u32>, port: u16) -> Line {
+    let mut line = Line::to(server);
+    for some in numbers.collect::<Vec<_>>().chunks(100) {
+        let requests: String = some.iter().map(|&number| add(number, port)).collect();
+        let answers: usize = some
+            .iter()
+            .map(|&number| one_record(number, port).len())
+            .sum();
+        line.send(requests.as_bytes());
+        line.take(answers);
+    }
+    line
+}
+
+/// The port of the filling connection that has this record.
+fn holder(number: u32) -> u16 {
+    10_000 + u16::try_from((number - 1) / SHARE).unwrap()
+}
+
+/// The bytes of these records in an answer.
+pub(crate) fn records_length(numbers: RangeInclusive<u32>) -> usize {
+    numbers
+        .map(|number| record(number, holder(number)).len())
+        .sum()
 }
 
 /// Sends `request` repeatedly on four connections, with `ahead` requests in flight on each, and

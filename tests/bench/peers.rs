@@ -21,7 +21,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use load::{Program, fill, free_port, lookup, one_record, pairs, rate};
+use load::{Line, Program, add, fill, free_port, lookup, one_record, pairs, rate, record};
 
 fn main() {
     println!(
@@ -42,82 +42,108 @@ fn print(what: &str, unit: &str, ours: f64, theirs: f64) {
     println!("{what:<62} {ours:>12.0} {theirs:>12.0} {ratio:>7.2}  {unit}");
 }
 
+/// The same requests in the protocol of Redis: its name, key and value.
+fn resp(words: &[&str]) -> Vec<u8> {
+    let words = words
+        .iter()
+        .map(|word| format!("${}\r\n{word}\r\n", word.len()));
+    format!("*{}\r\n{}", words.len(), words.collect::<String>()).into()
+}
+
+/// ADD against SET and LOOKUP against GET, with the same records and the same client.
 fn redis() {
-    let port = free_port().to_string();
+    let port = free_port();
     let mut command = Command::new("redis-server");
-    command.args([
-        "--port",
-        &port,
-        "--save",
-        "",
-        "--appendonly",
-        "no",
-        "--bind",
-        "127.0.0.1",
-    ]);
-    let Some(_redis) = Started::start(command, &port) else {
-        println!("redis-server is not installed");
+    command.args(["--port", &port.to_string(), "--bind", "127.0.0.1"]);
+    command.args(["--save", "", "--appendonly", "no"]);
+    let Some(_redis) = Started::start(command, &port.to_string()) else {
+        println!("ADD and LOOKUP against Redis: skipped, redis-server is not installed");
         return;
     };
-    let value = one_record(500, 10_000);
-    let set = Command::new("redis-cli")
-        .args(["-p", &port, "set", "500", &value])
-        .output();
-    assert!(set.unwrap().status.success());
-    let question = b"*2\r\n$3\r\nGET\r\n$3\r\n500\r\n";
-    let answer = format!("${}\r\n{value}\r\n", value.len()).len();
-
     let server = Program::server(&[]).ignore_output();
     let (_lines, _) = fill(server.port, 1000);
-    let (request, length) = (lookup(500), value.len());
+    let (value, asked) = (one_record(500, 10_000), lookup(500));
+    let mut line = Line::to(port);
+    line.send(&resp(&["SET", "500", &value]));
+    line.take(OK.len());
+    let question = resp(&["GET", "500"]);
+    let answer = format!("${}\r\n{value}\r\n", value.len()).len();
     for ahead in [1, 16] {
         row(
-            &format!("LOOKUP against redis-benchmark -c 4 -P {ahead}"),
+            &format!("LOOKUP against Redis GET, {ahead} ahead"),
             "/s",
             || {
-                let ours = rate(server.port, request.as_bytes(), length, ahead);
-                (ours, redis_benchmark(&port, ahead))
-            },
-        );
-        row(
-            &format!("LOOKUP against Redis GET, same client, {ahead} ahead"),
-            "/s",
-            || {
-                let ours = rate(server.port, request.as_bytes(), length, ahead);
-                (ours, rate(port.parse().unwrap(), question, answer, ahead))
+                let ours = rate(server.port, asked.as_bytes(), value.len(), ahead);
+                (ours, rate(port, &question, answer, ahead))
             },
         );
     }
+    let mut turn = 0;
+    // Who has added something stays, so that nothing is removed during the next measurement.
+    let mut stay = Vec::new();
+    row("ADD against Redis SET, 16 ahead", "/s", || {
+        turn += 1;
+        let (ours, lines) = drive(
+            server.port,
+            &additions(turn, |number, peer| {
+                (add(number, peer).into(), one_record(number, peer).len())
+            }),
+        );
+        stay.push(lines);
+        let (theirs, _) = drive(
+            port,
+            &additions(turn, |number, peer| {
+                let words = ["SET", &format!("{number}:{peer}"), &record(number, peer)];
+                (resp(&words), OK.len())
+            }),
+        );
+        (ours * f64::from(AHEAD), theirs * f64::from(AHEAD))
+    });
 }
 
-/// The rate that redis-benchmark reports for GET.
-fn redis_benchmark(port: &str, ahead: usize) -> f64 {
-    let requests = (200_000 * ahead).to_string();
-    let output = Command::new("redis-benchmark")
-        .args([
-            "-p",
-            port,
-            "-c",
-            "4",
-            "-n",
-            &requests,
-            "-P",
-            &ahead.to_string(),
-        ])
-        .args(["-t", "get", "--csv"])
-        .output()
-        .unwrap();
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let line = text
-        .lines()
-        .find(|line| line.starts_with("\"GET\""))
-        .unwrap();
-    line.split(',')
-        .nth(1)
-        .unwrap()
-        .trim_matches('"')
-        .parse()
-        .unwrap()
+/// The answer of Redis to SET.
+const OK: &str = "+OK\r\n";
+/// How many ADDs are in flight on each connection,
+const AHEAD: u32 = 16;
+/// and how many each connection sends in all.
+const ADDITIONS: u32 = 50_000;
+
+/// The additions of four peers, in batches. Each turn has its own peers.
+fn additions(turn: u16, one: impl Fn(u32, u16) -> Batch) -> [Vec<Batch>; 4] {
+    [0, 1, 2, 3].map(|place| {
+        let peer = 20_000 + 4 * turn + place;
+        let batch = |number| {
+            let all = (number..number + AHEAD).map(|number| one(number, peer));
+            all.fold((Vec::new(), 0), |(mut bytes, length), (more, answer)| {
+                bytes.extend(more);
+                (bytes, length + answer)
+            })
+        };
+        (1..ADDITIONS).step_by(AHEAD as usize).map(batch).collect()
+    })
+}
+
+/// A batch of requests, and the length of its answers.
+type Batch = (Vec<u8>, usize);
+
+/// Sends batches on four connections, the next one as soon as the one before is answered. Returns the
+/// batches per second, and the connections. One thread drives all four.
+fn drive(port: u16, batches: &[Vec<Batch>; 4]) -> (f64, Vec<Line>) {
+    let mut lines: Vec<_> = batches.iter().map(|_| Line::to(port)).collect();
+    let count = batches[0].len();
+    let begin = Instant::now();
+    for turn in 0..=count {
+        for (line, batches) in lines.iter_mut().zip(batches) {
+            if turn > 0 {
+                line.take(batches[turn - 1].1);
+            }
+            if turn < count {
+                line.send(&batches[turn].0);
+            }
+        }
+    }
+    let rate = (4 * count) as f64 / begin.elapsed().as_secs_f64();
+    (rate, lines)
 }
 
 fn nginx() {
@@ -125,7 +151,7 @@ fn nginx() {
         print(&format!("{what}, against nginx"), unit, ours, theirs);
     });
     if !is_there {
-        println!("nginx is not installed");
+        println!("uploads against nginx: skipped, nginx is not installed");
     }
 }
 

@@ -155,11 +155,7 @@ impl Shared {
             }
         };
         let records = self.records_for(&request, link);
-        let mut answer = conversation.answer(&request, Vec::new(), usize::MAX);
-        for record in &records {
-            answer.record(record);
-        }
-        answer.end();
+        let answer = conversation.whole_answer(&request, &records);
         let is_whole = |end: &[u8]| next.windows(end.len()).any(|it| it == end);
         let asked = Asked {
             request: with_title(&received.bytes).unwrap_or(request),
@@ -167,7 +163,7 @@ impl Shared {
             is_answered_together: is_whole(b"\n\r\n") || is_whole(b"\n\n"),
         };
         let is_kept = self.seen.add(link, What::Asked(asked));
-        is_kept.then(|| answer.told().0.to_vec())
+        is_kept.then_some(answer)
     }
 
     /// Does what the request asks, and returns the records of its answer.

@@ -9,12 +9,7 @@ use crate::wire::{Record, Status};
 
 /// The answer of our own server to this request, with these records.
 pub(super) fn answer(request: &Request, records: &[Record]) -> Vec<u8> {
-    let mut answer = Conversation::default().answer(request, Vec::new(), usize::MAX);
-    for record in records {
-        answer.record(record);
-    }
-    answer.end();
-    answer.told().0.to_vec()
+    Conversation::default().whole_answer(request, records)
 }
 
 /// Its answer to a request that it refuses.

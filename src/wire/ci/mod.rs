@@ -9,8 +9,11 @@
 //! uppercase. So frames are converted from text.
 
 pub mod p2s;
+mod record_lines;
 pub mod responses;
 pub mod server;
+
+pub use record_lines::RecordLines;
 
 use super::frame::{Frame, MAX_FRAME};
 use super::{Dialect, Protocol};

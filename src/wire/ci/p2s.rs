@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use super::record_lines::write_record;
 use super::{PROTOCOL, encode};
 use crate::wire::protocol::{Reject, host, peer, required, unknown_method};
 use crate::wire::tolerance::record;
@@ -142,21 +143,9 @@ pub(super) fn sender(head: &Head) -> Result<Sender, Reject> {
 }
 
 impl Record {
-    /// Appends the record as a line of a response, without its line end. Avoids allocation: a LIST
-    /// may have millions of records.
-    pub(super) fn write(&self, out: &mut Vec<u8>) {
-        let Self {
-            number,
-            title,
-            holder: Endpoint { host, port },
-        } = self;
-        let mut digits = itoa::Buffer::new();
-        out.extend_from_slice(b"RFC ");
-        out.extend_from_slice(digits.format(number.get()).as_bytes());
-        for word in [title.as_str(), host.as_str(), digits.format(port.get())] {
-            out.push(b' ');
-            out.extend_from_slice(word.as_bytes());
-        }
+    /// Appends the record as a line of a response, without its line end.
+    pub(in crate::wire) fn write(&self, out: &mut Vec<u8>) {
+        write_record(out, self.number, &self.title, &self.holder);
     }
 
     /// Parses a line of a response, from both ends: the title may contain spaces, or be empty.

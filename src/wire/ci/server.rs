@@ -6,7 +6,7 @@ use std::mem;
 use std::time::Duration;
 
 use super::p2s::{Request, sender};
-use super::{PROTOCOL, encode};
+use super::{PROTOCOL, RecordLines, encode};
 use crate::wire::dialect::Incoming;
 use crate::wire::frame::{MAX_FRAME, PREFIX, write_length};
 use crate::wire::protocol::{Status, StatusLine, unknown_method};
@@ -40,6 +40,11 @@ impl Conversation {
         self.0.next(source, waits, parse)
     }
 
+    /// Reads the next request if all of it has arrived. `None` says nothing about the stream.
+    pub fn next_arrived(&mut self, source: &mut impl Source) -> Option<Received<Request>> {
+        self.0.next_arrived(source, parse)
+    }
+
     /// A complete answer without records.
     pub fn refusal(&self, status: Status) -> Vec<u8> {
         let text = format!("{}\r\n\r\n\r\n", StatusLine(PROTOCOL, status));
@@ -47,8 +52,8 @@ impl Conversation {
     }
 
     /// Begins an answer with records. Clears `out` and writes the answer into it. The excerpt for
-    /// the log has at most `most_told` records; see [`Answer::told`].
-    pub fn answer(&self, request: &Request, mut out: Vec<u8>, most_told: usize) -> Answer {
+    /// the log has at most `most_told` records; with `None` there is none. See [`Answer::told`].
+    pub fn answer(&self, request: &Request, mut out: Vec<u8>, most_told: Option<usize>) -> Answer {
         out.clear();
         let dialect = self.0.dialect();
         let if_none = match request {
@@ -76,6 +81,15 @@ impl Conversation {
             let _ = write!(answer.out, "\n{host} {port}");
         }
         answer
+    }
+
+    /// A complete answer with these records.
+    pub fn whole_answer(&self, request: &Request, records: &[Record]) -> Vec<u8> {
+        let mut answer = self.answer(request, Vec::new(), None);
+        answer.records(&mut RecordLines::of(records));
+        answer.end();
+        answer.parts.push(answer.out);
+        answer.parts.concat()
     }
 }
 
@@ -113,32 +127,55 @@ pub struct Answer {
     has_begun: bool,
     is_full: bool,
     records: usize,
-    most_told: usize,
+    most_told: Option<usize>,
     /// If the excerpt is not the whole answer: its bytes, and how many records it has.
     excerpt: Option<(Vec<u8>, usize)>,
 }
 
 impl Answer {
-    /// Adds a record, unless the answer [is full](Self::is_full).
-    pub fn record(&mut self, record: &Record) {
-        if self.is_full {
+    /// Adds these records, unless the answer [is full](Self::is_full), and clears them.
+    pub fn records(&mut self, lines: &mut RecordLines) {
+        if lines.is_empty() {
             return;
         }
         if !self.has_begun {
             self.begin(Status::Ok);
         }
-        if self.records == self.most_told {
-            self.take_excerpt();
+        match self.dialect {
+            Dialect::Text if !self.manner.is_bare() => {
+                let left = self
+                    .most_told
+                    .and_then(|most| most.checked_sub(self.records));
+                if let Some(left) = left.filter(|left| *left < lines.len()) {
+                    self.take_excerpt(self.records + left, lines.first(left));
+                }
+                self.records += lines.len();
+                lines.move_to(&mut self.out);
+            }
+            _ => {
+                lines.iter().for_each(|line| self.line(line));
+                lines.clear();
+            }
+        }
+    }
+
+    /// Adds one record.
+    fn line(&mut self, line: &[u8]) {
+        if self.is_full {
+            return;
+        }
+        if Some(self.records) == self.most_told {
+            self.take_excerpt(self.records, b"");
         }
         match self.dialect {
             Dialect::Text => {
-                record.write(&mut self.out);
+                self.out.extend_from_slice(line);
                 self.out
                     .extend_from_slice(self.manner.line_end().as_bytes());
             }
             Dialect::Framed => {
                 if self.out.len() >= PART {
-                    self.take_excerpt();
+                    self.take_excerpt(self.records, b"");
                     // Each buffer has its size from the beginning. Those that grow leave small ones
                     // behind, and a small one after large ones keeps their memory from the system.
                     self.parts
@@ -146,14 +183,12 @@ impl Answer {
                     let next = Vec::with_capacity(PART + LONGEST_RECORD);
                     self.parts.push(mem::replace(&mut self.out, next));
                 }
-                let before = self.out.len();
-                self.out.push(b'\n');
-                record.write(&mut self.out);
-                if self.length() > PREFIX + MAX_FRAME {
-                    self.out.truncate(before);
+                if self.length() + 1 + line.len() > PREFIX + MAX_FRAME {
                     self.is_full = true;
                     return;
                 }
+                self.out.push(b'\n');
+                self.out.extend_from_slice(line);
             }
         }
         self.records += 1;
@@ -167,7 +202,7 @@ impl Answer {
     /// Sends what can be sent before the answer is complete.
     pub fn send_ready(&mut self, out: &mut impl Write) -> io::Result<()> {
         if self.dialect == Dialect::Text && !self.out.is_empty() {
-            self.take_excerpt();
+            self.take_excerpt(self.records, b"");
             out.write_all(&self.out)?;
             self.out.clear();
         }
@@ -202,12 +237,14 @@ impl Answer {
         }
     }
 
-    /// The excerpt of a complete answer, and how many records of the answer follow it.
-    pub fn told(&self) -> (&[u8], usize) {
-        match &self.excerpt {
+    /// The excerpt of a complete answer, and how many records of the answer follow it. `None` if
+    /// nobody wants it.
+    pub fn told(&self) -> Option<(&[u8], usize)> {
+        self.most_told?;
+        Some(match &self.excerpt {
             Some((excerpt, records)) => (excerpt, self.records - records),
             None => (&self.out, 0),
-        }
+        })
     }
 
     /// Sends the rest of a complete answer. Returns the buffer, so that the next answer can reuse
@@ -227,23 +264,26 @@ impl Answer {
 
     fn begin(&mut self, status: Status) {
         self.has_begun = true;
-        let line = StatusLine(PROTOCOL, status);
-        // Writing to memory does not fail.
-        let _ = match self.dialect {
-            Dialect::Text if self.manner.is_bare() => {
-                write!(self.out, "{line}{}", self.manner.line_end())
-            }
-            Dialect::Text => write!(self.out, "{line}\r\n\r\n"),
-            Dialect::Framed => {
-                let line = line.to_string().to_ascii_uppercase();
-                write!(self.out, "{:PREFIX$}{line}", "")
-            }
+        let prefix = match self.dialect {
+            Dialect::Text => 0,
+            Dialect::Framed => PREFIX,
         };
+        self.out.resize(prefix, b' ');
+        StatusLine(PROTOCOL, status).write(&mut self.out);
+        match self.dialect {
+            Dialect::Text if self.manner.is_bare() => {
+                let line_end = self.manner.line_end();
+                self.out.extend_from_slice(line_end.as_bytes());
+            }
+            Dialect::Text => self.out.extend_from_slice(b"\r\n\r\n"),
+            Dialect::Framed => self.out.make_ascii_uppercase(),
+        }
     }
 
-    fn take_excerpt(&mut self) {
-        if self.excerpt.is_none() {
-            self.excerpt = Some((self.out.clone(), self.records));
+    /// Keeps what is written so far and these lines, with so many records in all, as the excerpt.
+    fn take_excerpt(&mut self, records: usize, lines: &[u8]) {
+        if self.most_told.is_some() && self.excerpt.is_none() {
+            self.excerpt = Some(([self.out.as_slice(), lines].concat(), records));
         }
     }
 }
@@ -264,6 +304,11 @@ mod tests {
         Record::parse(&format!("RFC {number} A: b vm 5")).unwrap()
     }
 
+    fn lines(numbers: &[u32]) -> RecordLines {
+        let records: Vec<_> = numbers.iter().copied().map(record).collect();
+        RecordLines::of(&records)
+    }
+
     /// A conversation after its first request, and that request.
     fn asked(text: &str) -> (Conversation, Request) {
         let mut conversation = Conversation::default();
@@ -275,12 +320,7 @@ mod tests {
     /// The answer to the request `text` with these records.
     fn answered(text: &str, records: &[Record]) -> String {
         let (conversation, request) = asked(text);
-        let mut answer = conversation.answer(&request, b"old".to_vec(), 200);
-        for record in records {
-            answer.record(record);
-        }
-        answer.end();
-        String::from_utf8(answer.send(&mut io::sink()).unwrap()).unwrap()
+        String::from_utf8(conversation.whole_answer(&request, records)).unwrap()
     }
 
     #[test]
@@ -376,23 +416,27 @@ mod tests {
         for (request, is_text) in [(format!("{list}\n\n"), true), (framed(list), false)] {
             let (conversation, request) = asked(&request);
             for (count, told) in [(1, 5), (5, 5), (6, 5), (6, 100), (6, 0), (4, 100)] {
-                let mut answer = conversation.answer(&request, Vec::new(), told);
-                let (mut sent, mut whole) =
-                    (Vec::new(), conversation.answer(&request, Vec::new(), 99));
-                for number in 1..=count {
-                    answer.record(&record(number));
-                    whole.record(&record(number));
-                    if number == 4 {
+                let mut answer = conversation.answer(&request, Vec::new(), Some(told));
+                let (mut sent, mut whole) = (
+                    Vec::new(),
+                    conversation.answer(&request, Vec::new(), Some(99)),
+                );
+                let numbers: Vec<u32> = (1..=count).collect();
+                for page in numbers.chunks(4) {
+                    let mut lines = lines(page);
+                    whole.records(&mut lines.clone());
+                    answer.records(&mut lines);
+                    if page.len() == 4 {
                         answer.send_ready(&mut sent).unwrap();
                         assert_eq!(sent.is_empty(), !is_text);
                     }
                 }
                 answer.end();
                 whole.end();
-                let (excerpt, more) = answer.told();
+                let (excerpt, more) = answer.told().unwrap();
                 let excerpt = excerpt.to_vec();
                 answer.send(&mut sent).unwrap();
-                assert_eq!(sent, whole.told().0);
+                assert_eq!(sent, whole.told().unwrap().0);
                 let lines = excerpt.split(|&byte| byte == b'\n');
                 let lines = lines.filter(|line| line.starts_with(b"RFC ")).count();
                 assert_eq!(lines + more, usize::try_from(count).unwrap());
@@ -405,11 +449,12 @@ mod tests {
     #[test]
     fn what_is_too_long_for_a_frame_loses_whole_records() {
         let (conversation, request) = asked(&framed("LISTALL P2P-CI/1.0\nHOST: vm"));
-        let mut answer = conversation.answer(&request, Vec::new(), 200);
+        let mut answer = conversation.answer(&request, Vec::new(), Some(200));
         let line = "RFC 5 A title of some length vm 1234";
-        let record = Record::parse(line).unwrap();
         while !answer.is_full() {
-            answer.record(&record);
+            let mut lines = RecordLines::default();
+            lines.extend(format!("{line}\r\n").as_bytes(), 1);
+            answer.records(&mut lines);
         }
         answer.end();
         let mut bytes = Vec::new();

@@ -29,13 +29,13 @@ fn servers(input: &[u8]) {
     while let Ok(Some(received)) = index.next(&mut stream, TIME) {
         stands_in(input, &received.bytes);
         if let Ok(request) = received.request {
-            let mut answer = index.answer(&request, Vec::new(), 1);
+            let mut answer = index.answer(&request, Vec::new(), Some(1));
             if let ci::p2s::Request::Add(record) = &request {
-                answer.record(record);
-                answer.record(record);
+                let two = [record.clone(), record.clone()];
+                answer.records(&mut ci::RecordLines::of(&two));
             }
             answer.end();
-            let (bytes, more) = answer.told();
+            let (bytes, more) = answer.told().expect("an excerpt");
             assert!(!bytes.is_empty() && more <= 1);
         }
     }
