@@ -1,0 +1,129 @@
+// What only a peer's page has: its folder, its transfers, and asking who has what.
+
+import { byId, make, plural, say, size } from './dom.js';
+import { List } from './list.js';
+import { act, hasToken, linksWork, read, readBlob } from './connection.js';
+
+const MOST_TRANSFERS = 6;
+
+export class Sharing {
+  #records;
+  #tell;
+  #list;
+  #transfers = new Map();
+
+  /** `tell(text, isError)` shows a notice. */
+  constructor({ records, tell }) {
+    this.#records = records;
+    this.#tell = tell;
+    byId('folder-pane').hidden = false;
+    byId('ask').hidden = false;
+    say(byId('records-title'), 'Who has what');
+    const scroller = make('div', { class: 'scroller', role: 'list', tabindex: 0, 'aria-labelledby': 'folder-title' });
+    byId('folder').append(scroller, make('p', { class: 'empty' }, 'Nothing is shared yet.'));
+    this.#list = new List(scroller, { newRow, fillRow });
+    byId('ask').addEventListener('submit', (event) => {
+      event.preventDefault();
+      const words = byId('ask-words').value.trim();
+      this.#ask(words ? { action: 'find', words } : { action: 'list' });
+    });
+    byId('ask-list').addEventListener('click', () => this.#ask({ action: 'list' }));
+    records.offer((number) => this.#act({ action: 'get', number }, () => this.loadFolder()));
+  }
+
+  resize() {
+    this.#list.resize();
+  }
+
+  async loadFolder() {
+    const shared = await read('/api/shared');
+    shared.sort((a, b) => a.number - b.number);
+    this.#list.show(shared);
+    byId('folder').querySelector('.empty').hidden = shared.length > 0;
+    const bytes = shared.reduce((sum, document) => sum + document.bytes, 0);
+    say(byId('folder-count'), `${plural(shared.length, 'document')}, ${size(bytes)}`);
+  }
+
+  async #ask(action) {
+    await this.#act(action, async ({ records }) => {
+      const { catalog } = this.#records;
+      catalog.clear();
+      await catalog.addPage(records);
+      this.#records.changed();
+      const what = action.words ? ` with “${action.words}”` : '';
+      this.#tell(`${plural(records.length, 'record')}${what}.`);
+    });
+  }
+
+  async #act(action, then) {
+    if (!hasToken()) {
+      byId('token').hidden = false;
+      byId('token-text').focus();
+      return;
+    }
+    byId('page').setAttribute('aria-busy', 'true');
+    try {
+      await then(await act(action));
+    } catch (error) {
+      this.#tell(error.message, true);
+    } finally {
+      byId('page').removeAttribute('aria-busy');
+    }
+  }
+
+  transfer({ id, way, number, other, step, done, length, why }) {
+    const key = `${way} ${id}`;
+    let shown = this.#transfers.get(key);
+    if (!shown) {
+      shown = this.#newTransfer(way, number, other);
+      this.#transfers.set(key, shown);
+      byId('transfers').prepend(shown.element);
+      this.#forget();
+    }
+    const percent = length ? Math.floor((done / length) * 100) : null;
+    const { element, bar, state } = shown;
+    element.className = step;
+    if (step === 'done') bar.value = bar.max = 1;
+    else if (length) Object.assign(bar, { max: length, value: done });
+    const moved = length ? `${size(done)} of ${size(length)}, ${percent} %` : size(done);
+    say(state, step === 'done' ? `done, ${size(done)}` : step === 'failed' ? `failed: ${why ?? 'unknown reason'}` : moved);
+    if (step === 'done' && way === 'download') this.loadFolder().catch(() => {});
+  }
+
+  #newTransfer(way, number, other) {
+    const text = `${way === 'download' ? '↓' : '↑'} RFC ${number} ${way === 'download' ? 'from' : 'to'} ${other}`;
+    const bar = make('progress', { 'aria-label': text });
+    const state = make('span', { class: 'state' });
+    return { element: make('li', {}, make('span', { class: 'what' }, text), state, bar), bar, state };
+  }
+
+  #forget() {
+    const [oldest] = this.#transfers.keys();
+    if (this.#transfers.size <= MOST_TRANSFERS) return;
+    this.#transfers.get(oldest).element.remove();
+    this.#transfers.delete(oldest);
+  }
+}
+
+function newRow() {
+  const link = make('a', { target: '_blank', rel: 'noopener', onclick: open });
+  return make('div', { class: 'row', role: 'listitem' }, make('span', { class: 'number' }), link, make('span', { class: 'size' }));
+}
+
+function fillRow(row, document) {
+  const [number, link, bytes] = row.children;
+  say(number, String(document.number));
+  say(link, document.title);
+  link.href = `/document/${document.number}`;
+  link.title = document.title;
+  say(bytes, size(document.bytes));
+}
+
+/** A link cannot send a token. Where reading needs one, the document is loaded first. */
+async function open(event) {
+  if (linksWork()) return;
+  event.preventDefault();
+  const tab = window.open('', '_blank');
+  const blob = await readBlob(event.currentTarget.getAttribute('href'));
+  tab.location = URL.createObjectURL(new Blob([blob], { type: 'text/plain;charset=utf-8' }));
+}
