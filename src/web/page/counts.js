@@ -15,7 +15,7 @@ export class Counts {
     })) {
       const value = make('dd');
       this.#values[key] = value;
-      byId('counts').append(make('div', { class: key }, make('dt', {}, name), value));
+      byId('counts').append(make('div', { 'data-count': key }, make('dt', {}, name), value));
     }
     this.#values.rate.after(make('dd', { class: 'curve', 'aria-hidden': 'true' },
       draw('svg', { viewBox: `0 0 ${SECONDS} 20`, preserveAspectRatio: 'none' }, this.#curve)));

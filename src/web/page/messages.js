@@ -62,6 +62,8 @@ export class Messages {
 
   add(message) {
     this.#all.push(message);
+    // A page out of sight draws no frames.
+    if (this.#all.length > 2 * KEPT) this.#all.splice(0, KEPT);
     this.#changed();
   }
 
@@ -149,7 +151,8 @@ export class Messages {
     way.title = message.way === 'received' ? 'received from' : 'sent to';
     say(remote, other(message));
     say(tag, label(message));
-    say(line, message.line);
+    say(line, rest(message));
+    line.title = message.line;
   }
 
   #pick(index) {
@@ -178,6 +181,11 @@ export class Messages {
     event.preventDefault();
     this.#pick(to);
   }
+}
+
+/** What the first line says beside the method or the status. */
+function rest({ line }) {
+  return /^\S+ (.*) P2P-[CD]I\/1\.0$/.exec(line)?.[1] ?? /^P2P-[CD]I\/1\.0 \d+ (.*)$/.exec(line)?.[1] ?? line;
 }
 
 function matches(message, words) {

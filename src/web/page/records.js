@@ -6,7 +6,7 @@ import { List } from './list.js';
 
 // Between two drawings while records come in.
 const PAUSE = 200;
-// A row has room for so many names; the rest are counted, and stand in its tooltip up to the second.
+// So many names at most fit into a row, and into its tooltip.
 const NAMES = 4;
 const MOST_NAMES = 100;
 
@@ -77,7 +77,7 @@ export class Records {
     row.dataset.size = size;
     const names = [...firsts(group.holders, MOST_NAMES)];
     const shown = names.slice(0, NAMES).map((name) => make('span', { class: 'holder' }, name));
-    holders.replaceChildren(...shown, size > NAMES ? make('span', { class: 'count' }, `+${count(size - NAMES)}`) : '');
+    holders.replaceChildren(make('span', { class: 'count' }, count(size)), ...shown);
     holders.title = names.join('\n');
     last.hidden = !this.#download;
     if (!this.#download) return;

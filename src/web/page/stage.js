@@ -9,7 +9,7 @@ import { isRefusal, label, other } from './messages.js';
 // More peers than this are one circle with their number.
 const MOST_PEERS = 200;
 // Others that are not registered, and how long they stay after their last message.
-const MOST_GUESTS = 12;
+const MOST_GUESTS = 8;
 const GUEST_STAYS = 6000;
 // Messages in flight: beyond these they are dots, and then not drawn.
 const MOST_LABELS = 24;
@@ -33,6 +33,8 @@ export class Stage {
   #flights = [];
   #time = 0;
   #size = { width: 0, height: 0, unit: 16 };
+  // Of the center.
+  #half = { width: 0, height: 0 };
   #isStale = true;
   #summed = 0;
   #on;
@@ -103,8 +105,8 @@ export class Stage {
 
   /** Shows a message on its way. */
   fly(message) {
-    const node = this.#nodeOf(message);
-    if (!node || document.hidden) return;
+    const node = document.hidden ? null : this.#nodeOf(message);
+    if (!node) return;
     if (node.lane.length >= LANE) node.lane.shift();
     node.lane.push(message);
     node.seen = this.#time;
@@ -116,8 +118,7 @@ export class Stage {
     const node = this.#nodes.get(name);
     if (node) return node;
     if (this.#peers.has(name)) {
-      if (this.#isStale) this.#arrange();
-      return this.#nodes.get(name) ?? this.#nodes.get(REST);
+      return this.#nodes.size < MOST_PEERS ? this.#create(name) : this.#nodes.get(REST);
     }
     const guests = [...this.#nodes.values()].filter(({ guest }) => guest);
     if (guests.length >= MOST_GUESTS) return null;
@@ -180,23 +181,25 @@ export class Stage {
     const short = (name) => (hosts.size === 1 ? name.replace(/^.*(?=:\d+$)/, '') : name);
     const wide = (text) => text.length * unit * 0.5;
     const longest = Math.max(0, ...nodes.map(({ name }) => name.length)) * unit * 0.5;
-    const core = this.#drawCore(unit, width);
-    const { radius, spacing, places } = arrange(nodes.length, { width, height, unit, label: Math.min(longest, width / 4), core });
+    this.#drawCore(unit, width);
+    this.#svg.classList.toggle('dense', nodes.length > 60);
+    const box = { width, height, unit, label: Math.min(longest, width / 4), core: this.#half.height };
+    const { radius, spacing, places } = arrange(nodes.length, box);
     nodes.forEach((node, i) => {
       node.to = places[i] ?? { x: 0, y: 0 };
       node.radius = radius;
-      const text = node.name === REST ? '' : spacing > longest * 1.08 ? node.name : short(node.name);
+      const text = node.name === REST ? '' : spacing > longest * 1.08 && longest < width / 4 ? node.name : short(node.name);
       this.#label(node, spacing > wide(text) ? text : '', radius, unit);
     });
   }
 
   #drawCore(unit, width) {
     const [rect, name, kind] = this.#core.children;
-    if (!rect) return 0;
+    if (!rect) return;
     const w = Math.min(Math.max(name.textContent.length * 0.62, kind.textContent.length * 0.5) * unit + 2 * unit, width * 0.5);
     const h = unit * 3.6;
     for (const [key, value] of Object.entries({ x: -w / 2, y: -h / 2, width: w, height: h })) rect.setAttribute(key, value);
-    return h / 2;
+    this.#half = { width: w / 2, height: h / 2 };
   }
 
   #label(node, text, radius, unit) {
@@ -237,9 +240,13 @@ export class Stage {
     if (!node.gone) node.grown += (grown - node.grown) * (isStill ? 1 : step);
     const away = node.away ?? 0;
     const [x, y] = [node.x * (1 + away * 0.12), node.y * (1 + away * 0.12)];
-    node.element.setAttribute('transform', `translate(${x.toFixed(1)} ${y.toFixed(1)}) scale(${Math.max(node.grown, 0.01).toFixed(3)})`);
-    node.line.setAttribute('x2', x.toFixed(1));
-    node.line.setAttribute('y2', y.toFixed(1));
+    const transform = `translate(${x.toFixed(1)} ${y.toFixed(1)}) scale(${Math.max(node.grown, 0.01).toFixed(3)})`;
+    if (transform !== node.transform) {
+      node.transform = transform;
+      node.element.setAttribute('transform', transform);
+      node.line.setAttribute('x2', x.toFixed(1));
+      node.line.setAttribute('y2', y.toFixed(1));
+    }
     return !isStill || node.gone !== null || node.guest;
   }
 
@@ -303,10 +310,19 @@ export class Stage {
     }
     // It flies for most of the time, and can be read where it arrives for the rest.
     const flown = reducedMotion.matches ? 0.5 : ease(Math.min(t / 0.8, 1));
-    const part = 0.2 + 0.68 * (message.way === 'sent' ? flown : 1 - flown);
+    const { from, to } = this.#way(node);
+    const part = from + (to - from) * (message.way === 'sent' ? flown : 1 - flown);
     element.setAttribute('transform', `translate(${(node.x * part).toFixed(1)} ${(node.y * part).toFixed(1)})`);
     element.style.opacity = t > 0.9 ? (1 - t) / 0.1 : 1;
     return true;
+  }
+
+  /** Where a message starts and ends on the line to a peer, as parts of it: beside the center and the circle. */
+  #way({ x, y, radius }) {
+    const { unit } = this.#size;
+    const far = Math.hypot(x, y) || 1;
+    const from = Math.min((this.#half.width + unit * 1.6) / Math.abs(x || 1), (this.#half.height + unit * 0.9) / Math.abs(y || 1), 0.5);
+    return { from, to: Math.max(1 - (radius + unit * 0.4) / far, from) };
   }
 
   // Keyboard
