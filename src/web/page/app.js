@@ -43,6 +43,7 @@ function heard(name, data) {
   if (name === 'snapshot') snapshot(data);
   else if (name === 'counts') counts.show(data);
   else if (name === 'gap') gap(data);
+  else if (name === 'skipped') messages.skip(data.missed);
   else pace.push({ name, data });
 }
 
@@ -79,7 +80,7 @@ function snapshot({ program, kind, version, name, peers, counts: now, messages: 
   say(byId('title'), name);
   say(byId('kind'), `${title} · ${version}`);
   document.body.dataset.program = program;
-  if (program === 'peer') sharing ??= new Sharing({ records, tell });
+  if (program === 'peer') sharing ??= new Sharing({ records, tell, reload: load });
   pace.clear();
   stage.reset(name, title, peers);
   counts.show(now);
@@ -91,8 +92,9 @@ function snapshot({ program, kind, version, name, peers, counts: now, messages: 
   resized();
 }
 
+/** Some changes are not in the stream: those of a table that changed as a whole, or too fast. */
 async function gap({ missed }) {
-  tell(`${plural(missed, 'event')} missed: this browser was too slow. The tables are loaded again.`);
+  if (missed > 0) tell(`${plural(missed, 'event')} missed: too many at once. The tables are loaded again.`);
   stage.reset(byId('title').textContent, byId('kind').textContent, await read('/api/peers').catch(() => []));
   load();
 }
@@ -106,6 +108,7 @@ async function load() {
   const { catalog } = records;
   try {
     await sharing?.loadFolder();
+    if (sharing?.isSearching) return;
     catalog.clear();
     records.changed();
     for (let after = '', more = true; more && mine === loading; ) {

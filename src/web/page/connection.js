@@ -53,35 +53,32 @@ function withToken(options, wanted) {
 }
 
 export async function read(path) {
-  const answer = await reading(path);
-  if (!answer.ok) throw new Error(await explain(answer));
-  return answer.json();
+  return (await accepted(await reading(path))).json();
 }
 
 export async function readBlob(path) {
-  const answer = await reading(path, { headers: { Accept: 'text/plain' } });
-  if (!answer.ok) throw new Error(await explain(answer));
-  return answer.blob();
+  return (await accepted(await reading(path, { headers: { Accept: 'text/plain' } }))).blob();
 }
 
 /** Has the program do something. Fails with what it answers as "error". */
 export async function act(action) {
   const options = withToken({ method: 'POST', body: JSON.stringify(action) }, true);
   options.headers['Content-Type'] = 'application/json';
-  const answer = await fetch('/api/action', options);
-  if (!answer.ok) throw new Error(await explain(answer));
-  const result = await answer.json();
+  const result = await (await accepted(await fetch('/api/action', options))).json();
   if (result.error) throw new Error(result.error);
   return result;
 }
 
-async function explain(answer) {
-  const text = (await answer.text()).trim();
+/** An answer that is not a refusal. An error has what the program says, and the status. */
+async function accepted(answer) {
+  if (answer.ok) return answer;
+  let text = (await answer.text()).trim();
   try {
-    return JSON.parse(text).error ?? text;
+    text = JSON.parse(text).error ?? text;
   } catch {
-    return text || `the program answered ${answer.status}`;
+    // It is plain text.
   }
+  throw Object.assign(new Error(text || `the program answered ${answer.status}`), { status: answer.status });
 }
 
 /**
@@ -98,7 +95,7 @@ export async function follow(heard, changed) {
         signal: stop.signal,
       });
       if (answer.status === 401 || answer.status === 403) return changed('token');
-      if (!answer.ok) throw new Error(await explain(answer));
+      await accepted(answer);
       wait = FIRST_WAIT;
       changed('live');
       await events(answer.body.getReader(), stop, heard);

@@ -1,7 +1,7 @@
 // The bytes of a message as they stand on the wire, with their line ends.
 
 import { byId, clock, count, make, plural, size } from './dom.js';
-import { isRefusal, label, other } from './messages.js';
+import { isRefusal, isRequest, label, other } from './messages.js';
 import { SUMMED_UP } from './stage.js';
 
 const LAST = 10;
@@ -48,7 +48,7 @@ export class Details {
     const peer = this.#stage.peer(name);
     const last = this.#messages.of(name, LAST);
     const facts = peer
-      ? [`since ${clock(peer.since).slice(0, 8)}`, peer.records != null && plural(peer.records, 'record'), peer.remote && `from ${peer.remote}`]
+      ? [peer.since > 0 && `since ${clock(peer.since).slice(0, 8)}`, peer.records != null && plural(peer.records, 'record'), peer.remote && `from ${peer.remote}`]
       : ['not registered'];
     this.#open(
       make('header', { class: 'peer' },
@@ -81,7 +81,7 @@ export class Details {
 
 function block(message) {
   const direction = message.way === 'received' ? 'from' : 'to';
-  const tone = isRefusal(message) ? 'refusal' : message.status === null ? 'request' : 'success';
+  const tone = isRefusal(message) ? 'refusal' : isRequest(message) ? 'request' : 'success';
   const facts = [clock(message.time), size(message.size)];
   if (message.peer && message.remote !== message.peer) facts.push(message.remote);
   return make('article', { class: `wire ${tone}` },

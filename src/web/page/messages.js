@@ -1,6 +1,6 @@
 // The last 1,000 messages: scrolled back, filtered, and selected with the mouse or the arrow keys.
 
-import { byId, clock, count, make, plural, say } from './dom.js';
+import { byId, clock, count, make, say } from './dom.js';
 import { List } from './list.js';
 
 const KEPT = 1000;
@@ -8,8 +8,10 @@ const KEPT = 1000;
 /** Whether a message says no: a refused request, or an answer other than 200. */
 export const isRefusal = (message) => message.bad || (message.status !== null && message.status !== 200);
 
-/** The method of a request, the status of an answer. */
-export const label = (message) => message.method ?? message.status?.toString() ?? '?';
+export const isRequest = (message) => message.status === null;
+
+/** The method of a request, or its first word; the status of an answer. */
+export const label = (message) => message.status?.toString() ?? message.method ?? (message.line.split(' ')[0].slice(0, 16) || '?');
 
 /** Whom a message comes from or goes to, by its name if it has one. */
 export const other = (message) => message.peer ?? message.remote;
@@ -21,6 +23,7 @@ export class Messages {
   #scroller;
   #list;
   #due = false;
+  #skipped = 0;
   #follows = true;
   #select;
   selected = null;
@@ -74,8 +77,15 @@ export class Messages {
     this.#changed();
   }
 
+  /** Counts messages that there were too many of to show. */
+  skip(n) {
+    this.#skipped += n;
+    this.#changed();
+  }
+
   clear() {
     this.#all = [];
+    this.#skipped = 0;
     this.selected = null;
     this.#changed();
   }
@@ -102,7 +112,7 @@ export class Messages {
 
   /** The answer to a request: the next message in the other direction on its connection. */
   answerTo(request) {
-    if (!request.method) return undefined;
+    if (!isRequest(request)) return undefined;
     return this.#all.find(({ id, role, link, way }) => id > request.id && role === request.role
       && link === request.link && way !== request.way);
   }
@@ -126,7 +136,7 @@ export class Messages {
     if (this.#follows) this.#list.scrollToEnd();
     else if (!words.length && gone <= 0 && first) this.#list.scrollUp(Math.max(0, this.#shown[0]?.id - first.id));
     say(byId('messages-count'), words.length ? `${count(this.#shown.length)} of ${count(this.#all.length)}`
-      : this.#all.length ? `the last ${plural(this.#all.length, 'message').replace(/^1 /, '')}` : '');
+      : `the last ${count(this.#all.length)}${this.#skipped ? `, ${count(this.#skipped)} not shown` : ''}`);
   }
 
   #newRow() {
@@ -144,7 +154,7 @@ export class Messages {
     row.dataset.id = message.id;
     row.id = `message-${message.id}`;
     row.classList.toggle('refusal', isRefusal(message));
-    row.classList.toggle('answer', message.status !== null);
+    row.classList.toggle('answer', !isRequest(message));
     const [time, way, remote, tag, line] = row.children;
     say(time, clock(message.time));
     say(way, message.way === 'received' ? '←' : '→');

@@ -1,6 +1,6 @@
 // What only a peer's page has: its folder, its transfers, and asking who has what.
 
-import { byId, make, plural, say, size } from './dom.js';
+import { byId, count, make, plural, say, size } from './dom.js';
 import { List } from './list.js';
 import { act, hasToken, linksWork, read, readBlob } from './connection.js';
 
@@ -9,13 +9,17 @@ const MOST_TRANSFERS = 6;
 export class Sharing {
   #records;
   #tell;
+  #reload;
   #list;
   #transfers = new Map();
+  /** Whether the table shows what was found, and not the whole index. */
+  isSearching = false;
 
-  /** `tell(text, isError)` shows a notice. */
-  constructor({ records, tell }) {
+  /** `tell(text, isError)` shows a notice, `reload()` loads the table of records. */
+  constructor({ records, tell, reload }) {
     this.#records = records;
     this.#tell = tell;
+    this.#reload = reload;
     byId('folder-pane').hidden = false;
     byId('ask').hidden = false;
     say(byId('records-title'), 'Who has what');
@@ -25,10 +29,11 @@ export class Sharing {
     byId('ask').addEventListener('submit', (event) => {
       event.preventDefault();
       const words = byId('ask-words').value.trim();
-      this.#ask(words ? { action: 'find', words } : { action: 'list' });
+      if (words) this.#find(words);
+      else this.#listAll();
     });
-    byId('ask-list').addEventListener('click', () => this.#ask({ action: 'list' }));
-    records.offer((number) => this.#act({ action: 'get', number }, () => this.loadFolder()));
+    byId('ask-list').addEventListener('click', () => this.#listAll());
+    records.offer((number) => this.#get(number));
   }
 
   resize() {
@@ -40,18 +45,36 @@ export class Sharing {
     shared.sort((a, b) => a.number - b.number);
     this.#list.show(shared);
     byId('folder').querySelector('.empty').hidden = shared.length > 0;
-    const bytes = shared.reduce((sum, document) => sum + document.bytes, 0);
+    const bytes = shared.reduce((sum, document) => sum + (document.bytes ?? 0), 0);
     say(byId('folder-count'), `${plural(shared.length, 'document')}, ${size(bytes)}`);
   }
 
-  async #ask(action) {
-    await this.#act(action, async ({ records }) => {
+  async #find(words) {
+    await this.#act({ action: 'find', words }, async ({ records, more }) => {
       const { catalog } = this.#records;
       catalog.clear();
       await catalog.addPage(records);
       this.#records.changed();
-      const what = action.words ? ` with “${action.words}”` : '';
-      this.#tell(`${plural(records.length, 'record')}${what}.`);
+      this.isSearching = true;
+      this.#tell(`${plural(records.length + (more ?? 0), 'record')} found${more ? `, the first ${count(records.length)} shown` : ''}.`);
+    });
+  }
+
+  /** Asks the index for everything. The table follows as records that have changed. */
+  async #listAll() {
+    await this.#act({ action: 'list' }, ({ done }) => {
+      this.isSearching = false;
+      byId('ask-words').value = '';
+      this.#reload();
+      this.#tell(`${plural(done.records, 'record')} in the index.`);
+    });
+  }
+
+  async #get(number) {
+    await this.#act({ action: 'get', number }, async ({ done }) => {
+      this.#tell(done.kept ? `RFC ${number} is in the folder already.`
+        : `RFC ${number} is in the folder: ${size(done.bytes)} from ${done.from}.`);
+      await this.loadFolder();
     });
   }
 
@@ -65,6 +88,7 @@ export class Sharing {
     try {
       await then(await act(action));
     } catch (error) {
+      if (error.status === 401) byId('token').hidden = false;
       this.#tell(error.message, true);
     } finally {
       byId('page').removeAttribute('aria-busy');
@@ -116,7 +140,7 @@ function fillRow(row, document) {
   say(link, document.title);
   link.href = `/document/${document.number}`;
   link.title = document.title;
-  say(bytes, size(document.bytes));
+  say(bytes, document.bytes === null ? 'gone' : size(document.bytes));
 }
 
 /** A link cannot send a token. Where reading needs one, the document is loaded first. */

@@ -4,7 +4,7 @@
 
 import { byId, count, draw, plural, reducedMotion, say } from './dom.js';
 import { arrange } from './layout.js';
-import { isRefusal, label, other } from './messages.js';
+import { isRefusal, isRequest, label, other } from './messages.js';
 
 // More peers than this are one circle with their number.
 const MOST_PEERS = 200;
@@ -121,9 +121,11 @@ export class Stage {
       return this.#nodes.size < MOST_PEERS ? this.#create(name) : this.#nodes.get(REST);
     }
     const guests = [...this.#nodes.values()].filter(({ guest }) => guest);
-    if (guests.length >= MOST_GUESTS) return null;
+    if (guests.length >= MOST_GUESTS) this.#drop(guests.reduce((one, next) => (next.seen < one.seen ? next : one)));
     this.#changed();
-    return this.#create(name, true);
+    const guest = this.#create(name, true);
+    guest.isIndex = message.role === 'index';
+    return guest;
   }
 
   #changed() {
@@ -208,10 +210,11 @@ export class Stage {
     node.circle.setAttribute('r', isRest ? Math.max(radius, unit * 1.6) : radius);
     node.below.setAttribute('y', radius + unit);
     say(node.below, text);
-    say(node.inside, isRest ? `+${count(this.#summed)}` : radius > unit && records ? String(records) : '');
-    const held = records === undefined ? ', not registered' : records === null ? '' : `, ${plural(records, 'record')}`;
+    const inside = isRest ? `+${count(this.#summed)}` : node.isIndex ? 'index' : radius > unit && records ? count(records) : '';
+    say(node.inside, inside);
+    const held = node.isIndex ? ', the index' : records === undefined ? ', not registered' : records === null ? '' : `, ${plural(records, 'record')}`;
     node.element.setAttribute('aria-label', isRest ? `${count(this.#summed)} more peers` : node.name + held);
-    node.element.classList.toggle('guest', node.guest);
+    node.element.classList.toggle('guest', node.guest && !node.isIndex);
     node.element.classList.toggle('rest', isRest);
   }
 
@@ -232,7 +235,7 @@ export class Stage {
     const { to } = node;
     if (node.lane.length > 0 && !node.flying) this.#takeOff(node);
     if (node.gone && !node.flying && node.lane.length === 0) this.#depart(node);
-    if (node.guest && !node.flying && this.#time - node.seen > GUEST_STAYS) node.gone ??= { why: 'left', since: null };
+    if (node.guest && !node.isIndex && !node.flying && this.#time - node.seen > GUEST_STAYS) node.gone ??= { why: 'left', since: null };
     const grown = node.gone?.since != null ? 0 : 1;
     const isStill = Math.hypot(to.x - node.x, to.y - node.y) < 0.3 && Math.abs(grown - node.grown) < 0.02;
     node.x += (to.x - node.x) * (isStill ? 1 : step);
@@ -247,7 +250,7 @@ export class Stage {
       node.line.setAttribute('x2', x.toFixed(1));
       node.line.setAttribute('y2', y.toFixed(1));
     }
-    return !isStill || node.gone !== null || node.guest;
+    return !isStill || node.gone !== null || (node.guest && !node.isIndex);
   }
 
   /** What departs keeps its place, with its reason, until it has faded. */
@@ -284,7 +287,7 @@ export class Stage {
 
   #capsule(message, hasLabel) {
     const { unit } = this.#size;
-    const tone = isRefusal(message) ? 'refusal' : message.status === null ? 'request' : 'success';
+    const tone = isRefusal(message) ? 'refusal' : isRequest(message) ? 'request' : 'success';
     const element = draw('g', { class: `flight ${tone}`, onclick: () => this.#on.open(message) });
     if (!hasLabel) {
       element.append(draw('circle', { r: unit * 0.38 }));
