@@ -25,7 +25,7 @@ export class Program {
   #waiting = [];
 
   constructor(name, options) {
-    const env = { ...process.env, P2PCI_STATE_HOME: undefined, XDG_STATE_HOME: folder() };
+    const env = { ...process.env, XDG_STATE_HOME: folder() };
     this.#child = spawn(path.join(BUILT, name), options, { env, stdio: ['ignore', 'pipe', 'pipe'] });
     started.add(this);
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
@@ -69,7 +69,7 @@ export async function startServer(port = 0, web = 0, ...more) {
 export async function startPeer(server, dir, ...more) {
   const peer = new Program('peer', ['--host', `localhost:${server.port}`, '--hostname', 'localhost', '--dir', dir, ...more, 'share']);
   peer.name = `localhost:${await peer.expect(/Upload server listening on port (\d+)/)}`;
-  await peer.expect(/RFC\(s\) of .* (?:is|are) shared/);
+  await peer.expect(/RFC\(s\) of .* shared|no RFCs are shared/);
   return peer;
 }
 

@@ -95,8 +95,12 @@ function snapshot({ program, kind, version, name, peers, counts: now, messages: 
 /** Some changes are not in the stream: those of a table that changed as a whole, or too fast. */
 async function gap({ missed }) {
   if (missed > 0) tell(`${plural(missed, 'event')} missed: too many at once. The tables are loaded again.`);
-  stage.reset(byId('title').textContent, byId('kind').textContent, await read('/api/peers').catch(() => []));
-  load();
+  try {
+    stage.setPeers(await read('/api/peers'));
+    await load();
+  } catch (error) {
+    complain(error);
+  }
 }
 
 let loading = 0;
@@ -174,7 +178,7 @@ function showPace() {
   byId('step').disabled = pace.waiting === 0;
   byId('catch-up').hidden = pace.waiting === 0;
   const skipped = pace.skipped ? `, ${count(pace.skipped)} skipped` : '';
-  say(byId('catch-up'), `Catch up (${count(pace.waiting)}${skipped})`);
+  say(byId('catch-up'), `Catch up (${count(pace.messages)}${skipped})`);
   stage.slow = pace.slow || pace.paused;
   wake();
 }

@@ -15,6 +15,7 @@ export class Pace {
   #isBusy;
   #changed;
   #resumeAt = 0;
+  #messages = 0;
   slow = false;
   paused = false;
   skipped = 0;
@@ -31,6 +32,11 @@ export class Pace {
     return this.#waiting.length - this.#next;
   }
 
+  /** How many messages wait. */
+  get messages() {
+    return this.#messages;
+  }
+
   get isLive() {
     return !this.slow && !this.paused && this.waiting === 0;
   }
@@ -38,6 +44,7 @@ export class Pace {
   push(event) {
     if (this.isLive) return this.#show(event);
     this.#waiting.push(event);
+    if (event.name === 'message') this.#messages += 1;
     if (this.waiting > MOST_WAITING) {
       this.#apply(this.#shift());
       this.skipped += 1;
@@ -83,6 +90,7 @@ export class Pace {
   clear() {
     this.#waiting = [];
     this.#next = 0;
+    this.#messages = 0;
     this.skipped = 0;
     this.#changed();
   }
@@ -91,6 +99,7 @@ export class Pace {
     const event = this.#waiting[this.#next];
     this.#waiting[this.#next] = undefined;
     this.#next += 1;
+    if (event.name === 'message') this.#messages -= 1;
     if (this.#next > 1024 || this.#next === this.#waiting.length) {
       this.#waiting = this.#waiting.slice(this.#next);
       this.#next = 0;

@@ -74,18 +74,18 @@ export class Stage {
   reset(name, kind, peers) {
     for (const flight of this.#flights) flight.element.remove();
     this.#flights = [];
-    this.#peers = new Map(peers.map((peer) => [peer.name, peer]));
-    for (const node of this.#nodes.values()) {
-      node.lane = [];
-      node.flying = false;
-      node.guest = false;
-      node.gone = null;
-    }
+    for (const node of [...this.#nodes.values()]) this.#drop(node);
     this.#core.replaceChildren(
       draw('rect', { rx: 10 }),
       draw('text', { class: 'name', y: '-0.2em' }, name),
       draw('text', { class: 'kind', y: '1.2em' }, kind),
     );
+    this.setPeers(peers);
+  }
+
+  /** These are all the peers. */
+  setPeers(peers) {
+    this.#peers = new Map(peers.map((peer) => [peer.name, peer]));
     this.#changed();
   }
 
@@ -136,16 +136,10 @@ export class Stage {
   // Nodes
 
   #create(name, guest = false) {
-    const circle = draw('circle');
-    const inside = draw('text', { class: 'inside', y: '0.36em' });
-    const below = draw('text', { class: 'below' });
-    const element = draw('g', {
-      class: 'node',
-      role: 'button',
-      tabindex: -1,
-      onclick: () => this.#on.select(name),
-      onfocus: () => this.#lead(element),
-    }, circle, inside, below);
+    const circle = draw('circle', { role: 'button', tabindex: -1, onfocus: () => this.#lead(circle) });
+    const inside = draw('text', { class: 'inside', y: '0.36em', 'aria-hidden': 'true' });
+    const below = draw('text', { class: 'below', 'aria-hidden': 'true' });
+    const element = draw('g', { class: 'node', onclick: () => this.#on.select(name) }, circle, inside, below);
     element.dataset.name = name;
     const line = draw('line');
     const node = { name, guest, element, circle, inside, below, line, lane: [], flying: false,
@@ -153,16 +147,16 @@ export class Stage {
     this.#nodes.set(name, node);
     this.#circles.append(element);
     this.#lines.append(line);
-    if (!this.#circles.querySelector('[tabindex="0"]')) element.setAttribute('tabindex', 0);
+    if (!this.#circles.querySelector('[tabindex="0"]')) circle.setAttribute('tabindex', 0);
     return node;
   }
 
   #drop(node) {
     this.#nodes.delete(node.name);
-    const led = node.element.getAttribute('tabindex') === '0';
+    const led = node.circle.getAttribute('tabindex') === '0';
     node.element.remove();
     node.line.remove();
-    if (led) this.#circles.firstElementChild?.setAttribute('tabindex', 0);
+    if (led) this.#circles.querySelector('circle')?.setAttribute('tabindex', 0);
   }
 
   /** Decides who is drawn, and where. */
@@ -213,7 +207,7 @@ export class Stage {
     const inside = isRest ? `+${count(this.#summed)}` : node.isIndex ? 'index' : radius > unit && records ? count(records) : '';
     say(node.inside, inside);
     const held = node.isIndex ? ', the index' : records === undefined ? ', not registered' : records === null ? '' : `, ${plural(records, 'record')}`;
-    node.element.setAttribute('aria-label', isRest ? `${count(this.#summed)} more peers` : node.name + held);
+    node.circle.setAttribute('aria-label', isRest ? `${count(this.#summed)} more peers` : node.name + held);
     node.element.classList.toggle('guest', node.guest && !node.isIndex);
     node.element.classList.toggle('rest', isRest);
   }
@@ -330,21 +324,22 @@ export class Stage {
 
   // Keyboard
 
-  #lead(element) {
+  /** The one circle that the Tab key goes to. */
+  #lead(circle) {
     this.#circles.querySelector('[tabindex="0"]')?.setAttribute('tabindex', -1);
-    element.setAttribute('tabindex', 0);
+    circle.setAttribute('tabindex', 0);
   }
 
   #key(event) {
     const nodes = [...this.#circles.children];
-    const now = nodes.indexOf(document.activeElement);
+    const now = nodes.indexOf(document.activeElement.parentNode);
     if (now < 0) return;
     if (event.key === 'Enter' || event.key === ' ') {
       this.#on.select(nodes[now].dataset.name);
     } else {
       const by = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
       if (!by) return;
-      nodes[(now + by + nodes.length) % nodes.length].focus();
+      nodes[(now + by + nodes.length) % nodes.length].firstElementChild.focus();
     }
     event.preventDefault();
   }
