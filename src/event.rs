@@ -190,6 +190,8 @@ pub enum Role {
     Index,
     /// A peer in the background with a program on the same machine.
     Control,
+    /// A program with a browser.
+    Web,
 }
 
 /// One connection.
@@ -295,6 +297,8 @@ pub enum Event<'a> {
     },
     /// A record was added to the central index.
     Added { link: Link, record: &'a Record },
+    /// A record was taken back from the central index by its peer, which stays.
+    Removed { link: Link, record: &'a Record },
     /// The name at which others reach this peer.
     Named {
         host: &'a Host,
@@ -453,6 +457,7 @@ impl Event<'_> {
         match self {
             Self::Message { .. }
             | Self::Added { .. }
+            | Self::Removed { .. }
             | Self::Dht(DhtStep::Announced { .. } | DhtStep::LookedUp { .. })
             | Self::Index {
                 step: IndexStep::Publishing { .. },

@@ -69,6 +69,18 @@ pub struct Cursor {
     before: Sequence,
 }
 
+impl Cursor {
+    /// The records that were added before the one with this number.
+    pub fn before(sequence: u64) -> Self {
+        Self { before: sequence }
+    }
+
+    /// The number of the record before which it is.
+    pub fn sequence(self) -> u64 {
+        self.before
+    }
+}
+
 impl Default for Cursor {
     fn default() -> Self {
         Self {
@@ -129,6 +141,17 @@ pub enum Denied {
     Replaced,
 }
 
+/// A peer in the list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// Its name.
+    pub name: Endpoint,
+    /// Its address.
+    pub address: IpAddr,
+    /// How many records it has.
+    pub records: usize,
+}
+
 /// What was removed with a peer that left.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Left {
@@ -164,12 +187,24 @@ impl Catalog {
     /// Fills `page` with the next records, newest first. Returns where the next page begins, or
     /// `None` at the end.
     pub fn page(&self, scope: Scope, from: Cursor, page: &mut Vec<Record>) -> Option<Cursor> {
+        self.page_of(PAGE, scope, from, page)
+    }
+
+    /// The same, for a page of at most `most` records.
+    pub fn page_of(
+        &self,
+        most: usize,
+        scope: Scope,
+        from: Cursor,
+        page: &mut Vec<Record>,
+    ) -> Option<Cursor> {
         page.clear();
         let mut room = Room::default();
         let mut last = None;
         let mut take = |(&sequence, record): (&Sequence, &Record)| {
             page.push(record.clone());
-            last = (!room.has_more_after(record)).then_some(Cursor { before: sequence });
+            let has_more = room.has_more_after(record) && room.records < most;
+            last = (!has_more).then_some(Cursor { before: sequence });
             last.is_some()
         };
         let state = self.state.lock();
@@ -188,6 +223,31 @@ impl Catalog {
         };
         drop(state);
         last
+    }
+
+    /// The peers that have a name, in no particular order.
+    pub fn members(&self) -> Vec<Member> {
+        let state = self.state.lock();
+        let connections: Vec<_> = state.by_name.values().copied().collect();
+        drop(state);
+        let mut members = Vec::with_capacity(connections.len());
+        for some in connections.chunks(PAGE) {
+            let state = self.state.lock();
+            let peers = some.iter().filter_map(|id| state.peers.get(id));
+            members.extend(peers.filter_map(Peer::member));
+        }
+        members
+    }
+
+    /// The peer of this name.
+    pub fn member(&self, name: &Endpoint) -> Option<Member> {
+        let state = self.state.lock();
+        state.peers.get(state.by_name.get(name)?)?.member()
+    }
+
+    /// How many peers have a name.
+    pub fn count_members(&self) -> usize {
+        self.state.lock().by_name.len()
     }
 
     /// How many records there are.
@@ -396,6 +456,18 @@ impl Peer {
             records: HashMap::new(),
             removed: None,
         }
+    }
+}
+
+impl Peer {
+    fn member(&self) -> Option<Member> {
+        let (address, records) = (self.address, self.records.len());
+        let name = self.name.clone()?;
+        Some(Member {
+            name,
+            address,
+            records,
+        })
     }
 }
 

@@ -141,7 +141,12 @@ impl Session<'_> {
             }
             Request::Delete(name) => self.withdraw(stream, request, name)?,
             Request::TakeBack { number, peer } => match self.presence.take_back(peer, *number)? {
-                Some(record) => self.respond(stream, request, slice::from_ref(&record))?,
+                Some(record) => {
+                    let (link, record) = (self.link, &record);
+                    let removed = || Event::Removed { link, record };
+                    self.shared.events.tell(Topic::Messages, removed);
+                    self.respond(stream, request, slice::from_ref(record))?;
+                }
                 None => self.refuse(stream, Status::NotFound)?,
             },
             Request::Close | Request::Greeting => self.refuse(stream, Status::Ok)?,

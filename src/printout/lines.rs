@@ -13,6 +13,7 @@ pub(super) fn tag(role: Role) -> &'static str {
         Role::Upload => "[UPLOAD]",
         Role::Download => "[DOWNLOAD]",
         Role::Index | Role::Control => "[PEER]",
+        Role::Web => "[WEB]",
     }
 }
 
@@ -154,7 +155,10 @@ fn line(event: &Event<'_>) -> Option<String> {
             let what = format!("{} has no file for RFC {number}", folder.display());
             format!("[PEER] Warning: {what}; others will get 404 Not Found.")
         }
-        Event::Named { .. } | Event::Message { .. } | Event::Notice { .. } => return None,
+        Event::Named { .. }
+        | Event::Message { .. }
+        | Event::Removed { .. }
+        | Event::Notice { .. } => return None,
     })
 }
 

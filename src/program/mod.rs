@@ -1,6 +1,7 @@
 //! What both programs share: options, the log, signals, the manual, and exit codes.
 
 pub mod manual;
+pub mod page;
 pub mod signals;
 mod stage;
 

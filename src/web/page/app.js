@@ -17,6 +17,8 @@ const KINDS = {
 };
 const PAGE = 5000;
 const NOTICE = 6000;
+// Before tables that have changed as a whole are loaded; more such changes may come at once.
+const RELOAD = 2000;
 // Between two announcements to screen readers.
 const ANNOUNCE = 3000;
 
@@ -78,8 +80,11 @@ function snapshot({ program, kind, version, name, peers, counts: now, messages: 
   const title = KINDS[program]?.[kind] ?? program;
   document.title = `${title} ${name}`;
   say(byId('title'), name);
-  say(byId('kind'), `${title} · ${version}`);
+  say(byId('kind'), `${title} ${version.split(' ')[0]}`);
+  byId('kind').title = version;
   document.body.dataset.program = program;
+  // Only the central index is on a server.
+  document.body.classList.toggle('no-records', program === 'server' && kind !== 'central');
   if (program === 'peer') sharing ??= new Sharing({ records, tell, reload: load });
   pace.clear();
   stage.reset(name, title, peers);
@@ -93,16 +98,20 @@ function snapshot({ program, kind, version, name, peers, counts: now, messages: 
 }
 
 /** Some changes are not in the stream: those of a table that changed as a whole, or too fast. */
-async function gap({ missed }) {
+function gap({ missed }) {
   if (missed > 0) tell(`${plural(missed, 'event')} missed: too many at once. The tables are loaded again.`);
-  try {
-    stage.setPeers(await read('/api/peers'));
-    await load();
-  } catch (error) {
-    complain(error);
-  }
+  reloading ??= setTimeout(async () => {
+    reloading = null;
+    try {
+      stage.setPeers(await read('/api/peers'));
+      await load();
+    } catch (error) {
+      complain(error);
+    }
+  }, RELOAD);
 }
 
+let reloading = null;
 let loading = 0;
 
 /** Loads the tables. A later call makes an earlier one stop. */

@@ -48,7 +48,7 @@ export class Details {
     const peer = this.#stage.peer(name);
     const last = this.#messages.of(name, LAST);
     const facts = peer
-      ? [peer.since > 0 && `since ${clock(peer.since).slice(0, 8)}`, peer.records != null && plural(peer.records, 'record'), peer.remote && `from ${peer.remote}`]
+      ? [peer.since > 0 && `since ${clock(peer.since).slice(0, 8)}`, peer.records > 0 && plural(peer.records, 'record'), peer.remote && `from ${peer.remote}`]
       : ['not registered'];
     this.#open(
       make('header', { class: 'peer' },

@@ -63,7 +63,9 @@ export class Messages {
     },
   }, 'Newest ↓');
 
+  /** Adds a message. What begins a stream may come again in it. */
   add(message) {
+    if (message.id <= (this.#all.at(-1)?.id ?? -1)) return;
     this.#all.push(message);
     // A page out of sight draws no frames.
     if (this.#all.length > 2 * KEPT) this.#all.splice(0, KEPT);

@@ -206,7 +206,7 @@ export class Stage {
     say(node.below, text);
     const inside = isRest ? `+${count(this.#summed)}` : node.isIndex ? 'index' : radius > unit && records ? count(records) : '';
     say(node.inside, inside);
-    const held = node.isIndex ? ', the index' : records === undefined ? ', not registered' : records === null ? '' : `, ${plural(records, 'record')}`;
+    const held = node.isIndex ? ', the index' : records === undefined ? ', not registered' : !records ? '' : `, ${plural(records, 'record')}`;
     node.circle.setAttribute('aria-label', isRest ? `${count(this.#summed)} more peers` : node.name + held);
     node.element.classList.toggle('guest', node.guest && !node.isIndex);
     node.element.classList.toggle('rest', isRest);

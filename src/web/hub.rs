@@ -1,0 +1,409 @@
+//! What all watchers share: the events of the stream, rendered once for all of them, and the state
+//! that begins a stream.
+//!
+//! One thread takes what the sessions have reported, a few times a second, and renders it. So a
+//! watcher costs the sessions nothing.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant, SystemTime};
+
+use parking_lot::Mutex;
+
+use super::counters::Counters;
+use super::events::{self, Counts, PerSecond, Snapshot};
+use super::feed::{Change, Feed, Message, Other, Taken, Transfer, TransferStep};
+use super::ring::Ring;
+use super::shown::{Peer, Record, Shown};
+use crate::event::{Role, Way};
+use crate::wire::{Endpoint, Port};
+
+/// How often what came is rendered.
+const TICK: Duration = Duration::from_millis(100);
+/// How often counts are streamed, and peers are compared that no event reports.
+const COUNTS: Duration = Duration::from_secs(1);
+/// How old a snapshot may be that begins a stream. What has changed since follows it.
+const SNAPSHOT: Duration = Duration::from_secs(1);
+/// How many of the last messages begin a stream.
+const FIRST_MESSAGES: usize = 100;
+/// The most connections whose peers are remembered, and the most transfers.
+const REMEMBERED: usize = 10_000;
+
+/// What all watchers share.
+pub(super) struct Hub {
+    feed: Feed,
+    shown: OnceLock<Arc<dyn Shown>>,
+    pub(super) ring: Ring,
+    /// When each peer came.
+    since: Mutex<HashMap<String, u64>>,
+    counts: Mutex<Counts>,
+    snapshot: Mutex<Option<Begin>>,
+}
+
+/// The begin of a stream.
+#[derive(Debug, Clone)]
+pub(super) struct Begin {
+    /// The events after this number follow.
+    pub(super) after: u64,
+    pub(super) text: Arc<str>,
+    made: Instant,
+}
+
+impl Hub {
+    pub(super) fn new(feed: Feed) -> Self {
+        Self {
+            feed,
+            shown: OnceLock::new(),
+            ring: Ring::default(),
+            since: Mutex::default(),
+            counts: Mutex::default(),
+            snapshot: Mutex::default(),
+        }
+    }
+
+    pub(super) fn counters(&self) -> &Counters {
+        self.feed.counters()
+    }
+
+    /// Shows this from now on.
+    pub(super) fn show(&self, shown: Arc<dyn Shown>) {
+        // It is called once.
+        let _ = self.shown.set(shown);
+    }
+
+    pub(super) fn shown(&self) -> Option<&dyn Shown> {
+        self.shown.get().map(|shown| &**shown)
+    }
+
+    /// Every peer.
+    pub(super) fn peers(&self) -> Vec<Peer> {
+        let Some(shown) = self.shown() else {
+            return Vec::new();
+        };
+        let mut peers = shown.peers();
+        let since = self.since.lock();
+        for peer in peers.iter_mut().filter(|peer| peer.since == 0) {
+            peer.since = since.get(&peer.name).copied().unwrap_or_default();
+        }
+        peers
+    }
+
+    /// The begin of a stream. Many watchers that come at once share it.
+    pub(super) fn begin(&self) -> Option<Begin> {
+        let mut snapshot = self.snapshot.lock();
+        if let Some(begin) = snapshot
+            .as_ref()
+            .filter(|begin| begin.made.elapsed() < SNAPSHOT)
+        {
+            return Some(begin.clone());
+        }
+        let shown = self.shown()?;
+        // What changes from here on may be in the snapshot, and is streamed again.
+        let after = self.ring.last();
+        let peers = self.peers();
+        let mut counts = self.counts.lock().clone();
+        (counts.peers, counts.records) = shown.counts();
+        let state = Snapshot {
+            about: &shown.about(),
+            peers: &peers,
+            counts: &counts,
+        };
+        let mut data = events::json(&state);
+        // The messages are JSON already.
+        data.pop();
+        let messages = self.ring.messages(FIRST_MESSAGES).join(",");
+        data.push_str(&format!(",\"messages\":[{messages}]}}"));
+        let mut text = String::new();
+        events::write(&mut text, after, "snapshot", &data);
+        let begin = Begin {
+            after,
+            text: text.into(),
+            made: Instant::now(),
+        };
+        *snapshot = Some(begin.clone());
+        Some(begin)
+    }
+
+    /// Renders what comes, until the feed ends.
+    pub(super) fn run(&self) {
+        let mut renderer = Renderer {
+            hub: self,
+            id: 0,
+            text: String::new(),
+            messages: Vec::new(),
+            names: HashMap::new(),
+            transfers: HashMap::new(),
+            known: HashMap::new(),
+            revision: 0,
+            counted: Counts::default(),
+            is_dirty: false,
+        };
+        let (mut before, mut counted) = (Instant::now(), Instant::now());
+        let mut is_idle = true;
+        while !self.feed.wait((!is_idle).then_some(TICK)) {
+            let now = Instant::now();
+            let (taken, has_room) = self.feed.take(now.duration_since(before));
+            before = now;
+            is_idle = has_room && taken.changes.is_empty();
+            renderer.render(taken);
+            let elapsed = now.duration_since(counted);
+            if elapsed >= COUNTS {
+                counted = now;
+                is_idle &= !renderer.count(elapsed);
+            } else {
+                is_idle = false;
+            }
+            renderer.publish();
+        }
+        self.ring.end();
+    }
+
+    /// Ends all streams.
+    pub(super) fn end(&self) {
+        self.feed.end();
+        self.ring.end();
+    }
+}
+
+/// Renders changes as events.
+struct Renderer<'a> {
+    hub: &'a Hub,
+    /// The number of the last event.
+    id: u64,
+    text: String,
+    messages: Vec<Arc<str>>,
+    /// The peers of connections.
+    names: HashMap<(Role, u64), String>,
+    /// How much of each transfer is done, and of how much.
+    transfers: HashMap<(bool, u64), (u64, Option<u64>)>,
+    /// The peers as they were when they were compared.
+    known: HashMap<String, Peer>,
+    revision: u64,
+    counted: Counts,
+    /// Whether something has happened since the peers were compared.
+    is_dirty: bool,
+}
+
+impl Renderer<'_> {
+    fn render(&mut self, taken: Taken) {
+        self.is_dirty |= !taken.changes.is_empty() || taken.skipped > 0;
+        // A peer that changes often is shown once.
+        let mut changed = BTreeSet::new();
+        for change in taken.changes {
+            match change {
+                Change::Message(message) => self.message(&message),
+                Change::Closed(link) => {
+                    self.names.remove(&(link.role, link.id));
+                }
+                Change::Entered(name) => {
+                    let name = name.to_string();
+                    let now = events::millis(SystemTime::now());
+                    self.hub.since.lock().entry(name.clone()).or_insert(now);
+                    changed.insert(name);
+                }
+                Change::Left {
+                    name,
+                    records,
+                    is_expired,
+                } => {
+                    let name = name.to_string();
+                    let why = if is_expired { "expired" } else { "left" };
+                    changed.remove(&name);
+                    self.left(&name, why, records);
+                }
+                Change::Record { record, is_added } => {
+                    changed.insert(record.holder.to_string());
+                    self.record(&Record::from(&record), is_added);
+                }
+                Change::Transfer(transfer) => self.transfer(&transfer),
+            }
+        }
+        for name in changed {
+            let peer = self.hub.shown().and_then(|shown| shown.peer(&name));
+            if let Some(peer) = peer {
+                self.peer(peer);
+            }
+        }
+        if taken.skipped > 0 {
+            self.event("skipped", &missed(taken.skipped));
+        }
+        if taken.lost > 0 {
+            self.event("gap", &missed(taken.lost));
+        }
+    }
+
+    fn event(&mut self, name: &str, data: &impl serde::Serialize) {
+        self.id += 1;
+        events::write(&mut self.text, self.id, name, &events::json(data));
+    }
+
+    fn message(&mut self, message: &Message) {
+        self.id += 1;
+        let link = (message.link.role, message.link.id);
+        if message.way == Way::Received
+            && let Some(name) = name_in(&message.bytes)
+            && (self.names.len() < REMEMBERED || self.names.contains_key(&link))
+        {
+            self.names.insert(link, name);
+        }
+        let peer = self.names.get(&link).map(String::as_str);
+        let data: Arc<str> = events::json(&events::Message::new(self.id, message, peer)).into();
+        events::write(&mut self.text, self.id, "message", &data);
+        self.messages.push(data);
+    }
+
+    fn peer(&mut self, mut peer: Peer) {
+        if peer.since == 0 {
+            let since = self.hub.since.lock();
+            peer.since = since.get(&peer.name).copied().unwrap_or_default();
+        }
+        self.event("peer", &events::PeerEvent { peer: &peer });
+    }
+
+    fn left(&mut self, name: &str, why: &'static str, records: usize) {
+        self.hub.since.lock().remove(name);
+        self.event("left", &events::Left { name, why, records });
+    }
+
+    fn record(&mut self, record: &Record, added: bool) {
+        self.event("record", &events::RecordEvent { record, added });
+    }
+
+    fn transfer(&mut self, transfer: &Transfer) {
+        let key = (transfer.is_upload, transfer.id);
+        if self.transfers.len() >= REMEMBERED && !self.transfers.contains_key(&key) {
+            return;
+        }
+        let (done, length) = self.transfers.entry(key).or_default();
+        let (step, why) = match &transfer.step {
+            TransferStep::Began(whole) => {
+                (*done, *length) = (0, *whole);
+                ("began", None)
+            }
+            TransferStep::Moved(bytes) => {
+                *done += bytes;
+                ("moved", None)
+            }
+            TransferStep::Done(bytes) => {
+                (*done, *length) = (*bytes, Some(*bytes));
+                ("done", None)
+            }
+            TransferStep::Failed(why) => ("failed", Some(why.as_str())),
+        };
+        let (done, length) = (*done, *length);
+        if matches!(step, "done" | "failed") {
+            self.transfers.remove(&key);
+        }
+        let other = match &transfer.other {
+            Other::Address(address) => address.to_string(),
+            Other::Peer(name) => name.to_string(),
+        };
+        self.event(
+            "transfer",
+            &events::Transfer {
+                id: transfer.id,
+                way: if transfer.is_upload {
+                    "upload"
+                } else {
+                    "download"
+                },
+                number: transfer.number.get(),
+                other: &other,
+                step,
+                done,
+                length,
+                why,
+            },
+        );
+    }
+
+    /// Streams the counts if they have changed, and compares the peers. Returns whether anything has
+    /// changed.
+    fn count(&mut self, elapsed: Duration) -> bool {
+        if std::mem::take(&mut self.is_dirty) {
+            self.compare();
+        }
+        let counters = self.hub.counters();
+        let (peers, records) = self.hub.shown().map(Shown::counts).unwrap_or_default();
+        let requests = counters.answered.sum() + counters.asked.sum();
+        let mut counts = Counts {
+            peers,
+            records,
+            requests,
+            refused: counters.refusals().map(|(_, count)| count).sum(),
+            bytes_in: counters.bytes_in.get(),
+            bytes_out: counters.bytes_out.get(),
+            per_second: PerSecond::default(),
+        };
+        let more = u32::try_from(requests - self.counted.requests).unwrap_or(u32::MAX);
+        let rate = f64::from(more) / elapsed.as_secs_f64();
+        counts.per_second.requests = (rate * 10.0).round() / 10.0;
+        if counts == self.counted {
+            return false;
+        }
+        self.event("counts", &counts);
+        self.hub.counts.lock().clone_from(&counts);
+        self.counted = counts;
+        true
+    }
+
+    /// Reports peers that no event has reported, and records that have changed.
+    fn compare(&mut self) {
+        let Some(shown) = self.hub.shown() else {
+            return;
+        };
+        if !shown.tells_peers() {
+            let now = events::millis(SystemTime::now());
+            let peers = shown.peers().into_iter();
+            let peers: HashMap<_, _> = peers.map(|peer| (peer.name.clone(), peer)).collect();
+            let former = std::mem::take(&mut self.known);
+            for name in former.keys().filter(|name| !peers.contains_key(*name)) {
+                self.left(name, "left", 0);
+            }
+            for (name, peer) in &peers {
+                if former.get(name) != Some(peer) {
+                    self.hub.since.lock().entry(name.clone()).or_insert(now);
+                    self.peer(peer.clone());
+                }
+            }
+            self.known = peers;
+        }
+        let revision = shown.revision();
+        if revision != self.revision {
+            self.revision = revision;
+            self.event("gap", &missed(0));
+        }
+    }
+
+    /// Passes what was rendered to the watchers.
+    fn publish(&mut self) {
+        if !self.text.is_empty() {
+            let text = std::mem::take(&mut self.text);
+            let messages = std::mem::take(&mut self.messages);
+            self.hub.ring.add(self.id, text, messages);
+        }
+    }
+}
+
+fn missed(count: usize) -> events::Missed {
+    let missed = u64::try_from(count).unwrap_or(u64::MAX);
+    events::Missed { missed }
+}
+
+/// The name that a request gives of its peer, in the headers Host and Port.
+fn name_in(message: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(message);
+    let field = |name: &str| {
+        let mut lines = text.lines().skip(1).take_while(|line| !line.is_empty());
+        lines.find_map(|line| {
+            let (key, value) = line.split_once(':')?;
+            key.eq_ignore_ascii_case(name)
+                .then(|| value.trim().to_owned())
+        })
+    };
+    let (host, port) = (
+        field("host")?.parse().ok()?,
+        field("port")?.parse::<Port>().ok()?,
+    );
+    Some(Endpoint { host, port }.to_string())
+}
