@@ -2,7 +2,7 @@
 // target/web are for people to look at.
 
 import assert from 'node:assert/strict';
-import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
@@ -11,7 +11,7 @@ import { RawPeer, add, endAll, folder, lookup, startPeer, startServer } from './
 const SHOTS = path.resolve(process.env.CARGO_TARGET_DIR ?? 'target', 'web');
 const require = createRequire(path.join(SHOTS, 'package.json'));
 const { chromium } = require('playwright-core');
-const AXE = require.resolve('axe-core/axe.min.js');
+const AXE = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 
 // A frame may take this long, also while the machine is busy with other tests.
 const FRAME = 200;
@@ -62,9 +62,8 @@ const circle = (page, name) => page.locator(`.node[data-name="${name}"]`);
 
 /** No serious finding of axe, and nothing that makes the page wider than the window. */
 async function check(page) {
-  await page.addScriptTag({ path: AXE }).catch(() => {});
   // The policy of the page forbids other scripts, so axe comes in over the debugger.
-  await page.evaluate(require('node:fs').readFileSync(AXE, 'utf8'));
+  await page.evaluate(AXE);
   const { violations } = await page.evaluate(() => globalThis.axe.run());
   const serious = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
   assert.deepEqual(serious.map(({ id, nodes }) => [id, nodes.map(({ html, failureSummary }) => [html, failureSummary])]), []);
