@@ -113,13 +113,13 @@ test('text of strangers stays text, and a refusal is red', async () => {
   await page.locator('#details pre', { hasText: `Title: ${TITLE}\\r\\n` }).waitFor();
   await shoot(page, 'dark');
   await check(page);
-  raw.end();
   await close(page);
 
   const plain = await open(server.page, { javaScriptEnabled: false });
-  assert.match(await plain.locator('body').textContent(), /Peers/);
+  await plain.locator('td', { hasText: TITLE }).waitFor();
   await shoot(plain, 'plain');
   await close(plain);
+  raw.end();
   await server.end();
 });
 
@@ -275,6 +275,8 @@ test('a peer: found and downloaded by a click, opened as text', async () => {
   cpSync('rfcs/peer2', far, { recursive: true });
   writeFileSync(path.join(far, 'rfc666.txt'), `\n\n                        ${TITLE}\n\n<b>bold</b>\n`);
   await startPeer(server, far);
+  const raw = await RawPeer.connect(server);
+  await raw.send(add(667, TITLE, 40001));
   const near = folder();
   const peer = await startPeer(server, near, '--web', '0');
   const [address, token] = (await peer.expect(/(http:\/\/\S+#token=\S+)/)).split('#token=');
@@ -289,6 +291,8 @@ test('a peer: found and downloaded by a click, opened as text', async () => {
   await page.getByRole('button', { name: 'List all' }).click();
   await page.getByRole('button', { name: 'Get RFC 666' }).click();
   await page.locator('#folder .row', { hasText: '666' }).waitFor();
+  await page.getByRole('link', { name: 'Open RFC 666' }).waitFor();
+  await page.locator('#records .row', { hasText: TITLE }).waitFor();
   await shoot(page, 'peer');
   await check(page);
 
@@ -309,6 +313,7 @@ test('a peer: found and downloaded by a click, opened as text', async () => {
   await stranger.getByRole('button', { name: 'List all' }).click();
   await stranger.getByLabel(/needs the token/).waitFor();
   await close(stranger);
+  raw.end();
   await peer.end();
   await server.end();
 });

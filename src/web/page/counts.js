@@ -13,7 +13,7 @@ export class Counts {
     for (const [key, name] of Object.entries({
       peers: 'Peers', records: 'Records', requests: 'Requests', refused: 'Refused', in: 'Received', out: 'Sent', rate: 'Requests/s',
     })) {
-      const value = make('dd');
+      const value = make('dd', {}, '0');
       this.#values[key] = value;
       byId('counts').append(make('div', { 'data-count': key }, make('dt', {}, name), value));
     }

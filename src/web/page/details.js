@@ -49,7 +49,7 @@ export class Details {
     const last = this.#messages.of(name, LAST);
     const facts = peer
       ? [peer.since > 0 && `since ${clock(peer.since).slice(0, 8)}`, peer.records > 0 && plural(peer.records, 'record'), peer.remote && `from ${peer.remote}`]
-      : ['not registered'];
+      : ['not in the list of peers'];
     this.#open(
       make('header', { class: 'peer' },
         make('h3', {}, name),

@@ -31,6 +31,11 @@ export function say(element, text) {
 
 export const count = (n) => n.toLocaleString('en-US');
 
+const compact = new Intl.NumberFormat('en-US', { notation: 'compact' });
+
+/** In a few characters: 12k. */
+export const short = (n) => compact.format(n).toLowerCase();
+
 export const plural = (n, noun) => `${count(n)} ${noun}${n === 1 ? '' : 's'}`;
 
 export function size(bytes) {

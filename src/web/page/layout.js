@@ -3,6 +3,9 @@
 // Of the radius of a peer: from one to the next on a ring, and from ring to ring.
 const BESIDE = 3;
 const BEHIND = 2.9;
+// A few peers are not spread over a whole wall.
+const FEW = 12;
+const WIDEST = 2.1;
 const SAMPLES = 360;
 
 /**
@@ -10,10 +13,10 @@ const SAMPLES = 360;
  * `unit` is the size of text in pixels, `label` the longest one's width, `core` the center's half height.
  */
 export function arrange(n, { width, height, unit, label, core }) {
-  const radius = unit * (n <= 12 ? 1.45 : n <= 30 ? 1.05 : n <= 80 ? 0.75 : 0.55);
+  const radius = unit * (n <= 6 ? 2 : n <= FEW ? 1.5 : n <= 30 ? 1.05 : n <= 80 ? 0.75 : 0.55);
   const side = Math.max(radius, n <= 30 ? label / 2 : 0) + unit * 0.5;
-  const a = Math.max(width / 2 - side, 40);
   const b = Math.max(height / 2 - radius - unit * 2, 40);
+  const a = Math.min(Math.max(width / 2 - side, 40), n <= FEW ? Math.max(b * WIDEST, unit * 14) : Infinity);
   const rings = [];
   let room = 0;
   for (let k = 0; room < n; k += 1) {

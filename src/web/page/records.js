@@ -8,6 +8,7 @@ import { List } from './list.js';
 const PAUSE = 200;
 // So many names at most fit into a row, and into its tooltip.
 const NAMES = 4;
+const FEW = 10;
 const MOST_NAMES = 100;
 
 export class Records {
@@ -16,7 +17,7 @@ export class Records {
   #filter = byId('records-filter');
   #search = 0;
   #timer = null;
-  #download;
+  #offer = null;
 
   constructor() {
     const table = byId('records');
@@ -33,9 +34,9 @@ export class Records {
     this.#filter.addEventListener('input', () => this.#show());
   }
 
-  /** Lets rows download: `download(number)`. */
-  offer(download) {
-    this.#download = download;
+  /** Gives each row a button or a link: `make(number)`, again when `state(number)` changes. */
+  offer(make, state) {
+    this.#offer = { make, state };
     byId('records').classList.add('offers');
   }
 
@@ -59,6 +60,8 @@ export class Records {
     const found = words.length ? await this.catalog.search(words, () => mine !== this.#search) : all;
     if (!found) return;
     this.#list.show(found);
+    // A peer's page has a search already.
+    this.#filter.hidden = this.#offer !== null && all.length <= FEW && words.length === 0;
     byId('records').setAttribute('aria-rowcount', found.length + 1);
     say(byId('records-count'), words.length ? `${count(found.length)} of ${plural(all.length, 'document')}`
       : `${plural(all.length, 'document')}, ${plural(this.catalog.records, 'record')}`);
@@ -72,20 +75,15 @@ export class Records {
     say(title, group.title);
     title.title = group.title;
     const { size } = group.holders;
-    if (row.dataset.key === group.key && Number(row.dataset.size) === size) return;
-    row.dataset.key = group.key;
-    row.dataset.size = size;
+    const state = `${size} ${this.#offer?.state(group.number)} ${group.key}`;
+    if (row.dataset.state === state) return;
+    row.dataset.state = state;
     const names = [...firsts(group.holders, MOST_NAMES)];
     const shown = names.slice(0, NAMES).map((name) => make('span', { class: 'holder' }, name));
     holders.replaceChildren(make('span', { class: 'count' }, count(size)), ...shown);
     holders.title = names.join('\n');
-    last.hidden = !this.#download;
-    if (!this.#download) return;
-    last.replaceChildren(make('button', {
-      type: 'button',
-      'aria-label': `Get RFC ${group.number}`,
-      onclick: () => this.#download(group.number),
-    }, 'Get'));
+    last.hidden = !this.#offer;
+    if (this.#offer) last.replaceChildren(this.#offer.make(group.number));
   }
 }
 

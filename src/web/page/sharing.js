@@ -12,6 +12,7 @@ export class Sharing {
   #reload;
   #list;
   #transfers = new Map();
+  #numbers = new Set();
   /** Whether the table shows what was found, and not the whole index. */
   isSearching = false;
 
@@ -33,7 +34,7 @@ export class Sharing {
       else this.#listAll();
     });
     byId('ask-list').addEventListener('click', () => this.#listAll());
-    records.offer((number) => this.#get(number));
+    records.offer((number) => this.#button(number), (number) => this.#numbers.has(number));
   }
 
   resize() {
@@ -44,6 +45,8 @@ export class Sharing {
     const shared = await read('/api/shared');
     shared.sort((a, b) => a.number - b.number);
     this.#list.show(shared);
+    this.#numbers = new Set(shared.map(({ number }) => number));
+    this.#records.changed();
     byId('folder').querySelector('.empty').hidden = shared.length > 0;
     const bytes = shared.reduce((sum, document) => sum + (document.bytes ?? 0), 0);
     say(byId('folder-count'), `${plural(shared.length, 'document')}, ${size(bytes)}`);
@@ -68,6 +71,11 @@ export class Sharing {
       this.#reload();
       this.#tell(`${plural(done.records, 'record')} in the index.`);
     });
+  }
+
+  #button(number) {
+    if (this.#numbers.has(number)) return documentLink(number, { 'aria-label': `Open RFC ${number}` }, 'Open');
+    return make('button', { type: 'button', 'aria-label': `Get RFC ${number}`, onclick: () => this.#get(number) }, 'Get');
   }
 
   async #get(number) {
@@ -130,17 +138,24 @@ export class Sharing {
 }
 
 function newRow() {
-  const link = make('a', { target: '_blank', rel: 'noopener', onclick: open });
-  return make('div', { class: 'row', role: 'listitem' }, make('span', { class: 'number' }), link, make('span', { class: 'size' }));
+  return make('div', { class: 'row', role: 'listitem' },
+    make('span', { class: 'number' }), documentLink(0), make('span', { class: 'size' }));
 }
 
 function fillRow(row, document) {
   const [number, link, bytes] = row.children;
   say(number, String(document.number));
   say(link, document.title);
-  link.href = `/document/${document.number}`;
+  link.href = pathOf(document.number);
   link.title = document.title;
   say(bytes, document.bytes === null ? 'gone' : size(document.bytes));
+}
+
+const pathOf = (number) => `/document/${number}`;
+
+/** Opens a document in a tab of its own. */
+function documentLink(number, properties, ...children) {
+  return make('a', { href: pathOf(number), target: '_blank', rel: 'noopener', onclick: open, ...properties }, ...children);
 }
 
 /** A link cannot send a token. Where reading needs one, the document is loaded first. */

@@ -2,7 +2,7 @@
 //
 // Time is what `advance` says, so that a pause stops a message where it is.
 
-import { byId, count, draw, plural, reducedMotion, say } from './dom.js';
+import { byId, count, draw, plural, reducedMotion, say, short } from './dom.js';
 import { arrange } from './layout.js';
 import { isRefusal, isRequest, label, other } from './messages.js';
 
@@ -13,6 +13,8 @@ const MOST_GUESTS = 8;
 const GUEST_STAYS = 6000;
 // Messages in flight: beyond these they are dots, and then not drawn.
 const MOST_LABELS = 24;
+const MOST_LABELS_IN_CROWD = 6;
+const CROWD = 40;
 const MOST_FLIGHTS = 100;
 // Messages that wait until the one before them with the same peer has arrived.
 const LANE = 6;
@@ -174,17 +176,18 @@ export class Stage {
     const { width, height, unit } = this.#size;
     if (!width) return;
     const hosts = new Set(names.map((name) => name.replace(/:\d+$/, '')));
-    const short = (name) => (hosts.size === 1 ? name.replace(/^.*(?=:\d+$)/, '') : name);
+    const brief = (name) => (hosts.size === 1 ? name.replace(/^.*(?=:\d+$)/, '') : name);
     const wide = (text) => text.length * unit * 0.5;
     const longest = Math.max(0, ...nodes.map(({ name }) => name.length)) * unit * 0.5;
     this.#drawCore(unit, width);
+    this.#svg.classList.toggle('few', nodes.length <= 6);
     this.#svg.classList.toggle('dense', nodes.length > 60);
     const box = { width, height, unit, label: Math.min(longest, width / 4), core: this.#half.height };
     const { radius, spacing, places } = arrange(nodes.length, box);
     nodes.forEach((node, i) => {
       node.to = places[i] ?? { x: 0, y: 0 };
       node.radius = radius;
-      const text = node.name === REST ? '' : spacing > longest * 1.08 && longest < width / 4 ? node.name : short(node.name);
+      const text = node.name === REST ? '' : spacing > longest * 1.08 && longest < width / 4 ? node.name : brief(node.name);
       this.#label(node, spacing > wide(text) ? text : '', radius, unit);
     });
   }
@@ -192,10 +195,12 @@ export class Stage {
   #drawCore(unit, width) {
     const [rect, name, kind] = this.#core.children;
     if (!rect) return;
-    const w = Math.min(Math.max(name.textContent.length * 0.62, kind.textContent.length * 0.5) * unit + 2 * unit, width * 0.5);
+    const w = Math.max(name.textContent.length * 0.62, kind.textContent.length * 0.5) * unit + 2 * unit;
     const h = unit * 3.6;
+    const scale = Math.min(1, (width * 0.5) / w);
+    this.#core.setAttribute('transform', `scale(${scale})`);
     for (const [key, value] of Object.entries({ x: -w / 2, y: -h / 2, width: w, height: h })) rect.setAttribute(key, value);
-    this.#half = { width: w / 2, height: h / 2 };
+    this.#half = { width: (w * scale) / 2, height: (h * scale) / 2 };
   }
 
   #label(node, text, radius, unit) {
@@ -204,9 +209,9 @@ export class Stage {
     node.circle.setAttribute('r', isRest ? Math.max(radius, unit * 1.6) : radius);
     node.below.setAttribute('y', radius + unit);
     say(node.below, text);
-    const inside = isRest ? `+${count(this.#summed)}` : node.isIndex ? 'index' : radius > unit && records ? count(records) : '';
+    const inside = isRest ? `+${count(this.#summed)}` : node.isIndex ? 'index' : radius > unit && records ? short(records) : '';
     say(node.inside, inside);
-    const held = node.isIndex ? ', the index' : records === undefined ? ', not registered' : !records ? '' : `, ${plural(records, 'record')}`;
+    const held = node.isIndex ? ', the index' : records === undefined ? ', not in the list of peers' : !records ? '' : `, ${plural(records, 'record')}`;
     node.circle.setAttribute('aria-label', isRest ? `${count(this.#summed)} more peers` : node.name + held);
     node.element.classList.toggle('guest', node.guest && !node.isIndex);
     node.element.classList.toggle('rest', isRest);
@@ -273,7 +278,8 @@ export class Stage {
     const message = node.lane.shift();
     node.seen = this.#time;
     if (this.#flights.length >= MOST_FLIGHTS) return;
-    const element = this.#capsule(message, this.#flights.length < MOST_LABELS);
+    const labels = this.#nodes.size > CROWD ? MOST_LABELS_IN_CROWD : MOST_LABELS;
+    const element = this.#capsule(message, this.#flights.length < labels);
     this.#flying.append(element);
     node.flying = true;
     this.#flights.push({ message, node, element, since: this.#time });
@@ -319,7 +325,8 @@ export class Stage {
     const { unit } = this.#size;
     const far = Math.hypot(x, y) || 1;
     const from = Math.min((this.#half.width + unit * 1.6) / Math.abs(x || 1), (this.#half.height + unit * 0.9) / Math.abs(y || 1), 0.5);
-    return { from, to: Math.max(1 - (radius + unit * 0.4) / far, from) };
+    const beside = radius + unit * (0.6 + 0.9 * Math.abs(x / far));
+    return { from, to: Math.max(1 - beside / far, from) };
   }
 
   // Keyboard
