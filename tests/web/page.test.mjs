@@ -329,13 +329,20 @@ test('the picture in README', { skip: !process.env.PICTURE }, async () => {
   for (const [i, one] of raw.entries()) {
     await one.send(...titles.slice(i).map((title, k) => add(numbers[i + k], title, 40001 + i)));
   }
-  const page = await open(server.page, { viewport: { width: 1440, height: 860 } });
+  const page = await open(server.page, { viewport: { width: 1440, height: 840 } });
   await circle(page, 'localhost:40006').waitFor();
-  await page.getByRole('button', { name: 'Slow motion' }).click();
   await raw[2].send(lookup(791, 40003));
   await page.locator('#messages .row', { hasText: 'LOOKUP' }).click();
-  await raw[4].send(lookup(9999, 40005));
+  await page.waitForFunction(() => !document.querySelector('.flight'));
+  // Answers of different kinds are on their way when the next requests come.
+  await Promise.all([raw[0].send(lookup(793, 40001)), raw[1].send(lookup(9999, 40002))]);
   await page.locator('.flight.refusal').waitFor();
+  await Promise.all([raw[3].send(lookup(821, 40004)), raw[4].send('LIST ALL P2P-CI/1.0\r\nHost: localhost\r\nPort: 40005\r\n\r\n')]);
+  await page.locator('.flight', { hasText: 'LIST' }).waitFor();
+  await page.getByRole('button', { name: 'Pause' }).click();
+  await page.getByRole('button', { name: 'Pause' }).blur();
+  await page.mouse.move(0, 0);
+  await page.waitForFunction(() => document.getAnimations().length === 0);
   const session = await page.context().newCDPSession(page);
   const { data } = await session.send('Page.captureScreenshot', { format: 'webp', quality: 85 });
   writeFileSync(process.env.PICTURE, Buffer.from(data, 'base64'));

@@ -13,7 +13,8 @@ const SAMPLES = 360;
  * `unit` is the size of text in pixels, `label` the longest one's width, `core` the center's half height.
  */
 export function arrange(n, { width, height, unit, label, core }) {
-  const radius = unit * (n <= 6 ? 2 : n <= FEW ? 1.5 : n <= 30 ? 1.05 : n <= 80 ? 0.75 : 0.55);
+  const wanted = unit * (n <= 6 ? 2 : n <= FEW ? 1.5 : n <= 30 ? 1.05 : n <= 80 ? 0.75 : 0.55);
+  const radius = Math.min(wanted, height / 13);
   const side = Math.max(radius, n <= 30 ? label / 2 : 0) + unit * 0.5;
   const b = Math.max(height / 2 - radius - unit * 2, 40);
   const a = Math.min(Math.max(width / 2 - side, 40), n <= FEW ? Math.max(b * WIDEST, unit * 14) : Infinity);

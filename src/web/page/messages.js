@@ -143,7 +143,7 @@ export class Messages {
 
   #newRow() {
     const row = make('div', { class: 'row', role: 'option' },
-      make('time'), make('span', { class: 'way' }), make('span', { class: 'with' }),
+      make('time'), make('span', { class: 'way' }), make('span', { class: 'with' }, make('span'), make('span')),
       make('span', { class: 'label' }), make('span', { class: 'line' }));
     row.addEventListener('click', () => this.#pick(this.#shown.findIndex(({ id }) => id === Number(row.dataset.id))));
     return row;
@@ -161,7 +161,10 @@ export class Messages {
     say(time, clock(message.time));
     say(way, message.way === 'received' ? '←' : '→');
     way.title = message.way === 'received' ? 'received from' : 'sent to';
-    say(remote, other(message));
+    // In a narrow pane only the host is shortened.
+    const [, host, port] = /^(.*?)(:\d+)?$/.exec(other(message));
+    say(remote.firstChild, host);
+    say(remote.lastChild, port ?? '');
     say(tag, label(message));
     say(line, rest(message));
     line.title = message.line;

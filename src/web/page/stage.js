@@ -179,7 +179,7 @@ export class Stage {
     const brief = (name) => (hosts.size === 1 ? name.replace(/^.*(?=:\d+$)/, '') : name);
     const wide = (text) => text.length * unit * 0.5;
     const longest = Math.max(0, ...nodes.map(({ name }) => name.length)) * unit * 0.5;
-    this.#drawCore(unit, width);
+    this.#drawCore();
     this.#svg.classList.toggle('few', nodes.length <= 6);
     this.#svg.classList.toggle('dense', nodes.length > 60);
     const box = { width, height, unit, label: Math.min(longest, width / 4), core: this.#half.height };
@@ -192,12 +192,13 @@ export class Stage {
     });
   }
 
-  #drawCore(unit, width) {
+  #drawCore() {
+    const { width, height, unit } = this.#size;
     const [rect, name, kind] = this.#core.children;
     if (!rect) return;
     const w = Math.max(name.textContent.length * 0.62, kind.textContent.length * 0.5) * unit + 2 * unit;
     const h = unit * 3.6;
-    const scale = Math.min(1, (width * 0.5) / w);
+    const scale = Math.min(1, (width * 0.5) / w, (height * 0.2) / h);
     this.#core.setAttribute('transform', `scale(${scale})`);
     for (const [key, value] of Object.entries({ x: -w / 2, y: -h / 2, width: w, height: h })) rect.setAttribute(key, value);
     this.#half = { width: (w * scale) / 2, height: (h * scale) / 2 };
