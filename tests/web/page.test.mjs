@@ -339,6 +339,8 @@ test('the picture in README', { skip: !process.env.PICTURE }, async () => {
   await page.locator('.flight.refusal').waitFor();
   await Promise.all([raw[3].send(lookup(821, 40004)), raw[4].send('LIST ALL P2P-CI/1.0\r\nHost: localhost\r\nPort: 40005\r\n\r\n')]);
   await page.locator('.flight', { hasText: 'LIST' }).waitFor();
+  // Only the looks depend on this time.
+  await page.waitForTimeout(200);
   await page.getByRole('button', { name: 'Pause' }).click();
   await page.getByRole('button', { name: 'Pause' }).blur();
   await page.mouse.move(0, 0);

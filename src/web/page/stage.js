@@ -216,6 +216,7 @@ export class Stage {
     node.circle.setAttribute('aria-label', isRest ? `${count(this.#summed)} more peers` : node.name + held);
     node.element.classList.toggle('guest', node.guest && !node.isIndex);
     node.element.classList.toggle('rest', isRest);
+    node.element.classList.toggle('index', Boolean(node.isIndex));
   }
 
   // Time
