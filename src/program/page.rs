@@ -18,7 +18,7 @@ pub fn read(web: Option<&Web>, events: &Events) -> Events {
 }
 
 /// What the page says of a program at `name`.
-pub fn about(program: &'static str, kind: Kind, name: impl ToString) -> About {
+pub fn about(program: &'static str, kind: Kind, name: &impl ToString) -> About {
     About {
         program,
         kind: kind.name(),

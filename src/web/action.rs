@@ -21,7 +21,7 @@ enum Action {
     /// Downloads a document into the folder. An existing file stays.
     Get { number: RfcNumber },
     /// Asks the index who has what.
-    List,
+    List {},
     /// Finds records by number or by words in their titles.
     Find { words: String },
 }
@@ -57,7 +57,7 @@ pub(super) fn carry_out(shown: &dyn Shown, body: &[u8]) -> Response {
     };
     let done = shown.node().map(|node| match action {
         Action::Get { number } => get(node, number),
-        Action::List => list(shown, node),
+        Action::List {} => list(shown, node),
         Action::Find { words } => find(node, &words),
     });
     match done {
@@ -108,9 +108,9 @@ fn get(node: &Handle, number: RfcNumber) -> Result<serde_json::Value, Failure> {
         takes_bare: false,
     };
     let mut done = None;
-    let mut note = |outcome: &Outcome| done = Some(outcome.clone());
+    let mut keep = |outcome: &Outcome| done = Some(outcome.clone());
     // Nobody answers a question, such as whether to try more peers.
-    node.get(&wanted, &mut |_| None, &mut note)?;
+    node.get(&wanted, &mut |_| None, &mut keep)?;
     match done {
         Some(Outcome::Downloaded(Downloaded { record, bytes, .. })) => {
             let from = record.record.holder.to_string();

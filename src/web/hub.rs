@@ -5,6 +5,7 @@
 //! watcher costs the sessions nothing.
 
 use std::collections::{BTreeSet, HashMap};
+use std::fmt::Write as _;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -20,6 +21,8 @@ use crate::wire::{Endpoint, Port};
 
 /// How often what came is rendered.
 const TICK: Duration = Duration::from_millis(100);
+/// An event after so many bytes begins a new piece of the stream.
+const PIECE: usize = 64 * 1024;
 /// How often counts are streamed, and peers are compared that no event reports.
 const COUNTS: Duration = Duration::from_secs(1);
 /// How old a snapshot may be that begins a stream. What has changed since follows it.
@@ -112,7 +115,8 @@ impl Hub {
         // The messages are JSON already.
         data.pop();
         let messages = self.ring.messages(FIRST_MESSAGES).join(",");
-        data.push_str(&format!(",\"messages\":[{messages}]}}"));
+        // Writing to memory does not fail.
+        let _ = write!(data, ",\"messages\":[{messages}]}}");
         let mut text = String::new();
         events::write(&mut text, after, "snapshot", &data);
         let begin = Begin {
@@ -142,6 +146,10 @@ impl Hub {
         let mut is_idle = true;
         while !self.feed.wait((!is_idle).then_some(TICK)) {
             let now = Instant::now();
+            if is_idle {
+                // The rate is that of the time from here on.
+                counted = now;
+            }
             let (taken, has_room) = self.feed.take(now.duration_since(before));
             before = now;
             is_idle = has_room && taken.changes.is_empty();
@@ -234,7 +242,14 @@ impl Renderer<'_> {
 
     fn event(&mut self, name: &str, data: &impl serde::Serialize) {
         self.id += 1;
-        events::write(&mut self.text, self.id, name, &events::json(data));
+        self.write(name, &events::json(data));
+    }
+
+    fn write(&mut self, name: &str, data: &str) {
+        events::write(&mut self.text, self.id, name, data);
+        if self.text.len() > PIECE {
+            self.publish();
+        }
     }
 
     fn message(&mut self, message: &Message) {
@@ -248,8 +263,8 @@ impl Renderer<'_> {
         }
         let peer = self.names.get(&link).map(String::as_str);
         let data: Arc<str> = events::json(&events::Message::new(self.id, message, peer)).into();
-        events::write(&mut self.text, self.id, "message", &data);
-        self.messages.push(data);
+        self.messages.push(Arc::clone(&data));
+        self.write("message", &data);
     }
 
     fn peer(&mut self, mut peer: Peer) {

@@ -1,6 +1,6 @@
 //! The counters in the text format of Prometheus, version 0.0.4.
 //!
-//! The crate `prometheus-client` writes OpenMetrics instead, in which the HELP of a counter has
+//! The crate `prometheus-client` writes `OpenMetrics` instead, in which the HELP of a counter has
 //! another name than its samples; Prometheus reads that only by its content type.
 
 use std::fmt::Write as _;

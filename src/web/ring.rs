@@ -9,6 +9,8 @@ use parking_lot::{Condvar, Mutex};
 
 /// The most bytes of events that are kept for watchers.
 const MOST_BYTES: usize = 2 * 1024 * 1024;
+/// The most bytes that a watcher takes at once: one that does not read holds them.
+const AT_ONCE: usize = 256 * 1024;
 /// The most messages that are kept,
 const MESSAGES: usize = 1_000;
 /// and the most bytes of them.
@@ -18,6 +20,7 @@ const MESSAGE_BYTES: usize = 8 * 1024 * 1024;
 #[derive(Debug)]
 struct Chunk {
     first: u64,
+    last: u64,
     text: Arc<str>,
 }
 
@@ -27,7 +30,7 @@ pub(super) struct Next {
     /// How many events were lost before these.
     pub(super) missed: u64,
     pub(super) texts: Vec<Arc<str>>,
-    /// The number of the last event.
+    /// The number of the last of them.
     pub(super) last: u64,
     pub(super) is_ended: bool,
 }
@@ -57,7 +60,7 @@ impl Ring {
         state.last = last;
         state.bytes += text.len();
         let text = text.into();
-        state.chunks.push_back(Chunk { first, text });
+        state.chunks.push_back(Chunk { first, last, text });
         while state.bytes > MOST_BYTES
             && let Some(oldest) = state.chunks.pop_front()
         {
@@ -99,13 +102,22 @@ impl Ring {
             .chunks
             .get(place)
             .map_or(state.last + 1, |chunk| chunk.first);
-        let chunks = state.chunks.range(place..);
-        Next {
+        let mut next = Next {
             missed: first.saturating_sub(number + 1),
-            texts: chunks.map(|chunk| Arc::clone(&chunk.text)).collect(),
-            last: state.last.max(number),
+            texts: Vec::new(),
+            last: (first - 1).max(number),
             is_ended: state.is_ended,
+        };
+        let mut bytes = 0;
+        for chunk in state.chunks.range(place..) {
+            bytes += chunk.text.len();
+            if bytes > AT_ONCE && !next.texts.is_empty() {
+                break;
+            }
+            next.texts.push(Arc::clone(&chunk.text));
+            next.last = chunk.last;
         }
+        next
     }
 
     /// Ends all waits.
@@ -144,10 +156,22 @@ mod tests {
         ring.add(10, long.clone(), Vec::new());
         ring.add(30, long.clone(), Vec::new());
         assert_eq!(next(&ring, 0), (10, long.clone(), 30));
+        assert_eq!(next(&ring, 5), (5, long.clone(), 30));
         assert_eq!(next(&ring, 10), (0, long, 30));
         // One event that is longer than all that is kept is lost to everybody.
         ring.add(31, "x".repeat(MOST_BYTES + 1), Vec::new());
         assert_eq!(next(&ring, 30), (1, String::new(), 31));
+    }
+
+    #[test]
+    fn nobody_takes_much_at_once() {
+        let ring = Ring::default();
+        let long = "x".repeat(AT_ONCE / 2);
+        for number in 1..=3 {
+            ring.add(number, long.clone(), Vec::new());
+        }
+        assert_eq!(next(&ring, 0), (0, long.repeat(2), 2));
+        assert_eq!(next(&ring, 2), (0, long, 3));
     }
 
     #[test]

@@ -14,6 +14,7 @@
 )]
 
 mod load;
+mod page;
 mod registrations;
 
 use std::fs;
@@ -36,12 +37,13 @@ fn main() {
     let chosen = std::env::args()
         .skip(1)
         .find(|argument| !argument.starts_with('-'));
-    let parts: [(&str, fn()); 5] = [
+    let parts: [(&str, fn()); 6] = [
         ("questions", questions),
         ("lists", lists),
         ("crowd", crowd),
         ("uploads", uploads),
         ("registrations", registrations::registrations),
+        ("page", page::pages),
     ];
     row("what", "figure", "limit in the same run");
     for (name, part) in parts {

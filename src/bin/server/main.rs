@@ -107,7 +107,7 @@ fn run(arguments: &Arguments, stage: &Stage) -> Result<(), Failure> {
 
 /// What a page says of a server.
 fn about(kind: Kind, server: &Server) -> About {
-    page::about("server", kind, format_args!("localhost:{}", server.port()))
+    page::about("server", kind, &format_args!("localhost:{}", server.port()))
 }
 
 /// Where the server keeps its state: in `file`, or else in the user's state directory.
