@@ -334,17 +334,22 @@ test('the picture in README', { skip: !process.env.PICTURE }, async () => {
   await raw[2].send(lookup(791, 40003));
   await page.locator('#messages .row', { hasText: 'LOOKUP' }).click();
   await page.waitForFunction(() => !document.querySelector('.flight'));
-  // Answers of different kinds are on their way when the next requests come.
-  await Promise.all([raw[0].send(lookup(793, 40001)), raw[1].send(lookup(9999, 40002))]);
-  await page.locator('.flight.refusal').waitFor();
-  await Promise.all([raw[3].send(lookup(821, 40004)), raw[4].send('LIST ALL P2P-CI/1.0\r\nHost: localhost\r\nPort: 40005\r\n\r\n')]);
-  await page.locator('.flight', { hasText: 'LIST' }).waitFor();
-  // Only the looks depend on this time.
-  await page.waitForTimeout(200);
   await page.getByRole('button', { name: 'Pause' }).click();
-  await page.getByRole('button', { name: 'Pause' }).blur();
+  const list = 'LIST ALL P2P-CI/1.0\r\nHost: localhost\r\nPort: 40005\r\n\r\n';
+  for (const [i, request] of [[0, lookup(793, 40001)], [1, lookup(9999, 40002)], [3, lookup(821, 40004)], [4, list]]) {
+    await raw[i].send(request);
+  }
+  await page.getByRole('button', { name: 'Catch up (8)' }).waitFor();
+  // Two answers are on their way when the next two requests leave.
+  const next = async (times) => {
+    for (let i = 0; i < times; i += 1) await page.getByRole('button', { name: 'Next' }).click();
+  };
+  await next(4);
+  await page.locator('.flight.refusal').waitFor();
+  await next(3);
   await page.mouse.move(0, 0);
-  await page.waitForFunction(() => document.getAnimations().length === 0);
+  // Only the looks depend on this time.
+  await page.waitForTimeout(500);
   const session = await page.context().newCDPSession(page);
   const { data } = await session.send('Page.captureScreenshot', { format: 'webp', quality: 85 });
   writeFileSync(process.env.PICTURE, Buffer.from(data, 'base64'));
