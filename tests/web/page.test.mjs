@@ -35,7 +35,7 @@ after(async () => {
 });
 
 /** A page that fails the test at the first error or dialog, or when it asks another host. */
-async function open(url, options = {}) {
+async function open(url, options = {}, status = 'Live') {
   const context = await browser.newContext({ viewport: WIDE, ...options });
   context.setDefaultTimeout(20_000);
   const page = await context.newPage();
@@ -48,7 +48,7 @@ async function open(url, options = {}) {
     if (!request.url().startsWith(home) && !request.url().startsWith('data:')) page.errors.push(request.url());
   });
   await page.goto(url);
-  if (options.javaScriptEnabled !== false) await page.locator('#status', { hasText: 'Live' }).waitFor();
+  if (options.javaScriptEnabled !== false) await page.locator('#status', { hasText: status }).waitFor();
   return page;
 }
 
@@ -135,6 +135,7 @@ test('slow motion and pause, with the keyboard alone', async () => {
     await page.keyboard.press('Enter');
   };
   const rows = page.locator('#messages .row');
+  await rows.filter({ hasText: '200' }).waitFor();
   await press('Pause');
   await raw.send(lookup(1, 40001), lookup(2, 40001));
   const catchUp = page.getByRole('button', { name: /Catch up/ });
@@ -316,6 +317,54 @@ test('a peer: found and downloaded by a click, opened as text', async () => {
   raw.end();
   await peer.end();
   await server.end();
+});
+
+test('on an address that others reach, reading needs the token too', async () => {
+  const server = await startServer();
+  const dir = folder();
+  writeFileSync(path.join(dir, 'rfc7.txt'), 'Seven <b>bold</b>\n');
+  const peer = await startPeer(server, dir, '--web', '0.0.0.0:0');
+  const [, port, token] = /http:\/\/\S+:(\d+)\/#token=(\S+)/.exec(await peer.expect(/(http:\/\/\S+#token=\S+)/));
+  const page = await open(`http://127.0.0.1:${port}/`, {}, 'Token needed');
+  await page.getByLabel(/needs the token/).fill(token);
+  await page.keyboard.press('Enter');
+  await page.locator('#status', { hasText: 'Live' }).waitFor();
+  const [document] = await Promise.all([
+    page.context().waitForEvent('page'),
+    page.locator('#folder .row', { hasText: '7' }).getByRole('link').click(),
+  ]);
+  await document.waitForURL(/^blob:/);
+  assert.equal(await document.evaluate(() => globalThis.document.contentType), 'text/plain');
+  assert.match(await document.locator('body').textContent(), /Seven <b>bold<\/b>/);
+  await document.close();
+  await close(page);
+  await peer.end();
+  await server.end();
+});
+
+test('the other kinds of index', async () => {
+  for (const kind of ['distributed', 'dht']) {
+    const server = await startServer(0, 0, '--index', kind);
+    const peer = await startPeer(server, 'rfcs', '--index', kind, '--web', '0');
+    const other = await startPeer(server, 'rfcs/peer2', '--index', kind);
+    const page = await open(server.page);
+    // An introducer does not know who uses the hash table.
+    if (kind === 'distributed') await circle(page, peer.name).waitFor();
+    else await page.getByText('No peers yet').waitFor();
+    await check(page);
+    await shoot(page, kind);
+    await close(page);
+    const own = await open(await peer.expect(/(http:\/\/\S+#token=\S+)/));
+    await own.getByLabel('Words of a title').fill('proferred');
+    await own.getByRole('button', { name: 'Find' }).click();
+    await own.getByRole('button', { name: 'Get RFC 123' }).waitFor();
+    await shoot(own, `${kind}-peer`);
+    await check(own);
+    await close(own);
+    await other.end();
+    await peer.end();
+    await server.end();
+  }
 });
 
 test('the picture in README', { skip: !process.env.PICTURE }, async () => {

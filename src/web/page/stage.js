@@ -173,6 +173,7 @@ export class Stage {
       if (!wanted.has(node.name) && !node.guest && !node.gone) this.#drop(node);
     }
     const nodes = [...this.#nodes.values()];
+    byId('stage-empty').hidden = nodes.length > 0;
     const { width, height, unit } = this.#size;
     if (!width) return;
     const hosts = new Set(names.map((name) => name.replace(/:\d+$/, '')));
