@@ -13,7 +13,7 @@ use parking_lot::{Condvar, Mutex};
 
 use super::counters::{Counters, Reason};
 use super::first_line::{Kind, METHODS, OTHER, first_line, kind};
-use crate::event::{Event, Link, Reader, Role, Step, Topic, Topics, Way};
+use crate::event::{Departure, Event, Link, Reader, Role, Step, Topic, Topics, Way};
 use crate::wire::{Endpoint, Record, RfcNumber};
 
 /// The most of a message that is shown, in bytes.
@@ -93,7 +93,7 @@ pub(super) enum Change {
     Left {
         name: Endpoint,
         records: usize,
-        is_expired: bool,
+        departure: Departure,
     },
     Record {
         record: Record,
@@ -132,6 +132,8 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Queue {
     changes: Vec<Change>,
+    /// Whether the thread of the page waits for a change.
+    is_awaited: bool,
     is_ended: bool,
 }
 
@@ -165,7 +167,11 @@ impl Feed {
         let mut queue = self.0.queue.lock();
         let is_idle = |queue: &mut Queue| queue.changes.is_empty() && !queue.is_ended;
         match time {
-            None => self.0.came.wait_while(&mut queue, is_idle),
+            None => {
+                queue.is_awaited = true;
+                self.0.came.wait_while(&mut queue, is_idle);
+                queue.is_awaited = false;
+            }
             Some(time) => {
                 let goes_on = |queue: &mut Queue| !queue.is_ended;
                 self.0.came.wait_while_for(&mut queue, goes_on, time);
@@ -215,8 +221,9 @@ impl Feed {
             return;
         }
         queue.changes.push(change);
-        drop(queue);
-        self.0.came.notify_one();
+        if queue.is_awaited {
+            self.0.came.notify_one();
+        }
     }
 
     fn message(&self, link: Link, way: Way, bytes: &[u8], more: usize, is_bad: bool) {
@@ -326,12 +333,12 @@ impl Reader for Feed {
             Event::Left {
                 name,
                 records,
-                is_expired,
+                departure,
                 ..
             } => self.push(Change::Left {
                 name: (*name).clone(),
                 records: *records,
-                is_expired: *is_expired,
+                departure: *departure,
             }),
             Event::Closed { link, .. } => self.push(Change::Closed(*link)),
             Event::Refusing { code, .. } => self.0.counters.refuse(Reason::of(*code), 1),

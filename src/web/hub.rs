@@ -16,7 +16,7 @@ use super::events::{self, Counts, PerSecond, Snapshot};
 use super::feed::{Change, Feed, Message, Other, Taken, Transfer, TransferStep};
 use super::ring::Ring;
 use super::shown::{Peer, Record, Shown};
-use crate::event::{Role, Way};
+use crate::event::{Departure, Role, Way};
 use crate::wire::{Endpoint, Port};
 
 /// How often what came is rendered.
@@ -212,10 +212,14 @@ impl Renderer<'_> {
                 Change::Left {
                     name,
                     records,
-                    is_expired,
+                    departure,
                 } => {
                     let name = name.to_string();
-                    let why = if is_expired { "expired" } else { "left" };
+                    let why = match departure {
+                        Departure::Left => "left",
+                        Departure::Lost => "lost",
+                        Departure::Expired => "expired",
+                    };
                     changed.remove(&name);
                     self.left(&name, why, records);
                 }

@@ -60,13 +60,8 @@ impl NodePage {
 impl Listing {
     fn replace(&mut self, records: Records) {
         // Only times to live differ in most cases.
-        let with = |records: &Records| {
-            records
-                .iter()
-                .map(|listed| listed.record)
-                .collect::<Vec<_>>()
-        };
-        if with(&self.records) == with(&records) {
+        let (former, new) = (self.records.iter(), records.iter());
+        if former.map(|it| it.record).eq(new.map(|it| it.record)) {
             return;
         }
         self.peers.clear();
