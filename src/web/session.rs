@@ -202,7 +202,7 @@ impl Sessions {
         loop {
             let next = self.hub.ring.after(last, LOOK);
             if next.missed > 0 {
-                self.hub.counters().missed.add(next.missed);
+                self.hub.counters().mine().missed.add(next.missed);
                 let missed = next.missed;
                 write!(connection, "event: gap\ndata: {{\"missed\":{missed}}}\n\n")?;
             }
