@@ -132,7 +132,7 @@ ROOT = $(DESTDIR)$(PREFIX)
 PROGRAMS = server peer
 MAN_PAGES = server.1 server-completions.1 peer.1 peer-add.1 peer-completions.1 peer-experiment.1 \
 	peer-find.1 peer-get.1 peer-grade-class.1 peer-grade-peer.1 peer-grade-printout.1 peer-grade-server.1 peer-grade.1 peer-list.1 peer-lookup.1 peer-share.1 peer-status.1 peer-stop.1
-TOPICS = background choosing dht distributed framed grading limits options protocol scripting security session speed
+TOPICS = background choosing dht distributed framed grading limits options protocol scripting security session speed web
 TOPIC_PAGES = $(TOPICS:%=p2pci-%.7)
 UNITS = lib/systemd/system/p2pci-server.service lib/systemd/user/p2pci-peer.service
 INSTALLED = $(PROGRAMS:%=bin/%) $(MAN_PAGES:%=share/man/man1/%) $(TOPIC_PAGES:%=share/man/man7/%) \

@@ -292,8 +292,8 @@ pub enum Event<'a> {
         cookie: Option<Cookie>,
         /// How many of its records were removed.
         records: usize,
-        /// Whether its time to live expired without notice from it.
-        is_expired: bool,
+        /// How it left.
+        departure: Departure,
     },
     /// A record was added to the central index.
     Added { link: Link, record: &'a Record },
@@ -338,6 +338,17 @@ pub enum Event<'a> {
     FileMissing { number: RfcNumber, folder: &'a Path },
     /// A message to the user.
     Notice { level: Level, text: Cow<'a, str> },
+}
+
+/// How a peer left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Departure {
+    /// It said so, or closed its connection.
+    Left,
+    /// Its connection failed.
+    Lost,
+    /// Its time to live expired without notice from it.
+    Expired,
 }
 
 /// What happens between a peer and its index.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tracing::debug;
 
 use super::catalog::{Catalog, Cursor, Denied, Entrance, Gone, Left, Presence, Scope};
-use crate::event::{Event, Events, Link, MOST_RECORDS, Topic, Way};
+use crate::event::{Departure, Event, Events, Link, MOST_RECORDS, Topic, Way};
 use crate::net::Sockets;
 use crate::wire::ci::p2s::Request;
 use crate::wire::ci::server::{Answer, Conversation};
@@ -40,9 +40,11 @@ impl Sessions {
             link,
             conversation: Conversation::default(),
             out: Vec::new(),
+            departure: Departure::Left,
         };
         if let Err(error) = session.run(stream) {
             debug!(%error, "connection lost");
+            session.departure = Departure::Lost;
         }
         // If the peer is gone, the rest may be lost.
         let _ = stream.flush();
@@ -57,6 +59,8 @@ struct Session<'a> {
     /// The buffer of the last answer, if it is small. An idle connection holds nothing else of what
     /// it did.
     out: Vec<u8>,
+    /// How its peer leaves.
+    departure: Departure,
 }
 
 /// The largest buffer that is kept for the next answer, in bytes.
@@ -206,7 +210,7 @@ impl Session<'_> {
             name,
             cookie: None,
             records,
-            is_expired: false,
+            departure: self.departure,
         });
     }
 

@@ -1,6 +1,6 @@
 //! What a program counts while a page may show it. Counting takes no lock.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::first_line::METHODS;
@@ -84,20 +84,6 @@ impl Requests {
             counter.add(1);
         }
     }
-
-    /// The counts that are not 0, with method and status; a status that is not known is 0.
-    pub(super) fn all(&self) -> impl Iterator<Item = (&'static str, u16, u64)> {
-        let rows = METHODS.iter().zip(&self.0);
-        let cells = rows.flat_map(|(method, row)| {
-            let cells = STATUSES.iter().zip(row);
-            cells.map(|(status, counter)| (*method, *status, counter.get()))
-        });
-        cells.filter(|(_, _, count)| *count > 0)
-    }
-
-    pub(super) fn sum(&self) -> u64 {
-        self.all().map(|(_, _, count)| count).sum()
-    }
 }
 
 /// How long requests took.
@@ -105,9 +91,9 @@ impl Requests {
 pub(super) struct Histogram {
     /// How many took at most as long as each bound and longer than the one before; at the end, those
     /// that took longer than all.
-    pub(super) counts: [Counter; BOUNDS.len() + 1],
+    counts: [Counter; BOUNDS.len() + 1],
     /// In nanoseconds.
-    pub(super) sum: Counter,
+    sum: Counter,
 }
 
 impl Histogram {
@@ -122,31 +108,136 @@ impl Histogram {
     }
 }
 
-/// All counters.
+/// What some of the threads have counted. Shards share no cache line: two processors that write to
+/// one would wait for each other.
 #[derive(Debug, Default)]
-pub(super) struct Counters {
+#[repr(align(128))]
+pub(super) struct Shard {
     /// Requests that this program has answered.
     pub(super) answered: Requests,
     /// Requests that this program has sent, by the status of their answers.
     pub(super) asked: Requests,
-    pub(super) refused: [Counter; Reason::ALL.len()],
+    refused: [Counter; Reason::ALL.len()],
     pub(super) bytes_in: Counter,
     pub(super) bytes_out: Counter,
     pub(super) latency: Histogram,
+    /// Messages that are not shown.
+    pub(super) skipped: Counter,
     /// Events that watchers have lost.
     pub(super) missed: Counter,
 }
 
-impl Counters {
+impl Shard {
     pub(super) fn refuse(&self, reason: Reason, count: u64) {
         if let Some(counter) = self.refused.get(reason.place()) {
             counter.add(count);
         }
     }
+}
+
+/// How many shards there are: more than the processors that are busy with sessions at a time.
+const SHARDS: usize = 16;
+
+/// The shard of the next thread.
+static NEXT: AtomicUsize = AtomicUsize::new(0);
+
+thread_local! {
+    static PLACE: usize = NEXT.fetch_add(1, Ordering::Relaxed) % SHARDS;
+}
+
+/// All counters.
+#[derive(Debug, Default)]
+pub(super) struct Counters([Shard; SHARDS]);
+
+impl Counters {
+    /// Where the current thread counts.
+    pub(super) fn mine(&self) -> &Shard {
+        let [first, ..] = &self.0;
+        self.0.get(PLACE.with(|place| *place)).unwrap_or(first)
+    }
+
+    /// The sum of a counter.
+    pub(super) fn sum(&self, counter: impl Fn(&Shard) -> &Counter) -> u64 {
+        self.0.iter().map(|shard| counter(shard).get()).sum()
+    }
+
+    /// The counts that are not 0, with method and status; a status that is not known is 0.
+    pub(super) fn requests(
+        &self,
+        of: impl Fn(&Shard) -> &Requests,
+    ) -> impl Iterator<Item = (&'static str, u16, u64)> {
+        let count = move |row: usize, cell: usize| {
+            let counter = |shard| of(shard).0.get(row)?.get(cell).map(Counter::get);
+            self.0.iter().filter_map(counter).sum()
+        };
+        let cells = METHODS.iter().enumerate().flat_map(|(row, method)| {
+            let statuses = STATUSES.iter().enumerate();
+            statuses.map(move |(cell, status)| (row, *method, cell, *status))
+        });
+        let counted =
+            cells.map(move |(row, method, cell, status)| (method, status, count(row, cell)));
+        counted.filter(|(_, _, count)| *count > 0)
+    }
+
+    /// How many requests there were.
+    pub(super) fn count_requests(&self, of: impl Fn(&Shard) -> &Requests) -> u64 {
+        self.requests(of).map(|(_, _, count)| count).sum()
+    }
 
     /// The refusals, by reason.
     pub(super) fn refusals(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        let all = Reason::ALL.iter().zip(&self.refused);
-        all.map(|((_, name), counter)| (*name, counter.get()))
+        let all = Reason::ALL.iter().enumerate();
+        all.map(|(place, (_, name))| {
+            let counters = self.0.iter().filter_map(|shard| shard.refused.get(place));
+            (*name, counters.map(Counter::get).sum())
+        })
+    }
+
+    /// How many requests took at most as long as each bound, then all, and their time together in
+    /// nanoseconds.
+    pub(super) fn latency(&self) -> (Vec<u64>, u64) {
+        let mut sum = 0;
+        let counts = (0..=BOUNDS.len()).map(|place| {
+            let counters = self
+                .0
+                .iter()
+                .filter_map(|shard| shard.latency.counts.get(place));
+            sum += counters.map(Counter::get).sum::<u64>();
+            sum
+        });
+        (counts.collect(), self.sum(|shard| &shard.latency.sum))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::thread;
+
+    #[test]
+    fn what_all_threads_count_is_summed() {
+        let counters = Counters::default();
+        thread::scope(|scope| {
+            for _ in 0..20 {
+                scope.spawn(|| {
+                    let mine = counters.mine();
+                    mine.answered.count(0, 200);
+                    mine.answered.count(1, 999);
+                    mine.refuse(Reason::of(404), 2);
+                    mine.latency.observe(Duration::from_micros(5));
+                    mine.latency.observe(Duration::from_secs(9));
+                });
+            }
+        });
+        let requests: Vec<_> = counters.requests(|shard| &shard.answered).collect();
+        assert_eq!(requests, [("ADD", 200, 20), ("LOOKUP", 0, 20)]);
+        assert_eq!(counters.count_requests(|shard| &shard.asked), 0);
+        assert!(counters.refusals().any(|it| it == ("not_found", 40)));
+        let (counts, nanos) = counters.latency();
+        assert_eq!(
+            (counts[0], counts[BOUNDS.len() - 1], counts[BOUNDS.len()]),
+            (20, 20, 40)
+        );
+        assert_eq!(nanos, 20 * (9_000_000_000 + 5_000));
     }
 }

@@ -13,7 +13,7 @@ use parking_lot::{Condvar, Mutex};
 
 use super::counters::{Counters, Reason};
 use super::first_line::{Kind, METHODS, OTHER, first_line, kind};
-use crate::event::{Event, Link, Reader, Role, Step, Topic, Topics, Way};
+use crate::event::{Departure, Event, Link, Reader, Role, Step, Topic, Topics, Way};
 use crate::wire::{Endpoint, Record, RfcNumber};
 
 /// The most of a message that is shown, in bytes.
@@ -23,7 +23,7 @@ const MESSAGE_COST: usize = 400;
 /// The bytes of messages that are shown at once,
 const MESSAGES: usize = 1024 * 1024;
 /// and in each second from then on.
-const MESSAGES_PER_SECOND: usize = 160 * 1024;
+const MESSAGES_PER_SECOND: usize = 96 * 1024;
 /// The records that are shown as they change at once,
 const RECORDS: usize = 2_000;
 /// and in each second from then on.
@@ -93,7 +93,7 @@ pub(super) enum Change {
     Left {
         name: Endpoint,
         records: usize,
-        is_expired: bool,
+        departure: Departure,
     },
     Record {
         record: Record,
@@ -106,8 +106,6 @@ pub(super) enum Change {
 #[derive(Debug, Default)]
 pub(super) struct Taken {
     pub(super) changes: Vec<Change>,
-    /// How many messages are not shown.
-    pub(super) skipped: usize,
     /// How many other changes are lost.
     pub(super) lost: usize,
 }
@@ -125,13 +123,14 @@ struct Shared {
     /// without the lock.
     messages: AtomicUsize,
     records: AtomicUsize,
-    skipped: AtomicUsize,
     lost: AtomicUsize,
 }
 
 #[derive(Debug, Default)]
 struct Queue {
     changes: Vec<Change>,
+    /// Whether the thread of the page waits for a change.
+    is_awaited: bool,
     is_ended: bool,
 }
 
@@ -143,7 +142,6 @@ impl Default for Shared {
             came: Condvar::new(),
             messages: MESSAGES.into(),
             records: RECORDS.into(),
-            skipped: 0.into(),
             lost: 0.into(),
         }
     }
@@ -165,7 +163,11 @@ impl Feed {
         let mut queue = self.0.queue.lock();
         let is_idle = |queue: &mut Queue| queue.changes.is_empty() && !queue.is_ended;
         match time {
-            None => self.0.came.wait_while(&mut queue, is_idle),
+            None => {
+                queue.is_awaited = true;
+                self.0.came.wait_while(&mut queue, is_idle);
+                queue.is_awaited = false;
+            }
             Some(time) => {
                 let goes_on = |queue: &mut Queue| !queue.is_ended;
                 self.0.came.wait_while_for(&mut queue, goes_on, time);
@@ -196,7 +198,6 @@ impl Feed {
         let records = refill(&self.0.records, RECORDS, RECORDS_PER_SECOND);
         let taken = Taken {
             changes,
-            skipped: self.0.skipped.swap(0, Ordering::Relaxed),
             lost: self.0.lost.swap(0, Ordering::Relaxed),
         };
         (taken, messages && records)
@@ -215,8 +216,9 @@ impl Feed {
             return;
         }
         queue.changes.push(change);
-        drop(queue);
-        self.0.came.notify_one();
+        if queue.is_awaited {
+            self.0.came.notify_one();
+        }
     }
 
     fn message(&self, link: Link, way: Way, bytes: &[u8], more: usize, is_bad: bool) {
@@ -224,7 +226,7 @@ impl Feed {
         self.count(link.role, way, kind, bytes.len());
         let shown = bytes.get(..MOST_TEXT).unwrap_or(bytes);
         if !take_room(&self.0.messages, shown.len() + MESSAGE_COST) {
-            self.0.skipped.fetch_add(1, Ordering::Relaxed);
+            self.0.counters.mine().skipped.add(1);
             return;
         }
         self.push(Change::Message(Message {
@@ -240,7 +242,7 @@ impl Feed {
     }
 
     fn count(&self, role: Role, way: Way, kind: Option<Kind>, size: usize) {
-        let counters = &self.0.counters;
+        let counters = self.0.counters.mine();
         let size = u64::try_from(size).unwrap_or(u64::MAX);
         match way {
             Way::Sent => counters.bytes_out.add(size),
@@ -285,8 +287,8 @@ impl Feed {
             Step::GivenUp => TransferStep::Failed("interrupted".to_owned()),
         };
         match &step {
-            TransferStep::Moved(bytes) if !is_upload => self.0.counters.bytes_in.add(*bytes),
-            TransferStep::Done(bytes) if is_upload => self.0.counters.bytes_out.add(*bytes),
+            TransferStep::Moved(bytes) if !is_upload => self.0.counters.mine().bytes_in.add(*bytes),
+            TransferStep::Done(bytes) if is_upload => self.0.counters.mine().bytes_out.add(*bytes),
             _ => {}
         }
         self.push(Change::Transfer(Transfer {
@@ -326,18 +328,21 @@ impl Reader for Feed {
             Event::Left {
                 name,
                 records,
-                is_expired,
+                departure,
                 ..
             } => self.push(Change::Left {
                 name: (*name).clone(),
                 records: *records,
-                is_expired: *is_expired,
+                departure: *departure,
             }),
             Event::Closed { link, .. } => self.push(Change::Closed(*link)),
-            Event::Refusing { code, .. } => self.0.counters.refuse(Reason::of(*code), 1),
+            Event::Refusing { code, .. } => self.0.counters.mine().refuse(Reason::of(*code), 1),
             Event::TurnedAway { before, .. } => {
                 let reason = Reason::ConnectionLimit;
-                self.0.counters.refuse(reason, before.saturating_add(1));
+                self.0
+                    .counters
+                    .mine()
+                    .refuse(reason, before.saturating_add(1));
             }
             Event::Upload { link, number, step } => {
                 let other = Other::Address(link.remote);

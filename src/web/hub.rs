@@ -12,15 +12,17 @@ use std::time::{Duration, Instant, SystemTime};
 use parking_lot::Mutex;
 
 use super::counters::Counters;
-use super::events::{self, Counts, PerSecond, Snapshot};
+use super::events::{self, Counts, Missed, PerSecond, Snapshot};
 use super::feed::{Change, Feed, Message, Other, Taken, Transfer, TransferStep};
 use super::ring::Ring;
 use super::shown::{Peer, Record, Shown};
-use crate::event::{Role, Way};
+use crate::event::{Departure, Role, Way};
 use crate::wire::{Endpoint, Port};
 
-/// How often what came is rendered.
+/// How often what came is rendered,
 const TICK: Duration = Duration::from_millis(100);
+/// and how often when more comes than is shown.
+const BUSY_TICK: Duration = Duration::from_millis(250);
 /// An event after so many bytes begins a new piece of the stream.
 const PIECE: usize = 64 * 1024;
 /// How often counts are streamed, and peers are compared that no event reports.
@@ -140,11 +142,13 @@ impl Hub {
             known: HashMap::new(),
             revision: 0,
             counted: Counts::default(),
+            skipped: 0,
             is_dirty: false,
         };
         let (mut before, mut counted) = (Instant::now(), Instant::now());
         let mut is_idle = true;
-        while !self.feed.wait((!is_idle).then_some(TICK)) {
+        let mut tick = TICK;
+        while !self.feed.wait((!is_idle).then_some(tick)) {
             let now = Instant::now();
             if is_idle {
                 // The rate is that of the time from here on.
@@ -153,7 +157,11 @@ impl Hub {
             let (taken, has_room) = self.feed.take(now.duration_since(before));
             before = now;
             is_idle = has_room && taken.changes.is_empty();
-            renderer.render(taken);
+            tick = if renderer.render(taken) {
+                BUSY_TICK
+            } else {
+                TICK
+            };
             let elapsed = now.duration_since(counted);
             if elapsed >= COUNTS {
                 counted = now;
@@ -188,13 +196,17 @@ struct Renderer<'a> {
     known: HashMap<String, Peer>,
     revision: u64,
     counted: Counts,
+    /// How many messages were not shown.
+    skipped: u64,
     /// Whether something has happened since the peers were compared.
     is_dirty: bool,
 }
 
 impl Renderer<'_> {
-    fn render(&mut self, taken: Taken) {
-        self.is_dirty |= !taken.changes.is_empty() || taken.skipped > 0;
+    /// Renders changes. Returns whether more came than is shown.
+    fn render(&mut self, taken: Taken) -> bool {
+        let skipped = self.hub.counters().sum(|shard| &shard.skipped);
+        self.is_dirty |= !taken.changes.is_empty() || skipped > self.skipped;
         // A peer that changes often is shown once.
         let mut changed = BTreeSet::new();
         for change in taken.changes {
@@ -212,10 +224,14 @@ impl Renderer<'_> {
                 Change::Left {
                     name,
                     records,
-                    is_expired,
+                    departure,
                 } => {
                     let name = name.to_string();
-                    let why = if is_expired { "expired" } else { "left" };
+                    let why = match departure {
+                        Departure::Left => "left",
+                        Departure::Lost => "lost",
+                        Departure::Expired => "expired",
+                    };
                     changed.remove(&name);
                     self.left(&name, why, records);
                 }
@@ -232,12 +248,17 @@ impl Renderer<'_> {
                 self.peer(peer);
             }
         }
-        if taken.skipped > 0 {
-            self.event("skipped", &missed(taken.skipped));
+        let is_busy = skipped > self.skipped;
+        if is_busy {
+            let missed = skipped - self.skipped;
+            self.skipped = skipped;
+            self.event("skipped", &Missed { missed });
         }
         if taken.lost > 0 {
-            self.event("gap", &missed(taken.lost));
+            let missed = u64::try_from(taken.lost).unwrap_or(u64::MAX);
+            self.event("gap", &Missed { missed });
         }
+        is_busy
     }
 
     fn event(&mut self, name: &str, data: &impl serde::Serialize) {
@@ -261,7 +282,14 @@ impl Renderer<'_> {
         {
             self.names.insert(link, name);
         }
-        let peer = self.names.get(&link).map(String::as_str);
+        let name = match message.link.role {
+            Role::Index | Role::Download => {
+                let shown = self.hub.shown();
+                shown.and_then(|shown| shown.name_at(message.link.remote))
+            }
+            _ => self.names.get(&link).cloned(),
+        };
+        let peer = name.as_deref();
         let data: Arc<str> = events::json(&events::Message::new(self.id, message, peer)).into();
         self.messages.push(Arc::clone(&data));
         self.write("message", &data);
@@ -340,14 +368,15 @@ impl Renderer<'_> {
         }
         let counters = self.hub.counters();
         let (peers, records) = self.hub.shown().map(Shown::counts).unwrap_or_default();
-        let requests = counters.answered.sum() + counters.asked.sum();
+        let answered = counters.count_requests(|shard| &shard.answered);
+        let requests = answered + counters.count_requests(|shard| &shard.asked);
         let mut counts = Counts {
             peers,
             records,
             requests,
             refused: counters.refusals().map(|(_, count)| count).sum(),
-            bytes_in: counters.bytes_in.get(),
-            bytes_out: counters.bytes_out.get(),
+            bytes_in: counters.sum(|shard| &shard.bytes_in),
+            bytes_out: counters.sum(|shard| &shard.bytes_out),
             per_second: PerSecond::default(),
         };
         let more = u32::try_from(requests - self.counted.requests).unwrap_or(u32::MAX);
@@ -386,7 +415,7 @@ impl Renderer<'_> {
         let revision = shown.revision();
         if revision != self.revision {
             self.revision = revision;
-            self.event("gap", &missed(0));
+            self.event("gap", &Missed { missed: 0 });
         }
     }
 
@@ -398,11 +427,6 @@ impl Renderer<'_> {
             self.hub.ring.add(self.id, text, messages);
         }
     }
-}
-
-fn missed(count: usize) -> events::Missed {
-    let missed = u64::try_from(count).unwrap_or(u64::MAX);
-    events::Missed { missed }
 }
 
 /// The name that a request gives of its peer, in the headers Host and Port.

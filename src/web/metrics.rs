@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use super::counters::{BOUNDS, Requests};
+use super::counters::{BOUNDS, Counters, Requests, Shard};
 use super::hub::Hub;
 use super::shown::Shown;
 
@@ -22,58 +22,29 @@ pub(super) fn text(hub: &Hub) -> String {
     out.metric("p2pci_records", "gauge", "Records that are known now.");
     out.value("p2pci_records", "", records);
     let help = "Requests that were answered, by method and status.";
-    out.requests("p2pci_requests_total", help, &counters.answered);
+    out.requests("p2pci_requests_total", help, counters, |shard| {
+        &shard.answered
+    });
     let help = "Requests to other programs that got an answer, by method and status.";
-    out.requests("p2pci_requests_sent_total", help, &counters.asked);
-    for (name, help, counter) in [
-        (
-            "p2pci_received_bytes_total",
-            "Bytes of messages and documents that were received.",
-            &counters.bytes_in,
-        ),
-        (
-            "p2pci_sent_bytes_total",
-            "Bytes of messages and documents that were sent.",
-            &counters.bytes_out,
-        ),
-        (
-            "p2pci_web_missed_events_total",
-            "Events that pages lost because they were read too slowly.",
-            &counters.missed,
-        ),
-    ] {
-        out.metric(name, "counter", help);
-        out.value(name, "", counter.get());
-    }
+    out.requests("p2pci_requests_sent_total", help, counters, |shard| {
+        &shard.asked
+    });
+    let received = counters.sum(|shard| &shard.bytes_in);
+    let help = "Bytes of messages and documents that were received.";
+    out.counter("p2pci_received_bytes_total", help, received);
+    let sent = counters.sum(|shard| &shard.bytes_out);
+    let help = "Bytes of messages and documents that were sent.";
+    out.counter("p2pci_sent_bytes_total", help, sent);
+    let missed = counters.sum(|shard| &shard.missed);
+    let help = "Events that pages lost because they were read too slowly.";
+    out.counter("p2pci_web_missed_events_total", help, missed);
     let name = "p2pci_refusals_total";
-    out.metric(
-        name,
-        "counter",
-        "Requests and connections that were refused, by reason.",
-    );
+    let help = "Requests and connections that were refused, by reason.";
+    out.metric(name, "counter", help);
     for (reason, count) in counters.refusals() {
         out.value(name, &format!("{{reason=\"{reason}\"}}"), count);
     }
-    let name = "p2pci_request_duration_seconds";
-    let help = "Time from the arrival of a request until its answer is ready to be sent.";
-    out.metric(name, "histogram", help);
-    let mut sum = 0;
-    let bounds = BOUNDS.iter().map(|bound| seconds(bound * 1_000));
-    let bounds = bounds.chain(["+Inf".to_owned()]);
-    for (bound, counter) in bounds.zip(&counters.latency.counts) {
-        sum += counter.get();
-        out.value(
-            &format!("{name}_bucket"),
-            &format!("{{le=\"{bound}\"}}"),
-            sum,
-        );
-    }
-    out.value(
-        &format!("{name}_sum"),
-        "",
-        seconds(counters.latency.sum.get()),
-    );
-    out.value(&format!("{name}_count"), "", sum);
+    out.latency(counters);
     out.0
 }
 
@@ -100,9 +71,39 @@ impl Text {
         let _ = writeln!(self.0, "{name}{labels} {value}");
     }
 
-    fn requests(&mut self, name: &str, help: &str, requests: &Requests) {
+    fn counter(&mut self, name: &str, help: &str, value: u64) {
         self.metric(name, "counter", help);
-        for (method, status, count) in requests.all() {
+        self.value(name, "", value);
+    }
+
+    fn latency(&mut self, counters: &Counters) {
+        let name = "p2pci_request_duration_seconds";
+        let help = "Time from the arrival of a request until its answer is ready to be sent.";
+        self.metric(name, "histogram", help);
+        let (counts, nanos) = counters.latency();
+        let bounds = BOUNDS.iter().map(|bound| seconds(bound * 1_000));
+        let bounds = bounds.chain(["+Inf".to_owned()]);
+        for (bound, count) in bounds.zip(&counts) {
+            self.value(
+                &format!("{name}_bucket"),
+                &format!("{{le=\"{bound}\"}}"),
+                count,
+            );
+        }
+        self.value(&format!("{name}_sum"), "", seconds(nanos));
+        let all = counts.last().copied().unwrap_or_default();
+        self.value(&format!("{name}_count"), "", all);
+    }
+
+    fn requests(
+        &mut self,
+        name: &str,
+        help: &str,
+        counters: &Counters,
+        of: impl Fn(&Shard) -> &Requests,
+    ) {
+        self.metric(name, "counter", help);
+        for (method, status, count) in counters.requests(of) {
             let status = match status {
                 0 => "other".to_owned(),
                 status => status.to_string(),

@@ -1,6 +1,7 @@
 //! What a page shows of a peer: what it knows of others, and its last listing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -24,6 +25,8 @@ pub struct NodePage {
 struct Listing {
     records: Records,
     peers: BTreeMap<String, usize>,
+    /// Their names by port, if only one has it.
+    by_port: HashMap<u16, Option<String>>,
     count: usize,
     /// Counts the changes.
     revision: u64,
@@ -60,16 +63,12 @@ impl NodePage {
 impl Listing {
     fn replace(&mut self, records: Records) {
         // Only times to live differ in most cases.
-        let with = |records: &Records| {
-            records
-                .iter()
-                .map(|listed| listed.record)
-                .collect::<Vec<_>>()
-        };
-        if with(&self.records) == with(&records) {
+        let (former, new) = (self.records.iter(), records.iter());
+        if former.map(|it| it.record).eq(new.map(|it| it.record)) {
             return;
         }
         self.peers.clear();
+        self.by_port.clear();
         self.count = 0;
         for listed in records.iter() {
             *self
@@ -77,6 +76,12 @@ impl Listing {
                 .entry(listed.record.holder.to_string())
                 .or_default() += 1;
             self.count += 1;
+        }
+        for name in self.peers.keys() {
+            let port = name.rsplit(':').next().and_then(|port| port.parse().ok());
+            let alone = Some(name.clone());
+            let entry = self.by_port.entry(port.unwrap_or_default());
+            entry.and_modify(|other| *other = None).or_insert(alone);
         }
         self.records = records;
         self.revision += 1;
@@ -117,6 +122,15 @@ impl Shown for NodePage {
             let next = (end < listing.count).then(|| end.to_string());
             Some(Page { records, next })
         })
+    }
+
+    /// A connection has an address and a record has a name, so the port decides.
+    fn name_at(&self, remote: SocketAddr) -> Option<String> {
+        let server = self.node.standing().server;
+        if server.port.get() == remote.port() {
+            return Some(server.to_string());
+        }
+        self.listing(|listing| listing.by_port.get(&remote.port()).cloned())?
     }
 
     fn tells_peers(&self) -> bool {

@@ -74,13 +74,13 @@ impl Sessions {
                 Ok(None) => return Ok(()),
                 // The stream is out of step.
                 Err(refusal) => {
-                    return Response::from(refusal).write(connection, Method::Other, false);
+                    return respond(connection, &refusal.into(), Method::Other, false);
                 }
             };
             let (method, stays_open) = (request.method, request.stays_open);
             match self.answer(&request) {
-                Err(refusal) => Response::from(refusal).write(connection, method, stays_open)?,
-                Ok(Answer::Whole(response)) => response.write(connection, method, stays_open)?,
+                Err(refusal) => respond(connection, &refusal.into(), method, stays_open)?,
+                Ok(Answer::Whole(response)) => respond(connection, &response, method, stays_open)?,
                 Ok(Answer::Document(document)) => {
                     let length = document.stamp.length;
                     let head = http::head(Status::Ok, TEXT, Some(length), stays_open);
@@ -189,18 +189,20 @@ impl Sessions {
             return connection.flush();
         }
         connection.keep_little()?;
-        let Some(begin) = self.hub.begin() else {
-            return Ok(());
+        let mut last = match self.hub.begin() {
+            Some(begin) => {
+                connection.write_all(begin.text.as_bytes())?;
+                connection.flush()?;
+                begin.after
+            }
+            None => return Ok(()),
         };
-        let mut last = begin.after;
-        connection.write_all(begin.text.as_bytes())?;
-        connection.flush()?;
         let watch = connection.watch();
         let mut sent = Instant::now();
         loop {
             let next = self.hub.ring.after(last, LOOK);
             if next.missed > 0 {
-                self.hub.counters().missed.add(next.missed);
+                self.hub.counters().mine().missed.add(next.missed);
                 let missed = next.missed;
                 write!(connection, "event: gap\ndata: {{\"missed\":{missed}}}\n\n")?;
             }
@@ -220,6 +222,16 @@ impl Sessions {
             }
         }
     }
+}
+
+/// Sends a response, which holds memory until it is read.
+fn respond(
+    connection: &mut Connection,
+    response: &Response,
+    method: Method,
+    stays_open: bool,
+) -> io::Result<()> {
+    connection.send_in_time(|connection| response.write(connection, method, stays_open))
 }
 
 fn not_allowed(methods: &'static str) -> Refusal {

@@ -39,6 +39,13 @@ fn a_click_finds_and_downloads() {
             format!("localhost:{}", shown.program.port)
         );
 
+        let server = format!("127.0.0.1:{}", index.port);
+        let messages = snapshot["messages"].as_array().unwrap();
+        assert!(
+            messages.iter().all(|message| message["peer"] == server),
+            "{messages:?}"
+        );
+
         let found = act(&shown, &json!({"action": "find", "words": "7"}));
         assert_eq!(found["records"][0]["port"], other.port, "{found}");
         let listed = act(&shown, &json!({"action": "list"}));

@@ -3,7 +3,7 @@
 use std::net::{SocketAddr, TcpStream};
 
 use serde_json::json;
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, SockRef, Socket, Type};
 
 use super::{Shown, Stream};
 use crate::support::{Client, server_command, started_server};
@@ -58,6 +58,21 @@ fn a_stream_begins_with_a_snapshot_and_goes_on_with_changes() {
     drop(peer);
     let left = json!({"name": "vm:9", "why": "left", "records": 1});
     assert_eq!(stream.expect("left"), left);
+}
+
+#[test]
+fn a_peer_whose_connection_fails_is_lost() {
+    let server = Shown::server(&[]);
+    let mut stream = server.watch("");
+    stream.expect("snapshot");
+    let mut peer = Client::connect(server.program.port);
+    peer.add(5, "Five", "vm", 9);
+    SockRef::from(peer.stream())
+        .set_linger(Some(std::time::Duration::ZERO))
+        .unwrap();
+    drop(peer);
+    let lost = json!({"name": "vm:9", "why": "lost", "records": 1});
+    assert_eq!(stream.expect("left"), lost);
 }
 
 #[test]
