@@ -92,6 +92,13 @@ test('peers join, talk, and are killed', async () => {
   await shoot(page, 'server');
   await check(page);
 
+  const raw = await RawPeer.connect(server);
+  await raw.send(add(7, 'Seven', 40007));
+  await circle(page, 'localhost:40007').waitFor();
+  raw.reset();
+  await page.locator('.node.lost[data-name="localhost:40007"]').waitFor();
+  await shoot(page, 'broken');
+  await circle(page, 'localhost:40007').waitFor({ state: 'detached' });
   await peer.end('SIGKILL');
   await circle(page, peer.name).waitFor({ state: 'detached' });
   await page.locator('#records .row', { hasText: '2345' }).waitFor({ state: 'detached' });

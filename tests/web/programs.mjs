@@ -103,6 +103,11 @@ export class RawPeer {
     await answers;
   }
 
+  /** Breaks the connection, as a machine that fails. */
+  reset() {
+    this.#socket.resetAndDestroy();
+  }
+
   end() {
     this.#socket.destroy();
   }

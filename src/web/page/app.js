@@ -87,7 +87,7 @@ function snapshot({ program, kind, version, name, peers, counts: now, messages: 
   document.body.classList.toggle('no-records', program === 'server' && kind !== 'central');
   if (program === 'peer') sharing ??= new Sharing({ records, tell, reload: load });
   pace.clear();
-  stage.reset(name, title, peers);
+  stage.reset({ name, kind, title, peers });
   counts.show(now);
   messages.clear();
   last.forEach((message) => messages.add(message));
@@ -140,11 +140,12 @@ async function load() {
 
 // Whether there is a connection
 
-function connection(state) {
+function connection(state, why) {
   const status = byId('status');
   document.body.dataset.connection = state;
   say(status, state === 'live' ? 'Live' : state === 'token' ? 'Token needed' : 'Not connected, trying again');
   byId('token').hidden = state !== 'token';
+  if (why) tell(why, true);
   byId('page').hidden = false;
 }
 

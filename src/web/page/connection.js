@@ -83,27 +83,30 @@ async function accepted(answer) {
 
 /**
  * Follows the stream for as long as the page lives. `heard(name, data)` gets its events;
- * `changed(state)` gets "live", "lost" (and tries again), or "token" (and stops).
+ * `changed(state, why)` gets "live", "lost" (and tries again), or "token" (and stops). It says why if the
+ * program refuses.
  */
 export async function follow(heard, changed) {
   let wait = FIRST_WAIT;
   for (;;) {
+    let why;
     try {
       const stop = new AbortController();
       const answer = await reading('/api/events', {
         headers: { Accept: 'text/event-stream' },
         signal: stop.signal,
       });
-      if (answer.status === 401 || answer.status === 403) return changed('token');
+      if (answer.status === 401) return changed('token');
       await accepted(answer);
       wait = FIRST_WAIT;
       changed('live');
       await events(answer.body.getReader(), stop, heard);
     } catch (error) {
+      why = error.status ? error.message : undefined;
       // A server that restarts is not an error of this page; one in this page must be seen.
-      if (!(error instanceof TypeError) && error.name !== 'AbortError') console.warn(error);
+      if (!why && !(error instanceof TypeError) && error.name !== 'AbortError') console.warn(error);
     }
-    changed('lost');
+    changed('lost', why);
     await new Promise((resolve) => setTimeout(resolve, wait));
     wait = Math.min(wait * 1.6, LONGEST_WAIT);
   }

@@ -138,7 +138,7 @@ export class Messages {
     if (this.#follows) this.#list.scrollToEnd();
     else if (!words.length && gone <= 0 && first) this.#list.scrollUp(Math.max(0, this.#shown[0]?.id - first.id));
     say(byId('messages-count'), words.length ? `${count(this.#shown.length)} of ${count(this.#all.length)}`
-      : `the last ${count(this.#all.length)}${this.#skipped ? `, ${count(this.#skipped)} not shown` : ''}`);
+      : this.#all.length === 0 ? '' : `the last ${count(this.#all.length)}${this.#skipped ? `, ${count(this.#skipped)} not shown` : ''}`);
   }
 
   #newRow() {

@@ -40,6 +40,8 @@ export class Stage {
   #isStale = true;
   #summed = 0;
   #on;
+  // Whether an index is one server, and not every peer.
+  #hasServer = false;
   slow = false;
 
   /** `on.select(name)` and `on.open(message)` follow a click; `on.wake()` asks for frames. */
@@ -73,14 +75,15 @@ export class Stage {
   }
 
   /** Starts again from a snapshot. */
-  reset(name, kind, peers) {
+  reset({ name, kind, title, peers }) {
+    this.#hasServer = kind === 'central';
     for (const flight of this.#flights) flight.element.remove();
     this.#flights = [];
     for (const node of [...this.#nodes.values()]) this.#drop(node);
     this.#core.replaceChildren(
       draw('rect', { rx: 10 }),
       draw('text', { class: 'name', y: '-0.2em' }, name),
-      draw('text', { class: 'kind', y: '1.2em' }, kind),
+      draw('text', { class: 'kind', y: '1.2em' }, title),
     );
     this.setPeers(peers);
   }
@@ -210,8 +213,9 @@ export class Stage {
     const records = this.#peers.get(node.name)?.records;
     node.circle.setAttribute('r', isRest ? Math.max(radius, unit * 1.6) : radius);
     node.below.setAttribute('y', radius + unit);
+    if (node.gone) return;
     say(node.below, text);
-    const inside = isRest ? `+${count(this.#summed)}` : node.isIndex ? 'index' : radius > unit && records ? short(records) : '';
+    const inside = isRest ? `+${count(this.#summed)}` : node.isIndex && this.#hasServer ? 'index' : radius > unit && records ? short(records) : '';
     say(node.inside, inside);
     const held = node.isIndex ? ', the index' : records === undefined ? ', not in the list of peers' : !records ? '' : `, ${plural(records, 'record')}`;
     node.circle.setAttribute('aria-label', isRest ? `${count(this.#summed)} more peers` : node.name + held);
@@ -238,11 +242,10 @@ export class Stage {
     if (node.lane.length > 0 && !node.flying) this.#takeOff(node);
     if (node.gone && !node.flying && node.lane.length === 0) this.#depart(node);
     if (node.guest && !node.isIndex && !node.flying && this.#time - node.seen > GUEST_STAYS) node.gone ??= { why: 'left', since: null };
-    const grown = node.gone?.since != null ? 0 : 1;
-    const isStill = Math.hypot(to.x - node.x, to.y - node.y) < 0.3 && Math.abs(grown - node.grown) < 0.02;
+    const isStill = Math.hypot(to.x - node.x, to.y - node.y) < 0.3 && node.grown > 0.98;
     node.x += (to.x - node.x) * (isStill ? 1 : step);
     node.y += (to.y - node.y) * (isStill ? 1 : step);
-    if (!node.gone) node.grown += (grown - node.grown) * (isStill ? 1 : step);
+    node.grown += (1 - node.grown) * (isStill ? 1 : step);
     const away = node.away ?? 0;
     const [x, y] = [node.x * (1 + away * 0.12), node.y * (1 + away * 0.12)];
     const transform = `translate(${x.toFixed(1)} ${y.toFixed(1)}) scale(${Math.max(node.grown, 0.01).toFixed(3)})`;
@@ -260,6 +263,7 @@ export class Stage {
     const { why } = node.gone;
     if (node.gone.since === null) {
       node.gone.since = this.#time;
+      node.element.classList.remove('guest');
       node.element.classList.add(why);
       node.line.classList.add('gone', why);
       if (!node.guest) say(node.below, why);
