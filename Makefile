@@ -51,7 +51,7 @@ test-web: ## check the page in Chromium with real programs, where Chromium and N
 	@if [ -z "$(CHROMIUM)" ] || ! command -v npm >/dev/null; then \
 		echo "test-web is skipped: it needs Chromium and Node.js (Debian: apt install chromium nodejs npm)"; exit 0; fi; \
 	mkdir -p "$(TARGET_DIR)/web" && \
-	(cd "$(TARGET_DIR)/web" && npm install --silent --no-save --no-package-lock --prefix . $(WEB_MODULES)) && \
+	(cd "$(TARGET_DIR)/web" && npm install --silent --prefer-offline --no-audit --no-fund --no-save --no-package-lock --prefix . $(WEB_MODULES)) && \
 	$(CARGO) build --quiet --bins && \
 	CHROMIUM="$(CHROMIUM)" node --test --test-reporter=spec $(WEB_TESTS) tests/web/page.test.mjs
 

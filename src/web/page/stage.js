@@ -104,7 +104,7 @@ export class Stage {
   leave(name, why, isShown) {
     const node = this.#nodes.get(name);
     this.#peers.delete(name);
-    if (node && isShown) node.gone = { why, since: null };
+    if (node && isShown) Object.assign(node, { guest: false, gone: { why, since: null } });
     this.#changed();
   }
 
