@@ -278,7 +278,7 @@ export class Stage {
     node.away = why === 'lost' || reducedMotion.matches ? 0 : t;
     const fade = why === 'lost' ? Math.max(0, (t - 0.7) / 0.3) : t;
     node.element.style.opacity = 1 - fade;
-    node.line.style.opacity = why === 'lost' ? 0.25 : 1 - fade;
+    node.line.style.opacity = why === 'lost' ? 0.6 : 1 - fade;
   }
 
   #takeOff(node) {
