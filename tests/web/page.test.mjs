@@ -156,6 +156,8 @@ test('slow motion and pause, with the keyboard alone', async () => {
   await shoot(page, 'slow');
   await catchUp.waitFor({ state: 'hidden' });
   await page.locator('#messages .row', { hasText: '404' }).waitFor();
+  await page.locator('.flight.refusal').waitFor();
+  await page.locator('.flight').waitFor({ state: 'detached' });
   await press('Slow motion');
 
   // The circles are one stop of the Tab key, and the list is one.
@@ -179,9 +181,10 @@ test('10,000 records: the filter works, and no frame takes long', async () => {
   const titles = Array.from({ length: 10_000 }, (_, i) => `${words[i % 5]} Document ${i + 1}`);
   const matching = titles.filter((title) => title.includes('Mail') && title.includes('99')).length;
   const requests = titles.map((title, i) => add(i + 1, title, 40001));
+  // More than the stream shows: the page is told of a gap, and loads the table again.
+  const page = await open(server.page);
   for (let i = 0; i < requests.length; i += 500) await raw.send(...requests.slice(i, i + 500));
 
-  const page = await open(server.page);
   const shown = page.locator('#records-count');
   await page.locator('#records-count', { hasText: '10,000 documents' }).waitFor();
   const longest = async () => {

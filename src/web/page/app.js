@@ -118,20 +118,21 @@ let loading = 0;
 async function load() {
   loading += 1;
   const mine = loading;
+  const isObsolete = () => mine !== loading || sharing?.isSearching;
   const { catalog } = records;
   try {
     await sharing?.loadFolder();
-    if (sharing?.isSearching) return;
+    if (isObsolete()) return;
     catalog.clear();
     records.changed();
-    for (let after = '', more = true; more && mine === loading; ) {
+    for (let after = '', more = true; more; ) {
       catalog.pageAsked();
       const page = await read(`/api/records?limit=${PAGE}${after && `&after=${encodeURIComponent(after)}`}`);
-      if (mine !== loading) return;
-      await catalog.addPage(page.records);
+      if (isObsolete()) return;
+      await catalog.addPage(page.records, isObsolete);
       records.changed();
       after = page.next ?? '';
-      more = page.next !== null;
+      more = page.next !== null && !isObsolete();
     }
   } catch (error) {
     complain(error);
@@ -175,7 +176,7 @@ function frame(now) {
   const moves = stage.advance(passed, runs ? passed : 0);
   if (isStepping && !stage.isBusy) isStepping = false;
   pace.tick(now);
-  framed = moves || (pace.slow && pace.waiting > 0);
+  framed = moves || stage.isBusy || (pace.slow && pace.waiting > 0);
   if (framed) requestAnimationFrame(frame);
 }
 

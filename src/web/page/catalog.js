@@ -84,14 +84,15 @@ export class Catalog {
     this.#removed = new Set();
   }
 
-  /** Adds a page, except for what was removed since it was asked for. */
-  async addPage(records) {
+  /** Adds a page, except for what was removed since it was asked for, until `isObsolete()`. */
+  async addPage(records, isObsolete = () => false) {
     let since = performance.now();
     for (const record of records) {
       const name = `${record.host}:${record.port} ${record.number} ${record.title}`;
       if (!this.#removed?.has(name)) this.add(record);
       if (performance.now() - since > SLICE) {
         await breathe();
+        if (isObsolete()) return;
         since = performance.now();
       }
     }

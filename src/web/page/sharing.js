@@ -5,6 +5,8 @@ import { List } from './list.js';
 import { act, hasToken, linksWork, read, readBlob } from './connection.js';
 
 const MOST_TRANSFERS = 6;
+// By then a tab has loaded its document.
+const OPENED = 60_000;
 
 export class Sharing {
   #records;
@@ -54,11 +56,11 @@ export class Sharing {
 
   async #find(words) {
     await this.#act({ action: 'find', words }, async ({ records, more }) => {
+      this.isSearching = true;
       const { catalog } = this.#records;
       catalog.clear();
       await catalog.addPage(records);
       this.#records.changed();
-      this.isSearching = true;
       this.#tell(`${plural(records.length + (more ?? 0), 'record')} found${more ? `, the first ${count(records.length)} shown` : ''}.`);
     });
   }
@@ -163,6 +165,12 @@ async function open(event) {
   if (linksWork()) return;
   event.preventDefault();
   const tab = window.open('', '_blank');
-  const blob = await readBlob(event.currentTarget.getAttribute('href'));
-  tab.location = URL.createObjectURL(new Blob([blob], { type: 'text/plain;charset=utf-8' }));
+  try {
+    const blob = await readBlob(event.currentTarget.getAttribute('href'));
+    const url = URL.createObjectURL(new Blob([blob], { type: 'text/plain;charset=utf-8' }));
+    tab.location = url;
+    setTimeout(() => URL.revokeObjectURL(url), OPENED);
+  } catch (error) {
+    tab.document.body.textContent = error.message;
+  }
 }

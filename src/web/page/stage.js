@@ -97,7 +97,8 @@ export class Stage {
   enter(peer) {
     this.#peers.set(peer.name, peer);
     const node = this.#nodes.get(peer.name);
-    if (node) Object.assign(node, { guest: false, gone: null });
+    if (node?.gone) this.#drop(node);
+    else if (node) node.guest = false;
     this.#changed();
   }
 
