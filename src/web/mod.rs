@@ -6,9 +6,8 @@
 //!               copies)   once)    events)   for each)
 //! ```
 //!
-//! [`feed`](Web) reads the events of the program, and holds up nobody. What the page asks for
-//! besides, it reads from a [`Shown`]: a server, or a peer with its actions. The files of the page
-//! are in `page`.
+//! The feed is a reader of the program's events. What a browser asks for besides is read from a
+//! [`Shown`]: a server, or a peer with its actions. The files of the page are in `page`.
 
 mod action;
 mod counters;
@@ -22,6 +21,7 @@ mod hub;
 mod metrics;
 mod node;
 mod place;
+mod renderer;
 mod ring;
 mod servers;
 mod session;

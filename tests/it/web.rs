@@ -147,8 +147,11 @@ impl Stream {
                     let data = serde_json::from_str(&data).expect(&data);
                     return Event { name, data };
                 }
-                // The end of the stream has no lines, either.
-                _ => assert!(line.starts_with(':'), "{line:?}"),
+                // A comment has an empty line of its own. The end of the stream has none.
+                _ => {
+                    assert!(line.starts_with(':'), "{line:?}");
+                    assert_eq!(self.0.line(), "");
+                }
             }
         }
     }
