@@ -9,7 +9,7 @@ TARGET_DIR = $(or $(CARGO_TARGET_DIR),target)
 # Cargo says nothing here, so that what follows stands alone.
 BUILDING = echo "Building, which takes two to three minutes the first time..." >&2
 
-.PHONY: help demo demo-di demo-dht picture test bench bench-peers experiment compare fuzz soak run-server run-peer1 run-peer2 release man \
+.PHONY: help demo demo-di demo-dht picture test test-web picture-web bench bench-peers experiment compare fuzz soak run-server run-peer1 run-peer2 release man \
 	completions install uninstall clean
 
 help: ## list the targets
@@ -42,6 +42,22 @@ test: ## check everything: formatting, lints, tests, docs
 	$(CARGO) clippy --all-targets --quiet -- -D warnings
 	$(CARGO) test --quiet
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --quiet
+
+# What drives the browser comes from the npm registry, once.
+CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
+WEB_MODULES = playwright-core@1.65.1 axe-core@4.14.1
+
+test-web: ## check the page in Chromium with real programs, where Chromium and Node.js are installed
+	@if [ -z "$(CHROMIUM)" ] || ! command -v npm >/dev/null; then \
+		echo "test-web is skipped: it needs Chromium and Node.js (Debian: apt install chromium nodejs npm)"; exit 0; fi; \
+	mkdir -p "$(TARGET_DIR)/web" && \
+	(cd "$(TARGET_DIR)/web" && npm install --silent --prefer-offline --no-audit --no-fund --no-save --no-package-lock --prefix . $(WEB_MODULES)) && \
+	$(CARGO) build --quiet --bins && \
+	CHROMIUM="$(CHROMIUM)" node --test --test-reporter=spec $(WEB_TESTS) tests/web/page.test.mjs
+
+picture-web: export PICTURE = src/manual/web.webp
+picture-web: WEB_TESTS = --test-name-pattern=picture
+picture-web: test-web ## take the picture of the page for README
 
 bench: ## measure the release binaries over loopback, about a minute
 	@$(CARGO) bench --quiet --bench bench
@@ -117,7 +133,7 @@ PROGRAMS = server peer
 MAN_PAGES = server.1 server-completions.1 peer.1 peer-add.1 peer-completions.1 peer-experiment.1 \
 	peer-find.1 peer-get.1 peer-grade-class.1 peer-grade-peer.1 peer-grade-printout.1 peer-grade-server.1 peer-grade.1 \
 	peer-list.1 peer-lookup.1 peer-send.1 peer-share.1 peer-status.1 peer-stop.1
-TOPICS = background choosing dht distributed framed grading limits options protocol scripting security session speed
+TOPICS = background choosing dht distributed framed grading limits options protocol scripting security session speed web
 TOPIC_PAGES = $(TOPICS:%=p2pci-%.7)
 UNITS = lib/systemd/system/p2pci-server.service lib/systemd/user/p2pci-peer.service
 INSTALLED = $(PROGRAMS:%=bin/%) $(MAN_PAGES:%=share/man/man1/%) $(TOPIC_PAGES:%=share/man/man7/%) \

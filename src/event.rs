@@ -195,6 +195,8 @@ pub enum Role {
     Index,
     /// A peer in the background with a program on the same machine.
     Control,
+    /// A program with a browser.
+    Web,
 }
 
 /// One connection.
@@ -297,11 +299,13 @@ pub enum Event<'a> {
         cookie: Option<Cookie>,
         /// How many of its records were removed.
         records: usize,
-        /// Whether its time to live expired without notice from it.
-        is_expired: bool,
+        /// How it left.
+        departure: Departure,
     },
     /// A record was added to the central index.
     Added { link: Link, record: &'a Record },
+    /// A record was taken back from the central index by its peer, which stays.
+    Removed { link: Link, record: &'a Record },
     /// The name at which others reach this peer.
     Named {
         host: &'a Host,
@@ -341,6 +345,17 @@ pub enum Event<'a> {
     FileMissing { number: RfcNumber, folder: &'a Path },
     /// A message to the user.
     Notice { level: Level, text: Cow<'a, str> },
+}
+
+/// How a peer left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Departure {
+    /// It said so, or closed its connection.
+    Left,
+    /// Its connection failed.
+    Lost,
+    /// Its time to live expired without notice from it.
+    Expired,
 }
 
 /// What happens between a peer and its index.
@@ -469,6 +484,7 @@ impl Event<'_> {
         match self {
             Self::Message { .. }
             | Self::Added { .. }
+            | Self::Removed { .. }
             | Self::Dht(DhtStep::Announced { .. } | DhtStep::LookedUp { .. })
             | Self::Index {
                 step:

@@ -28,6 +28,7 @@
 //! - [`transfer`]: uploads and downloads.
 //! - [`node`]: a peer, and what it can do.
 //! - [`control`]: a peer in the background, used by other programs of the same user.
+//! - [`web`]: a page that shows a server or a peer, for browsers.
 //! - [`terminal`]: the user's terminal: prompt, tables, progress bars, color.
 //! - [`printout`]: what the programs print, whole messages at a time.
 //! - [`program`]: what both programs do around their work.
@@ -92,6 +93,8 @@ pub mod transfer;
 pub mod node;
 
 pub mod control;
+
+pub mod web;
 
 pub mod terminal;
 

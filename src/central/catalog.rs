@@ -20,7 +20,7 @@ use super::records::{Records, Sequence};
 use crate::wire::ci::RecordLines;
 use crate::wire::{Endpoint, Record, RfcNumber};
 
-/// The most records in one page that is not from [`Scope::All`], and in one chunk of a removal: the
+/// The most records in one page of [`Catalog::records`] or [`Scope::Of`], and in one chunk of a removal: the
 /// lock is held for that many at a time.
 pub const PAGE: usize = 256;
 /// A page ends with what exceeds this many bytes.
@@ -71,6 +71,20 @@ pub struct Cursor {
     before: Sequence,
 }
 
+impl Cursor {
+    /// The records that were added before the one with this number.
+    pub fn before(sequence: u64) -> Self {
+        Self {
+            before: sequence.into(),
+        }
+    }
+
+    /// The number of the record before which it is.
+    pub fn sequence(self) -> u64 {
+        self.before.into()
+    }
+}
+
 impl Default for Cursor {
     fn default() -> Self {
         Self {
@@ -117,6 +131,17 @@ pub enum Denied {
     /// Another connection took over the name; this one is being closed.
     #[error("another connection took over this name")]
     Replaced,
+}
+
+/// A peer in the list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// Its name.
+    pub name: Endpoint,
+    /// Its address.
+    pub address: IpAddr,
+    /// How many records it has.
+    pub records: usize,
 }
 
 /// What was removed with a peer that left.
@@ -171,6 +196,43 @@ impl Catalog {
             MutexGuard::unlock_fair(state);
         }
         last.map(|before| Cursor { before })
+    }
+
+    /// The next records, newest first, at most `most` and at most [`PAGE`]; and where others may
+    /// begin.
+    pub fn records(&self, from: Cursor, most: usize) -> (RecordLines, Option<Cursor>) {
+        let (mut lines, mut last) = (RecordLines::default(), None);
+        let state = self.state.lock();
+        for (sequence, line) in state.records.before(from.before).take(most.min(PAGE)) {
+            lines.extend(line, 1);
+            last = Some(Cursor { before: sequence });
+        }
+        (lines, last)
+    }
+
+    /// The peers that have a name, in no particular order.
+    pub fn members(&self) -> Vec<Member> {
+        let state = self.state.lock();
+        let connections: Vec<_> = state.by_name.values().copied().collect();
+        drop(state);
+        let mut members = Vec::with_capacity(connections.len());
+        for some in connections.chunks(PAGE) {
+            let state = self.state.lock();
+            let peers = some.iter().filter_map(|id| state.peers.get(id));
+            members.extend(peers.filter_map(Peer::member));
+        }
+        members
+    }
+
+    /// The peer of this name.
+    pub fn member(&self, name: &Endpoint) -> Option<Member> {
+        let state = self.state.lock();
+        state.peers.get(state.by_name.get(name)?)?.member()
+    }
+
+    /// How many peers have a name.
+    pub fn count_members(&self) -> usize {
+        self.state.lock().by_name.len()
     }
 
     /// How many records there are.
@@ -375,6 +437,18 @@ impl Peer {
             records: BTreeMap::new(),
             removed: None,
         }
+    }
+}
+
+impl Peer {
+    fn member(&self) -> Option<Member> {
+        let (address, records) = (self.address, self.records.len());
+        let name = self.name.clone()?;
+        Some(Member {
+            name,
+            address,
+            records,
+        })
     }
 }
 

@@ -46,6 +46,22 @@ impl Sequence {
     }
 }
 
+impl From<u64> for Sequence {
+    fn from(number: u64) -> Self {
+        let half = |bits: u64| u32::try_from(bits & u64::from(u32::MAX)).unwrap_or_default();
+        Self {
+            high: half(number >> 32),
+            low: half(number),
+        }
+    }
+}
+
+impl From<Sequence> for u64 {
+    fn from(sequence: Sequence) -> Self {
+        Self::from(sequence.high) << 32 | Self::from(sequence.low)
+    }
+}
+
 /// The records of a catalog.
 #[derive(Debug, Default)]
 pub(super) struct Records {
@@ -126,6 +142,18 @@ impl Records {
         }
         None
     }
+
+    /// The records before this position, newest first.
+    pub(super) fn before(&self, before: Sequence) -> impl Iterator<Item = (Sequence, &[u8])> {
+        let chunks = self.chunks.range(..=before.place().0).rev();
+        let lines = chunks.flat_map(|(&first, chunk)| {
+            (0..CHUNK).rev().filter_map(move |slot| {
+                let low = first.low + u32::try_from(slot).ok()?;
+                Some((Sequence { low, ..first }, chunk.text.get(chunk.line(slot))?))
+            })
+        });
+        lines.filter(move |&(sequence, line)| sequence < before && !line.is_empty())
+    }
 }
 
 /// The records of consecutive sequence numbers.
@@ -203,6 +231,27 @@ impl Chunk {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn records_are_found_before_a_position() {
+        let mut records = Records::default();
+        let added: Vec<_> = (0..100_u8).map(|byte| records.push(&[byte; 3])).collect();
+        records.remove(added[40]);
+        let from = |before| {
+            let lines = records.before(before).map(|(sequence, line)| {
+                assert_eq!(records.get(sequence), Some(line));
+                line[0]
+            });
+            lines.collect::<Vec<_>>()
+        };
+        let all = (0..100).rev().filter(|&byte| byte != 40);
+        assert_eq!(from(Sequence::MAX), all.clone().collect::<Vec<_>>());
+        let some = all.filter(|&byte| byte < 64).collect::<Vec<_>>();
+        assert_eq!(from(added[64]), some);
+        let number = u64::from(added[64]);
+        assert_eq!((number, Sequence::from(number)), (64, added[64]));
+        assert!(from(Sequence::MIN).is_empty());
+    }
 
     #[test]
     fn the_longest_lines_fit_into_a_chunk() {

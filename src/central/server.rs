@@ -14,8 +14,8 @@ use crate::wire::ci::server::Conversation;
 pub struct Config {
     /// Where it listens.
     pub place: Place,
-    /// The most records that one peer may have.
-    pub records_per_peer: usize,
+    /// The index, which is empty.
+    pub catalog: Catalog,
     /// How long a request may take from its first byte to its last.
     pub request_time: Duration,
 }
@@ -36,7 +36,7 @@ pub fn start(config: Config, events: &Events, stop: &Stop) -> Result<Server, Sta
     let open = config.place.listen(Role::Session, events, stop)?;
     open.announce();
     let sessions = Sessions {
-        catalog: Catalog::new(config.records_per_peer),
+        catalog: config.catalog,
         sockets: open.sockets().clone(),
         events: events.clone(),
         request_time: config.request_time,
@@ -63,7 +63,7 @@ mod tests {
         };
         let config = Config {
             place,
-            records_per_peer: 1,
+            catalog: Catalog::new(1),
             request_time: Duration::from_secs(20),
         };
         let events = Events::default().and(notes.clone());

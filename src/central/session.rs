@@ -11,7 +11,7 @@ use std::time::Duration;
 use tracing::debug;
 
 use super::catalog::{Catalog, Cursor, Denied, Entrance, Gone, Left, Presence, Scope};
-use crate::event::{Event, Events, Link, MOST_RECORDS, Topic, Way};
+use crate::event::{Departure, Event, Events, Link, MOST_RECORDS, Topic, Way};
 use crate::net::Sockets;
 use crate::wire::ci::RecordLines;
 use crate::wire::ci::p2s::Request;
@@ -45,9 +45,11 @@ impl Sessions {
             added: 0,
             page: RecordLines::default(),
             out: Vec::new(),
+            departure: Departure::Left,
         };
         if let Err(error) = session.run(stream) {
             debug!(%error, "connection lost");
+            session.departure = Departure::Lost;
         }
         // If the peer is gone, the rest may be lost.
         let _ = stream.flush();
@@ -68,6 +70,8 @@ struct Session<'a> {
     /// The buffer of the last answer. If it or the page is large, it is freed: an idle connection
     /// holds nothing else of what it did.
     out: Vec<u8>,
+    /// How its peer leaves.
+    departure: Departure,
 }
 
 /// The largest buffer that is kept for the next answer, in bytes.
@@ -192,6 +196,11 @@ impl Session<'_> {
             Request::Delete(name) => self.withdraw(stream, request, name)?,
             Request::TakeBack { number, peer } => match self.presence.take_back(peer, *number)? {
                 Some(record) => {
+                    if let Some(record) = &record.records().next() {
+                        let link = self.link;
+                        let removed = || Event::Removed { link, record };
+                        self.shared.events.tell(Topic::Messages, removed);
+                    }
                     self.page = record;
                     self.respond(stream, request)?;
                 }
@@ -259,7 +268,7 @@ impl Session<'_> {
             name,
             cookie: None,
             records,
-            is_expired: false,
+            departure: self.departure,
         });
     }
 

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
+#[cfg(feature = "dht")]
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, ensure};
@@ -11,7 +13,7 @@ use tempfile::TempDir;
 
 use super::documents::{Document, Documents, temporary_folder};
 use super::plan::Plan;
-use crate::central;
+use crate::central::{self, Catalog};
 use crate::event::{Event, Events, Reader, Topic, Topics};
 use crate::file_error::FileError;
 use crate::index::Kind;
@@ -221,7 +223,7 @@ fn serve(kind: Kind, events: &Events) -> anyhow::Result<Server> {
         Kind::Central => {
             let config = central::Config {
                 place,
-                records_per_peer: usize::MAX,
+                catalog: Catalog::new(usize::MAX),
                 request_time: REQUEST_TIME,
             };
             central::start(config, events, &stop).map_err(|error| anyhow!("{error}"))
@@ -233,7 +235,9 @@ fn serve(kind: Kind, events: &Events) -> anyhow::Result<Server> {
                 ttl: Duration::from_secs(di::TTL.into()),
                 storage: Storage::Memory,
             };
-            registration::start(config, events, &stop).map_err(|error| anyhow!("{error}"))
+            let started = registration::start(config, events, &stop);
+            let (server, _) = started.map_err(|error| anyhow!("{error}"))?;
+            Ok(server)
         }
         #[cfg(feature = "dht")]
         Kind::Dht => {
@@ -242,6 +246,7 @@ fn serve(kind: Kind, events: &Events) -> anyhow::Result<Server> {
                 request_time: REQUEST_TIME,
                 storage: Storage::Memory,
                 public: false,
+                table: Arc::default(),
             };
             crate::introducer::start(&config, events, &stop).map_err(|error| anyhow!("{error}"))
         }

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use self::asking::{Answer, Asking, Question, peers_at};
 use self::search::{Place, Search, Step};
 use super::{
-    Coverage, Index, IndexError, Listing, Listings, Participation, Query, Standing, State,
+    Coverage, Index, IndexError, Listing, Listings, Participation, Query, Records, Standing, State,
 };
 use crate::dht::{self, AddressError, DhtNode, StartError};
 use crate::event::{DhtStep, Event, IndexStep, Level, Topic};
@@ -275,6 +275,10 @@ impl Index for Shared {
 
     fn peers_known(&self) -> usize {
         self.0.participation.known.peers(Instant::now()).len()
+    }
+
+    fn known(&self) -> Option<Records> {
+        Some(self.0.participation.all(|_, _| true))
     }
 
     fn leave(&self) {

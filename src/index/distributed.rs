@@ -276,6 +276,10 @@ impl Index for Distributed {
         self.participation().known.peers(Instant::now()).len()
     }
 
+    fn known(&self) -> Option<Records> {
+        Some(self.participation().all(|_, _| true))
+    }
+
     fn leave(&self) {
         self.keeper.leave();
         let Ok(claim) = self.claim() else {

@@ -228,6 +228,12 @@ pub trait Index: Send + Sync + fmt::Debug {
         0
     }
 
+    /// What is known without asking anybody: what this peer shares, and what other peers have told.
+    /// `None` if only a server knows.
+    fn known(&self) -> Option<Records> {
+        None
+    }
+
     /// Leaves the index, which removes everything that this peer has published.
     fn leave(&self);
 }

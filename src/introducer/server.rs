@@ -30,6 +30,8 @@ pub struct Config {
     pub storage: Storage,
     /// Whether it joins the public network.
     pub public: bool,
+    /// The peers that have joined, at first none.
+    pub table: Arc<Mutex<Table>>,
 }
 
 /// Why an introducer can't start.
@@ -56,7 +58,7 @@ pub fn start(config: &Config, events: &Events, stop: &Stop) -> Result<Server, St
     node.wait_until_settled(JOIN_TIME);
     open.announce();
     let sessions = Sessions {
-        table: Arc::new(Mutex::new(Table::default())),
+        table: Arc::clone(&config.table),
         sockets: open.sockets().clone(),
         events: events.clone(),
         request_time: config.request_time,
@@ -112,6 +114,7 @@ mod tests {
             request_time: Duration::from_secs(20),
             storage: Storage::Memory,
             public: false,
+            table: Arc::default(),
         }
     }
 

@@ -85,6 +85,11 @@ impl Table {
         others
     }
 
+    /// Every peer, those heard of first coming first.
+    pub fn members(&self) -> impl ExactSizeIterator<Item = &Member> {
+        self.members.values().map(|(member, _)| member)
+    }
+
     /// Removes the peer of that name at `address`, and returns it if it was there.
     pub fn remove(&mut self, address: IpAddr, name: &str) -> Option<Member> {
         let place = self.places.get(&(address, name.to_owned())).copied()?;
@@ -104,7 +109,8 @@ impl Table {
         Some(member)
     }
 
-    fn drop_expired(&mut self, now: Instant) {
+    /// Removes those that have not joined again in time.
+    pub fn drop_expired(&mut self, now: Instant) {
         while let Some(first) = self.members.first_entry()
             && now.saturating_duration_since(first.get().1) >= LIFETIME
         {

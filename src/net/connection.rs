@@ -173,6 +173,13 @@ impl Connection {
         sent
     }
 
+    /// Keeps the system from holding much output that the other side has not read, so that a stream
+    /// for one that does not read ends soon.
+    pub fn keep_little(&self) -> io::Result<()> {
+        let stream = &self.input.get_ref().stream;
+        stream.set_send_buffer_size(OUTPUT)
+    }
+
     /// Closes the connection at once, also for its [`Watch`].
     pub fn close(&self) {
         // This fails only if the other side closed first.

@@ -6,8 +6,9 @@ use std::time::SystemTime;
 
 use super::{Activity, Failure, Standing, Status};
 use crate::event::{Event, Events, Reader, Topic};
-use crate::index::{Index, IndexError, Kind};
-use crate::library::Library;
+use crate::file_error::FileError;
+use crate::index::{Index, IndexError, Kind, Records};
+use crate::library::{Document, Library, Rfc};
 use crate::net::Sockets;
 use crate::transfer::Downloader;
 use crate::wire::{Endpoint, Record, RfcNumber, Title};
@@ -57,6 +58,11 @@ impl Handle {
         }
     }
 
+    /// The endpoint that others connect to.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.me
+    }
+
     /// The counts of transfers, which outlive the node.
     pub(crate) fn activity(&self) -> Activity {
         self.activity.clone()
@@ -65,6 +71,30 @@ impl Handle {
     /// The state of its index.
     pub(crate) fn standing(&self) -> Standing {
         self.index.standing()
+    }
+
+    /// What is known without asking anybody about who has what; `None` if only a server knows.
+    pub(crate) fn known(&self) -> Option<Records> {
+        self.index.known()
+    }
+
+    /// Every document that it shares, with the length of its file in bytes if there is one.
+    pub(crate) fn documents(&self) -> Vec<(Rfc, Option<u64>)> {
+        let shared = self.library.shared().into_iter();
+        let documents = shared.map(|rfc| {
+            let path = self.library.path_of(rfc.number);
+            let length = path.and_then(|path| Some(path.metadata().ok()?.len()));
+            (rfc, length)
+        });
+        documents.collect()
+    }
+
+    /// Opens a document that it shares.
+    pub(crate) fn document(&self, number: RfcNumber) -> Result<Option<Document>, FileError> {
+        if self.library.title(number).is_none() {
+            return Ok(None);
+        }
+        self.library.document(number)
     }
 
     /// The number of RFCs that it shares, and their folder.

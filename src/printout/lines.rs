@@ -2,7 +2,7 @@
 //! the protocol page).
 
 use super::Shows;
-use crate::event::{DhtStep, Event, IndexStep, Link, Role, Step, Way};
+use crate::event::{Departure, DhtStep, Event, IndexStep, Link, Role, Step, Way};
 use crate::wire::dht::Key;
 use crate::wire::{Endpoint, RfcNumber};
 
@@ -13,6 +13,7 @@ pub(super) fn tag(role: Role) -> &'static str {
         Role::Upload => "[UPLOAD]",
         Role::Download => "[DOWNLOAD]",
         Role::Index | Role::Control => "[PEER]",
+        Role::Web => "[WEB]",
     }
 }
 
@@ -133,10 +134,10 @@ fn line(event: &Event<'_>) -> Option<String> {
             name,
             cookie,
             records,
-            is_expired,
+            departure,
         } => match cookie {
             None => format!("[SERVER] Peer {name} left. Removed 1 peer(s), {records} RFC(s)."),
-            Some(cookie) if *is_expired => {
+            Some(cookie) if *departure == Departure::Expired => {
                 format!("[SERVER] {name} (cookie {cookie}) is no longer active")
             }
             Some(cookie) => format!("[SERVER] {name} (cookie {cookie}) left"),
@@ -170,6 +171,7 @@ fn line(event: &Event<'_>) -> Option<String> {
         Event::Named { .. }
         | Event::Entered { cookie: None, .. }
         | Event::Message { .. }
+        | Event::Removed { .. }
         | Event::Notice { .. } => return None,
     })
 }
@@ -290,11 +292,11 @@ mod tests {
     fn the_life_of_a_server() {
         let (name, link) = (vm(), link(Role::Session));
         let record = Record::parse("RFC 1 t vm 5").unwrap();
-        let left = |cookie, is_expired| Event::Left {
+        let left = |cookie, departure| Event::Left {
             name: &name,
             cookie,
             records: 2,
-            is_expired,
+            departure,
         };
         let entered = |cookie| Event::Entered {
             name: &name,
@@ -330,12 +332,15 @@ mod tests {
                 "[SERVER] Added RFC 1 from vm",
             ),
             (
-                left(None, false),
+                left(None, Departure::Left),
                 "[SERVER] Peer vm:5 left. Removed 1 peer(s), 2 RFC(s).",
             ),
-            (left(cookie, false), "[SERVER] vm:5 (cookie 7) left"),
             (
-                left(cookie, true),
+                left(cookie, Departure::Left),
+                "[SERVER] vm:5 (cookie 7) left",
+            ),
+            (
+                left(cookie, Departure::Expired),
                 "[SERVER] vm:5 (cookie 7) is no longer active",
             ),
             (Event::Stopping, "[SERVER] Stopping..."),

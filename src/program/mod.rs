@@ -3,6 +3,7 @@
 mod look;
 pub mod manual;
 mod options;
+pub mod page;
 pub mod signals;
 mod stage;
 

@@ -47,8 +47,12 @@ pub enum StartError {
     Thread(#[from] io::Error),
 }
 
-/// Starts a registration server that remembers the peers of the previous run.
-pub fn start(config: Config, events: &Events, stop: &Stop) -> Result<Server, StartError> {
+/// Starts a registration server that remembers the peers of the previous run. Returns its table too.
+pub fn start(
+    config: Config,
+    events: &Events,
+    stop: &Stop,
+) -> Result<(Server, Register), StartError> {
     let open = config.place.listen(Role::Registration, events, stop)?;
     let path = match config.storage {
         Storage::Memory => None,
@@ -76,12 +80,13 @@ pub fn start(config: Config, events: &Events, stop: &Stop) -> Result<Server, Sta
         &Answer::Refused(Status::ServiceUnavailable),
     );
     let serve = move |connection: &mut Connection, link| sessions.serve(connection, link);
+    let table = register.clone();
     let close = move || {
         drop(watching);
         // Late registrations are saved too.
-        register.close();
+        table.close();
     };
-    Ok(open.serve(no_room, serve, close)?)
+    Ok((open.serve(no_room, serve, close)?, register))
 }
 
 /// The file of the server at this port. In earlier versions its name and its contents were JSON.
@@ -159,7 +164,7 @@ mod tests {
             storage: Storage::File(file.to_owned()),
         };
         let events = Events::default().and(notes.clone());
-        let server = start(config, &events, &Stop::default()).unwrap();
+        let (server, _) = start(config, &events, &Stop::default()).unwrap();
         let mut peer = TcpStream::connect(("127.0.0.1", server.port())).unwrap();
         peer.write_all(REGISTER).unwrap();
         let mut answer = String::new();

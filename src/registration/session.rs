@@ -9,7 +9,7 @@ use tracing::debug;
 
 use super::store::Register;
 use super::table::{ActivePeers, Now};
-use crate::event::{Event, Events, Link, MOST_RECORDS, Topic, Way};
+use crate::event::{Departure, Event, Events, Link, MOST_RECORDS, Topic, Way};
 use crate::net::{Connection, Sockets};
 use crate::wire::di::Origin;
 use crate::wire::di::registration::{Registration, Request};
@@ -43,7 +43,7 @@ impl Sessions {
     pub fn tell_expired(&self, before: Instant, now: Now) {
         let expired = self.register.look(|table| table.expired(before, now));
         for gone in expired {
-            self.tell_left(&gone, true);
+            self.tell_left(&gone, Departure::Expired);
         }
     }
 
@@ -59,12 +59,12 @@ impl Sessions {
         }
     }
 
-    fn tell_left(&self, gone: &Registration, is_expired: bool) {
+    fn tell_left(&self, gone: &Registration, departure: Departure) {
         self.events.tell(Topic::Life, || Event::Left {
             name: &gone.peer,
             cookie: Some(gone.cookie),
             records: 0,
-            is_expired,
+            departure,
         });
     }
 }
@@ -145,7 +145,7 @@ impl Session<'_> {
             Request::Leave(claim) => {
                 let gone = register.change(|table| table.leave(&claim, now));
                 let gone = gone.map_err(|why| self.refusing(why))??;
-                self.shared.tell_left(&gone, false);
+                self.shared.tell_left(&gone, Departure::Left);
                 Answer::Left
             }
         };

@@ -254,15 +254,39 @@ impl Registrar {
 
     /// Every active peer but the one with this cookie, in no particular order.
     pub fn others(&self, cookie: Cookie, now: Now) -> ActivePeers {
-        // A record is active if it expires after `now`.
-        let after = now.instant + Duration::from_nanos(1);
-        let live = self.by_expiry.range((after, Cookie::FIRST)..);
-        let others = live.filter(|(_, other)| *other != cookie);
-        let entries = others.filter_map(|(_, other)| self.entries.get(other).cloned());
+        let others = self.live(now).filter(|other| *other != cookie);
+        let entries = others.filter_map(|other| self.entries.get(&other).cloned());
         ActivePeers {
             entries: entries.collect(),
             now,
         }
+    }
+
+    /// Every active peer, in no particular order.
+    pub fn active(&self, now: Now) -> ActivePeers {
+        let entries = self.live(now);
+        let entries = entries.filter_map(|cookie| self.entries.get(&cookie).cloned());
+        ActivePeers {
+            entries: entries.collect(),
+            now,
+        }
+    }
+
+    /// How many peers are active.
+    pub fn count_active(&self, now: Now) -> usize {
+        self.live(now).count()
+    }
+
+    /// What a peer may know about the record of this host and port.
+    pub fn of_peer(&self, peer: &Endpoint, now: Now) -> Option<Registration> {
+        self.registration(*self.by_peer.get(peer)?, now)
+    }
+
+    /// The cookies of the active peers. A record is active if it expires after `now`.
+    fn live(&self, now: Now) -> impl Iterator<Item = Cookie> {
+        let after = now.instant + Duration::from_nanos(1);
+        let live = self.by_expiry.range((after, Cookie::FIRST)..);
+        live.map(|(_, cookie)| *cookie)
     }
 
     /// The records that expired after `before` and not after `now`, without those that left.

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::ops::RangeInclusive;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -18,10 +18,20 @@ pub(crate) struct Program {
 impl Program {
     /// Starts a program and waits for a line that holds `ready` and ends with its port.
     pub(crate) fn start(mut command: Command, ready: &str) -> Self {
+        Self::started(command.stderr(Stdio::null()), ready)
+    }
+
+    /// The same, and what it writes to standard error.
+    pub(crate) fn start_with_errors(mut command: Command, ready: &str) -> (Self, ChildStderr) {
+        let mut program = Self::started(command.stderr(Stdio::piped()), ready);
+        let errors = program.child.stderr.take().unwrap();
+        (program, errors)
+    }
+
+    fn started(command: &mut Command, ready: &str) -> Self {
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
             .spawn()
             .unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap());

@@ -16,6 +16,7 @@
 mod folder;
 mod load;
 mod nginx;
+mod page;
 mod registrations;
 
 use std::fs;
@@ -40,7 +41,7 @@ fn main() {
     let chosen = std::env::args()
         .skip(1)
         .find(|argument| !argument.starts_with('-'));
-    let parts: [(&str, fn()); 7] = [
+    let parts: [(&str, fn()); 8] = [
         ("questions", questions),
         ("lists", lists),
         ("crowd", crowd),
@@ -48,6 +49,7 @@ fn main() {
         ("nginx", nginx),
         ("folder", folder::folder),
         ("registrations", registrations::registrations),
+        ("page", page::pages),
     ];
     row("what", "figure", "limit in the same run");
     for (name, part) in parts {

@@ -6,7 +6,7 @@ use std::path::Path;
 
 /// The layers, bottom first. A module may only import those below it. So a reader of one has
 /// already read what it depends on, and the lower ones are tested without the rest.
-const LAYERS: [(&str, &str); 19] = [
+const LAYERS: [(&str, &str); 20] = [
     ("file_error", "what went wrong with which file"),
     ("state_file", "what is kept between runs"),
     ("wire", "messages and bytes, and nothing else"),
@@ -25,6 +25,7 @@ const LAYERS: [(&str, &str); 19] = [
         "control",
         "a peer in the background, and programs that use it",
     ),
+    ("web", "a page that shows a server or a peer, for browsers"),
     ("terminal", "what a screen can do, whatever it shows"),
     ("printout", "events as lines"),
     ("program", "options, exit codes and limits of both programs"),
@@ -35,7 +36,7 @@ const LAYERS: [(&str, &str); 19] = [
 ];
 
 /// Imports that are forbidden although they go downward: importer, imported, and reason.
-const NEVER: [(&str, &str, &str); 6] = [
+const NEVER: [(&str, &str, &str); 7] = [
     (
         "central registration introducer",
         "library index transfer node",
@@ -55,6 +56,11 @@ const NEVER: [(&str, &str, &str); 6] = [
         "doors",
         "transfer index net",
         "a door uses the actions of a node, or the same work is written once for each door",
+    ),
+    (
+        "web",
+        "transfer index control",
+        "a page of a peer uses the actions of its node, as a door does",
     ),
     (
         "experiment",

@@ -40,3 +40,4 @@ mod terminal;
 mod told;
 mod unread;
 mod upload;
+mod web;

@@ -178,6 +178,11 @@ impl Program {
         );
     }
 
+    /// Waits until `found` finds something in what was printed on standard error.
+    pub(crate) fn wait_for_error<T>(&self, found: impl Fn(&str) -> Option<T>) -> Option<T> {
+        self.err.wait(0, found)
+    }
+
     /// What was printed on standard error.
     pub(crate) fn errors(&self) -> String {
         self.err.so_far()

@@ -15,6 +15,7 @@ use p2pci::node::numbers;
 use p2pci::node::{Config, Ports};
 use p2pci::printout::Shows;
 use p2pci::program::{self, Look, Printing, Program, VERSION};
+use p2pci::web::WebPlace;
 use p2pci::wire::{Dialect, Endpoint, Host, Port, RfcNumber, TermError};
 
 /// Shares a folder of RFCs with other peers, and downloads from them.
@@ -99,6 +100,10 @@ pub(crate) struct Arguments {
     /// follows from the folder]
     #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath, help_heading = "Background")]
     pub(crate) socket: Option<PathBuf>,
+    /// With the menu or `share`: show the peer on a page for browsers, at this port of this address,
+    /// where people can search and download; 0 selects any free port. The address is printed
+    #[arg(long, value_name = "[ADDR:]PORT", help_heading = "Page")]
+    pub(crate) web: Option<WebPlace>,
     /// Print connection events and answers but no messages; with a command, only errors and warnings
     #[arg(short, long, value_parser = FalseyValueParser::new(), help_heading = "Printing")]
     pub(crate) quiet: bool,
@@ -259,6 +264,11 @@ impl Arguments {
         self.shares() || self.work().is_some_and(commands::Command::stays)
     }
 
+    /// Whether the peer stays long enough for a page.
+    pub(crate) fn may_have_page(&self) -> bool {
+        matches!(self.command, None | Some(Command::Share(_)))
+    }
+
     /// The part of the printout that standard output shows.
     fn shows(&self) -> Shows {
         match self.command {
@@ -319,6 +329,7 @@ Examples:
   peer --host X --dir rfcs           share rfcs/, with the index server on X, and offer the menu
   peer --host X share                the same without a menu
   peer --host X share --daemon       the same in the background; `peer stop` ends it
+  peer --host X --web 7735           the menu, and a page for browsers
   peer --host X find transport       find RFCs about transport
   peer --host X get 8600-8605 123    download seven RFCs into rfcs/
   peer --host X get -o - 123 | less  read one RFC

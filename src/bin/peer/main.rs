@@ -15,8 +15,9 @@ use p2pci::doors::commands::{Printer, Send};
 use p2pci::doors::menu::{self, Console};
 use p2pci::node::Node;
 use p2pci::printout::Shows;
-use p2pci::program::{self, Code, Failure, signals};
+use p2pci::program::{self, Code, Failure, page, signals};
 use p2pci::terminal::{Modes, Screen};
+use p2pci::web::NodePage;
 
 use arguments::{Arguments, Command, usage_error};
 
@@ -141,7 +142,10 @@ fn share(
     let stage = printer.stage;
     // Before the peer joins, so that a second one for the same folder does not.
     let mut socket = background::socket(arguments)?;
-    let node = Node::start(&arguments.node(&stage.events), &stage.events, &stage.stop)?;
+    let place = arguments.web.as_ref().filter(|_| arguments.may_have_page());
+    let web = page::open(place)?;
+    let events = page::read(web.as_ref(), &stage.events);
+    let node = Node::start(&arguments.node(&events), &events, &stage.stop)?;
     if arguments.shares() {
         node.share()?;
     }
@@ -149,6 +153,8 @@ fn share(
         Some(socket) => Some(background::serve(socket, &node, stage)?),
         None => None,
     };
+    let about = page::about("peer", arguments.kind(), node.endpoint());
+    let _web = page::serve(web, NodePage::new(about, (*node).clone()), true, stage)?;
     if daemon::is_child() {
         daemon::detach(arguments, stage)?;
     }

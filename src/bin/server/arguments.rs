@@ -7,6 +7,7 @@ use clap::builder::{FalseyValueParser, RangedU64ValueParser};
 use clap::{Parser, ValueHint};
 use p2pci::index::Kind;
 use p2pci::program::{self, Look, Program, VERSION};
+use p2pci::web::WebPlace;
 use p2pci::wire::di::TTL;
 
 /// The index server of P2P-CI/1.0, which knows who has which RFC but stores none; or the
@@ -62,6 +63,10 @@ pub(crate) struct Arguments {
     /// How long a peer may stop reading a response before the connection is closed
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..), help_heading = "Limits")]
     pub(crate) send_time: u16,
+    /// Show the running server on a page for browsers, at this port of this address; 0 selects any
+    /// free port. The address is printed
+    #[arg(long, value_name = "[ADDR:]PORT", help_heading = "Page")]
+    pub(crate) web: Option<WebPlace>,
     /// Print connection events but no messages
     #[arg(short, long, value_parser = FalseyValueParser::new(), help_heading = "Printing")]
     pub(crate) quiet: bool,
@@ -82,6 +87,7 @@ Examples:
   server --index distributed      run a registration server on port 65243
   server --index dht              run an introducer of a hash table on port 7494
   server --transcript log.txt -q  save every message to a file
+  server --web 8080               show the server at http://127.0.0.1:8080/
   P2PCI_PORT=8000 server          set an option with an environment variable
   server help                     list the pages of the manual";
 

@@ -4,18 +4,23 @@ mod arguments;
 
 use std::path::Path;
 use std::process::ExitCode;
+#[cfg(feature = "dht")]
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use p2pci::central;
+use p2pci::central::{self, Catalog};
 use p2pci::event::{Event, Events, Level, Topic};
 use p2pci::index::Kind;
-use p2pci::net::{Limits, Place, reachable};
+use p2pci::net::{Limits, Place, Server, reachable};
 use p2pci::printout::Shows;
-use p2pci::program::{self, Failure, Printing, Stage, signals};
+use p2pci::program::{self, Failure, Printing, Stage, page, signals};
 use p2pci::registration;
 use p2pci::state_file::Storage;
 use p2pci::terminal::Screen;
+#[cfg(feature = "dht")]
+use p2pci::web::IntroducerPage;
+use p2pci::web::{About, CentralPage, RegistrationPage};
 
 use arguments::Arguments;
 
@@ -38,7 +43,8 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments, stage: &Stage) -> Result<(), Failure> {
-    let Stage { events, stop, .. } = stage;
+    let (stop, web) = (&stage.stop, page::open(arguments.web.as_ref())?);
+    let events = &page::read(web.as_ref(), &stage.events);
     let place = Place {
         bind: arguments.bind,
         port: arguments.port.unwrap_or(arguments.index.port().get()),
@@ -55,14 +61,18 @@ fn run(arguments: &Arguments, stage: &Stage) -> Result<(), Failure> {
         stopping.now(signal);
     })?;
     let request_time = Duration::from_secs(arguments.request_time.into());
-    let server = match arguments.index {
+    let (server, _web) = match arguments.index {
         Kind::Central => {
             let config = central::Config {
                 place,
-                records_per_peer: arguments.max_records_per_peer,
+                catalog: Catalog::new(arguments.max_records_per_peer),
                 request_time,
             };
-            central::start(config, events, stop).map_err(Failure::other)?
+            let catalog = config.catalog.clone();
+            let server = central::start(config, events, stop).map_err(Failure::other)?;
+            let about = about(Kind::Central, &server);
+            let web = page::serve(web, CentralPage { about, catalog }, false, stage)?;
+            (server, web)
         }
         Kind::Distributed => {
             let config = registration::Config {
@@ -71,7 +81,11 @@ fn run(arguments: &Arguments, stage: &Stage) -> Result<(), Failure> {
                 ttl: Duration::from_secs(arguments.ttl.into()),
                 storage: storage(arguments.state.as_deref(), events),
             };
-            registration::start(config, events, stop).map_err(Failure::other)?
+            let started = registration::start(config, events, stop);
+            let (server, register) = started.map_err(Failure::other)?;
+            let about = about(Kind::Distributed, &server);
+            let shown = RegistrationPage { about, register };
+            (server, page::serve(web, shown, false, stage)?)
         }
         #[cfg(feature = "dht")]
         Kind::Dht => {
@@ -80,14 +94,23 @@ fn run(arguments: &Arguments, stage: &Stage) -> Result<(), Failure> {
                 request_time,
                 storage: storage(arguments.state.as_deref(), events),
                 public: arguments.public_dht,
+                table: Arc::default(),
             };
-            p2pci::introducer::start(&config, events, stop).map_err(Failure::other)?
+            let server = p2pci::introducer::start(&config, events, stop).map_err(Failure::other)?;
+            let (about, table) = (about(Kind::Dht, &server), config.table);
+            let shown = IntroducerPage { about, table };
+            (server, page::serve(web, shown, false, stage)?)
         }
         // Such a program does not accept this kind as an option.
         #[cfg(not(feature = "dht"))]
         Kind::Dht => return Ok(()),
     };
     Ok(server.wait().context("cannot accept connections")?)
+}
+
+/// What a page says of a server.
+fn about(kind: Kind, server: &Server) -> About {
+    page::about("server", kind, &format_args!("localhost:{}", server.port()))
 }
 
 /// Where the server keeps its state: in `file`, or else in the user's state directory.

@@ -56,7 +56,7 @@ macro_rules! pages {
     };
 }
 
-pages!(session protocol distributed dht choosing framed scripting background grading options limits security speed);
+pages!(session protocol distributed dht choosing framed scripting background web grading options limits security speed);
 
 impl Page {
     /// The heading of the first line.

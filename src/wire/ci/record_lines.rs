@@ -2,6 +2,7 @@
 
 use std::mem;
 
+use super::responses::record;
 use crate::wire::{Endpoint, Record, RfcNumber, Title};
 
 const LINE_END: &[u8] = b"\r\n";
@@ -86,6 +87,11 @@ impl RecordLines {
             kept.bytes.extend_from_slice(LINE_END);
         }
         *self = kept;
+    }
+
+    /// The records, read from their lines.
+    pub fn records(&self) -> impl Iterator<Item = Record> {
+        self.iter().filter_map(record)
     }
 
     /// The records, without their line ends.

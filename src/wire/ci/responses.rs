@@ -251,7 +251,7 @@ fn is_record(line: &[u8]) -> bool {
     line.starts_with(b"RFC ") || record(line).is_some()
 }
 
-fn record(line: &[u8]) -> Option<Record> {
+pub(super) fn record(line: &[u8]) -> Option<Record> {
     Record::parse(str::from_utf8(line).ok()?)
 }
 

@@ -1,0 +1,125 @@
+//! What can be done from the page of a peer: search, list, download, and read what it shares.
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::events;
+use super::http::{JSON, Response, Status};
+use super::shown::{Record, Shown};
+use crate::library::Rfc;
+use crate::node::get::{Downloaded, Kept, Place, Replace};
+use crate::node::{Actions as _, Failure, Handle, Outcome, Query, Records, Wanted, numbers};
+use crate::wire::{RfcNumber, Title};
+
+/// The most records in the answer to a search.
+const MOST: usize = 5_000;
+
+/// A request of the page.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "action", rename_all = "lowercase", deny_unknown_fields)]
+enum Action {
+    /// Downloads a document into the folder. An existing file stays.
+    Get { number: RfcNumber },
+    /// Asks the index who has what.
+    List {},
+    /// Finds records by number or by words in their titles.
+    Find { words: String },
+}
+
+/// A document that this peer shares.
+#[derive(Debug, Serialize)]
+pub(super) struct Shared {
+    number: RfcNumber,
+    title: Title,
+    bytes: Option<u64>,
+}
+
+/// What a peer shares.
+pub(super) fn shared(node: &Handle) -> Vec<Shared> {
+    let documents = node.documents().into_iter();
+    let shared = documents.map(|(Rfc { number, title }, bytes)| Shared {
+        number,
+        title,
+        bytes,
+    });
+    shared.collect()
+}
+
+/// Carries out the action of a request.
+pub(super) fn carry_out(shown: &dyn Shown, body: &[u8]) -> Response {
+    let action = match serde_json::from_slice(body) {
+        Ok(action) => action,
+        Err(error) => {
+            let status = Status::BadRequest;
+            let error = json!({ "error": format!("not an action: {error}") });
+            return answer(status, &error);
+        }
+    };
+    let done = shown.node().map(|node| match action {
+        Action::Get { number } => get(node, number),
+        Action::List {} => list(shown, node),
+        Action::Find { words } => find(node, &words),
+    });
+    match done {
+        Some(Ok(done)) => answer(Status::Ok, &done),
+        Some(Err(failure)) => answer(Status::Ok, &json!({ "error": failure.to_string() })),
+        None => answer(Status::NotFound, &json!({ "error": "this is not a peer" })),
+    }
+}
+
+fn answer(status: Status, answer: &serde_json::Value) -> Response {
+    Response {
+        status,
+        kind: JSON,
+        body: events::json(answer).into(),
+    }
+}
+
+fn list(shown: &dyn Shown, node: &Handle) -> Result<serde_json::Value, Failure> {
+    let found = node.find(&Query::All { fresh: true })?;
+    shown.listed(&found.records);
+    Ok(json!({ "done": { "records": found.records.len() } }))
+}
+
+fn find(node: &Handle, words: &str) -> Result<serde_json::Value, Failure> {
+    let found = match numbers::number(words) {
+        Ok(number) => {
+            let title = Title::default();
+            node.find(&Query::Number { number, title })?
+        }
+        Err(_) => node.find_titles(words)?,
+    };
+    Ok(
+        json!({ "records": first(&found.records), "more": found.records.len().saturating_sub(MOST) }),
+    )
+}
+
+fn first(records: &Records) -> Vec<Record> {
+    let records = records.iter().take(MOST);
+    records.map(|listed| Record::from(&listed.record)).collect()
+}
+
+fn get(node: &Handle, number: RfcNumber) -> Result<serde_json::Value, Failure> {
+    let wanted = Wanted {
+        numbers: vec![number],
+        title: Title::default(),
+        place: Place::Folder(Replace::Never),
+        jobs: 1,
+        takes_bare: false,
+    };
+    let mut done = None;
+    let mut keep = |outcome: &Outcome| done = Some(outcome.clone());
+    // Nobody answers a question, such as whether to try more peers.
+    node.get(&wanted, &mut |_| None, &mut keep)?;
+    match done {
+        Some(Outcome::Downloaded(Downloaded { record, bytes, .. })) => {
+            let from = record.record.holder.to_string();
+            Ok(json!({ "done": { "number": number, "bytes": bytes, "from": from } }))
+        }
+        Some(Outcome::Kept(Kept { number, .. })) => {
+            Ok(json!({ "done": { "number": number, "kept": true } }))
+        }
+        Some(Outcome::Failed(failed)) => Err(Failure::new(failed.failure.code, failed)),
+        Some(Outcome::Interrupted(_)) | None => Err(Failure::other("the peer is about to end")),
+    }
+}

@@ -1,0 +1,300 @@
+//! Renders what has happened as events of the stream, once for all watchers.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use super::events::{self, Counts, Missed, PerSecond};
+use super::feed::{Change, Message, Other, Taken, Transfer, TransferStep};
+use super::hub::Hub;
+use super::shown::{Peer, Record, Shown};
+use crate::event::{Departure, Role, Way};
+use crate::wire::{Endpoint, Port};
+
+/// An event after so many bytes begins a new piece of the stream.
+const PIECE: usize = 64 * 1024;
+/// The most connections whose peers are remembered, and the most transfers.
+const REMEMBERED: usize = 10_000;
+
+/// Renders changes as events.
+pub(super) struct Renderer<'a> {
+    hub: &'a Hub,
+    /// The number of the last event.
+    id: u64,
+    text: String,
+    messages: Vec<Arc<str>>,
+    /// The peers of connections.
+    names: HashMap<(Role, u64), String>,
+    /// How much of each transfer is done, and of how much.
+    transfers: HashMap<(bool, u64), (u64, Option<u64>)>,
+    /// The peers as they were when they were compared.
+    known: HashMap<String, Peer>,
+    revision: u64,
+    counted: Counts,
+    /// How many messages were not shown.
+    skipped: u64,
+    /// Whether something has happened since the peers were compared.
+    is_dirty: bool,
+}
+
+impl<'a> Renderer<'a> {
+    /// A renderer for this hub.
+    pub(super) fn new(hub: &'a Hub) -> Self {
+        Self {
+            hub,
+            id: 0,
+            text: String::new(),
+            messages: Vec::new(),
+            names: HashMap::new(),
+            transfers: HashMap::new(),
+            known: HashMap::new(),
+            revision: 0,
+            counted: Counts::default(),
+            skipped: 0,
+            is_dirty: false,
+        }
+    }
+
+    /// Renders changes. Returns whether more came than is shown.
+    pub(super) fn render(&mut self, taken: Taken) -> bool {
+        let skipped = self.hub.counters().sum(|shard| &shard.skipped);
+        self.is_dirty |= !taken.changes.is_empty() || skipped > self.skipped;
+        // A peer that changes often is shown once.
+        let mut changed = BTreeSet::new();
+        for change in taken.changes {
+            match change {
+                Change::Message(message) => self.message(&message),
+                Change::Closed(link) => {
+                    self.names.remove(&(link.role, link.id));
+                }
+                Change::Entered(name) => {
+                    let name = name.to_string();
+                    let now = events::millis(SystemTime::now());
+                    self.hub.since.lock().entry(name.clone()).or_insert(now);
+                    changed.insert(name);
+                }
+                Change::Left {
+                    name,
+                    records,
+                    departure,
+                } => {
+                    let name = name.to_string();
+                    let why = match departure {
+                        Departure::Left => "left",
+                        Departure::Lost => "lost",
+                        Departure::Expired => "expired",
+                    };
+                    changed.remove(&name);
+                    self.left(&name, why, records);
+                }
+                Change::Record { record, is_added } => {
+                    changed.insert(record.holder.to_string());
+                    self.record(&Record::from(&record), is_added);
+                }
+                Change::Transfer(transfer) => self.transfer(&transfer),
+            }
+        }
+        for name in changed {
+            let peer = self.hub.shown().and_then(|shown| shown.peer(&name));
+            if let Some(peer) = peer {
+                self.peer(peer);
+            }
+        }
+        let is_busy = skipped > self.skipped;
+        if is_busy {
+            let missed = skipped - self.skipped;
+            self.skipped = skipped;
+            self.event("skipped", &Missed { missed });
+        }
+        if taken.lost > 0 {
+            let missed = u64::try_from(taken.lost).unwrap_or(u64::MAX);
+            self.event("gap", &Missed { missed });
+        }
+        is_busy
+    }
+
+    fn event(&mut self, name: &str, data: &impl serde::Serialize) {
+        self.id += 1;
+        self.write(name, &events::json(data));
+    }
+
+    fn write(&mut self, name: &str, data: &str) {
+        events::write(&mut self.text, self.id, name, data);
+        if self.text.len() > PIECE {
+            self.publish();
+        }
+    }
+
+    fn message(&mut self, message: &Message) {
+        self.id += 1;
+        let link = (message.link.role, message.link.id);
+        if message.way == Way::Received
+            && let Some(name) = name_in(&message.bytes)
+            && (self.names.len() < REMEMBERED || self.names.contains_key(&link))
+        {
+            self.names.insert(link, name);
+        }
+        let name = match message.link.role {
+            Role::Index | Role::Download => {
+                let shown = self.hub.shown();
+                shown.and_then(|shown| shown.name_at(message.link.remote))
+            }
+            _ => self.names.get(&link).cloned(),
+        };
+        let peer = name.as_deref();
+        let data: Arc<str> = events::json(&events::Message::new(self.id, message, peer)).into();
+        self.messages.push(Arc::clone(&data));
+        self.write("message", &data);
+    }
+
+    fn peer(&mut self, mut peer: Peer) {
+        if peer.since == 0 {
+            let since = self.hub.since.lock();
+            peer.since = since.get(&peer.name).copied().unwrap_or_default();
+        }
+        self.event("peer", &events::PeerEvent { peer: &peer });
+    }
+
+    fn left(&mut self, name: &str, why: &'static str, records: usize) {
+        self.hub.since.lock().remove(name);
+        self.event("left", &events::Left { name, why, records });
+    }
+
+    fn record(&mut self, record: &Record, added: bool) {
+        self.event("record", &events::RecordEvent { record, added });
+    }
+
+    fn transfer(&mut self, transfer: &Transfer) {
+        let key = (transfer.is_upload, transfer.id);
+        if self.transfers.len() >= REMEMBERED && !self.transfers.contains_key(&key) {
+            return;
+        }
+        let (done, length) = self.transfers.entry(key).or_default();
+        let (step, why) = match &transfer.step {
+            TransferStep::Began(whole) => {
+                (*done, *length) = (0, *whole);
+                ("began", None)
+            }
+            TransferStep::Moved(bytes) => {
+                *done += bytes;
+                ("moved", None)
+            }
+            TransferStep::Done(bytes) => {
+                (*done, *length) = (*bytes, Some(*bytes));
+                ("done", None)
+            }
+            TransferStep::Failed(why) => ("failed", Some(why.as_str())),
+        };
+        let (done, length) = (*done, *length);
+        if matches!(step, "done" | "failed") {
+            self.transfers.remove(&key);
+        }
+        let other = match &transfer.other {
+            Other::Address(address) => address.to_string(),
+            Other::Peer(name) => name.to_string(),
+        };
+        self.event(
+            "transfer",
+            &events::Transfer {
+                id: transfer.id,
+                way: if transfer.is_upload {
+                    "upload"
+                } else {
+                    "download"
+                },
+                number: transfer.number.get(),
+                other: &other,
+                step,
+                done,
+                length,
+                why,
+            },
+        );
+    }
+
+    /// Streams the counts if they have changed, and compares the peers. Returns whether anything has
+    /// changed.
+    pub(super) fn count(&mut self, elapsed: Duration) -> bool {
+        if std::mem::take(&mut self.is_dirty) {
+            self.compare();
+        }
+        let counters = self.hub.counters();
+        let (peers, records) = self.hub.shown().map(Shown::counts).unwrap_or_default();
+        let answered = counters.count_requests(|shard| &shard.answered);
+        let requests = answered + counters.count_requests(|shard| &shard.asked);
+        let mut counts = Counts {
+            peers,
+            records,
+            requests,
+            refused: counters.refusals().map(|(_, count)| count).sum(),
+            bytes_in: counters.sum(|shard| &shard.bytes_in),
+            bytes_out: counters.sum(|shard| &shard.bytes_out),
+            per_second: PerSecond::default(),
+        };
+        let more = u32::try_from(requests - self.counted.requests).unwrap_or(u32::MAX);
+        let rate = f64::from(more) / elapsed.as_secs_f64();
+        counts.per_second.requests = (rate * 10.0).round() / 10.0;
+        if counts == self.counted {
+            return false;
+        }
+        self.event("counts", &counts);
+        self.hub.counts.lock().clone_from(&counts);
+        self.counted = counts;
+        true
+    }
+
+    /// Reports peers that no event has reported, and records that have changed.
+    fn compare(&mut self) {
+        let Some(shown) = self.hub.shown() else {
+            return;
+        };
+        if !shown.tells_peers() {
+            let now = events::millis(SystemTime::now());
+            let peers = shown.peers().into_iter();
+            let peers: HashMap<_, _> = peers.map(|peer| (peer.name.clone(), peer)).collect();
+            let former = std::mem::take(&mut self.known);
+            for name in former.keys().filter(|name| !peers.contains_key(*name)) {
+                self.left(name, "left", 0);
+            }
+            for (name, peer) in &peers {
+                if former.get(name) != Some(peer) {
+                    self.hub.since.lock().entry(name.clone()).or_insert(now);
+                    self.peer(peer.clone());
+                }
+            }
+            self.known = peers;
+        }
+        let revision = shown.revision();
+        if revision != self.revision {
+            self.revision = revision;
+            self.event("gap", &Missed { missed: 0 });
+        }
+    }
+
+    /// Passes what was rendered to the watchers.
+    pub(super) fn publish(&mut self) {
+        if !self.text.is_empty() {
+            let text = std::mem::take(&mut self.text);
+            let messages = std::mem::take(&mut self.messages);
+            self.hub.ring.add(self.id, text, messages);
+        }
+    }
+}
+
+/// The name that a request gives of its peer, in the headers Host and Port.
+fn name_in(message: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(message);
+    let field = |name: &str| {
+        let mut lines = text.lines().skip(1).take_while(|line| !line.is_empty());
+        lines.find_map(|line| {
+            let (key, value) = line.split_once(':')?;
+            key.eq_ignore_ascii_case(name)
+                .then(|| value.trim().to_owned())
+        })
+    };
+    let (host, port) = (
+        field("host")?.parse().ok()?,
+        field("port")?.parse::<Port>().ok()?,
+    );
+    Some(Endpoint { host, port }.to_string())
+}
