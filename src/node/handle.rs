@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use super::{Activity, Failure, Standing, Status};
 use crate::event::{Event, Events, Reader, Topic};
-use crate::index::{Index, IndexError, Kind};
+use crate::index::{Index, IndexError, Kind, State};
 use crate::library::Library;
 use crate::net::Sockets;
 use crate::transfer::Downloader;
@@ -53,6 +53,11 @@ impl Handle {
     /// The state of its index.
     pub(crate) fn standing(&self) -> Standing {
         self.index.standing()
+    }
+
+    /// Whether no other node of its hash table answers.
+    pub fn is_alone(&self) -> bool {
+        self.standing().state == State::Alone
     }
 
     /// The number of RFCs that it shares, and their folder.

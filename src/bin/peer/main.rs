@@ -117,7 +117,7 @@ fn share(
         None => None,
     };
     if daemon::is_child() {
-        daemon::detach(arguments, stage)?;
+        daemon::detach(arguments, &node, stage)?;
     }
     let ended = open_door(arguments, &node, &mut console, printer);
     // The prompt ends first, because it would hold back the output of leaving.
