@@ -172,6 +172,8 @@ impl Schedule {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::Events;
+    use crate::net::Stop;
     use crate::wire::RfcNumber;
 
     fn document(number: u32, came: bool) -> Document {
@@ -213,6 +215,29 @@ mod tests {
         assert_eq!(schedule.due(&documents, 1, soon), [Key::Catalogue]);
         schedule.announced(Key::Catalogue, 1, soon, PERIOD);
         assert_eq!(schedule.due(&documents, 1, soon + CHECK), []);
+    }
+
+    #[test]
+    fn a_peer_is_in_the_catalogue_once_it_has_announced_itself() {
+        let start = |bootstrap, is_introducer| {
+            let config = crate::dht::Config {
+                bind: Ipv4Addr::LOCALHOST,
+                port: 0,
+                bootstrap,
+                saved: None,
+                is_introducer,
+                public: false,
+            };
+            DhtNode::start(config, &Events::default(), &Stop::default()).unwrap()
+        };
+        let introducer = start(vec![], true);
+        let node = start(vec![introducer.address()], false);
+        assert!(node.wait_for_fill(0, Duration::from_secs(20)).is_some());
+        let me = |port| Endpoint::parse(port, crate::wire::Port::MIN).unwrap();
+        let (me, other) = (me("127.0.0.1:5001"), me("127.0.0.1:5002"));
+        assert!(!is_in_catalogue(&node, &me));
+        node.announce(Key::Catalogue, me.port).unwrap();
+        assert!(is_in_catalogue(&node, &me) && !is_in_catalogue(&node, &other));
     }
 
     #[test]

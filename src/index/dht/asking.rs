@@ -255,3 +255,25 @@ pub(super) fn each_once(
 ) -> impl Iterator<Item = Candidate> + Send + 'static {
     candidates.filter(move |candidate| before.insert(candidate.peer.clone()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_is_silent_for_a_while_or_until_it_answers() {
+        let (silent, now) = (Silent::default(), Instant::now());
+        let peer = |port| peer_at(SocketAddrV4::new([127, 0, 0, 1].into(), port)).unwrap();
+        assert!(!silent.has(&peer(1), now));
+        silent.note(&peer(1), Answer::Nothing, now);
+        silent.note(&peer(2), Answer::Nobody, now);
+        assert!(silent.has(&peer(1), now) && silent.has(&peer(2), now));
+        silent.note(&peer(1), Answer::Part, now);
+        assert!(!silent.has(&peer(1), now));
+        assert!(!silent.has(&peer(2), now + SILENCE));
+        for port in 1000..9000 {
+            silent.note(&peer(port), Answer::Nobody, now);
+        }
+        assert_eq!(silent.0.lock().len(), MOST_SILENT);
+    }
+}
