@@ -31,7 +31,7 @@ use self::address::public_nodes;
 use self::engine::{Engine, timeout};
 use self::gate::Gate;
 use self::known::Known;
-use self::upkeep::{Role, Upkeep};
+use self::upkeep::{MANY, Role, Upkeep};
 use crate::event::{DhtStep, Event, Events, Level, Topic};
 use crate::net::{ListenError, Stop};
 use crate::state_file::{StateError, StateFile};
@@ -254,9 +254,11 @@ impl DhtNode {
 
     /// The same, after this node has looked for others if there are probably more.
     pub fn more_nodes(&self) -> Vec<SocketAddrV4> {
-        let nodes = self.nodes();
-        if nodes.len() < upkeep::MANY || self.shared.engine.explore().is_err() {
-            return nodes;
+        let engine = &self.shared.engine;
+        // With fewer, those close to this node are all.
+        if engine.table().is_ok_and(|table| table.len() >= MANY / 2) {
+            // A node that has ended is started again.
+            let _ = engine.explore();
         }
         self.nodes()
     }
