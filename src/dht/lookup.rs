@@ -93,13 +93,11 @@ impl Shared {
     /// have been empty for a moment.
     fn look_up(&self, key: Key, until: Instant, mut take: impl FnMut(SocketAddrV4)) {
         let mut seen = HashSet::new();
-        let from_here = self.engine.address().ip().is_loopback();
         for _ in 0..2 {
             // A node that has ended is started again before the second attempt.
             let _ = self.engine.look_up(key, |addresses| {
                 for address in addresses {
-                    if seen.len() < MOST && can_be_peer(address, from_here) && seen.insert(address)
-                    {
+                    if seen.len() < MOST && self.can_be_peer(address) && seen.insert(address) {
                         take(address);
                     }
                 }
@@ -112,6 +110,11 @@ impl Shared {
                 self.recover(until.min(Instant::now() + RECOVERY_TIME));
             }
         }
+    }
+
+    /// Whether a peer that this node can reach can have this address.
+    pub(super) fn can_be_peer(&self, address: SocketAddrV4) -> bool {
+        can_be_peer(address, self.engine.address().ip().is_loopback())
     }
 }
 

@@ -31,7 +31,7 @@ use self::address::public_nodes;
 use self::engine::{Engine, timeout};
 use self::gate::Gate;
 use self::known::Known;
-use self::upkeep::{Role, Upkeep};
+use self::upkeep::{MANY, Role, Upkeep};
 use crate::event::{DhtStep, Event, Events, Level, Topic};
 use crate::net::{ListenError, Stop};
 use crate::state_file::{StateError, StateFile};
@@ -105,6 +105,10 @@ struct Shared {
     gate: Gate,
     state: Mutex<State>,
     changed: Condvar,
+    /// The nodes to join through, which need not be peers.
+    introducers: Vec<SocketAddrV4>,
+    /// Whether all nodes are those of programs of this kind.
+    is_private: bool,
     events: Events,
     stop: Stop,
 }
@@ -179,6 +183,8 @@ impl DhtNode {
             gate: Gate::default(),
             state: Mutex::new(State::new()),
             changed: Condvar::new(),
+            introducers: config.bootstrap,
+            is_private: !config.public,
             events: events.clone(),
             stop: stop.clone(),
         });
@@ -236,6 +242,25 @@ impl DhtNode {
     pub fn lookup_all(&self, key: Key, time: Duration) -> Peers {
         let until = Instant::now() + time;
         lookup::all(|| Lookup::start(&self.shared, key, until))
+    }
+
+    /// The nodes in contact with this one, except those that it was told to join through. A peer
+    /// uses one port number for its node and for its upload server where it can, so it may be asked
+    /// there, whatever strangers do to a key. None in the public network, where nodes belong to other
+    /// programs.
+    pub fn nodes(&self) -> Vec<SocketAddrV4> {
+        self.shared.nodes()
+    }
+
+    /// The same, after this node has looked for others if there are probably more.
+    pub fn more_nodes(&self) -> Vec<SocketAddrV4> {
+        let engine = &self.shared.engine;
+        // With fewer, those close to this node are all.
+        if engine.table().is_ok_and(|table| table.len() >= MANY / 2) {
+            // A node that has ended is started again.
+            let _ = engine.explore();
+        }
+        self.nodes()
     }
 
     /// Whether no other node answers, as far as known. Nothing can be announced or found then: a
@@ -323,6 +348,15 @@ impl Shared {
             Ok(Err(PutQueryError::NoClosestNodes)) | Err(_) => Err(AnnounceError::Alone),
             Ok(Err(_)) => Err(AnnounceError::TimedOut),
         }
+    }
+
+    fn nodes(&self) -> Vec<SocketAddrV4> {
+        if !self.is_private || self.is_alone() {
+            return Vec::new();
+        }
+        let mut nodes = self.engine.table().unwrap_or_default();
+        nodes.retain(|node| self.can_be_peer(*node) && !self.introducers.contains(node));
+        nodes
     }
 
     /// Has the node look for others now, and waits until it has.

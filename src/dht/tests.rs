@@ -91,6 +91,19 @@ fn all_peers_of_a_key_are_found_and_each_once() {
 }
 
 #[test]
+fn a_node_knows_some_dozens_of_others_but_not_the_introducer_as_a_peer() {
+    let first = introducer();
+    let others: Vec<_> = (0..30).map(|_| joined(&[&first])).collect();
+    let late = joined(&[&first]);
+    assert!(late.nodes().len() >= MANY / 2);
+    let expected = ports(others.iter().map(DhtNode::address));
+    let mut found = ports(late.more_nodes());
+    found.retain(|port| expected.contains(port));
+    assert_eq!(found, expected);
+    assert!(!late.nodes().contains(&first.address()));
+}
+
+#[test]
 fn many_requests_at_once_all_succeed() {
     let first = introducer();
     let node = joined(&[&first]);

@@ -24,7 +24,7 @@ const CHECK: Duration = Duration::from_secs(30);
 /// and while there are few: then everybody should know everybody.
 const CHECK_OF_FEW: Duration = Duration::from_secs(5);
 /// How many are many: each key is stored on so many nodes.
-const MANY: usize = 20;
+pub(super) const MANY: usize = 20;
 /// The first pause between two attempts to reach the known nodes; it doubles
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// up to this one.

@@ -15,7 +15,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use self::asking::{Answer, Asking, Question, peers_at};
+use parking_lot::Mutex;
+
+use self::asking::{Asking, Candidate, Question, Silent, each_once, peer_at};
 use self::search::{Place, Search, Step};
 use super::{
     Coverage, Index, IndexError, Listing, Listings, Participation, Query, Records, Standing, State,
@@ -23,11 +25,14 @@ use super::{
 use crate::dht::{self, AddressError, DhtNode, StartError};
 use crate::event::{DhtStep, Event, IndexStep, Level, Topic};
 use crate::library::Rfc;
+use crate::state_file::StateError;
 use crate::wire::dht::Key;
 use crate::wire::{Endpoint, Host, Port, RfcNumber};
 
 /// How long joining may take.
 const JOIN_TIME: Duration = Duration::from_secs(3);
+/// How much of that the first query of a command does without.
+const MOST_JOIN_TIME: Duration = Duration::from_secs(2);
 /// How long a query may take.
 const QUERY_TIME: Duration = Duration::from_millis(4500);
 /// How long finding the peers that share anything may take.
@@ -40,6 +45,9 @@ const INDEX_TIME: Duration = Duration::from_secs(2);
 struct Dht {
     participation: Arc<Participation>,
     node: Arc<DhtNode>,
+    silent: Silent,
+    /// When a command began to join, until its first query.
+    joined_since: Mutex<Option<Instant>>,
 }
 
 /// The same, shared with the threads of its searches.
@@ -49,6 +57,7 @@ struct Shared(Arc<Dht>);
 /// Starts a node and joins the others. A peer that stays goes on where there are none.
 pub(super) fn join(participation: Participation) -> Result<Arc<dyn Index>, IndexError> {
     participation.tell(Topic::Life, || IndexStep::Connecting);
+    let begin = Instant::now();
     let node = Arc::new(start(&participation)?);
     let Participation {
         server,
@@ -59,14 +68,17 @@ pub(super) fn join(participation: Participation) -> Result<Arc<dyn Index>, Index
     } = &participation;
     if member.stays {
         node.wait_until_settled(JOIN_TIME);
-        announce::start(Arc::clone(&node), recent.clone(), known.me().port)?;
+        announce::start(Arc::clone(&node), recent.clone(), known.me().clone())?;
     } else if node.wait_for_fill(0, JOIN_TIME).is_none() {
         return Err(IndexError::Alone(server.clone()));
     }
+    let joined_since = Mutex::new((!member.stays).then_some(begin));
     let participation = Arc::new(participation);
     Ok(Arc::new(Shared(Arc::new(Dht {
         participation,
         node,
+        silent: Silent::default(),
+        joined_since,
     }))))
 }
 
@@ -74,6 +86,7 @@ fn start(participation: &Participation) -> Result<DhtNode, IndexError> {
     let Participation {
         server,
         member,
+        known,
         events,
         stop,
         ..
@@ -86,24 +99,39 @@ fn start(participation: &Participation) -> Result<DhtNode, IndexError> {
         }
         found => found?,
     };
-    let config = |saved: Option<PathBuf>| -> Result<_, IndexError> {
-        Ok(dht::Config {
-            bind: dht::local_address(member.bind, &bootstrap)?,
-            port: member.port,
-            bootstrap: bootstrap.clone(),
-            saved,
-            is_introducer: false,
-            public: member.public,
-        })
+    let bind = dht::local_address(member.bind, &bootstrap)?;
+    let config = |saved: Option<PathBuf>, port| dht::Config {
+        bind,
+        port,
+        bootstrap: bootstrap.clone(),
+        saved,
+        is_introducer: false,
+        public: member.public,
     };
-    match DhtNode::start(config(member.saved.clone())?, events, stop) {
+    let on_a_port = |saved: Option<PathBuf>| {
+        let port = known.me().port.get();
+        match DhtNode::start(config(saved.clone(), port), events, stop) {
+            // Another program may have it for UDP.
+            Err(StartError::Listen(_)) if member.port == 0 => {
+                DhtNode::start(config(saved, 0), events, stop)
+            }
+            started => started,
+        }
+    };
+    match on_a_port(member.saved.clone()) {
         // Without the file it can join only through the introducer.
         Err(StartError::State(error)) => {
+            let what = match error {
+                StateError::InUse(path) => {
+                    format!("{} is in use by another peer", path.display())
+                }
+                error @ StateError::File(_) => error.to_string(),
+            };
             if member.stays {
-                let what = format_args!("the nodes of the DHT are not saved: {error}");
+                let what = format_args!("the nodes of the DHT are not saved: {what}");
                 events.notice(Level::Warning, what);
             }
-            Ok(DhtNode::start(config(None)?, events, stop)?)
+            Ok(on_a_port(None)?)
         }
         started => Ok(started?),
     }
@@ -131,12 +159,20 @@ impl Dht {
         }
         let listing = search.listing();
         drop(search);
-        self.unless_alone(listing)
+        self.unless_unanswered(listing)
+    }
+
+    /// When a query that begins now ends. Whoever waits for a command also waits until it has joined.
+    fn end_of_query(&self) -> Instant {
+        let now = Instant::now();
+        let joined_since = self.joined_since.lock().take().unwrap_or(now);
+        let joining = now.duration_since(joined_since);
+        now + QUERY_TIME.saturating_sub(joining.min(MOST_JOIN_TIME))
     }
 
     /// The records of all peers that are found and answer.
     fn all(self: &Arc<Self>) -> Result<Listing, IndexError> {
-        let until = Instant::now() + QUERY_TIME;
+        let until = self.end_of_query();
         let mut coverage = Coverage::default();
         let mut answered = Peers::default();
         let me = self.participation.known.me();
@@ -145,18 +181,18 @@ impl Dht {
         let question = Question::Index(None, INDEX_TIME);
         for place in [Place::Catalogue, Place::HeardOf] {
             let known = self.participation.known.peers(Instant::now());
-            let known = known.into_iter().filter(|peer| !before.contains(peer));
-            let known: Vec<_> = known.collect();
+            let known = known.into_iter().map(Candidate::from);
             let peers: Box<dyn Iterator<Item = _> + Send> = if place == Place::Catalogue {
-                Box::new(self.everybody(known, before.clone(), &is_sample))
+                Box::new(known.chain(self.everybody(&is_sample)))
             } else {
-                Box::new(known.into_iter())
+                Box::new(known)
             };
-            let mut asking = Asking::start(&self.participation, peers, question, until);
+            let peers = each_once(peers, before.clone());
+            let mut asking = Asking::start(self, peers, question, until);
             let answered_before = coverage.answered;
             for (peer, answer) in &mut asking {
                 coverage.asked += 1;
-                if answer != Answer::Nothing {
+                if answer.is_some() {
                     coverage.answered += 1;
                     answered.add(&peer);
                 }
@@ -175,7 +211,7 @@ impl Dht {
         let is_there = |host: &str, port| {
             (port == me.port && me.host.as_str() == host) || answered.has(host, port)
         };
-        self.unless_alone(Listing {
+        self.unless_unanswered(Listing {
             records: self.participation.all(is_there),
             asked: coverage.asked,
             answered: coverage.answered,
@@ -184,16 +220,19 @@ impl Dht {
         })
     }
 
-    /// Those who share anything, and those who are `known`.
+    /// Those who may share anything. The nodes in contact with this one come first: they were
+    /// there a moment ago, while the catalogue has what strangers claim.
     fn everybody(
         self: &Arc<Self>,
-        known: Vec<Endpoint>,
-        mut before: HashSet<Endpoint>,
         is_sample: &Arc<AtomicBool>,
-    ) -> impl Iterator<Item = Endpoint> + Send + 'static {
+    ) -> impl Iterator<Item = Candidate> + Send + 'static {
+        let guesses = |nodes: Vec<_>| {
+            let peers = nodes.into_iter().filter_map(peer_at);
+            peers.map(Candidate::guess)
+        };
+        let near = guesses(self.node.nodes());
         let (dht, is_sample) = (Arc::clone(self), Arc::clone(is_sample));
-        before.extend(known.iter().cloned());
-        let found = iter::once_with(move || {
+        let announced = iter::once_with(move || {
             if dht.node.is_alone() {
                 return Vec::new();
             }
@@ -201,13 +240,22 @@ impl Dht {
             is_sample.store(found.is_sample, Ordering::SeqCst);
             found.addresses
         });
-        known.into_iter().chain(peers_at(found.flatten(), before))
+        let announced = announced.flatten().filter_map(peer_at);
+        let node = Arc::clone(&self.node);
+        let far = iter::once_with(move || guesses(node.more_nodes())).flatten();
+        near.chain(announced.map(Candidate::from)).chain(far)
     }
 
     /// Nothing found means little where nobody could be asked.
-    fn unless_alone(&self, listing: Listing) -> Result<Listing, IndexError> {
-        if listing.records.is_empty() && self.node.is_alone() {
+    fn unless_unanswered(&self, listing: Listing) -> Result<Listing, IndexError> {
+        if !listing.records.is_empty() {
+            return Ok(listing);
+        }
+        if self.node.is_alone() {
             return Err(IndexError::Alone(self.participation.server.clone()));
+        }
+        if listing.asked > 0 && listing.answered == 0 {
+            return Err(IndexError::NobodyAnswers(listing.asked));
         }
         Ok(listing)
     }
@@ -242,7 +290,7 @@ impl Index for Shared {
                         }
                     }
                     let is_first = !std::mem::replace(&mut is_over, true);
-                    (is_first && !has_found).then(|| self.0.unless_alone(search.listing()))
+                    (is_first && !has_found).then(|| self.0.unless_unanswered(search.listing()))
                 }))
             }
             Query::All { .. } => Box::new(iter::once_with(|| self.0.all())),
@@ -260,6 +308,7 @@ impl Index for Shared {
         let Dht {
             participation,
             node,
+            ..
         } = &*self.0;
         Standing {
             server: participation.server.clone(),
@@ -285,6 +334,7 @@ impl Index for Shared {
         let Dht {
             participation,
             node,
+            ..
         } = &*self.0;
         participation.tell(Topic::Life, || IndexStep::Leaving);
         node.close();

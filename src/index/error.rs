@@ -35,6 +35,12 @@ pub enum IndexError {
          `server --index dht` starts an introducer"
     )]
     Alone(Endpoint),
+    /// None of the peers that were found answers.
+    #[error(
+        "none of the {0} peer(s) that were found answers, so this does not mean that nobody shares \
+         anything; living peers announce themselves again within minutes"
+    )]
+    NobodyAnswers(usize),
     /// The hash table can't be used at this address.
     #[cfg(feature = "dht")]
     #[error(transparent)]

@@ -146,7 +146,8 @@ pub struct Participation {
 pub struct Member {
     /// The local address of its node; `None` follows from the introducer.
     pub bind: Option<IpAddr>,
-    /// The UDP port of its node; 0 for any free one.
+    /// The UDP port of its node; 0 for the number of its upload server's port, or any other if that
+    /// is in use.
     pub port: u16,
     /// The file that keeps the nodes it knows between runs, if any.
     pub saved: Option<PathBuf>,

@@ -1,6 +1,7 @@
 //! The introducer.
 
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -71,16 +72,16 @@ pub fn start(config: &Config, events: &Events, stop: &Stop) -> Result<Server, St
 /// Opens one port for both. Port 0 is any that is free for both.
 fn open(config: &Config, events: &Events, stop: &Stop) -> Result<(Open, DhtNode), StartError> {
     let bind = dht::local_address(config.place.bind, &[])?;
+    let mut place = config.place.clone();
+    // The nodes use nothing else.
+    place.reached_at.retain(IpAddr::is_ipv4);
     let mut attempts = if config.place.port == 0 {
         PORT_ATTEMPTS
     } else {
         1
     };
     loop {
-        let open = config
-            .place
-            .clone()
-            .listen(Role::Introducer, events, stop)?;
+        let open = place.clone().listen(Role::Introducer, events, stop)?;
         let node = dht::Config {
             bind,
             port: open.port(),

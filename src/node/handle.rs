@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use super::{Activity, Failure, Standing, Status};
 use crate::event::{Event, Events, Reader, Topic};
 use crate::file_error::FileError;
-use crate::index::{Index, IndexError, Kind, Records};
+use crate::index::{Index, IndexError, Kind, Records, State};
 use crate::library::{Document, Library, Rfc};
 use crate::net::Sockets;
 use crate::transfer::Downloader;
@@ -95,6 +95,11 @@ impl Handle {
             return Ok(None);
         }
         self.library.document(number)
+    }
+
+    /// Whether no other node of its hash table answers.
+    pub fn is_alone(&self) -> bool {
+        self.standing().state == State::Alone
     }
 
     /// The number of RFCs that it shares, and their folder.

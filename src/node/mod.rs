@@ -68,6 +68,7 @@ pub struct Config {
     /// The local address of the upload server, and of the node of a hash table; `None` for every
     /// address.
     pub bind: Option<IpAddr>,
+    /// The port of the upload server, and if possible of the node of a hash table; 0 for any free
     /// The port of the upload server, and of the node of a hash table; 0 for any free one.
     pub upload_port: u16,
     /// The limit of all uploads together, in bytes per second; 0 for none.
@@ -248,9 +249,23 @@ fn listen(config: &Config, events: &Events) -> Result<(Listener, Endpoint), Fail
         host: &host,
         reason: reason.into(),
     });
+    if config.kind == Kind::Dht && config.shares && is_hidden(config, &host) {
+        let what = format_args!(
+            "only programs on this machine can reach this peer at {host}; to share on the network, \
+             name the introducer by its address or host name (--host)"
+        );
+        events.notice(Level::Warning, what);
+    }
     // A bound port is never 0.
     let port = Port::new(port).unwrap_or(Port::MIN);
     Ok((listener, Endpoint { host, port }))
+}
+
+/// Whether others can't reach this peer, and nobody has asked for that.
+fn is_hidden(config: &Config, host: &Host) -> bool {
+    let address = host.as_str().parse::<IpAddr>();
+    let is_here = address.is_ok_and(|address| address.is_loopback());
+    is_here && config.hostname.is_none() && config.bind.is_none()
 }
 
 /// Opens the file that keeps the cookie. Without a file the peer still works, but each run

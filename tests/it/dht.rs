@@ -1,6 +1,7 @@
 //! The third index: the introducer, over TCP and over UDP, what it keeps between runs, and peers that
 //! find each other in the hash table.
 
+mod crowded;
 mod introducer;
 mod liars;
 mod many;

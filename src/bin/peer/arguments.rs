@@ -38,7 +38,8 @@ use p2pci::wire::{Dialect, Endpoint, Host, Port, RfcNumber, TermError};
     expect(clippy::struct_excessive_bools, reason = "each is a flag")
 )]
 pub(crate) struct Arguments {
-    /// The index server, the registration server, or the introducer of a DHT: HOST or HOST:PORT
+    /// The index server, the registration server, or the introducer of a DHT or any of its peers by
+    /// the port of its upload server: HOST or HOST:PORT
     /// [default: localhost; default port: 7734, 65243 or 7494]
     #[arg(long, value_name = "HOST[:PORT]", value_parser = server, value_hint = ValueHint::Hostname, help_heading = "Index")]
     pub(crate) host: Option<(Host, Option<Port>)>,

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use p2pci::control;
+use p2pci::node::Node;
 use p2pci::program::{self, Failure, Stage};
 use p2pci::terminal::Screen;
 use rustix::fs::OFlags;
@@ -71,7 +72,10 @@ fn started() -> io::Result<ExitCode> {
 }
 
 /// Leaves the terminal and the parent, after the peer has joined. Errors and warnings go to a log.
-pub(crate) fn detach(arguments: &Arguments, stage: &Stage) -> Result<(), Failure> {
+pub(crate) fn detach(arguments: &Arguments, node: &Node, stage: &Stage) -> Result<(), Failure> {
+    if node.is_alone() {
+        stage.say("No other node answers; waiting for others");
+    }
     stage.transcript.screen().stderr().finish(PRINT_TIME);
     let nowhere = || File::options().write(true).open("/dev/null");
     let log = match log_file(arguments)? {

@@ -156,7 +156,7 @@ fn share(
     let about = page::about("peer", arguments.kind(), node.endpoint());
     let _web = page::serve(web, NodePage::new(about, (*node).clone()), true, stage)?;
     if daemon::is_child() {
-        daemon::detach(arguments, stage)?;
+        daemon::detach(arguments, &node, stage)?;
     }
     let ended = open_door(arguments, &node, &mut console, printer);
     // The prompt ends first, because it would hold back the output of leaving.

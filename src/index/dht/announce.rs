@@ -1,9 +1,11 @@
 //! Announcing what this peer shares, in the background.
 //!
 //! Nothing withdraws an announcement, and each adds an entry that may crowd out those of others. So a
-//! key is announced rarely, however often there is a reason.
+//! key is announced rarely, however often there is a reason. Where others have crowded this peer out
+//! of the catalogue, it announces itself there again within minutes.
 
 use std::collections::{HashMap, VecDeque};
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -15,7 +17,7 @@ use crate::dht::DhtNode;
 use crate::index::IndexError;
 use crate::index::keeper::jittered;
 use crate::index::recent::{Document, MOST, Recent};
-use crate::wire::Port;
+use crate::wire::Endpoint;
 use crate::wire::dht::Key;
 
 /// How long after an announcement the same key is announced again,
@@ -25,6 +27,12 @@ const JITTER: Duration = Duration::from_mins(5);
 /// How long after an announcement the same key is announced again because the node was alone in the
 /// meantime, which may have lost it. Twice as long each time, up to the period.
 const FIRST_GAP: Duration = Duration::from_secs(10);
+/// How often a peer looks whether the catalogue still leads to it,
+const CHECK: Duration = Duration::from_mins(3);
+/// and at most so much later.
+const CHECK_JITTER: Duration = Duration::from_mins(2);
+/// How long that may take.
+const CHECK_TIME: Duration = Duration::from_secs(10);
 /// How many announcements are made at a time.
 const AT_ONCE: usize = 4;
 /// How often it looks whether a key is due again.
@@ -32,19 +40,26 @@ const LOOK: Duration = Duration::from_millis(250);
 /// The pause after an announcement that failed.
 const PAUSE: Duration = Duration::from_secs(2);
 
-/// Announces what is `recent` at this port from now on, until the node closes.
-pub(super) fn start(node: Arc<DhtNode>, recent: Recent, port: Port) -> Result<(), IndexError> {
+/// Announces what is `recent` at the port of `me` from now on, until the node closes.
+pub(super) fn start(node: Arc<DhtNode>, recent: Recent, me: Endpoint) -> Result<(), IndexError> {
     let thread = thread::Builder::new().name("announcer".to_owned());
-    let announcer = move || announce_all(&node, &recent, port);
+    let announcer = move || announce_all(&node, &recent, &me);
     thread
         .spawn(announcer)
         .map(drop)
         .map_err(IndexError::NoKeeper)
 }
 
-fn announce_all(node: &DhtNode, recent: &Recent, port: Port) {
+fn announce_all(node: &DhtNode, recent: &Recent, me: &Endpoint) {
     let schedule = Mutex::new(Schedule::default());
+    let mut next_check = Instant::now() + CHECK + jittered(CHECK_JITTER);
     while !node.is_closing() {
+        if Instant::now() >= next_check && !node.is_alone() {
+            next_check = Instant::now() + CHECK + jittered(CHECK_JITTER);
+            if !is_in_catalogue(node, me) {
+                schedule.lock().lost(Key::Catalogue, Instant::now());
+            }
+        }
         let fills = node.fills();
         let (documents, changes) = recent.documents();
         let due = schedule.lock().due(&documents, fills, Instant::now());
@@ -56,7 +71,7 @@ fn announce_all(node: &DhtNode, recent: &Recent, port: Port) {
         let work = || {
             while let Some(key) = { left.lock().pop_front() } {
                 let now = Instant::now();
-                if let Err(error) = node.announce(key, port) {
+                if let Err(error) = node.announce(key, me.port) {
                     debug!(%error, %key, "not announced");
                     left.lock().clear();
                     return;
@@ -77,6 +92,16 @@ fn announce_all(node: &DhtNode, recent: &Recent, port: Port) {
             node.wait_for_fill(fills, PAUSE);
         }
     }
+}
+
+/// Whether others find this peer in the catalogue.
+fn is_in_catalogue(node: &DhtNode, me: &Endpoint) -> bool {
+    let Ok(ip) = me.host.as_str().parse::<Ipv4Addr>() else {
+        return true;
+    };
+    let found = node.lookup_all(Key::Catalogue, CHECK_TIME);
+    let me = SocketAddrV4::new(ip, me.port.get());
+    found.addresses.contains(&me)
 }
 
 /// Which keys were announced when. It uses no clock: the time is an argument.
@@ -121,6 +146,13 @@ impl Schedule {
         due
     }
 
+    /// A key no longer leads to this peer.
+    fn lost(&mut self, key: Key, now: Instant) {
+        if let Some(it) = self.0.get_mut(&key) {
+            it.again = it.again.min(now);
+        }
+    }
+
     /// A key was announced, and is announced again after `period`.
     fn announced(&mut self, key: Key, fills: u64, now: Instant, period: Duration) {
         let before = self.0.get(&key).filter(|before| now < before.again);
@@ -140,6 +172,8 @@ impl Schedule {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::Events;
+    use crate::net::Stop;
     use crate::wire::RfcNumber;
 
     fn document(number: u32, came: bool) -> Document {
@@ -166,6 +200,44 @@ mod tests {
         assert_eq!(schedule.due(&more, 1, soon), [rfc(6)]);
         let later = start + PERIOD;
         assert_eq!(schedule.due(&documents, 1, later), [Key::Catalogue, rfc(5)]);
+    }
+
+    #[test]
+    fn a_key_that_was_lost_is_announced_at_once_and_then_rarely_again() {
+        let (mut schedule, start) = (Schedule::default(), Instant::now());
+        let documents = [document(5, true)];
+        schedule.lost(Key::Catalogue, start);
+        for key in [Key::Catalogue, rfc(5)] {
+            schedule.announced(key, 1, start, PERIOD);
+        }
+        let soon = start + CHECK;
+        schedule.lost(Key::Catalogue, soon);
+        assert_eq!(schedule.due(&documents, 1, soon), [Key::Catalogue]);
+        schedule.announced(Key::Catalogue, 1, soon, PERIOD);
+        assert_eq!(schedule.due(&documents, 1, soon + CHECK), []);
+    }
+
+    #[test]
+    fn a_peer_is_in_the_catalogue_once_it_has_announced_itself() {
+        let start = |bootstrap, is_introducer| {
+            let config = crate::dht::Config {
+                bind: Ipv4Addr::LOCALHOST,
+                port: 0,
+                bootstrap,
+                saved: None,
+                is_introducer,
+                public: false,
+            };
+            DhtNode::start(config, &Events::default(), &Stop::default()).unwrap()
+        };
+        let introducer = start(vec![], true);
+        let node = start(vec![introducer.address()], false);
+        assert!(node.wait_for_fill(0, Duration::from_secs(20)).is_some());
+        let me = |port| Endpoint::parse(port, crate::wire::Port::MIN).unwrap();
+        let (me, other) = (me("127.0.0.1:5001"), me("127.0.0.1:5002"));
+        assert!(!is_in_catalogue(&node, &me));
+        node.announce(Key::Catalogue, me.port).unwrap();
+        assert!(is_in_catalogue(&node, &me) && !is_in_catalogue(&node, &other));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Asking many peers at a time.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::iter;
 use std::net::SocketAddrV4;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,16 +12,22 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use tracing::debug;
 
+use super::Dht;
 use crate::index::Participation;
 use crate::index::ask::AskError;
 use crate::net::connect_to_peer;
 use crate::wire::{Endpoint, Port, ReadError, RfcNumber};
 
-/// How many peers are asked at a time.
-const AT_ONCE: usize = 16;
+/// How many peers are asked at a time: enough that as many silent addresses as a node stores for a
+/// key hold up nobody.
+const AT_ONCE: usize = 64;
 /// The most peers that are asked for one query: who is in an index decides where this peer connects
 /// to.
 const MOST: usize = 1024;
+/// How long a peer that did not answer is asked after all others,
+const SILENCE: Duration = Duration::from_mins(10);
+/// and how many of them are remembered.
+const MOST_SILENT: usize = 1024;
 /// How often a wait looks whether the program is about to end.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -33,6 +40,30 @@ pub(super) enum Question {
     Index(Option<RfcNumber>, Duration),
 }
 
+/// Where a peer may be asked.
+#[derive(Debug, Clone)]
+pub(super) struct Candidate {
+    peer: Endpoint,
+    /// Whether this is known only as the address of a node. It counts as found once somebody is
+    /// there.
+    is_guess: bool,
+}
+
+impl From<Endpoint> for Candidate {
+    fn from(peer: Endpoint) -> Self {
+        let is_guess = false;
+        Self { peer, is_guess }
+    }
+}
+
+impl Candidate {
+    /// A peer that may be at the address of a node.
+    pub(super) fn guess(peer: Endpoint) -> Self {
+        let is_guess = true;
+        Self { peer, is_guess }
+    }
+}
+
 /// What came of asking a peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Answer {
@@ -40,7 +71,40 @@ pub(super) enum Answer {
     Whole,
     /// Its index did not arrive whole in time.
     Part,
+    /// Somebody is there, but does not answer as a peer.
     Nothing,
+    /// Nobody is there.
+    Nobody,
+}
+
+impl Answer {
+    /// Whether a peer has answered.
+    pub(super) fn is_some(self) -> bool {
+        matches!(self, Self::Whole | Self::Part)
+    }
+}
+
+/// Those that did not answer lately.
+#[derive(Debug, Default)]
+pub(super) struct Silent(Mutex<HashMap<Endpoint, Instant>>);
+
+impl Silent {
+    fn has(&self, peer: &Endpoint, now: Instant) -> bool {
+        let silent = self.0.lock();
+        silent.get(peer).is_some_and(|since| now < *since + SILENCE)
+    }
+
+    fn note(&self, peer: &Endpoint, answer: Answer, now: Instant) {
+        let mut silent = self.0.lock();
+        if answer.is_some() {
+            silent.remove(peer);
+            return;
+        }
+        silent.retain(|_, since| now < *since + SILENCE);
+        if silent.len() < MOST_SILENT {
+            silent.insert(peer.clone(), now);
+        }
+    }
 }
 
 /// Peers that are being asked. Yields each with its answer, as they come.
@@ -54,30 +118,38 @@ pub(super) struct Asking {
 }
 
 impl Asking {
-    /// Asks these peers, as they are found, until a point in time or until this is dropped.
+    /// Asks these peers, as they are found, until a point in time or until this is dropped. Those
+    /// that did not answer lately are asked last.
     pub(super) fn start(
-        participation: &Arc<Participation>,
-        peers: impl Iterator<Item = Endpoint> + Send + 'static,
+        dht: &Arc<Dht>,
+        candidates: impl Iterator<Item = Candidate> + Send + 'static,
         question: Question,
         until: Instant,
     ) -> Self {
         let found = Arc::new(AtomicUsize::new(0));
-        let count = Arc::clone(&found);
-        let peers = peers.inspect(move |_| {
-            count.fetch_add(1, Ordering::SeqCst);
-        });
-        let peers = Arc::new(Mutex::new(peers.take(MOST)));
+        let silent_last = silent_last(Arc::clone(dht), candidates.take(MOST));
+        let candidates = Arc::new(Mutex::new(silent_last));
         let (send, answers) = mpsc::channel();
         for _ in 0..AT_ONCE {
-            let (peers, send) = (Arc::clone(&peers), send.clone());
-            let asking = Arc::clone(participation);
+            let (candidates, send) = (Arc::clone(&candidates), send.clone());
+            let (dht, found) = (Arc::clone(dht), Arc::clone(&found));
             let work = move || {
                 // Waiting for the next one holds up only those who would wait for it as well.
-                while let Some(peer) = { peers.lock().next() } {
-                    if Instant::now() >= until || asking.sockets.is_closing() {
+                while let Some(Candidate { peer, is_guess }) = { candidates.lock().next() } {
+                    if !is_guess {
+                        found.fetch_add(1, Ordering::SeqCst);
+                    }
+                    if Instant::now() >= until || dht.participation.sockets.is_closing() {
                         return;
                     }
-                    let answer = ask(&asking, &peer, question);
+                    let answer = ask(&dht.participation, &peer, question);
+                    dht.silent.note(&peer, answer, Instant::now());
+                    if is_guess && answer == Answer::Nobody {
+                        continue;
+                    }
+                    if is_guess {
+                        found.fetch_add(1, Ordering::SeqCst);
+                    }
                     if send.send((peer, answer)).is_err() {
                         return;
                     }
@@ -88,7 +160,7 @@ impl Asking {
             let _ = thread.spawn(work);
         }
         Self {
-            participation: Arc::clone(participation),
+            participation: Arc::clone(&dht.participation),
             found,
             answers,
             until,
@@ -141,7 +213,7 @@ fn ask(participation: &Participation, peer: &Endpoint, question: Question) -> An
         Err(AskError::Connect(error)) => {
             debug!(%error, "a stale address");
             known.forget(peer, Instant::now());
-            Answer::Nothing
+            Answer::Nobody
         }
         Err(error) => {
             participation.untold(peer, &error);
@@ -151,16 +223,57 @@ fn ask(participation: &Participation, peer: &Endpoint, question: Question) -> An
     }
 }
 
-/// The peers at addresses in the hash table, except those that were asked before.
-pub(super) fn peers_at(
-    addresses: impl Iterator<Item = SocketAddrV4> + Send + 'static,
-    mut before: HashSet<Endpoint>,
-) -> impl Iterator<Item = Endpoint> + Send + 'static {
-    addresses.filter_map(move |address| {
-        let peer = Endpoint {
-            host: std::net::IpAddr::from(*address.ip()).into(),
-            port: Port::new(address.port())?,
-        };
-        before.insert(peer.clone()).then_some(peer)
+/// The same, with those that did not answer lately at the end.
+fn silent_last(
+    dht: Arc<Dht>,
+    mut candidates: impl Iterator<Item = Candidate>,
+) -> impl Iterator<Item = Candidate> {
+    let mut silent = VecDeque::new();
+    iter::from_fn(move || {
+        for candidate in candidates.by_ref() {
+            if !dht.silent.has(&candidate.peer, Instant::now()) {
+                return Some(candidate);
+            }
+            silent.push_back(candidate);
+        }
+        silent.pop_front()
     })
+}
+
+/// The peer at an address.
+pub(super) fn peer_at(address: SocketAddrV4) -> Option<Endpoint> {
+    Some(Endpoint {
+        host: std::net::IpAddr::from(*address.ip()).into(),
+        port: Port::new(address.port())?,
+    })
+}
+
+/// These candidates, each once, except those that were asked before.
+pub(super) fn each_once(
+    candidates: impl Iterator<Item = Candidate> + Send + 'static,
+    mut before: HashSet<Endpoint>,
+) -> impl Iterator<Item = Candidate> + Send + 'static {
+    candidates.filter(move |candidate| before.insert(candidate.peer.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_is_silent_for_a_while_or_until_it_answers() {
+        let (silent, now) = (Silent::default(), Instant::now());
+        let peer = |port| peer_at(SocketAddrV4::new([127, 0, 0, 1].into(), port)).unwrap();
+        assert!(!silent.has(&peer(1), now));
+        silent.note(&peer(1), Answer::Nothing, now);
+        silent.note(&peer(2), Answer::Nobody, now);
+        assert!(silent.has(&peer(1), now) && silent.has(&peer(2), now));
+        silent.note(&peer(1), Answer::Part, now);
+        assert!(!silent.has(&peer(1), now));
+        assert!(!silent.has(&peer(2), now + SILENCE));
+        for port in 1000..9000 {
+            silent.note(&peer(port), Answer::Nobody, now);
+        }
+        assert_eq!(silent.0.lock().len(), MOST_SILENT);
+    }
 }

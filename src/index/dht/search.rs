@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::asking::{Answer, Asking, Question, peers_at};
-use super::{CATALOGUE_TIME, Dht, INDEX_TIME, Peers, QUERY_TIME};
+use super::asking::{Answer, Asking, Candidate, Question, each_once, peer_at};
+use super::{Dht, INDEX_TIME, Peers};
 use crate::event::DhtStep;
 use crate::index::{Coverage, Listing};
 use crate::wire::dht::Key;
@@ -62,7 +62,7 @@ impl Search {
         Self {
             dht: Arc::clone(dht),
             number,
-            until: Instant::now() + QUERY_TIME,
+            until: dht.end_of_query(),
             left: places.into_iter(),
             current: None,
             answered_here: 0,
@@ -88,7 +88,7 @@ impl Search {
             };
             self.coverage.asked += 1;
             self.before.insert(peer.clone());
-            if answer == Answer::Nothing {
+            if !answer.is_some() {
                 continue;
             }
             self.coverage.answered += 1;
@@ -119,39 +119,41 @@ impl Search {
         let Dht {
             participation,
             node,
+            ..
         } = &*self.dht;
-        let (number, until) = (self.number, self.until);
-        let before = self.before.clone();
+        let number = self.number;
         let wanted = Some(number);
-        let ask = |peers: Box<dyn Iterator<Item = Endpoint> + Send>, question| {
-            Asking::start(participation, peers, question, until)
+        let mut until = self.until;
+        if place == Place::Key {
+            // A poisoned key leaves time for the catalogue.
+            until = until.min(Instant::now() + KEY_TIME + CHECK_TIME);
+        }
+        let ask = |peers: Box<dyn Iterator<Item = Candidate> + Send>, question| {
+            let peers = each_once(peers, self.before.clone());
+            Asking::start(&self.dht, peers, question, until)
         };
-        let key = Key::Rfc(number);
         match place {
             Place::Known | Place::HeardOf => {
                 let records = participation.holders(number, |_, _| true);
-                let holders = records.iter().map(|listed| listed.record.holder);
-                let others = holders.filter(|holder| !before.contains(holder));
-                let others: Vec<_> = others.collect();
-                ask(Box::new(others.into_iter()), Question::Presence(CHECK_TIME))
+                let holders = records.iter().map(|listed| listed.record.holder.into());
+                let holders: Vec<_> = holders.collect();
+                ask(
+                    Box::new(holders.into_iter()),
+                    Question::Presence(CHECK_TIME),
+                )
             }
             // A node that is alone would wait for others.
             Place::Key | Place::Catalogue if node.is_alone() => {
                 ask(Box::new(std::iter::empty()), Question::Presence(CHECK_TIME))
             }
             Place::Key => {
-                let found = node.lookup(key, KEY_TIME);
-                let question = Question::Index(wanted, CHECK_TIME);
-                ask(Box::new(peers_at(found, before)), question)
+                let found = node.lookup(Key::Rfc(number), KEY_TIME);
+                let found = found.filter_map(peer_at).map(Candidate::from);
+                ask(Box::new(found), Question::Index(wanted, CHECK_TIME))
             }
             Place::Catalogue => {
-                let node = Arc::clone(node);
-                let found = std::iter::once_with(move || {
-                    let found = node.lookup_all(Key::Catalogue, CATALOGUE_TIME);
-                    found.addresses
-                });
-                let question = Question::Index(wanted, INDEX_TIME);
-                ask(Box::new(peers_at(found.flatten(), before)), question)
+                let everybody = self.dht.everybody(&Arc::default());
+                ask(Box::new(everybody), Question::Index(wanted, INDEX_TIME))
             }
         }
     }

@@ -5,7 +5,7 @@ use std::net::{TcpListener, UdpSocket};
 use super::{
     announced, ask, command, command_with_state, introducer, introducer_at, peer_at_menu, started,
 };
-use crate::support::{Program, dead_port, folder, run, samples, sharing};
+use crate::support::{Leftovers, Program, dead_port, folder, peer_command, run, samples, sharing};
 
 const ALONE: &str = "[DHT] No other node answers; waiting for others\n";
 
@@ -110,7 +110,7 @@ fn what_is_not_ipv4_is_said() {
     let host = format!("127.0.0.1:{}", server.port);
     let error = |options: &[&str]| {
         let all = [&["--index", "dht", "--dir", dir], options, &["list"]].concat();
-        let (status, _, errors) = run("peer", crate::support::peer_command(&all));
+        let (status, _, errors) = run("peer", peer_command(&all));
         (status.code(), errors)
     };
     for (options, code, expected) in [
@@ -139,5 +139,36 @@ fn what_is_not_ipv4_is_said() {
     assert!(
         errors.contains("the port is in use by another program"),
         "{errors}"
+    );
+}
+
+#[test]
+fn a_lone_peer_in_the_background_says_so() {
+    let (theirs, state) = (samples(), folder(&[]));
+    let _leftovers = Leftovers(state.path().to_owned());
+    let nowhere = dead_port();
+    let ask = |arguments: &[&str]| {
+        let command = command_with_state(nowhere, theirs.path(), state.path(), arguments);
+        let (status, _, errors) = run("peer", command);
+        (status.code(), errors)
+    };
+    let (code, errors) = ask(&["share", "--daemon"]);
+    assert_eq!(code, Some(0), "{errors}");
+    let said = "No other node answers; waiting for others\n";
+    assert!(errors.ends_with(said), "{errors}");
+    assert_eq!(ask(&["stop"]).0, Some(0));
+}
+
+#[test]
+fn a_peer_that_only_this_machine_can_reach_says_so() {
+    let server = introducer(&["-q"]);
+    let host = format!("localhost:{}", server.port);
+    let theirs = samples();
+    let dir = theirs.path().to_str().unwrap();
+    let share = ["--index", "dht", "--host", &host, "--dir", dir, "share"];
+    let peer = sharing(Program::start("peer", peer_command(&share)));
+    peer.expect_error(
+        "warning: only programs on this machine can reach this peer at 127.0.0.1; to share on the \
+         network, name the introducer by its address or host name (--host)\n",
     );
 }
