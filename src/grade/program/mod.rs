@@ -1,19 +1,24 @@
 //! Runs a program under test: in its folder, with a deadline to begin, bounded output, and an end
 //! for all its processes.
 
+#[cfg(target_os = "linux")]
+mod folders;
 mod isolation;
+mod launch;
 mod output;
 mod processes;
 
-pub use isolation::{can_isolate, is_isolated, isolate};
+pub use isolation::{can_isolate, isolate};
+pub use launch::becomes_program;
 
+use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::ExitStatusExt;
 
 use clap::Args;
 use clap::builder::FalseyValueParser;
@@ -44,10 +49,13 @@ pub struct Running {
     /// The folder in which it runs [default: this one]
     #[arg(long = "in", value_name = "FOLDER")]
     pub folder: Option<PathBuf>,
-    /// Run it with its own network, user, and host name, so that the port is free and it reaches
-    /// nothing else (Linux)
+    /// Run it with its own network, processes, and host name, and let it change nothing but its
+    /// folder, so that the port is free and it reaches nothing else (Linux)
     #[arg(long, value_parser = FalseyValueParser::new())]
     pub isolated: bool,
+    /// With --isolated: folders that are empty for it, for example those of other submissions
+    #[arg(long, value_name = "FOLDER", num_args = 1.., requires = "isolated")]
+    pub hide: Vec<PathBuf>,
     /// Keep what it prints in this file, at most 16 MiB
     #[arg(long, value_name = "FILE")]
     pub keep_output: Option<PathBuf>,
@@ -71,9 +79,9 @@ pub enum ProgramError {
     /// The shell or a file could not be used.
     #[error("cannot start the program: {0}")]
     Start(std::io::Error),
-    /// The file for its output could not be written.
+    /// Its folder could not be read, or the file for its output not be written.
     #[error(transparent)]
-    Output(#[from] FileError),
+    File(#[from] FileError),
     /// It ended too early.
     #[error("the program ended before it {awaited}: {how}")]
     Ended {
@@ -115,23 +123,12 @@ impl Program {
         let (reader, writer) = std::io::pipe().map_err(ProgramError::Start)?;
         let output = Captured::start(reader, running.keep_output.as_deref())?;
         let errors = writer.try_clone().map_err(ProgramError::Start)?;
-        let mut shell = Command::new("sh");
-        shell
-            .args(["-c", command])
-            .current_dir(running.folder.as_deref().unwrap_or(Path::new(".")))
-            // Python holds back what it prints to a pipe.
-            .env("PYTHONUNBUFFERED", "1")
+        let child = launcher(command, running)?
             .stdin(Stdio::piped())
             .stdout(writer)
             .stderr(errors)
-            .process_group(0);
-        // The settings of the grader are not those of a program under test that is one of ours.
-        for (name, _) in std::env::vars_os() {
-            if name.as_encoded_bytes().starts_with(b"P2PCI_") {
-                shell.env_remove(name);
-            }
-        }
-        let child = shell.spawn().map_err(ProgramError::Start)?;
+            .spawn()
+            .map_err(ProgramError::Start)?;
         Ok(Self {
             child,
             output,
@@ -247,10 +244,28 @@ impl Drop for Program {
     }
 }
 
+/// The process that becomes the program under test, in its folder.
+fn launcher(command: &str, running: &Running) -> Result<Command, ProgramError> {
+    let folder = running.folder.as_deref().unwrap_or(Path::new("."));
+    // Otherwise it would be unclear what does not exist.
+    fs::read_dir(folder).map_err(FileError::of("open the folder", folder))?;
+    let hidden = running.hide.iter().map(|it| {
+        let found = fs::canonicalize(it);
+        found.map_err(FileError::of("hide the folder", it))
+    });
+    let hidden: Vec<_> = hidden.collect::<Result<_, _>>()?;
+    let hidden = running.isolated.then_some(hidden.as_slice());
+    let mut launcher = launch::launcher(command, hidden).map_err(ProgramError::Start)?;
+    launcher.current_dir(folder);
+    Ok(launcher)
+}
+
 /// How a program ended, in words.
 fn how(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(127), _) => "exit code 127, so the shell did not find the command".to_owned(),
+        // As a shell says it.
+        (Some(code @ 129..=192), _) => format!("exit code {code}, so signal {}", code - 128),
         (Some(code), _) => format!("exit code {code}"),
         (None, signal) => format!("signal {}", signal.unwrap_or_default()),
     }
