@@ -122,7 +122,13 @@ fn unescaped(field: &[u8]) -> OsString {
 /// Replaces a folder by an empty one in memory.
 fn empty(folder: &Path) -> io::Result<()> {
     let flags = MountFlags::NOSUID | MountFlags::NODEV;
-    Ok(mount("tmpfs", folder, "tmpfs", flags, c"size=64m,mode=1777")?)
+    Ok(mount(
+        "tmpfs",
+        folder,
+        "tmpfs",
+        flags,
+        c"size=64m,mode=1777",
+    )?)
 }
 
 fn protect_system() -> io::Result<()> {
@@ -145,7 +151,12 @@ fn replace_devices() -> io::Result<()> {
         File::create(&path)?;
         mount_bind_recursive(place(&device), &path)?;
     }
-    for (name, to) in [("fd", ""), ("stdin", "/0"), ("stdout", "/1"), ("stderr", "/2")] {
+    for (name, to) in [
+        ("fd", ""),
+        ("stdin", "/0"),
+        ("stdout", "/1"),
+        ("stderr", "/2"),
+    ] {
         symlink(format!("/proc/self/fd{to}"), folder.join(name))?;
     }
     fs::create_dir(folder.join("shm"))

@@ -77,6 +77,9 @@ fn prepare() -> io::Result<()> {
     use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketType, recv, sendto, socket};
 
     rustix::system::sethostname(b"localhost")?;
+    // Otherwise a server that has crashed may not be able to use its port again for a minute. Where
+    // that can't be set, its remaining checks are skipped.
+    let _ = std::fs::write("/proc/sys/net/ipv4/tcp_max_tw_buckets", "0");
     // Without a protocol it is that of routes and interfaces.
     let netlink = socket(AddressFamily::NETLINK, SocketType::RAW, None)?;
     let kernel = SocketAddrNetlink::new(0, 0);

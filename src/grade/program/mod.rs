@@ -11,7 +11,7 @@ mod processes;
 pub use isolation::{can_isolate, isolate};
 pub use launch::becomes_program;
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -33,6 +33,8 @@ use crate::program::{Code, Failure};
 pub const START_TIME: Duration = Duration::from_secs(10);
 /// How often it is looked at meanwhile.
 pub const LOOK: Duration = Duration::from_millis(50);
+/// How long a program that does not listen any more may take to end.
+const END_TIME: Duration = Duration::from_secs(1);
 /// How many of its last lines a report shows.
 const LAST_LINES: usize = 12;
 /// How much output is worth a remark, in bytes.
@@ -95,7 +97,7 @@ pub enum ProgramError {
     Late {
         /// What it was expected to do.
         awaited: String,
-        /// What it seems to wait for.
+        /// What it seems to do instead.
         asks: String,
     },
     /// Ctrl-C.
@@ -119,6 +121,14 @@ impl Program {
     /// Starts the command in its folder. Its input is open, as that of a person who types nothing
     /// until [`type_text`](Self::type_text).
     pub fn start(command: &str, running: &Running) -> Result<Self, ProgramError> {
+        if let Some(path) = &running.keep_output {
+            File::create(path).map_err(FileError::of("write", path))?;
+        }
+        Self::start_again(command, running)
+    }
+
+    /// The same, but a file for its output keeps that of an earlier start.
+    pub fn start_again(command: &str, running: &Running) -> Result<Self, ProgramError> {
         processes::adopt_orphans();
         let (reader, writer) = std::io::pipe().map_err(ProgramError::Start)?;
         let output = Captured::start(reader, running.keep_output.as_deref())?;
@@ -164,17 +174,23 @@ impl Program {
                 });
             }
             if Instant::now() >= until {
-                let question = self.output.unfinished_line();
-                let asks = question.map(|line| {
-                    format!("; it seems to wait for an answer to {line:?}, and gets no input")
-                });
-                return Err(ProgramError::Late {
-                    awaited,
-                    asks: asks.unwrap_or_default(),
-                });
+                let asks = self.instead();
+                return Err(ProgramError::Late { awaited, asks });
             }
             thread::sleep(LOOK);
         }
+    }
+
+    /// What a program that does not begin seems to do instead.
+    fn instead(&self) -> String {
+        let total = self.output.total();
+        if total > MUCH_OUTPUT {
+            return format!("; it printed {total} bytes instead");
+        }
+        let question = self.output.unfinished_line();
+        question.map_or_else(String::new, |line| {
+            format!("; it seems to wait for an answer to {line:?}, and gets no input")
+        })
     }
 
     /// Types into the program. One that has ended, or does not read, is not typed to.
@@ -200,8 +216,21 @@ impl Program {
         Some(format!("the program has ended: {}", how(status)))
     }
 
-    /// The last lines that it printed, after a heading.
+    /// The same, after a short while that one about to end needs.
+    pub fn end_soon(&mut self) -> Option<String> {
+        let until = Instant::now() + END_TIME;
+        while Instant::now() < until {
+            if let Some(ended) = self.end() {
+                return Some(ended);
+            }
+            thread::sleep(LOOK);
+        }
+        None
+    }
+
+    /// The last lines that it printed, after a heading. Waits a short while until it prints no more.
     pub fn printed(&self) -> String {
+        self.output.settle();
         let lines = last_lines(&self.output.last(), LAST_LINES);
         if lines.is_empty() {
             return "the program printed nothing".to_owned();
@@ -261,7 +290,7 @@ fn launcher(command: &str, running: &Running) -> Result<Command, ProgramError> {
 }
 
 /// How a program ended, in words.
-fn how(status: ExitStatus) -> String {
+pub(in crate::grade) fn how(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(127), _) => "exit code 127, so the shell did not find the command".to_owned(),
         // As a shell says it.
