@@ -57,8 +57,8 @@ pub(super) fn launcher(command: &str, hidden: Option<&[PathBuf]>) -> io::Result<
 
 fn is_kept((name, _): &(OsString, OsString)) -> bool {
     let name = name.as_encoded_bytes();
-    let begins = |prefix: &&str| name.starts_with(prefix.as_bytes());
-    VARIABLES.iter().any(|kept| kept.as_bytes() == name) || PREFIXES.iter().any(|it| begins(&it))
+    let begins = |prefix: &str| name.starts_with(prefix.as_bytes());
+    VARIABLES.iter().any(|kept| kept.as_bytes() == name) || PREFIXES.iter().any(|it| begins(it))
 }
 
 /// If this process was started to become a program under test, does its step. Returns only if that

@@ -149,7 +149,7 @@ fn a_killed_grader_is_no_success() {
             .all(|it| it["score"] == 0.0 && it["max_score"] == 1.0)
     );
     let table = fs::read_to_string(format!("{out}/table.csv")).unwrap();
-    assert!(table.contains("alice,server,0,27,its grader"), "{table}");
+    assert!(table.contains("alice,server,0,27,\"its grader"), "{table}");
     // The program under test ends with its grader.
     assert!(!runs("98764.1"));
 }

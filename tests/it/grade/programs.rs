@@ -214,7 +214,7 @@ fn the_one_that_opens_the_terminal_has_none() {
         let files = folder(&[]);
         let kept = files.path().join("kept");
         let command = format!(
-            "(echo owned > /dev/tty) 2> /dev/null && echo has a terminal; \
+            "(: < /dev/tty) 2> /dev/null && echo has a terminal; \
              echo started; exec {SERVER} -q --port {{port}}"
         );
         let mut grader = peer_command(&["grade", "server", "--only", "add-ok", "--port", "0"]);
@@ -232,7 +232,6 @@ fn the_one_that_opens_the_terminal_has_none() {
         let status = process.wait().unwrap();
         let printed = printed.join().unwrap();
         assert!(matches!(status, WaitStatus::Exited(_, 0)), "{printed}");
-        assert!(!printed.contains("\nowned"), "{printed}");
         let kept = fs::read_to_string(kept).unwrap();
         assert!(kept.starts_with("started\n"), "{kept}");
     });
@@ -271,10 +270,10 @@ fn the_one_that_attacks_from_isolation() {
         fs::create_dir(folder).unwrap();
     }
     let home = folder(&[]);
-    let grader = std::process::id();
+    let test = std::process::id();
     let command = format!(
         "exec 2> /dev/null; ls ..; kill -9 1; kill -INT 1; kill -9 $PPID; \
-         kill -0 {grader} && echo sees the test; \
+         kill -0 {test} && echo sees the test; \
          echo x > {outside}/x && echo writes outside; echo x > ../other/x; \
          mount -o remount,bind,rw / && echo undoes it; umount /tmp && echo shows files; \
          ls /dev/pts | grep . ; [ -e /dev/tty ] && echo tty; \
