@@ -104,7 +104,7 @@ fn play(target: &mut Target<'_>, sheet: &mut Sheet) {
         let is_serial = serial::explain(target, sheet, scenario.checks, &held);
         let reason = match held {
             Ok(()) => continue,
-            Err(Unmet::Skipped(reason)) if is_serial => reason + "; " + serial::CAUSE,
+            Err(Unmet::Skipped(reason)) if is_serial => reason + "; " + serial::IS_SERIAL,
             Err(Unmet::Skipped(reason)) => reason,
             Err(Unmet::Failed(finding)) => finding.message,
         };

@@ -12,8 +12,10 @@ const BUSY_TIME: Duration = Duration::from_secs(1);
 /// How long one that serves the next one then takes.
 const FREE_TIME: Duration = Duration::from_secs(3);
 
-pub(super) const CAUSE: &str = "the server serves one connection at a time, and the others wait: it \
-                                needs a thread for each connection that accept() returns";
+/// What such a server does.
+pub(super) const IS_SERIAL: &str = "the server serves one connection at a time";
+const CAUSE: &str = "the server serves one connection at a time, and the others wait: it needs a \
+                     thread for each connection that accept() returns";
 
 /// If one of these checks failed without an answer, or could not be judged for that reason, finds
 /// out whether this is why.

@@ -190,6 +190,24 @@ fn the_one_that_changes_results() {
     }
 }
 
+/// The server of a submission is graded, and its peer is not.
+#[test]
+fn ctrl_c_keeps_a_finished_half() {
+    let class = class(&[("alice", "exit 3")]);
+    let results = folder(&[]);
+    let out = results.path().to_str().unwrap();
+    let command = peer_command(&arguments(&class, out, &["--peer", "sleep 1000"]));
+    let mut grader = Program::start("grader", command);
+    grader.expect_error("alice: server: the program ended before ");
+    grader.signal(Signal::INT);
+    let (status, printed, _) = grader.end();
+    assert_eq!(status.code(), Some(130));
+    assert!(printed.contains("alice   the program ended"), "{printed}");
+    let table = fs::read_to_string(results.path().join("table.csv")).unwrap();
+    assert!(table.contains("\nalice,server,0,27"), "{table}");
+    assert_eq!(table.lines().count(), 2, "{table}");
+}
+
 #[test]
 fn a_class_needs_submissions_and_a_command() {
     let class = class(&[]);
