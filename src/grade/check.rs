@@ -177,6 +177,16 @@ impl Sheet {
         matches!(self.verdicts.get(name), Some(Verdict::Fail(_)))
     }
 
+    /// The failures of these checks.
+    pub fn failures(&mut self, names: &[&str]) -> Vec<&mut Finding> {
+        let verdicts = self.verdicts.iter_mut();
+        let failures = verdicts.filter_map(|(name, verdict)| match verdict {
+            Verdict::Fail(finding) if names.contains(name) => Some(&mut **finding),
+            _ => None,
+        });
+        failures.collect()
+    }
+
     /// Skips those of these checks that have no verdict.
     pub fn skip(&mut self, names: &[&'static str], reason: &str) {
         for name in names {

@@ -83,7 +83,8 @@ fn grade(
         Ok(()) => "not reached".to_owned(),
         Err(failure) => failure.to_string(),
     };
-    let report = Report::new(target, sheet.finish(&reason), &rubric, notes);
+    let mut report = Report::new(target, sheet.finish(&reason), &rubric, notes);
+    report.is_error = ended.is_err();
     report.write(&common.outputs)?;
     if ended.is_ok() || common.outputs.json {
         let text = report.print(&common.outputs);

@@ -222,6 +222,15 @@ impl Sockets {
             .for_each(|stream| shut_down(stream));
     }
 
+    /// Lets every open connection end with a reset, so that the other side need not remember it.
+    pub fn reset_when_dropped(&self) {
+        let open = self.0.open.lock();
+        for stream in open.connections.values() {
+            // If this fails, the other side sees an ordinary close.
+            let _ = stream.set_linger(Some(Duration::ZERO));
+        }
+    }
+
     /// Whether new connections are refused.
     pub fn is_closing(&self) -> bool {
         self.0.open.lock().closing

@@ -11,7 +11,7 @@ use rustix::process::{Signal, getpid, kill_process};
 use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::flag;
 use signal_hook::iterator::Signals;
-use signal_hook::low_level::emulate_default_handler;
+use signal_hook::low_level::{emulate_default_handler, exit};
 
 use super::Failure;
 
@@ -50,7 +50,7 @@ pub fn on_stop_unless(
             stop(u8::try_from(signal).unwrap_or_default());
         }
         for signal in received {
-            let _ = emulate_default_handler(signal);
+            end_now(signal);
         }
     };
     let thread = thread::Builder::new().name("signals".to_owned());
@@ -66,5 +66,14 @@ pub fn end() {
 
 fn end_late(signal: i32) {
     thread::sleep(END_TIME);
+    end_now(signal);
+}
+
+fn end_now(signal: i32) {
+    // In a container this may be the first process. No default handler ends that one, so emulating
+    // it would be a crash.
+    if getpid().is_init() {
+        exit(128 + signal);
+    }
     let _ = emulate_default_handler(signal);
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -12,8 +12,11 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde::Deserialize;
 
+use crate::grade::check::Sheet;
+use crate::grade::checks;
 use crate::grade::options::Class;
-use crate::grade::report::Points;
+use crate::grade::program::how;
+use crate::grade::report::{Outputs, Points, Report, Rubric};
 use crate::program::Stage;
 use crate::terminal::escape::escaped;
 
@@ -21,6 +24,9 @@ use crate::terminal::escape::escaped;
 const LOOK: Duration = Duration::from_millis(50);
 /// How long a grader has to end its program after a signal.
 const END_TIME: Duration = Duration::from_secs(3);
+
+/// The longest file of a report, in bytes. Every excerpt in it has a limit.
+const MAX_REPORT: u64 = 4 * 1024 * 1024;
 
 /// Which program of a submission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,6 +63,8 @@ pub(super) struct Outcome {
     pub(super) tests: Vec<Test>,
     /// Why nothing was judged.
     pub(super) problem: Option<String>,
+    /// The files of its report, as they were right after it was graded.
+    pub(super) files: [(PathBuf, Vec<u8>); 2],
 }
 
 /// A check in the report for Gradescope.
@@ -117,26 +125,24 @@ impl fmt::Display for Outcome {
 }
 
 impl Job<'_> {
-    /// Grades it, within the deadline. `None` if a signal ended the work.
+    /// Grades it, within the deadline. `None` if a signal ended the work before it was done.
     pub(super) fn run(&self, stage: &Stage) -> Option<Outcome> {
         let name = self.folder.file_name().unwrap_or_default();
+        // Also in the name of a file nothing controls a terminal.
+        let name = escaped(name.as_encoded_bytes(), false);
         let report = |end: &str| -> PathBuf {
-            let mut file = name.to_owned();
-            file.push(format!("-{}{end}", self.kind.name()));
+            let file = format!("{name}-{}{end}", self.kind.name());
             self.options.out.join(file)
         };
         let (text, results) = (report(".txt"), report(".json"));
         // That of an earlier run must not count.
         let _ = fs::remove_file(&results);
-        let ended = self.wait(&text, &results, stage);
-        if stage.stop.signal().is_some() {
-            return None;
-        }
+        let ended = self.wait(&text, &results, stage).transpose()?;
         let read = || -> Result<Results, String> {
-            ended.map_err(|error| error.to_string())??;
-            let json = fs::read_to_string(&results);
+            ended?;
+            let json = contents(&results);
             let json = json.map_err(|_| format!("no report; see {}", text.display()))?;
-            serde_json::from_str(&json).map_err(|error| error.to_string())
+            serde_json::from_slice(&json).map_err(|error| error.to_string())
         };
         let (tests, problem) = match read() {
             Ok(Results { tests }) => {
@@ -145,38 +151,87 @@ impl Job<'_> {
                 let reason = reason.filter(|_| !is_graded).map(str::to_owned);
                 (tests, reason)
             }
-            Err(problem) => (Vec::new(), Some(problem)),
+            Err(problem) => (self.no_points(&problem, &text, &results), Some(problem)),
         };
+        let files = [text, results].map(|path| {
+            let contents = contents(&path).unwrap_or_default();
+            (path, contents)
+        });
         Some(Outcome {
-            name: escaped(name.as_encoded_bytes(), false),
+            name,
             kind: self.kind,
             tests,
             problem,
+            files,
         })
     }
 
-    /// Runs the grader to its end, or to the deadline. The inner error is why it has no result.
-    fn wait(&self, text: &Path, results: &Path, stage: &Stage) -> io::Result<Result<(), String>> {
+    /// Writes the report of a program of which nothing was judged.
+    fn no_points(&self, problem: &str, text: &Path, results: &Path) -> Vec<Test> {
+        let (table, rubric) = match self.kind {
+            Kind::Server => (checks::SERVER, &self.options.server_rubric),
+            Kind::Peer => (checks::PEER, &self.options.peer_rubric),
+        };
+        let rubric = rubric.as_ref().map(|path| Rubric::read(path, table));
+        let Ok(rubric) = rubric.unwrap_or_else(|| Ok(Rubric::default())) else {
+            return Vec::new();
+        };
+        let checks = Sheet::new(table.iter().collect()).finish(problem);
+        let report = Report::new(self.command.to_owned(), checks, &rubric, Vec::new());
+        let outputs = Outputs {
+            gradescope: Some(results.to_owned()),
+            ..Outputs::default()
+        };
+        // Without the files, the table has them.
+        let _ = report.write(&outputs);
+        let _ = File::options()
+            .append(true)
+            .open(text)
+            .and_then(|mut file| file.write_all(report.print(&Outputs::default()).as_bytes()));
+        let read = contents(results).ok();
+        let read = read.and_then(|json| serde_json::from_slice::<Results>(&json).ok());
+        read.map(|read| read.tests).unwrap_or_default()
+    }
+
+    /// Runs the grader to its end, or to the deadline. An error is why it has no result; `None` is
+    /// that of a signal.
+    fn wait(&self, text: &Path, results: &Path, stage: &Stage) -> Result<Option<()>, String> {
+        let mut child = self.start(text, results).map_err(|it| it.to_string())?;
+        let until = Instant::now() + Duration::from_secs(self.options.deadline);
+        loop {
+            if let Ok(Some(status)) = child.try_wait() {
+                return match status.code() {
+                    Some(code) if code < 128 => Ok(Some(())),
+                    _ if stage.stop.signal().is_some() => Ok(None),
+                    _ => Err(format!(
+                        "its grader was ended from outside ({}), perhaps by the program under test",
+                        how(status)
+                    )),
+                };
+            }
+            if stage.stop.signal().is_some() {
+                end(&mut child);
+                return Ok(None);
+            }
+            if Instant::now() >= until {
+                end(&mut child);
+                let seconds = self.options.deadline;
+                return Err(format!("not graded within {seconds} s"));
+            }
+            thread::sleep(LOOK);
+        }
+    }
+
+    fn start(&self, text: &Path, results: &Path) -> io::Result<Child> {
+        // A link in its place would lead elsewhere.
+        let _ = fs::remove_file(text);
         let out = File::create(text)?;
         let mut command = self.command(results)?;
         command
             .stdin(Stdio::null())
             .stderr(out.try_clone()?)
             .stdout(out);
-        let mut child = command.process_group(0).spawn()?;
-        let until = Instant::now() + Duration::from_secs(self.options.deadline);
-        loop {
-            if child.try_wait()?.is_some() {
-                return Ok(Ok(()));
-            }
-            let is_late = Instant::now() >= until;
-            if is_late || stage.stop.signal().is_some() {
-                end(&mut child);
-                let seconds = self.options.deadline;
-                return Ok(Err(format!("not graded within {seconds} s")));
-            }
-            thread::sleep(LOOK);
-        }
+        command.process_group(0).spawn()
     }
 
     fn command(&self, results: &Path) -> io::Result<Command> {
@@ -191,6 +246,10 @@ impl Job<'_> {
         command.arg("--gradescope").arg(results);
         if self.is_isolated {
             command.arg("--isolated");
+            // The other submissions, and what came of them.
+            for folder in [&self.options.folder, &self.options.out] {
+                command.arg("--hide").arg(folder);
+            }
         } else if self.command.contains("{port}") {
             command.args(["--port", "0"]);
         }
@@ -212,6 +271,15 @@ impl Job<'_> {
         }
         Ok(command)
     }
+}
+
+/// A file of a report, at most as long as one can be.
+fn contents(path: &Path) -> io::Result<Vec<u8>> {
+    let mut contents = Vec::new();
+    File::open(path)?
+        .take(MAX_REPORT)
+        .read_to_end(&mut contents)?;
+    Ok(contents)
 }
 
 /// Lets a grader end what it has started, and then ends it.

@@ -5,22 +5,25 @@ mod table;
 
 use std::collections::VecDeque;
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::thread;
 
+use atomic_write_file::AtomicWriteFile;
 use parking_lot::Mutex;
 
 use super::options::Class;
 use super::program::can_isolate;
 use crate::file_error::FileError;
 use crate::program::{Code, Failure, Stage};
+use crate::terminal::escape::escaped;
 use job::{Job, Kind, Outcome};
 
 /// Grades all submissions, and writes their reports and the table into the folder of the results.
 /// After Ctrl-C it writes those that are done.
 pub(super) fn perform(options: &Class, stage: &Stage) -> Result<(), Failure> {
     let out = &options.out;
-    let submissions = subfolders(&options.folder, out)?;
+    let submissions = subfolders(&options.folder, out, stage)?;
     if submissions.is_empty() {
         let folder = options.folder.display();
         return Err(Failure::other(format!(
@@ -76,8 +79,11 @@ pub(super) fn perform(options: &Class, stage: &Stage) -> Result<(), Failure> {
 
 /// Writes the tables, and says how all of it ended.
 fn finish(outcomes: &[Outcome], out: &Path, stage: &Stage) -> Result<(), Failure> {
-    let path = out.join("table.csv");
-    fs::write(&path, table::csv(outcomes)).map_err(FileError::of("write", &path))?;
+    // Where submissions are not isolated, one may have changed the report of another.
+    for (path, contents) in outcomes.iter().flat_map(|it| &it.files) {
+        replace(path, contents)?;
+    }
+    replace(&out.join("table.csv"), &table::csv(outcomes))?;
     let text = table::text(outcomes);
     stage.print(|to| to.write_all(text.as_bytes()))?;
     if let Some(signal) = stage.stop.signal() {
@@ -96,14 +102,32 @@ fn take(queue: &Mutex<VecDeque<PathBuf>>, stage: &Stage) -> Option<PathBuf> {
     queue.lock().pop_front()
 }
 
+/// Writes a file in one step. A link in its place is replaced.
+fn replace(path: &Path, contents: &[u8]) -> Result<(), FileError> {
+    let written = AtomicWriteFile::open(path).and_then(|mut file| {
+        file.write_all(contents)?;
+        file.commit()
+    });
+    written.map_err(FileError::of("write", path))
+}
+
 /// The subfolders in the order of their names, without the results of an earlier run and hidden ones.
-fn subfolders(folder: &Path, out: &Path) -> Result<Vec<PathBuf>, FileError> {
+/// A link is no submission: it may lead anywhere.
+fn subfolders(folder: &Path, out: &Path, stage: &Stage) -> Result<Vec<PathBuf>, FileError> {
     let out = fs::canonicalize(out).ok();
     let entries = fs::read_dir(folder).map_err(FileError::of("read the folder", folder))?;
     let mut folders: Vec<_> = entries
         .flatten()
         .filter(|entry| !entry.file_name().as_encoded_bytes().starts_with(b"."))
         .map(|entry| entry.path())
+        .filter(|path| {
+            if path.is_symlink() {
+                let name = path.file_name().unwrap_or_default();
+                let name = escaped(name.as_encoded_bytes(), false);
+                stage.say(format_args!("{name}: not graded, because it is a link"));
+            }
+            !path.is_symlink()
+        })
         .filter(|path| path.is_dir() && fs::canonicalize(path).ok() != out)
         .collect();
     folders.sort();

@@ -130,12 +130,18 @@ fn summary(outcomes: &[Outcome]) -> String {
             *failed.entry((outcome.kind, test.names().1)).or_default() += 1;
         }
     }
-    let mut text = match outcomes.iter().filter(|it| it.problem.is_some()).count() {
+    let ungraded = outcomes.iter().filter(|it| it.problem.is_some()).count();
+    let mut text = match ungraded {
         0 => String::new(),
         count => format!("{count} could not be graded.\n"),
     };
     if failed.is_empty() {
-        return text + "No check failed.\n";
+        return text
+            + match (ungraded, outcomes.len()) {
+                (0, _) => "No check failed.\n",
+                (ungraded, all) if ungraded < all => "No check of the others failed.\n",
+                _ => "",
+            };
     }
     let mut failed: Vec<_> = failed.into_iter().collect();
     failed.sort_by_key(|(name, count)| (std::cmp::Reverse(*count), *name));

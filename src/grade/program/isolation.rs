@@ -1,5 +1,6 @@
-//! A network, processes and a host name of its own for the grader and the program under test
-//! (Linux). The program `unshare` makes them, because the system call needs unsafe code.
+//! A network and a host name of its own for the grader (Linux), and the question whether the system
+//! allows these and what the program under test gets. The program `unshare` makes them, because the
+//! system call needs unsafe code.
 
 use std::env;
 use std::io;
@@ -8,19 +9,17 @@ use std::os::unix::process::CommandExt;
 #[cfg(target_os = "linux")]
 use std::process::Command;
 
+#[cfg(target_os = "linux")]
+use super::launch::launcher;
+
 /// Set for the process that runs inside.
 const INSIDE: &str = "P2PCI_ISOLATED_INSIDE";
-
-/// Whether this process is isolated from the network.
-pub fn is_isolated() -> bool {
-    env::var_os(INSIDE).is_some()
-}
 
 /// Isolates this process: replaces it by one that runs the same command inside, or, inside, prepares
 /// what is there. Returns only in the latter case, or with the reason why the system does not allow
 /// it.
 pub fn isolate() -> Result<(), String> {
-    let why = if is_isolated() {
+    let why = if env::var_os(INSIDE).is_some() {
         match prepare() {
             Ok(()) => return Ok(()),
             Err(error) => error.to_string(),
@@ -33,23 +32,21 @@ pub fn isolate() -> Result<(), String> {
     ))
 }
 
-/// `--kill-child`: all processes inside end with the first one, and that one with `unshare`.
+/// The program under test gets more: see [`launcher`].
 #[cfg(target_os = "linux")]
-const OPTIONS: [&str; 7] = [
-    "--user",
-    "--map-root-user",
-    "--net",
-    "--uts",
-    "--pid",
-    "--fork",
-    "--kill-child",
-];
+const OPTIONS: [&str; 4] = ["--user", "--map-root-user", "--net", "--uts"];
 
 /// Whether the system allows it; the error is why not.
 #[cfg(target_os = "linux")]
 pub fn can_isolate() -> Result<(), String> {
-    let tried = Command::new("unshare").args(OPTIONS).arg("true").output();
-    match tried {
+    let inner = launcher("true", Some(&[])).map_err(|error| error.to_string())?;
+    let mut unshare = Command::new("unshare");
+    unshare.args(OPTIONS).arg("--").arg(inner.get_program());
+    unshare.args(inner.get_args());
+    for (name, value) in inner.get_envs() {
+        unshare.envs(value.map(|value| (name, value)));
+    }
+    match unshare.output() {
         Err(error) => Err(format!("cannot run the program unshare: {error}")),
         Ok(tried) if tried.status.success() => Ok(()),
         Ok(tried) => Err(String::from_utf8_lossy(&tried.stderr).trim().to_owned()),
@@ -80,6 +77,9 @@ fn prepare() -> io::Result<()> {
     use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketType, recv, sendto, socket};
 
     rustix::system::sethostname(b"localhost")?;
+    // Otherwise a server that has crashed may not be able to use its port again for a minute. Where
+    // that can't be set, its remaining checks are skipped.
+    let _ = std::fs::write("/proc/sys/net/ipv4/tcp_max_tw_buckets", "0");
     // Without a protocol it is that of routes and interfaces.
     let netlink = socket(AddressFamily::NETLINK, SocketType::RAW, None)?;
     let kernel = SocketAddrNetlink::new(0, 0);

@@ -1,19 +1,24 @@
 //! Runs a program under test: in its folder, with a deadline to begin, bounded output, and an end
 //! for all its processes.
 
+#[cfg(target_os = "linux")]
+mod folders;
 mod isolation;
+mod launch;
 mod output;
 mod processes;
 
-pub use isolation::{can_isolate, is_isolated, isolate};
+pub use isolation::{can_isolate, isolate};
+pub use launch::becomes_program;
 
+use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::ExitStatusExt;
 
 use clap::Args;
 use clap::builder::FalseyValueParser;
@@ -28,6 +33,8 @@ use crate::program::{Code, Failure};
 pub const START_TIME: Duration = Duration::from_secs(10);
 /// How often it is looked at meanwhile.
 pub const LOOK: Duration = Duration::from_millis(50);
+/// How long a program that does not listen any more may take to end.
+const END_TIME: Duration = Duration::from_secs(1);
 /// How many of its last lines a report shows.
 const LAST_LINES: usize = 12;
 /// How much output is worth a remark, in bytes.
@@ -44,10 +51,13 @@ pub struct Running {
     /// The folder in which it runs [default: this one]
     #[arg(long = "in", value_name = "FOLDER")]
     pub folder: Option<PathBuf>,
-    /// Run it with its own network, user, and host name, so that the port is free and it reaches
-    /// nothing else (Linux)
+    /// Run it with its own network, processes, and host name, and let it change nothing but its
+    /// folder, so that the port is free and it reaches nothing else (Linux)
     #[arg(long, value_parser = FalseyValueParser::new())]
     pub isolated: bool,
+    /// With --isolated: folders that are empty for it, for example those of other submissions
+    #[arg(long, value_name = "FOLDER", num_args = 1.., requires = "isolated")]
+    pub hide: Vec<PathBuf>,
     /// Keep what it prints in this file, at most 16 MiB
     #[arg(long, value_name = "FILE")]
     pub keep_output: Option<PathBuf>,
@@ -71,9 +81,9 @@ pub enum ProgramError {
     /// The shell or a file could not be used.
     #[error("cannot start the program: {0}")]
     Start(std::io::Error),
-    /// The file for its output could not be written.
+    /// Its folder could not be read, or the file for its output not be written.
     #[error(transparent)]
-    Output(#[from] FileError),
+    File(#[from] FileError),
     /// It ended too early.
     #[error("the program ended before it {awaited}: {how}")]
     Ended {
@@ -87,7 +97,7 @@ pub enum ProgramError {
     Late {
         /// What it was expected to do.
         awaited: String,
-        /// What it seems to wait for.
+        /// What it seems to do instead.
         asks: String,
     },
     /// Ctrl-C.
@@ -111,27 +121,24 @@ impl Program {
     /// Starts the command in its folder. Its input is open, as that of a person who types nothing
     /// until [`type_text`](Self::type_text).
     pub fn start(command: &str, running: &Running) -> Result<Self, ProgramError> {
+        if let Some(path) = &running.keep_output {
+            File::create(path).map_err(FileError::of("write", path))?;
+        }
+        Self::start_again(command, running)
+    }
+
+    /// The same, but a file for its output keeps that of an earlier start.
+    pub fn start_again(command: &str, running: &Running) -> Result<Self, ProgramError> {
         processes::adopt_orphans();
         let (reader, writer) = std::io::pipe().map_err(ProgramError::Start)?;
         let output = Captured::start(reader, running.keep_output.as_deref())?;
         let errors = writer.try_clone().map_err(ProgramError::Start)?;
-        let mut shell = Command::new("sh");
-        shell
-            .args(["-c", command])
-            .current_dir(running.folder.as_deref().unwrap_or(Path::new(".")))
-            // Python holds back what it prints to a pipe.
-            .env("PYTHONUNBUFFERED", "1")
+        let child = launcher(command, running)?
             .stdin(Stdio::piped())
             .stdout(writer)
             .stderr(errors)
-            .process_group(0);
-        // The settings of the grader are not those of a program under test that is one of ours.
-        for (name, _) in std::env::vars_os() {
-            if name.as_encoded_bytes().starts_with(b"P2PCI_") {
-                shell.env_remove(name);
-            }
-        }
-        let child = shell.spawn().map_err(ProgramError::Start)?;
+            .spawn()
+            .map_err(ProgramError::Start)?;
         Ok(Self {
             child,
             output,
@@ -167,17 +174,23 @@ impl Program {
                 });
             }
             if Instant::now() >= until {
-                let question = self.output.unfinished_line();
-                let asks = question.map(|line| {
-                    format!("; it seems to wait for an answer to {line:?}, and gets no input")
-                });
-                return Err(ProgramError::Late {
-                    awaited,
-                    asks: asks.unwrap_or_default(),
-                });
+                let asks = self.instead();
+                return Err(ProgramError::Late { awaited, asks });
             }
             thread::sleep(LOOK);
         }
+    }
+
+    /// What a program that does not begin seems to do instead.
+    fn instead(&self) -> String {
+        let total = self.output.total();
+        if total > MUCH_OUTPUT {
+            return format!("; it printed {total} bytes instead");
+        }
+        let question = self.output.unfinished_line();
+        question.map_or_else(String::new, |line| {
+            format!("; it seems to wait for an answer to {line:?}, and gets no input")
+        })
     }
 
     /// Types into the program. One that has ended, or does not read, is not typed to.
@@ -203,8 +216,21 @@ impl Program {
         Some(format!("the program has ended: {}", how(status)))
     }
 
-    /// The last lines that it printed, after a heading.
+    /// The same, after a short while that one about to end needs.
+    pub fn end_soon(&mut self) -> Option<String> {
+        let until = Instant::now() + END_TIME;
+        while Instant::now() < until {
+            if let Some(ended) = self.end() {
+                return Some(ended);
+            }
+            thread::sleep(LOOK);
+        }
+        None
+    }
+
+    /// The last lines that it printed, after a heading. Waits a short while until it prints no more.
     pub fn printed(&self) -> String {
+        self.output.settle();
         let lines = last_lines(&self.output.last(), LAST_LINES);
         if lines.is_empty() {
             return "the program printed nothing".to_owned();
@@ -247,10 +273,28 @@ impl Drop for Program {
     }
 }
 
+/// The process that becomes the program under test, in its folder.
+fn launcher(command: &str, running: &Running) -> Result<Command, ProgramError> {
+    let folder = running.folder.as_deref().unwrap_or(Path::new("."));
+    // Otherwise it would be unclear what does not exist.
+    fs::read_dir(folder).map_err(FileError::of("open the folder", folder))?;
+    let hidden = running.hide.iter().map(|it| {
+        let found = fs::canonicalize(it);
+        found.map_err(FileError::of("hide the folder", it))
+    });
+    let hidden: Vec<_> = hidden.collect::<Result<_, _>>()?;
+    let hidden = running.isolated.then_some(hidden.as_slice());
+    let mut launcher = launch::launcher(command, hidden).map_err(ProgramError::Start)?;
+    launcher.current_dir(folder);
+    Ok(launcher)
+}
+
 /// How a program ended, in words.
-fn how(status: ExitStatus) -> String {
+pub(in crate::grade) fn how(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(127), _) => "exit code 127, so the shell did not find the command".to_owned(),
+        // As a shell says it.
+        (Some(code @ 129..=192), _) => format!("exit code {code}, so signal {}", code - 128),
         (Some(code), _) => format!("exit code {code}"),
         (None, signal) => format!("signal {}", signal.unwrap_or_default()),
     }

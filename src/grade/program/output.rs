@@ -1,12 +1,12 @@
 //! What a program under test prints, kept within a bound. It never waits for us to read it.
 
 use std::collections::VecDeque;
-use std::fs::File;
+use std::fs::OpenOptions;
 use std::io::{PipeReader, Read, Write};
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
@@ -21,6 +21,10 @@ const MAX_FILE: u64 = 16 * 1024 * 1024;
 /// How long to wait for the last output of a program that has ended. A process that nobody could
 /// kill may hold it open.
 const END_TIME: Duration = Duration::from_secs(1);
+/// How much silence means that a program has printed what it has to say.
+const QUIET_TIME: Duration = Duration::from_millis(300);
+/// The longest wait for that.
+const SETTLE_TIME: Duration = Duration::from_secs(1);
 
 /// The output of a program.
 #[derive(Debug, Clone, Default)]
@@ -34,10 +38,13 @@ struct Kept {
 }
 
 impl Captured {
-    /// Reads from the pipe in a thread until all writers have closed it.
+    /// Reads from the pipe in a thread until all writers have closed it. The file gets it appended.
     pub(super) fn start(mut pipe: PipeReader, file: Option<&Path>) -> Result<Self, ProgramError> {
         let mut file = match file {
-            Some(path) => Some(File::create(path).map_err(FileError::of("write", path))?),
+            Some(path) => {
+                let file = OpenOptions::new().append(true).create(true).open(path);
+                Some(file.map_err(FileError::of("write", path))?)
+            }
             None => None,
         };
         let captured = Self::default();
@@ -66,7 +73,9 @@ impl Captured {
 
     /// Adds bytes, and returns how many there were before.
     fn add(&self, bytes: &[u8]) -> u64 {
-        let mut kept = self.0.0.lock();
+        let (kept, changed) = &*self.0;
+        let mut kept = kept.lock();
+        changed.notify_all();
         kept.last.extend(bytes);
         let surplus = kept.last.len().saturating_sub(KEPT);
         kept.last.drain(..surplus);
@@ -91,6 +100,19 @@ impl Captured {
         let line = last.split(|byte| *byte == b'\n').next_back()?;
         let line: String = escaped(line, false).chars().take(80).collect();
         Some(line).filter(|line| !line.trim().is_empty())
+    }
+
+    /// Waits a short while until nothing more is printed: a program closes a connection before it
+    /// prints why.
+    pub(super) fn settle(&self) {
+        let (kept, changed) = &*self.0;
+        let until = Instant::now() + SETTLE_TIME;
+        let mut kept = kept.lock();
+        while !kept.has_ended && Instant::now() < until {
+            if changed.wait_for(&mut kept, QUIET_TIME).timed_out() {
+                return;
+            }
+        }
     }
 
     /// Waits a short while until nobody can print any more.

@@ -39,10 +39,6 @@ mod linux {
     /// Kills until nothing is left. All are stopped before the first is killed, or one that forks
     /// all the time would be faster.
     pub(super) fn kill_descendants() {
-        if super::super::is_isolated() {
-            // `/proc` shows other processes, and all of ours end with this one.
-            return;
-        }
         for _ in 0..ROUNDS {
             let found = descendants();
             if found.is_empty() {

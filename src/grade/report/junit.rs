@@ -10,16 +10,21 @@ pub(super) fn junit(report: &Report) -> String {
         let same = report.checks.iter().filter(|it| it.verdict == verdict);
         same.count()
     };
+    let unjudged = count("skip");
+    let (errors, skipped) = if report.is_error {
+        (unjudged, 0)
+    } else {
+        (0, unjudged)
+    };
     let mut xml = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
-         <testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"0\" skipped=\"{}\">\n",
+         <testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"{errors}\" skipped=\"{skipped}\">\n",
         escaped(&report.target),
         report.checks.len(),
         count("fail"),
-        count("skip"),
     );
     for check in &report.checks {
-        write_case(&mut xml, check);
+        write_case(&mut xml, check, report.is_error);
     }
     if !report.notes.is_empty() {
         let notes = escaped(&report.notes.join("\n"));
@@ -29,7 +34,7 @@ pub(super) fn junit(report: &Report) -> String {
     xml + "</testsuite>\n"
 }
 
-fn write_case(xml: &mut String, check: &Judged) {
+fn write_case(xml: &mut String, check: &Judged, is_error: bool) {
     let [group, name, message] = [check.group.name(), check.name, &check.message].map(escaped);
     // Writing to memory does not fail.
     let _ = write!(xml, "  <testcase classname=\"{group}\" name=\"{name}\"");
@@ -39,10 +44,10 @@ fn write_case(xml: &mut String, check: &Judged) {
             ">\n    <failure message=\"{message}\">{}</failure>\n  </testcase>",
             escaped(&check.details())
         ),
-        "skip" => writeln!(
-            xml,
-            ">\n    <skipped message=\"{message}\"/>\n  </testcase>"
-        ),
+        "skip" => {
+            let kind = if is_error { "error" } else { "skipped" };
+            writeln!(xml, ">\n    <{kind} message=\"{message}\"/>\n  </testcase>")
+        }
         _ => writeln!(xml, "/>"),
     };
 }
@@ -84,6 +89,14 @@ mod tests {
                      <testcase classname=\"1 registration\" name=\"add-record\">\n    \
                      <skipped message=\"add-ok &lt;does&gt; not hold\"/>\n  </testcase>\n";
         assert!(xml.starts_with(begin), "{xml}");
+        let mut failed = report();
+        failed.is_error = true;
+        let xml_of_error = junit(&failed);
+        assert!(
+            xml_of_error.contains("errors=\"1\" skipped=\"0\""),
+            "{xml_of_error}"
+        );
+        assert!(xml_of_error.contains("<error message="), "{xml_of_error}");
         assert!(xml.contains("\\u{1b}]]&gt;&lt;&amp;&quot;"), "{xml}");
         assert!(xml.ends_with("</system-out>\n</testsuite>\n"), "{xml}");
     }

@@ -30,6 +30,9 @@ pub struct Report {
     pub max: Points,
     /// The checks, in the order of their groups.
     pub checks: Vec<Judged>,
+    /// Whether nothing could be graded. Then a skipped check is an error for a CI system.
+    #[serde(skip)]
+    pub is_error: bool,
     /// What else was noticed about the program.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
@@ -110,6 +113,7 @@ impl Report {
             points: checks.iter().map(|check| check.points).sum(),
             max: checks.iter().map(|check| check.max).sum(),
             checks,
+            is_error: false,
             notes,
         }
     }

@@ -6,6 +6,7 @@ mod leaving;
 mod peer;
 mod records;
 mod robust;
+mod serial;
 mod target;
 
 use super::Played;
@@ -77,7 +78,7 @@ pub(super) fn grade(options: &Server, sheet: &mut Sheet, stage: &Stage) -> Playe
     let mut target = Target::new(options, stage);
     let ended = target.find();
     if ended.is_ok() {
-        play(&target, sheet);
+        play(&mut target, sheet);
     }
     Played {
         notes: target.stop(),
@@ -86,7 +87,7 @@ pub(super) fn grade(options: &Server, sheet: &mut Sheet, stage: &Stage) -> Playe
     }
 }
 
-fn play(target: &Target<'_>, sheet: &mut Sheet) {
+fn play(target: &mut Target<'_>, sheet: &mut Sheet) {
     let mut has_records = true;
     for scenario in SCENARIOS {
         if !sheet.wants(scenario.checks) {
@@ -97,10 +98,13 @@ fn play(target: &Target<'_>, sheet: &mut Sheet) {
         } else {
             target
                 .in_time()
+                .and_then(|()| target.revive())
                 .and_then(|()| (scenario.play)(target, sheet))
         };
+        let is_serial = serial::explain(target, sheet, scenario.checks, &held);
         let reason = match held {
             Ok(()) => continue,
+            Err(Unmet::Skipped(reason)) if is_serial => reason + "; " + serial::IS_SERIAL,
             Err(Unmet::Skipped(reason)) => reason,
             Err(Unmet::Failed(finding)) => finding.message,
         };

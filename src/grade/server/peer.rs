@@ -163,6 +163,13 @@ impl<'a> Peer<'a> {
         answer.got.clone_from(&self.source.came);
     }
 
+    /// Returns whether an answer begins within this time.
+    pub(super) fn has_answer_within(&mut self, time: Duration) -> bool {
+        self.source.begin(self.target.deadline());
+        let arrived = self.source.arrives_within(time);
+        arrived.unwrap_or(false) && !self.source.buffered().is_empty()
+    }
+
     /// Waits until the server answers or closes, a short while at most.
     pub(super) fn await_reaction(&mut self) {
         // How it reacts is not judged.
@@ -202,11 +209,16 @@ impl<'a> Peer<'a> {
             error => error.to_string(),
         };
         Unmet::Failed(Box::new(Finding {
-            message: message + &self.target.printed(),
+            message: message + &self.target.last_words(),
             cause: None,
             exchanged: Some(Exchanged::new(sent, expected, came)),
         }))
     }
+}
+
+/// Whether a failure is that no answer came in time.
+pub(super) fn is_silence(message: &str) -> bool {
+    message.contains(&late(false).to_string())
 }
 
 fn late(began: bool) -> ReadError {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::peer::Peer;
 use crate::grade::check::{Held, Unmet};
 use crate::grade::options::{Server, endpoint};
-use crate::grade::program::Program;
+use crate::grade::program::{Program, ProgramError, Running};
 use crate::net::{Connection, Limits, Sockets, connect};
 use crate::program::{Code, Failure, Stage};
 use crate::wire::{Endpoint, Host, Port};
@@ -16,6 +16,8 @@ use crate::wire::{Endpoint, Host, Port};
 pub(super) const CHECK_TIME: Duration = Duration::from_secs(5);
 /// The deadline of all scenarios together. The remaining ones are skipped.
 const WHOLE_TIME: Duration = Duration::from_mins(4);
+/// How often a program that has ended is started again.
+const MAX_RESTARTS: u8 = 5;
 /// The first of the ports that peers of the grader claim, below those of real programs. Each run has
 /// others, so that what a server did not forget is not mistaken for what it has now.
 const PORTS: std::ops::Range<u16> = 10_000..30_000;
@@ -30,6 +32,11 @@ pub(super) struct Target<'a> {
     /// Where it listens, once that is known.
     endpoint: Option<Endpoint>,
     program: RefCell<Option<Program>>,
+    restarts: u8,
+    /// Why the program can't be started again.
+    is_over: Option<String>,
+    /// Whether the server answers one connection at a time, once that is known.
+    pub(super) is_serial: Cell<Option<bool>>,
     /// The connection that found the server. A server need not understand a peer that only knocks,
     /// so the first peer uses it.
     knock: RefCell<Option<Connection>>,
@@ -51,6 +58,9 @@ impl<'a> Target<'a> {
             sockets,
             endpoint: None,
             program: RefCell::new(None),
+            restarts: 0,
+            is_over: None,
+            is_serial: Cell::new(None),
             knock: RefCell::new(None),
             until: Instant::now() + WHOLE_TIME,
             first_port: fastrand::u16(PORTS),
@@ -69,6 +79,15 @@ impl<'a> Target<'a> {
             self.found(endpoint, connected);
             return Ok(());
         };
+        self.run(command, Program::start)
+    }
+
+    /// Starts the program, and waits until it listens.
+    fn run(
+        &mut self,
+        command: &str,
+        start: fn(&str, &Running) -> Result<Program, ProgramError>,
+    ) -> Result<(), Failure> {
         let port = free_port(self.options.port)?;
         let places = places(port);
         if let Some((place, _)) = self.knock_at(&places) {
@@ -76,13 +95,54 @@ impl<'a> Target<'a> {
             return Err(Failure::other(said + " avoids it"));
         }
         let command = command.replace("{port}", &port.to_string());
-        let mut program = Program::start(&command, &self.options.running)?;
+        let mut program = start(&command, &self.options.running)?;
         let awaited = format!("listened on port {port}");
         let begun = program.wait_until(&awaited, &self.stage.stop, || self.knock_at(&places));
         *self.program.get_mut() = Some(program);
         let (endpoint, connection) = begun?;
         self.found(endpoint, connection);
         Ok(())
+    }
+
+    /// Starts the program again if it has ended, so that the remaining checks can be judged.
+    pub(super) fn revive(&mut self) -> Held {
+        let Some(ended) = self.ended() else {
+            return Ok(());
+        };
+        let Some(command) = &self.options.running.run else {
+            return Ok(());
+        };
+        if self.is_over.is_none() {
+            self.is_over = if self.restarts == MAX_RESTARTS {
+                Some(format!("{ended}, for the {}th time", MAX_RESTARTS + 1))
+            } else {
+                self.restarts += 1;
+                // What is left of it may listen.
+                drop(self.program.get_mut().take());
+                let again = self.run(command, Program::start_again);
+                let failed = again.err();
+                failed.map(|failure| format!("{ended}; started again, {failure}"))
+            };
+        }
+        self.is_over
+            .clone()
+            .map_or(Ok(()), |over| Err(Unmet::Skipped(over)))
+    }
+
+    /// How the program has ended, if it has. One that can't be connected to any more may be about to.
+    fn ended(&mut self) -> Option<String> {
+        let ended = self.program.get_mut().as_mut()?.end();
+        if ended.is_some() || self.knock.get_mut().is_some() {
+            return ended;
+        }
+        match self.connection() {
+            // The next peer uses it.
+            Ok(connection) => {
+                *self.knock.get_mut() = Some(connection);
+                None
+            }
+            Err(_) => self.program.get_mut().as_mut()?.end_soon(),
+        }
     }
 
     fn found(&mut self, endpoint: Endpoint, connection: Connection) {
@@ -165,12 +225,20 @@ impl<'a> Target<'a> {
         Err(Unmet::Skipped(reason))
     }
 
-    /// The last lines that the program printed, for a failure without an answer; empty if it is
-    /// unknown.
-    pub(super) fn printed(&self) -> String {
-        let program = self.program.borrow();
-        let printed = program.as_ref().map(Program::printed);
-        printed.map_or_else(String::new, |printed| format!("\n{printed}"))
+    /// Whether the program has ended, and the last lines that it printed, for a failure without an
+    /// answer; empty if it is unknown.
+    pub(super) fn last_words(&self) -> String {
+        let mut program = self.program.borrow_mut();
+        let Some(program) = program.as_mut() else {
+            return String::new();
+        };
+        let printed = program.printed();
+        let Some(ended) = program.end() else {
+            return format!("\n{printed}");
+        };
+        // Otherwise the port would stay in use for a while after this end.
+        self.sockets.reset_when_dropped();
+        format!(", because {ended}\n{printed}")
     }
 
     /// What is graded, for the report.
@@ -186,7 +254,17 @@ impl<'a> Target<'a> {
     pub(super) fn stop(&mut self) -> Vec<String> {
         self.sockets.close_all();
         let program = self.program.get_mut().as_mut();
-        program.map(Program::stop).unwrap_or_default()
+        let mut notes = program.map(Program::stop).unwrap_or_default();
+        if self.restarts > 0 {
+            let times = match self.restarts {
+                1 => "once".to_owned(),
+                times => format!("{times} times"),
+            };
+            notes.push(format!(
+                "the program ended early, and was started again {times}"
+            ));
+        }
+        notes
     }
 }
 

@@ -171,3 +171,39 @@ fn noise_at_the_ports_of_the_grader() {
     assert_eq!(graded.failed(), [""; 0], "{}", graded.out);
     assert!(graded.out.len() < 32 * 1024, "{}", graded.out.len());
 }
+
+/// A server without threads.
+#[test]
+fn the_one_that_serves_one_at_a_time() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut buffer = [0; 4096];
+            while let Ok(count @ 1..) = stream.read(&mut buffer) {
+                let request = String::from_utf8_lossy(&buffer[..count]);
+                let value = |name| request.lines().find_map(|line| line.strip_prefix(name));
+                let answer = match (value("ADD "), value("Title: ")) {
+                    (Some(rfc), Some(title)) => format!(
+                        "P2P-CI/1.0 200 OK\r\n\r\n{} {title} {} {}\r\n\r\n",
+                        rfc.trim_end_matches(" P2P-CI/1.0"),
+                        value("Host: ").unwrap(),
+                        value("Port: ").unwrap(),
+                    ),
+                    _ => "P2P-CI/1.0 404 Not Found\r\n\r\n\r\n".to_owned(),
+                };
+                let _ = stream.write_all(answer.as_bytes());
+            }
+        }
+    });
+    let graded = grade_port(port, &["--only", "add-ok,lookup-records,concurrent"]);
+    check(&graded);
+    for said in [
+        "  ok    add-ok ",
+        "an ADD failed: no answer within 5 s; the server serves one connection at a time",
+        "        usually the server serves one connection at a time",
+    ] {
+        assert!(graded.out.contains(said), "{said} in {}", graded.out);
+    }
+}

@@ -3,8 +3,12 @@
 use std::fs;
 
 use rustix::process::Signal;
+#[cfg(target_os = "linux")]
+use rustix::process::{Pid, kill_process};
 use tempfile::TempDir;
 
+#[cfg(target_os = "linux")]
+use super::programs::runs;
 use crate::support::{Program, folder, peer_command, run};
 
 const SERVER: &str = env!("CARGO_BIN_EXE_server");
@@ -70,7 +74,7 @@ fn every_submission_has_a_row_and_a_report() {
     for said in [
         "server         points  1 registration",
         "alice          27/27   4/4",
-        "2 could not be graded.\nNo check failed.\n",
+        "2 could not be graded.\nNo check of the others failed.\n",
     ] {
         assert!(printed.contains(said), "{said} in {printed}");
     }
@@ -107,6 +111,101 @@ fn ctrl_c_keeps_what_is_done() {
     let table = fs::read_to_string(results.path().join("table.csv")).unwrap();
     assert_eq!(table.lines().count(), 2, "{table}");
     assert!(table.contains("\nalice,server,0,27"), "{table}");
+}
+
+/// A submission can do that where it is not isolated.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_killed_grader_is_no_success() {
+    let class = class(&[("alice", "sleep 98764.1; exit")]);
+    let results = folder(&[]);
+    let out = results.path().to_str().unwrap();
+    let mut grader = Program::start("grader", peer_command(&arguments(&class, out, &[])));
+    while !runs("98764.1") {
+        std::thread::yield_now();
+    }
+    let of_alice = format!("{}/alice\0--gradescope", class.path().display());
+    let its_grader = fs::read_dir("/proc").unwrap().flatten().find_map(|entry| {
+        let line = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        let is_it = String::from_utf8_lossy(&line).contains(&of_alice);
+        let id = entry.file_name().to_str()?.parse().ok()?;
+        is_it.then(|| Pid::from_raw(id)).flatten()
+    });
+    kill_process(its_grader.unwrap(), Signal::KILL).unwrap();
+    let (status, printed, errors) = grader.end();
+    assert_eq!(status.code(), Some(8), "{errors}");
+    assert!(
+        printed.contains("alice   its grader was ended from outside (signal 9)"),
+        "{printed}"
+    );
+    assert!(printed.ends_with("1 could not be graded.\n"), "{printed}");
+    let json = fs::read_to_string(format!("{out}/alice-server.json")).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let tests = json["tests"].as_array().unwrap();
+    assert_eq!(tests.len(), 27);
+    assert!(
+        tests
+            .iter()
+            .all(|it| it["score"] == 0.0 && it["max_score"] == 1.0)
+    );
+    let table = fs::read_to_string(format!("{out}/table.csv")).unwrap();
+    assert!(table.contains("alice,server,0,27,\"its grader"), "{table}");
+    // The program under test ends with its grader.
+    assert!(!runs("98764.1"));
+}
+
+/// One changes the reports of those before it, and links to other folders are no submissions.
+#[test]
+fn the_one_that_changes_results() {
+    let results = folder(&[]);
+    let out = results.path().to_str().unwrap();
+    let forge = format!(
+        "for file in {out}/alice*; do echo forged > $file; done; ln -s /dev/null {out}/table.csv; \
+         exit 3"
+    );
+    let class = class(&[
+        ("alice", &format!("exec {SERVER} -q --port $1")),
+        ("bob\n\u{1b}[31m", &forge),
+    ]);
+    std::os::unix::fs::symlink("/etc", class.path().join("carol")).unwrap();
+    let command = peer_command(&arguments(&class, out, &[]));
+    let (status, _, errors) = run("grader", command);
+    assert_eq!(status.code(), Some(8), "{errors}");
+    assert!(
+        errors.contains("carol: not graded, because it is a link"),
+        "{errors}"
+    );
+    let mut files: Vec<_> = fs::read_dir(out).unwrap().flatten().collect();
+    files.sort_by_key(fs::DirEntry::file_name);
+    let names: Vec<_> = files
+        .iter()
+        .map(|it| it.file_name().into_string().unwrap())
+        .collect();
+    assert_eq!(names.len(), 5, "{names:?}");
+    for (file, name) in files.iter().zip(&names) {
+        assert!(file.file_type().unwrap().is_file(), "{name}");
+        assert!(!name.contains(['\n', '\u{1b}']), "{name}");
+        let contents = fs::read_to_string(file.path()).unwrap();
+        assert!(!contents.contains("forged"), "{name}: {contents}");
+    }
+}
+
+/// The server of a submission is graded, and its peer is not.
+#[test]
+fn ctrl_c_keeps_a_finished_half() {
+    let class = class(&[("alice", "exit 3")]);
+    let results = folder(&[]);
+    let out = results.path().to_str().unwrap();
+    let command = peer_command(&arguments(&class, out, &["--peer", "sleep 1000"]));
+    let mut grader = Program::start("grader", command);
+    grader.expect_error("alice: server: the program ended before ");
+    grader.signal(Signal::INT);
+    let (status, printed, _) = grader.end();
+    assert_eq!(status.code(), Some(130));
+    assert!(printed.contains("alice   the program ended"), "{printed}");
+    let table = fs::read_to_string(results.path().join("table.csv")).unwrap();
+    assert!(table.contains("\nalice,server,0,27"), "{table}");
+    assert_eq!(table.lines().count(), 2, "{table}");
 }
 
 #[test]
