@@ -14,15 +14,54 @@ use crate::wire::{Dialect, Endpoint, ReadError, Record, RfcNumber, Source, Title
 
 /// The longest answer, in bytes. The grader's own records take much less.
 const MAX_ANSWER: usize = 1024 * 1024;
-/// How much silence means that no more of an answer comes: then its form can be judged.
+/// How much silence means that nothing follows a complete answer, or one that stops where others of
+/// this server did.
 const SETTLE_TIME: Duration = Duration::from_millis(300);
-/// The same if a part is missing. It may be on its way.
+/// How much silence means that no more of an answer comes. A part may be on its way.
 const REST_TIME: Duration = Duration::from_secs(2);
+
+/// The place in an answer after which it stops: whether it is a 200, and its last line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stop {
+    is_ok: bool,
+    last: Last,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Last {
+    Status,
+    /// The empty line after the status line.
+    Empty,
+    Record,
+    /// The empty line after the records, or the second one without any: a complete answer.
+    End,
+    /// Part of a line.
+    Cut,
+}
+
+impl Stop {
+    fn of(came: &[u8]) -> Self {
+        let came = came.trim_ascii_start();
+        let mut lines = came.rsplit(|byte| *byte == b'\n');
+        let rest = lines.next().unwrap_or_default();
+        let mut next = || lines.next().map(<[u8]>::trim_ascii_end);
+        let last = match (next(), next(), next()) {
+            _ if !rest.is_empty() => Last::Cut,
+            (Some([]), _, Some(_)) => Last::End,
+            (Some([]), ..) => Last::Empty,
+            (Some(_), Some(_), _) => Last::Record,
+            _ => Last::Status,
+        };
+        let mut words = came.split(|byte| *byte == b' ');
+        let is_ok = words.nth(1).is_some_and(|code| code == b"200");
+        Self { is_ok, last }
+    }
+}
 
 /// A connection to the server under test, with the name of a peer.
 pub(super) struct Peer<'a> {
     target: &'a Target<'a>,
-    source: Recorded,
+    source: Recorded<'a>,
     responses: Responses,
     pub(super) name: Endpoint,
 }
@@ -44,8 +83,10 @@ impl<'a> Peer<'a> {
             target,
             source: Recorded {
                 connection,
+                target,
                 until: target.deadline(),
                 came: Vec::new(),
+                is_silent: false,
             },
             responses: Responses::new(Dialect::Text),
             name,
@@ -105,6 +146,7 @@ impl<'a> Peer<'a> {
         request: &Request,
         expected: Vec<u8>,
     ) -> Held<Answer> {
+        self.source.skip_empty_lines();
         self.source.begin(self.target.deadline());
         let sent = self.write(bytes);
         sent.map_err(|error| self.failed(bytes, &expected, &error.into()))?;
@@ -130,30 +172,27 @@ impl<'a> Peer<'a> {
         expected: Vec<u8>,
     ) -> Held<Answer> {
         match self.responses.next(&mut self.source, request) {
-            Ok(response) if !self.source.is_late() => Ok(Answer {
-                code: response.code,
-                records: response.records().collect(),
-                sent: sent.to_vec(),
-                got: self.source.came.clone(),
-                expected,
-            }),
+            Ok(response) if !self.source.is_late() => {
+                self.source.complete();
+                Ok(Answer {
+                    code: response.code,
+                    records: response.records().collect(),
+                    sent: sent.to_vec(),
+                    got: self.source.came.clone(),
+                    expected,
+                })
+            }
             // Silence ends an answer for a liberal reader, and so did the deadline.
             Ok(_) => Err(self.failed(sent, &expected, &late(true))),
             Err(error) => Err(self.failed(sent, &expected, &error)),
         }
     }
 
-    /// Reads what else belongs to the answer, until there is silence or too much.
+    /// Reads what follows the answer, until there is silence or too much: then its form can be
+    /// judged.
     pub(super) fn settle(&mut self, answer: &mut Answer) {
         while self.source.came.len() <= MAX_ANSWER {
-            let is_part = answer.expected.starts_with(&self.source.came);
-            let is_whole = answer.expected == self.source.came;
-            let time = if is_part && !is_whole {
-                REST_TIME
-            } else {
-                SETTLE_TIME
-            };
-            let arrived = self.source.arrives_within(time);
+            let arrived = self.source.arrives_within(SETTLE_TIME);
             let more = self.source.buffered().len();
             if more == 0 || !arrived.unwrap_or(false) {
                 break;
@@ -236,20 +275,61 @@ impl Answer {
 }
 
 /// A connection that keeps what was read since the last request, within a limit and a deadline.
-struct Recorded {
+struct Recorded<'a> {
     connection: Connection,
+    target: &'a Target<'a>,
     until: Instant,
     came: Vec<u8>,
+    /// Whether the last wait for more ended with silence.
+    is_silent: bool,
 }
 
-impl Recorded {
+impl Recorded<'_> {
     fn begin(&mut self, until: Instant) {
         self.until = until;
         self.came.clear();
+        self.is_silent = false;
     }
 
     fn is_late(&self) -> bool {
         Instant::now() >= self.until
+    }
+
+    /// Skips surplus empty lines of the previous answer. Its form was judged if it is.
+    fn skip_empty_lines(&mut self) {
+        let waiting = self.connection.buffered();
+        let surplus = waiting.len() - waiting.trim_ascii_start().len();
+        self.connection.consume(surplus);
+    }
+
+    /// Reads the rest of an answer that is not complete, up to its end or the next answer. So nothing
+    /// of it is taken for a part of the next one, in however many pieces the server writes.
+    fn complete(&mut self) {
+        while Stop::of(&self.came).last != Last::End && self.came.len() <= MAX_ANSWER {
+            if self.connection.buffered().is_empty() && !self.is_silent {
+                let arrived = self.arrives_within(self.patience());
+                self.is_silent = matches!(arrived, Ok(false));
+            }
+            if self.is_silent && !self.is_late() {
+                self.target.note_stop(Stop::of(&self.came));
+            }
+            let waiting = self.connection.buffered();
+            let is_next = self.came.ends_with(b"\n") && waiting.starts_with(b"P2P-");
+            if waiting.is_empty() || is_next {
+                return;
+            }
+            let end = waiting.iter().position(|byte| *byte == b'\n');
+            self.consume(end.map_or(waiting.len(), |end| end + 1));
+        }
+    }
+
+    /// How long to wait for more of this answer.
+    fn patience(&self) -> Duration {
+        if self.target.has_stopped(Stop::of(&self.came)) {
+            SETTLE_TIME
+        } else {
+            REST_TIME
+        }
     }
 
     fn left(&self) -> Duration {
@@ -257,7 +337,7 @@ impl Recorded {
     }
 }
 
-impl Read for Recorded {
+impl Read for Recorded<'_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let waiting = self.fill_buf()?;
         let count = waiting.len().min(into.len());
@@ -269,13 +349,16 @@ impl Read for Recorded {
     }
 }
 
-impl BufRead for Recorded {
+impl BufRead for Recorded<'_> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         if self.came.len() > MAX_ANSWER {
             let reason = format!("its answer is longer than {} MiB", MAX_ANSWER / 1024 / 1024);
             return Err(io::Error::other(reason));
         }
-        self.connection.fill_buf()
+        let waiting = self.connection.fill_buf();
+        let is_silence = |error: &io::Error| error.kind() == io::ErrorKind::TimedOut;
+        self.is_silent = waiting.as_ref().is_err_and(is_silence);
+        waiting
     }
 
     fn consume(&mut self, count: usize) {
@@ -285,10 +368,11 @@ impl BufRead for Recorded {
     }
 }
 
-impl Source for Recorded {
+impl Source for Recorded<'_> {
     fn allow(&mut self, time: Option<Duration>) {
         let left = self.left();
-        let time = time.map_or(left, |time| time.min(left));
+        // A liberal reader takes a short silence for the end, and the grader must be sure.
+        let time = time.map_or(left, |time| time.max(self.patience()).min(left));
         self.connection.allow(Some(time));
     }
 
@@ -299,5 +383,42 @@ impl Source for Recorded {
 
     fn buffered(&self) -> &[u8] {
         self.connection.buffered()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_place_where_an_answer_stops() {
+        let mut came = Vec::new();
+        let mut stops = Vec::new();
+        for piece in [
+            "P2P-CI/1.0 20",
+            "0 OK\r\n",
+            "\r\n",
+            "RFC 1 A vm 5\r\n",
+            "\n",
+        ] {
+            came.extend(piece.bytes());
+            stops.push(Stop::of(&came).last);
+        }
+        let all = [
+            Last::Cut,
+            Last::Status,
+            Last::Empty,
+            Last::Record,
+            Last::End,
+        ];
+        assert_eq!(stops, all);
+        for (came, is_ok, last) in [
+            ("", false, Last::Status),
+            ("\r\nP2P-CI/1.0 404 Not Found\n\n", false, Last::Empty),
+            ("P2P-CI/1.0 400 Bad Request\r\n\r\n\r\n", false, Last::End),
+            ("P2P-CI/1.0 200 OK\r\nRFC 1 A vm 5\r\n", true, Last::Record),
+        ] {
+            assert_eq!(Stop::of(came.as_bytes()), Stop { is_ok, last }, "{came:?}");
+        }
     }
 }
