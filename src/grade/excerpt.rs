@@ -25,7 +25,16 @@ pub struct Exchanged {
 impl Exchanged {
     /// Makes excerpts of the messages.
     pub fn new(sent: &[u8], expected: &[u8], got: &[u8]) -> Self {
-        let differs = first_difference(expected, got);
+        Self::differing_at(first_difference(expected, got), sent, expected, got)
+    }
+
+    /// The same for an answer whose form is not the point: differences in line ends, in spaces at the
+    /// end of a line, and in empty lines do not count.
+    pub fn of_content(sent: &[u8], expected: &[u8], got: &[u8]) -> Self {
+        Self::differing_at(first_other_content(expected, got), sent, expected, got)
+    }
+
+    fn differing_at(differs: Option<usize>, sent: &[u8], expected: &[u8], got: &[u8]) -> Self {
         Self {
             sent: excerpt(sent),
             expected: excerpt(expected),
@@ -53,6 +62,29 @@ pub fn first_difference(expected: &[u8], got: &[u8]) -> Option<usize> {
     let differs = pairs.position(|(one, other)| one != other);
     let shorter = expected.len().min(got.len());
     differs.or((expected.len() != got.len()).then_some(shorter))
+}
+
+/// Where the lines of two messages first differ, apart from their ends and from empty ones.
+fn first_other_content(expected: &[u8], got: &[u8]) -> Option<usize> {
+    let expected = expected.split(|byte| *byte == b'\n');
+    let mut expected = expected
+        .map(<[u8]>::trim_ascii_end)
+        .filter(|line| !line.is_empty());
+    let mut start = 0;
+    for line in got.split_inclusive(|byte| *byte == b'\n') {
+        let text = line.trim_ascii_end();
+        if !text.is_empty() {
+            let differs = match expected.next() {
+                Some(expected) => first_difference(expected, text),
+                None => Some(0),
+            };
+            if let Some(place) = differs {
+                return Some(start + place);
+            }
+        }
+        start += line.len();
+    }
+    expected.next().map(|_| got.len())
 }
 
 /// The place of a byte in the excerpt of a message, if it is in its beginning.
@@ -149,12 +181,9 @@ pub fn usual_cause(expected: &[u8], got: &[u8]) -> Option<&'static str> {
     if got.len() > MAX_COMPARED {
         return None;
     }
-    let folded = |message: &[u8]| -> Vec<u8> {
-        let line_ends = message.iter().filter(|byte| **byte != b'\r');
-        line_ends.copied().collect()
-    };
-    let (wanted, came) = (folded(expected), folded(got));
-    if wanted == came {
+    // The cause of what is marked comes first.
+    let differs = first_difference(expected, got)?;
+    if expected.get(differs) == Some(&b'\r') && got.get(differs) == Some(&b'\n') {
         return Some(
             "a line ends with LF alone: print() and \"\\n\" write LF; the protocol wants \"\\r\\n\"",
         );
@@ -211,6 +240,27 @@ mod tests {
     }
 
     #[test]
+    fn in_content_line_ends_do_not_differ() {
+        let expected = b"P2P-CI/1.0 200 OK\r\n\r\nRFC 1 B vm 5\r\n\r\n";
+        for (got, differs) in [
+            ("P2P-CI/1.0 200 OK\nRFC 1 B vm 5", None),
+            (
+                "P2P-CI/1.0 200 OK\n\nRFC 1 A vm 5\nRFC 1 B vm 5\n\n",
+                Some((2, 6)),
+            ),
+            (
+                "P2P-CI/1.0 200 OK\n\nRFC 1 B vm 5\nRFC 1 C vm 5\n\n",
+                Some((3, 0)),
+            ),
+            ("P2P-CI/1.0 404 Not Found\n\n", Some((0, 11))),
+            ("P2P-CI/1.0 200 OK\n\n", Some((2, 0))),
+        ] {
+            let exchanged = Exchanged::of_content(b"", expected, got.as_bytes());
+            assert_eq!(exchanged.differs, differs, "{got:?}");
+        }
+    }
+
+    #[test]
     fn no_message_fills_a_report() {
         for message in [
             vec![b'x'; 3000],
@@ -239,6 +289,7 @@ mod tests {
         let right = b"P2P-CI/1.0 200 OK\r\n\r\nRFC 1 A vm 5\r\n\r\n";
         for (got, cause) in [
             ("P2P-CI/1.0 200 OK\n\nRFC 1 A vm 5\n\n", Some("LF alone")),
+            ("P2P-CI/1.0 200 OK\n\nRFC  1 A\n", Some("LF alone")),
             (
                 "P2P-CI/1.0 200 OK\r\nRFC 1 A vm 5\r\n\r\n",
                 Some("empty line is missing"),

@@ -69,7 +69,8 @@ pub struct Peer {
     /// The port of the index server that the grader plays; 0 chooses a free one
     #[arg(long, value_name = "PORT", default_value_t = SERVER_PORT, help_heading = "Program")]
     pub(super) port: u16,
-    /// The folder that the peer shares: what it sends is compared with its files
+    /// The folder that the peer shares, from the current folder, whatever --in says: what the peer
+    /// sends is compared with its files
     #[arg(long, value_name = "FOLDER", help_heading = "Program")]
     pub(super) files: Option<PathBuf>,
     /// What to type for lookup, list, get, and exit, for example get='4\n{number}\n\n'; \n is Enter,
@@ -246,6 +247,12 @@ impl Server {
 impl Peer {
     fn check(&self) -> Result<(), String> {
         self.common.check(checks::PEER)?;
+        if let Some(folder) = self.files.as_ref().filter(|it| !it.is_dir()) {
+            let folder = folder.display();
+            return Err(format!(
+                "--files {folder}: there is no such folder; name it as seen from the current one"
+            ));
+        }
         if self.running.run.is_some() || self.common.list_checks {
             return Ok(());
         }

@@ -264,12 +264,12 @@ impl Answer {
         Err(self.unmet(format!("it answered {code} instead of {wanted}")))
     }
 
-    /// A deviation of this answer.
+    /// A deviation of the content of this answer.
     pub(super) fn unmet(&self, message: impl Into<String>) -> Unmet {
         Unmet::Failed(Box::new(Finding {
             message: message.into(),
             cause: None,
-            exchanged: Some(Exchanged::new(&self.sent, &self.expected, &self.got)),
+            exchanged: Some(Exchanged::of_content(&self.sent, &self.expected, &self.got)),
         }))
     }
 }
