@@ -6,6 +6,8 @@ use crate::terminal::escape::escaped;
 pub const MAX_EXCERPT: usize = 2 * 1024;
 /// The room for its beginning and for its end. The rest is for what says how much is left out.
 const PART: usize = 980;
+/// The longest line about a printout, in bytes: a report may have several.
+const MAX_LINE: usize = 400;
 /// The longest message whose cause is looked for, in bytes.
 const MAX_COMPARED: usize = 64 * 1024;
 
@@ -127,6 +129,24 @@ pub fn excerpt(message: &[u8]) -> String {
         "{}\n… {left_out} bytes left out …\n{}",
         begin(head),
         end(tail)
+    )
+}
+
+/// A text of any length in one line, at most [`MAX_LINE`] bytes: its beginning and its end.
+pub fn one_line(text: &[u8]) -> String {
+    let line = escaped(text, false);
+    if line.len() <= MAX_LINE {
+        return line;
+    }
+    // The bytes that are left out are those of the line, which has only what can be shown.
+    let end = line.floor_char_boundary(MAX_LINE / 2 - 20);
+    let start = line.ceil_char_boundary(line.len() - end);
+    let (head, tail) = (line.get(..end), line.get(start..));
+    let left_out = start - end;
+    format!(
+        "{} … {left_out} bytes left out … {}",
+        head.unwrap_or_default(),
+        tail.unwrap_or_default()
     )
 }
 
@@ -275,6 +295,14 @@ mod tests {
             assert!(excerpt.len() > MAX_EXCERPT / 2, "{}", excerpt.len());
         }
         assert_eq!(excerpt(&[b'x'; MAX_EXCERPT]).len(), MAX_EXCERPT);
+    }
+
+    #[test]
+    fn one_line_is_short() {
+        let line = one_line("é\u{1b}".repeat(5000).as_bytes());
+        assert!((300..=MAX_LINE).contains(&line.len()), "{line}");
+        assert!(line.contains(" bytes left out … "), "{line}");
+        assert_eq!(one_line(b"a\nb"), "a\\nb");
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::grade::excerpt::{Exchanged, usual_cause};
 use crate::grade::is_same_title;
 use crate::grade::options::{Peer, Step};
 use crate::grade::program::Program;
+use crate::library::scan;
 use crate::net::{Connection, Limits, Sockets, connect};
 use crate::program::{Code, Failure, Stage};
 use crate::wire::ci::p2s::Request;
@@ -29,6 +30,8 @@ const REGISTER_TIME: Duration = Duration::from_secs(15);
 const LAST_TIME: Duration = Duration::from_secs(1);
 /// How often to look whether the program has ended.
 const LOOK: Duration = Duration::from_millis(100);
+/// The number of a file that a peer of the assignment has.
+const USUAL_FILE: u32 = 2345;
 /// The hundreds of numbers to choose those of the grader from.
 const NUMBERS: std::ops::Range<u32> = 900..1000;
 
@@ -108,8 +111,7 @@ impl<'a> Subject<'a> {
     /// Waits until the peer has sent an ADD, and then until it sends no more.
     pub(super) fn join(&mut self) -> Held<Registered> {
         if self.wait(0, |event| added(event).map(drop)).is_none() {
-            let nothing = || Unmet::failed(format!("no ADD {}{}", self.in_time(), self.printed()));
-            return Err(self.refused(0).unwrap_or_else(nothing));
+            self.register_by_hand()?;
         }
         let until = Instant::now() + REGISTER_TIME;
         let mut count = self.seen.now();
@@ -137,6 +139,30 @@ impl<'a> Subject<'a> {
         self.own = own.unwrap_or_else(Host::localhost);
         self.first_number = NUMBERS.clone().find(|it| !has(*it)).unwrap_or_default() * 10;
         Ok(Registered { records })
+    }
+
+    /// Lets the menu send an ADD, and waits until it has.
+    fn register_by_hand(&self) -> Held {
+        if let Some(refused) = self.refused(0) {
+            return Err(refused);
+        }
+        let nothing = || Unmet::failed(format!("no ADD {}{}", self.in_time(), self.printed()));
+        if self.end().is_some() {
+            return Err(nothing());
+        }
+        let (number, title) = self.own_file()?;
+        let then = self.type_or_tell(Step::Add, number, &title);
+        let came = self.wait(then, |event| added(event).map(drop));
+        came.ok_or_else(|| self.refused(then).unwrap_or_else(nothing))
+    }
+
+    /// A document that the peer has: the first of its files, or else that of the assignment.
+    fn own_file(&self) -> Held<(RfcNumber, Title)> {
+        let files = self.files().and_then(|folder| scan::files(folder).ok());
+        let first = files.and_then(|files| files.into_keys().next());
+        let number = first.or_else(|| RfcNumber::new(USUAL_FILE));
+        let number = number.ok_or_else(|| Unmet::Skipped("no number".to_owned()))?;
+        Ok((number, Title::fallback(number)))
     }
 
     /// The number of one of the grader's documents, and its title.
@@ -180,6 +206,10 @@ impl<'a> Subject<'a> {
     /// Types what a step needs, or tells the person. Returns since when to look for what follows.
     pub(super) fn choose(&self, step: Step, place: u32) -> Held<usize> {
         let (number, title) = self.document(place)?;
+        Ok(self.type_or_tell(step, number, &title))
+    }
+
+    fn type_or_tell(&self, step: Step, number: RfcNumber, title: &Title) -> usize {
         let then = self.seen.now();
         if let Some(program) = &mut *self.program.borrow_mut() {
             if step == Step::Exit {
@@ -190,6 +220,7 @@ impl<'a> Subject<'a> {
             program.type_text(&keys.replace("{title}", title.as_str()));
         } else {
             let what = match step {
+                Step::Add => format!("ADD, RFC {number}, title {title} (or another file it has)"),
                 Step::Lookup => format!("LOOKUP, RFC {number}, title {title}"),
                 Step::Get => format!("GET, RFC {number}, title {title}"),
                 Step::List => "LIST".to_owned(),
@@ -198,7 +229,7 @@ impl<'a> Subject<'a> {
             self.stage
                 .say(format_args!("Choose in the menu of your peer: {what}"));
         }
-        Ok(then)
+        then
     }
 
     /// Waits for something that the peer does, since then.

@@ -1,5 +1,6 @@
 //! The form of messages in a printout: it is what our own writer makes of them.
 
+use std::iter;
 use std::time::SystemTime;
 
 use super::messages::Message;
@@ -40,11 +41,22 @@ pub(super) fn findings(file: &File) -> Findings {
     findings
 }
 
+/// Whether a printout shows the empty lines of such messages: print(head) may leave them out.
+fn shows_empty_lines(file: &File, is_request: bool) -> bool {
+    let exchanges = file.exchanges.iter();
+    let messages = exchanges.flat_map(|it| iter::once(&it.request).chain(&it.response));
+    let mut same = messages
+        .chain(&file.unasked)
+        .filter(|it| it.is_request == is_request);
+    same.any(|it| it.has_empty_line)
+}
+
 fn add(file: &File, message: &Message, wrong: Option<String>, findings: &mut Findings) {
-    let ends = message
-        .has_bare_lf
-        .then(|| "a line ends with \\n alone instead of \\r\\n".to_owned());
-    let open = (!message.has_empty_line).then(|| "no empty line ends its head".to_owned());
+    let has_bare_lf = message.has_crlf == Some(false);
+    let ends = has_bare_lf.then(|| "a line ends with \\n alone instead of \\r\\n".to_owned());
+    let is_open = !message.has_empty_line
+        && (message.has_crlf.is_some() || shows_empty_lines(file, message.is_request));
+    let open = is_open.then(|| "no empty line ends its head".to_owned());
     let all = wrong.into_iter().chain(ends).chain(open);
     findings.extend(
         all.map(|what| file.finding(message.number, &format!("{}: {what}", message.start_line()))),
