@@ -42,7 +42,7 @@ impl Exchanged {
             expected: excerpt(expected),
             got: excerpt(got),
             differs: differs
-                .filter(|_| !got.is_empty())
+                .filter(|_| !got.is_empty() && !expected.is_empty())
                 .and_then(|offset| place(got, offset)),
         }
     }

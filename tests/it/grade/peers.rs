@@ -149,7 +149,7 @@ fn every_add_that_the_index_refuses_is_a_deviation() {
         ),
         (
             "also: ADD RFC 77\r\nHost: vm\r\nPort: PORT\r\nTitle: x\r\n\r\n",
-            "version",
+            "is not a request line",
         ),
         ("also: HELLO\r\n\r\n", "HELLO"),
         (
