@@ -184,7 +184,7 @@ fn keys(text: &str) -> Result<(Step, String), String> {
         .fold(text.to_owned(), |rest, known| rest.replace(known, " "));
     match rest.find(['\\', '{', '}']) {
         Some(place) => Err(format!(
-            "{:?} is unknown: there are \\n for Enter, {{number}}, and {{title}}",
+            "\"{}\" is unknown: there are \\n for Enter, {{number}}, and {{title}}",
             rest.get(place..).unwrap_or_default()
         )),
         None => Ok((step, text.replace("\\n", "\n"))),
