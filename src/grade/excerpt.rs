@@ -302,7 +302,7 @@ mod tests {
         let line = one_line("é\u{1b}".repeat(5000).as_bytes());
         assert!((300..=MAX_LINE).contains(&line.len()), "{line}");
         assert!(line.contains(" bytes left out … "), "{line}");
-        assert_eq!(one_line(b"a\nb"), "a\\nb");
+        assert_eq!(one_line(b"a\nb"), "a\\u{a}b");
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod leaving;
 mod peer;
 mod records;
 mod robust;
+mod stop;
 mod target;
 
 use super::Played;

@@ -4,6 +4,7 @@ use std::io::{self, BufRead, Read, Write};
 use std::time::{Duration, Instant};
 
 use super::form;
+use super::stop::Stop;
 use super::target::Target;
 use crate::grade::check::{Finding, Held, Unmet};
 use crate::grade::excerpt::Exchanged;
@@ -19,44 +20,6 @@ const MAX_ANSWER: usize = 1024 * 1024;
 const SETTLE_TIME: Duration = Duration::from_millis(300);
 /// How much silence means that no more of an answer comes. A part may be on its way.
 const REST_TIME: Duration = Duration::from_secs(2);
-
-/// The place in an answer after which it stops: whether it is a 200, and its last line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Stop {
-    is_ok: bool,
-    last: Last,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Last {
-    Status,
-    /// The empty line after the status line.
-    Empty,
-    Record,
-    /// The empty line after the records, or the second one without any: a complete answer.
-    End,
-    /// Part of a line.
-    Cut,
-}
-
-impl Stop {
-    fn of(came: &[u8]) -> Self {
-        let came = came.trim_ascii_start();
-        let mut lines = came.rsplit(|byte| *byte == b'\n');
-        let rest = lines.next().unwrap_or_default();
-        let mut next = || lines.next().map(<[u8]>::trim_ascii_end);
-        let last = match (next(), next(), next()) {
-            _ if !rest.is_empty() => Last::Cut,
-            (Some([]), _, Some(_)) => Last::End,
-            (Some([]), ..) => Last::Empty,
-            (Some(_), Some(_), _) => Last::Record,
-            _ => Last::Status,
-        };
-        let mut words = came.split(|byte| *byte == b' ');
-        let is_ok = words.nth(1).is_some_and(|code| code == b"200");
-        Self { is_ok, last }
-    }
-}
 
 /// A connection to the server under test, with the name of a peer.
 pub(super) struct Peer<'a> {
@@ -305,7 +268,7 @@ impl Recorded<'_> {
     /// Reads the rest of an answer that is not complete, up to its end or the next answer. So nothing
     /// of it is taken for a part of the next one, in however many pieces the server writes.
     fn complete(&mut self) {
-        while Stop::of(&self.came).last != Last::End && self.came.len() <= MAX_ANSWER {
+        while !Stop::of(&self.came).is_end() && self.came.len() <= MAX_ANSWER {
             if self.connection.buffered().is_empty() && !self.is_silent {
                 let arrived = self.arrives_within(self.patience());
                 self.is_silent = matches!(arrived, Ok(false));
@@ -383,42 +346,5 @@ impl Source for Recorded<'_> {
 
     fn buffered(&self) -> &[u8] {
         self.connection.buffered()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_place_where_an_answer_stops() {
-        let mut came = Vec::new();
-        let mut stops = Vec::new();
-        for piece in [
-            "P2P-CI/1.0 20",
-            "0 OK\r\n",
-            "\r\n",
-            "RFC 1 A vm 5\r\n",
-            "\n",
-        ] {
-            came.extend(piece.bytes());
-            stops.push(Stop::of(&came).last);
-        }
-        let all = [
-            Last::Cut,
-            Last::Status,
-            Last::Empty,
-            Last::Record,
-            Last::End,
-        ];
-        assert_eq!(stops, all);
-        for (came, is_ok, last) in [
-            ("", false, Last::Status),
-            ("\r\nP2P-CI/1.0 404 Not Found\n\n", false, Last::Empty),
-            ("P2P-CI/1.0 400 Bad Request\r\n\r\n\r\n", false, Last::End),
-            ("P2P-CI/1.0 200 OK\r\nRFC 1 A vm 5\r\n", true, Last::Record),
-        ] {
-            assert_eq!(Stop::of(came.as_bytes()), Stop { is_ok, last }, "{came:?}");
-        }
     }
 }

@@ -4,7 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::net::Ipv6Addr;
 use std::time::{Duration, Instant};
 
-use super::peer::{Peer, Stop};
+use super::peer::Peer;
+use super::stop::Stop;
 use crate::grade::check::{Held, Unmet};
 use crate::grade::options::{Server, endpoint};
 use crate::grade::program::Program;
