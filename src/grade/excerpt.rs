@@ -132,7 +132,7 @@ pub fn excerpt(message: &[u8]) -> String {
     )
 }
 
-/// A text of any length in one line, at most [`MAX_LINE`] bytes: its beginning and its end.
+/// A text of any length in one line, at most 400 bytes: its beginning and its end.
 pub fn one_line(text: &[u8]) -> String {
     let line = escaped(text, false);
     if line.len() <= MAX_LINE {
