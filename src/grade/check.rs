@@ -75,6 +75,8 @@ pub enum Verdict {
     Fail(Box<Finding>),
     /// It could not be judged, for this reason.
     Skip(String),
+    /// It is not about this program, for this reason, and takes no points from it.
+    Moot(String),
 }
 
 /// What was seen instead of what was expected. The excerpts are bounded, and safe to print.
@@ -107,6 +109,15 @@ impl Unmet {
             message: message.into(),
             ..Finding::default()
         }))
+    }
+
+    /// Adds how the deviation usually comes about.
+    #[must_use]
+    pub fn usually(mut self, cause: &'static str) -> Self {
+        if let Self::Failed(finding) = &mut self {
+            finding.cause.get_or_insert(cause);
+        }
+        self
     }
 
     /// Turns a missing condition into a deviation: it could be made before.
@@ -170,6 +181,12 @@ impl Sheet {
                 Err(Unmet::Skipped(reason))
             }
         }
+    }
+
+    /// Records that a check is not about this program.
+    pub fn pass_over(&mut self, name: &'static str, reason: &str) {
+        let verdict = Verdict::Moot(reason.to_owned());
+        self.verdicts.insert(name, verdict);
     }
 
     /// Whether this check was judged and does not hold.

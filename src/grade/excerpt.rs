@@ -6,6 +6,8 @@ use crate::terminal::escape::escaped;
 pub const MAX_EXCERPT: usize = 2 * 1024;
 /// The room for its beginning and for its end. The rest is for what says how much is left out.
 const PART: usize = 980;
+/// The longest line about a printout, in bytes: a report may have several.
+const MAX_LINE: usize = 400;
 /// The longest message whose cause is looked for, in bytes.
 const MAX_COMPARED: usize = 64 * 1024;
 
@@ -25,13 +27,22 @@ pub struct Exchanged {
 impl Exchanged {
     /// Makes excerpts of the messages.
     pub fn new(sent: &[u8], expected: &[u8], got: &[u8]) -> Self {
-        let differs = first_difference(expected, got);
+        Self::differing_at(first_difference(expected, got), sent, expected, got)
+    }
+
+    /// The same for an answer whose form is not the point: differences in line ends, in spaces at the
+    /// end of a line, and in empty lines do not count.
+    pub fn of_content(sent: &[u8], expected: &[u8], got: &[u8]) -> Self {
+        Self::differing_at(first_other_content(expected, got), sent, expected, got)
+    }
+
+    fn differing_at(differs: Option<usize>, sent: &[u8], expected: &[u8], got: &[u8]) -> Self {
         Self {
             sent: excerpt(sent),
             expected: excerpt(expected),
             got: excerpt(got),
             differs: differs
-                .filter(|_| !got.is_empty())
+                .filter(|_| !got.is_empty() && !expected.is_empty())
                 .and_then(|offset| place(got, offset)),
         }
     }
@@ -53,6 +64,29 @@ pub fn first_difference(expected: &[u8], got: &[u8]) -> Option<usize> {
     let differs = pairs.position(|(one, other)| one != other);
     let shorter = expected.len().min(got.len());
     differs.or((expected.len() != got.len()).then_some(shorter))
+}
+
+/// Where the lines of two messages first differ, apart from their ends and from empty ones.
+fn first_other_content(expected: &[u8], got: &[u8]) -> Option<usize> {
+    let expected = expected.split(|byte| *byte == b'\n');
+    let mut expected = expected
+        .map(<[u8]>::trim_ascii_end)
+        .filter(|line| !line.is_empty());
+    let mut start = 0;
+    for line in got.split_inclusive(|byte| *byte == b'\n') {
+        let text = line.trim_ascii_end();
+        if !text.is_empty() {
+            let differs = match expected.next() {
+                Some(expected) => first_difference(expected, text),
+                None => Some(0),
+            };
+            if let Some(place) = differs {
+                return Some(start + place);
+            }
+        }
+        start += line.len();
+    }
+    expected.next().map(|_| got.len())
 }
 
 /// The place of a byte in the excerpt of a message, if it is in its beginning.
@@ -95,6 +129,24 @@ pub fn excerpt(message: &[u8]) -> String {
         "{}\n… {left_out} bytes left out …\n{}",
         begin(head),
         end(tail)
+    )
+}
+
+/// A text of any length in one line, at most 400 bytes: its beginning and its end.
+pub fn one_line(text: &[u8]) -> String {
+    let line = escaped(text, false);
+    if line.len() <= MAX_LINE {
+        return line;
+    }
+    // The bytes that are left out are those of the line, which has only what can be shown.
+    let end = line.floor_char_boundary(MAX_LINE / 2 - 20);
+    let start = line.ceil_char_boundary(line.len() - end);
+    let (head, tail) = (line.get(..end), line.get(start..));
+    let left_out = start - end;
+    format!(
+        "{} … {left_out} bytes left out … {}",
+        head.unwrap_or_default(),
+        tail.unwrap_or_default()
     )
 }
 
@@ -149,12 +201,9 @@ pub fn usual_cause(expected: &[u8], got: &[u8]) -> Option<&'static str> {
     if got.len() > MAX_COMPARED {
         return None;
     }
-    let folded = |message: &[u8]| -> Vec<u8> {
-        let line_ends = message.iter().filter(|byte| **byte != b'\r');
-        line_ends.copied().collect()
-    };
-    let (wanted, came) = (folded(expected), folded(got));
-    if wanted == came {
+    // The cause of what is marked comes first.
+    let differs = first_difference(expected, got)?;
+    if expected.get(differs) == Some(&b'\r') && got.get(differs) == Some(&b'\n') {
         return Some(
             "a line ends with LF alone: print() and \"\\n\" write LF; the protocol wants \"\\r\\n\"",
         );
@@ -211,6 +260,27 @@ mod tests {
     }
 
     #[test]
+    fn in_content_line_ends_do_not_differ() {
+        let expected = b"P2P-CI/1.0 200 OK\r\n\r\nRFC 1 B vm 5\r\n\r\n";
+        for (got, differs) in [
+            ("P2P-CI/1.0 200 OK\nRFC 1 B vm 5", None),
+            (
+                "P2P-CI/1.0 200 OK\n\nRFC 1 A vm 5\nRFC 1 B vm 5\n\n",
+                Some((2, 6)),
+            ),
+            (
+                "P2P-CI/1.0 200 OK\n\nRFC 1 B vm 5\nRFC 1 C vm 5\n\n",
+                Some((3, 0)),
+            ),
+            ("P2P-CI/1.0 404 Not Found\n\n", Some((0, 11))),
+            ("P2P-CI/1.0 200 OK\n\n", Some((2, 0))),
+        ] {
+            let exchanged = Exchanged::of_content(b"", expected, got.as_bytes());
+            assert_eq!(exchanged.differs, differs, "{got:?}");
+        }
+    }
+
+    #[test]
     fn no_message_fills_a_report() {
         for message in [
             vec![b'x'; 3000],
@@ -228,6 +298,14 @@ mod tests {
     }
 
     #[test]
+    fn one_line_is_short() {
+        let line = one_line("é\u{1b}".repeat(5000).as_bytes());
+        assert!((300..=MAX_LINE).contains(&line.len()), "{line}");
+        assert!(line.contains(" bytes left out … "), "{line}");
+        assert_eq!(one_line(b"a\nb"), "a\\u{a}b");
+    }
+
+    #[test]
     fn the_last_lines_are_the_last() {
         assert_eq!(last_lines(b"a\nb\r\nc\n\n", 2), "b\nc");
         assert_eq!(last_lines(b"a", 5), "a");
@@ -239,6 +317,7 @@ mod tests {
         let right = b"P2P-CI/1.0 200 OK\r\n\r\nRFC 1 A vm 5\r\n\r\n";
         for (got, cause) in [
             ("P2P-CI/1.0 200 OK\n\nRFC 1 A vm 5\n\n", Some("LF alone")),
+            ("P2P-CI/1.0 200 OK\n\nRFC  1 A\n", Some("LF alone")),
             (
                 "P2P-CI/1.0 200 OK\r\nRFC 1 A vm 5\r\n\r\n",
                 Some("empty line is missing"),

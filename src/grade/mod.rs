@@ -100,3 +100,9 @@ fn grade(
         Err(Failure::reported(Code::ChecksFailed))
     }
 }
+
+/// Whether a title that came is this one, with one space or several between its words.
+fn is_same_title(title: &str, came: &str) -> bool {
+    let words: Vec<_> = came.split_whitespace().collect();
+    came.trim() == came && words.join(" ") == title
+}

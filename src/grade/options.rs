@@ -8,6 +8,7 @@ use clap::{Args, Subcommand};
 
 use super::check::Check;
 use super::checks;
+use super::printout;
 use super::program::Running;
 use super::report::{Outputs, Rubric, unknown};
 use crate::wire::ci::SERVER_PORT;
@@ -107,11 +108,13 @@ pub struct Peer {
     /// The port of the index server that the grader plays; 0 chooses a free one
     #[arg(long, value_name = "PORT", default_value_t = SERVER_PORT, help_heading = "Program")]
     pub(super) port: u16,
-    /// The folder that the peer shares: what it sends is compared with its files
+    /// The folder that the peer shares, from the current folder, whatever --in says: what the peer
+    /// sends is compared with its files
     #[arg(long, value_name = "FOLDER", help_heading = "Program")]
     pub(super) files: Option<PathBuf>,
-    /// What to type for lookup, list, get, and exit, for example get='4\n{number}\n\n'; \n is Enter,
-    /// {number} and {title} are those of the RFC [default: the menu of P2P-CI]
+    /// What to type for add, lookup, list, get, and exit, for example get='4\n{number}\n\n'; \n is
+    /// Enter, {number} and {title} are those of the RFC [default: the menu of P2P-CI]. An ADD is only
+    /// typed if the peer registers nothing by itself
     #[arg(long, value_name = "STEP=TEXT", num_args = 1.., value_parser = keys, help_heading = "Program")]
     pub(super) keys: Vec<(Step, String)>,
     /// How long to wait for what a person does, in seconds, where no program is started
@@ -176,6 +179,8 @@ pub struct Class {
 /// What a menu is asked to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
+    /// ADD, of a file that the peer has.
+    Add,
     /// LOOKUP.
     Lookup,
     /// LIST.
@@ -190,6 +195,7 @@ impl Step {
     /// What the menu of P2P-CI (section 6) needs for it.
     const fn usual_keys(self) -> &'static str {
         match self {
+            Self::Add => "1\n{number}\n{title}\n",
             Self::Lookup => "2\n{number}\n{title}\n",
             Self::List => "3\n",
             Self::Get => "4\n{number}\n{title}\n",
@@ -200,16 +206,27 @@ impl Step {
 
 /// Reads STEP=TEXT.
 fn keys(text: &str) -> Result<(Step, String), String> {
-    let expected = "expected lookup=TEXT, list=TEXT, get=TEXT, or exit=TEXT";
+    let expected = "expected add=TEXT, lookup=TEXT, list=TEXT, get=TEXT, or exit=TEXT";
     let (step, text) = text.split_once('=').ok_or(expected)?;
     let step = match step {
+        "add" => Step::Add,
         "lookup" => Step::Lookup,
         "list" => Step::List,
         "get" => Step::Get,
         "exit" => Step::Exit,
         _ => return Err(expected.to_owned()),
     };
-    Ok((step, text.replace("\\n", "\n")))
+    let rest = ["\\n", "{number}", "{title}"];
+    let rest = rest
+        .iter()
+        .fold(text.to_owned(), |rest, known| rest.replace(known, " "));
+    match rest.find(['\\', '{', '}']) {
+        Some(place) => Err(format!(
+            "\"{}\" is unknown: there are \\n for Enter, {{number}}, and {{title}}",
+            rest.get(place..).unwrap_or_default()
+        )),
+        None => Ok((step, text.replace("\\n", "\n"))),
+    }
 }
 
 /// Checks STEP=TEXT for another process.
@@ -245,6 +262,10 @@ impl Options {
                 if saved.files.is_empty() && !saved.common.list_checks {
                     return Err("name the files of the printouts".to_owned());
                 }
+                saved
+                    .files
+                    .iter()
+                    .try_for_each(|path| printout::check(path))?;
                 saved.common.check(checks::PRINTOUT)
             }
             What::Class(class) if class.server.is_none() && class.peer.is_none() => Err(
@@ -284,6 +305,12 @@ impl Server {
 impl Peer {
     fn check(&self) -> Result<(), String> {
         self.common.check(checks::PEER)?;
+        if let Some(folder) = self.files.as_ref().filter(|it| !it.is_dir()) {
+            let folder = folder.display();
+            return Err(format!(
+                "--files {folder}: there is no such folder; name it as seen from the current one"
+            ));
+        }
         if self.running.run.is_some() || self.common.list_checks {
             return Ok(());
         }

@@ -53,6 +53,8 @@ pub(super) struct Central {
     keeps_records: AtomicBool,
     /// Whether a LOOKUP without a title finds records, as far as known.
     wants_titles: Mutex<Option<bool>>,
+    /// Titles in the last LIST, while that is unknown: what it has, a LOOKUP should find.
+    listed: Mutex<BTreeMap<RfcNumber, Title>>,
 }
 
 #[derive(Debug)]
@@ -78,6 +80,7 @@ impl Central {
             takes_one: AtomicBool::new(false),
             keeps_records: AtomicBool::new(false),
             wants_titles: Mutex::new(None),
+            listed: Mutex::default(),
         };
         let Participation {
             server, dialects, ..
@@ -422,7 +425,7 @@ impl Index for Central {
         let query = query.clone();
         Box::new(iter::once_with(move || match query {
             Query::Number { number, title } => self.look_up(number, title),
-            Query::All { .. } => self.ask(Request::List(self.sender())),
+            Query::All { .. } => self.list(),
         }))
     }
 

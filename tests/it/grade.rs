@@ -10,12 +10,13 @@ mod programs;
 mod reports;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use p2pci::grade::checks::SERVER;
 use serde_json::Value;
 
 use crate::support::{at_once, peer_command, run, server};
-use deviant::Deviant;
+use deviant::{Deviant, Pieces};
 
 /// The end of `peer grade server` with these arguments.
 struct Graded {
@@ -97,4 +98,39 @@ fn what_needs_a_failed_check_is_not_judged() {
     ] {
         assert_eq!(verdicts[check], verdict, "{check}");
     }
+}
+
+#[test]
+fn a_faithful_server_may_write_in_pieces() {
+    let at_once_written = [Pieces::Lines(Duration::ZERO), Pieces::Two];
+    let often = at_once_written.iter().cycle().take(10);
+    let bytes = Pieces::Bytes(Duration::from_millis(2));
+    at_once(often.chain([&bytes]), |pieces| {
+        let graded = grade_port(Deviant::start_in("", *pieces), &["--json"]);
+        let verdicts = graded.verdicts();
+        let all_hold = verdicts.values().all(|verdict| verdict == "ok");
+        assert!(all_hold, "{}", graded.out);
+        assert_eq!(graded.code, Some(0));
+    });
+}
+
+#[test]
+fn a_faithful_server_may_pause_after_each_line() {
+    let some = ["--only", "add-record,list-form,lookup-form,lookup-404-form"];
+    at_once([50, 150, 240, 300], |pause| {
+        let pieces = Pieces::Lines(Duration::from_millis(pause));
+        let graded = grade_port(Deviant::start_in("", pieces), &some);
+        let all = "4 of 4 points for the protocol. All checks hold.\n";
+        assert!(graded.out.ends_with(all), "{}", graded.out);
+    });
+}
+
+#[test]
+fn a_deviant_that_writes_in_pieces_fails_its_check_and_no_other() {
+    let checks = ["add-form", "list-form", "lookup-404-form", "close-forgets"];
+    at_once(checks, |check| {
+        let port = Deviant::start_in(check, Pieces::Lines(Duration::ZERO));
+        let graded = grade_port(port, &["--json"]);
+        assert_eq!(graded.failed(), [check], "{}", graded.out);
+    });
 }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde::Deserialize;
 
-use crate::grade::check::Sheet;
+use crate::grade::check::{Group, Sheet};
 use crate::grade::checks;
 use crate::grade::options::Class;
 use crate::grade::program::how;
@@ -100,9 +100,11 @@ impl Test {
 }
 
 impl Outcome {
-    /// The points, and how many there could be.
+    /// The points for the protocol, and how many there could be. Those for robustness are a group of
+    /// the table.
     pub(super) fn points(&self) -> (Points, Points) {
         let tests = self.tests.iter();
+        let tests = tests.filter(|test| test.names().0 != Group::Robust.name());
         tests.fold((0.0, 0.0), |(score, max), test| {
             (score + test.score, max + test.max_score)
         })
@@ -262,7 +264,8 @@ impl Job<'_> {
         }
         if self.kind == Kind::Peer {
             let files = self.options.files.as_ref().map(|it| self.folder.join(it));
-            if let Some(files) = files {
+            // Without the folder all but its files is graded.
+            if let Some(files) = files.filter(|it| it.is_dir()) {
                 command.arg("--files").arg(files);
             }
             for keys in &self.options.keys {

@@ -12,7 +12,7 @@ use crate::wire::p2p::Codec;
 use crate::wire::{Dialect, Endpoint, Protocol, RfcNumber, Source, Status};
 
 /// The longest answer, in bytes.
-const MAX_ANSWER: usize = 16 * 1024 * 1024;
+pub(super) const MAX_ANSWER: usize = 16 * 1024 * 1024;
 
 /// An answer to a GET.
 #[derive(Debug)]
@@ -22,7 +22,6 @@ pub(super) struct Reply {
     pub(super) head: Vec<u8>,
     pub(super) code: u16,
     pub(super) length: Option<u64>,
-    pub(super) last_modified: Option<SystemTime>,
     pub(super) body: Vec<u8>,
     pub(super) is_closed: bool,
 }
@@ -147,9 +146,9 @@ fn parse(request: &[u8], got: &[u8], number: RfcNumber) -> Result<Reply, String>
     let answered = codec().read_delivery(&mut rest, number, CHECK_TIME);
     let answered = answered.map_err(|error| error.to_string())?;
     let answer = answered.answer.map_err(|error| error.to_string())?;
-    let (code, length, last_modified) = match answer {
-        Ok(delivery) => (200, delivery.length, delivery.last_modified),
-        Err(code) => (code, None, None),
+    let (code, length) = match answer {
+        Ok(delivery) => (200, delivery.length),
+        Err(code) => (code, None),
     };
     Ok(Reply {
         sent: request.to_vec(),
@@ -157,7 +156,6 @@ fn parse(request: &[u8], got: &[u8], number: RfcNumber) -> Result<Reply, String>
         head: answered.bytes,
         code,
         length,
-        last_modified,
         body: rest.to_vec(),
         is_closed: false,
     })

@@ -8,12 +8,13 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use super::seen::{Asked, Seen, What};
+use crate::central::catalog::Denied;
 use crate::event::{Events, Link, Role};
 use crate::net::{Connection, Limits, Place, Server, Stop};
 use crate::program::Failure;
 use crate::wire::ci::p2s::Request;
 use crate::wire::ci::server::Conversation;
-use crate::wire::{Dialect, Head, Received, Record, Source, Waits};
+use crate::wire::{Dialect, Endpoint, Head, Received, Record, Reject, Source, Waits};
 
 /// How long a request may take from its first byte.
 const REQUEST_TIME: Duration = Duration::from_secs(5);
@@ -149,11 +150,15 @@ impl Shared {
         let request = match received.request {
             Ok(request) => request,
             Err(reject) => {
-                let wrong = What::Wrong(received.bytes, reject.to_string());
-                let is_kept = self.seen.add(link, wrong);
-                return is_kept.then(|| conversation.refusal(reject.status));
+                return self.refuse(conversation, link, received.bytes, &reject);
             }
         };
+        if let Request::Add(record) = &request
+            && let Some(other) = self.other_name(record, link)
+        {
+            let reject = Reject::bad_request(Denied::Other(other).to_string());
+            return self.refuse(conversation, link, received.bytes, &reject);
+        }
         let records = self.records_for(&request, link);
         let answer = conversation.whole_answer(&request, &records);
         let is_whole = |end: &[u8]| next.windows(end.len()).any(|it| it == end);
@@ -164,6 +169,26 @@ impl Shared {
         };
         let is_kept = self.seen.add(link, What::Asked(asked));
         is_kept.then_some(answer)
+    }
+
+    /// Notes what is refused, and makes the answer.
+    fn refuse(
+        &self,
+        conversation: &Conversation,
+        link: u64,
+        bytes: Vec<u8>,
+        reject: &Reject,
+    ) -> Option<Vec<u8>> {
+        let is_kept = self.seen.add(link, What::Wrong(bytes, reject.to_string()));
+        is_kept.then(|| conversation.refusal(reject.status))
+    }
+
+    /// The name of earlier ADDs of this connection, if that of the record is another.
+    fn other_name(&self, record: &Record, link: u64) -> Option<Endpoint> {
+        let records = self.records.lock();
+        let mut own = records.iter().filter(|(owner, _)| *owner == Some(link));
+        let name = own.next().map(|(_, it)| &it.holder);
+        name.filter(|it| **it != record.holder).cloned()
     }
 
     /// Does what the request asks, and returns the records of its answer.

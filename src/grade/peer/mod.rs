@@ -8,12 +8,14 @@ mod seen;
 mod subject;
 mod uploads;
 
+use std::collections::BTreeSet;
+
 use super::Played;
 use super::check::{Held, Sheet, Unmet};
 use super::options::Peer;
 use crate::program::Stage;
 use seen::What;
-use subject::{Registered, Subject, added, in_form};
+use subject::{Registered, Subject, added, in_form, refusal};
 
 /// The place of the large document among those of the grader.
 const LARGE: u32 = 2;
@@ -123,14 +125,26 @@ fn play(subject: &Subject<'_>, registered: &Registered, sheet: &mut Sheet) {
         };
         sheet.skip(scenario.checks, &reason);
     }
-    // Also those after a download.
+    let _ = sheet.judge("add-form", adds(subject));
+}
+
+/// Whether every ADD has its form, also those after a download. What the peer has sent besides and
+/// was refused is no LOOKUP and no LIST: it counts as an ADD. Others may connect to the index too.
+fn adds(subject: &Subject<'_>) -> Held {
     let events = subject.seen.since(0);
-    let adds = events.iter().filter(|event| added(event).is_some());
-    let held = adds.filter_map(|event| match &event.what {
-        What::Asked(asked) => Some(in_form(asked)),
-        _ => None,
-    });
-    let _ = sheet.judge("add-form", held.collect::<Held>());
+    let own: BTreeSet<_> = events
+        .iter()
+        .filter(|event| added(event).is_some())
+        .map(|event| event.link)
+        .collect();
+    let is_of_menu = |bytes: &[u8]| bytes.starts_with(b"LOOKUP") || bytes.starts_with(b"LIST");
+    events.iter().try_for_each(|event| match &event.what {
+        What::Asked(asked) if added(event).is_some() => in_form(asked),
+        What::Wrong(bytes, why) if own.contains(&event.link) && !is_of_menu(bytes) => {
+            Err(refusal(bytes, why))
+        }
+        _ => Ok(()),
+    })
 }
 
 #[cfg(test)]

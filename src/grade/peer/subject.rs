@@ -11,8 +11,10 @@ use super::index::{Index, strict};
 use super::seen::{Asked, Event, Seen, What};
 use crate::grade::check::{Finding, Held, Unmet};
 use crate::grade::excerpt::{Exchanged, usual_cause};
+use crate::grade::is_same_title;
 use crate::grade::options::{Peer, Step};
 use crate::grade::program::Program;
+use crate::library::scan;
 use crate::net::{Connection, Limits, Sockets, connect};
 use crate::program::{Code, Failure, Stage};
 use crate::wire::ci::p2s::Request;
@@ -28,6 +30,8 @@ const REGISTER_TIME: Duration = Duration::from_secs(15);
 const LAST_TIME: Duration = Duration::from_secs(1);
 /// How often to look whether the program has ended.
 const LOOK: Duration = Duration::from_millis(100);
+/// The number of a file that a peer of the assignment has.
+const USUAL_FILE: u32 = 2345;
 /// The hundreds of numbers to choose those of the grader from.
 const NUMBERS: std::ops::Range<u32> = 900..1000;
 
@@ -107,8 +111,7 @@ impl<'a> Subject<'a> {
     /// Waits until the peer has sent an ADD, and then until it sends no more.
     pub(super) fn join(&mut self) -> Held<Registered> {
         if self.wait(0, |event| added(event).map(drop)).is_none() {
-            let nothing = || Unmet::failed(format!("no ADD {}{}", self.in_time(), self.printed()));
-            return Err(self.refused(0).unwrap_or_else(nothing));
+            self.register_by_hand()?;
         }
         let until = Instant::now() + REGISTER_TIME;
         let mut count = self.seen.now();
@@ -136,6 +139,30 @@ impl<'a> Subject<'a> {
         self.own = own.unwrap_or_else(Host::localhost);
         self.first_number = NUMBERS.clone().find(|it| !has(*it)).unwrap_or_default() * 10;
         Ok(Registered { records })
+    }
+
+    /// Lets the menu send an ADD, and waits until it has.
+    fn register_by_hand(&self) -> Held {
+        if let Some(refused) = self.refused(0) {
+            return Err(refused);
+        }
+        let nothing = || Unmet::failed(format!("no ADD {}{}", self.in_time(), self.printed()));
+        if self.end().is_some() {
+            return Err(nothing());
+        }
+        let (number, title) = self.own_file()?;
+        let then = self.type_or_tell(Step::Add, number, &title);
+        let came = self.wait(then, |event| added(event).map(drop));
+        came.ok_or_else(|| self.refused(then).unwrap_or_else(nothing))
+    }
+
+    /// A document that the peer has: the first of its files, or else that of the assignment.
+    fn own_file(&self) -> Held<(RfcNumber, Title)> {
+        let files = self.files().and_then(|folder| scan::files(folder).ok());
+        let first = files.and_then(|files| files.into_keys().next());
+        let number = first.or_else(|| RfcNumber::new(USUAL_FILE));
+        let number = number.ok_or_else(|| Unmet::Skipped("no number".to_owned()))?;
+        Ok((number, Title::fallback(number)))
     }
 
     /// The number of one of the grader's documents, and its title.
@@ -179,6 +206,10 @@ impl<'a> Subject<'a> {
     /// Types what a step needs, or tells the person. Returns since when to look for what follows.
     pub(super) fn choose(&self, step: Step, place: u32) -> Held<usize> {
         let (number, title) = self.document(place)?;
+        Ok(self.type_or_tell(step, number, &title))
+    }
+
+    fn type_or_tell(&self, step: Step, number: RfcNumber, title: &Title) -> usize {
         let then = self.seen.now();
         if let Some(program) = &mut *self.program.borrow_mut() {
             if step == Step::Exit {
@@ -189,6 +220,7 @@ impl<'a> Subject<'a> {
             program.type_text(&keys.replace("{title}", title.as_str()));
         } else {
             let what = match step {
+                Step::Add => format!("ADD, RFC {number}, title {title} (or another file it has)"),
                 Step::Lookup => format!("LOOKUP, RFC {number}, title {title}"),
                 Step::Get => format!("GET, RFC {number}, title {title}"),
                 Step::List => "LIST".to_owned(),
@@ -197,7 +229,7 @@ impl<'a> Subject<'a> {
             self.stage
                 .say(format_args!("Choose in the menu of your peer: {what}"));
         }
-        Ok(then)
+        then
     }
 
     /// Waits for something that the peer does, since then.
@@ -243,11 +275,7 @@ impl<'a> Subject<'a> {
     fn refused(&self, then: usize) -> Option<Unmet> {
         let events = self.seen.since(then);
         events.into_iter().find_map(|event| match event.what {
-            What::Wrong(bytes, why) => Some(Unmet::Failed(Box::new(Finding {
-                message: format!("its request is refused: {why}"),
-                cause: None,
-                exchanged: Some(Exchanged::new(b"", b"", &bytes)),
-            }))),
+            What::Wrong(bytes, why) => Some(refusal(&bytes, &why)),
             _ => None,
         })
     }
@@ -320,9 +348,19 @@ pub(super) fn added(event: &Event) -> Option<Record> {
     }
 }
 
-/// Whether a request is to the byte what our own peer sends.
+/// What our server refuses.
+pub(super) fn refusal(bytes: &[u8], why: &str) -> Unmet {
+    Unmet::Failed(Box::new(Finding {
+        message: format!("its request is refused: {why}"),
+        cause: None,
+        exchanged: Some(Exchanged::new(b"", b"", bytes)),
+    }))
+}
+
+/// Whether a request is to the byte what our own peer sends. Who reads a title makes one space of
+/// several, so it may have several.
 pub(super) fn in_form(asked: &Asked) -> Held {
-    let whole = strict(&asked.request);
+    let whole = with_spaces_of(strict(&asked.request), &asked.bytes);
     // A LOOKUP may have no Title.
     let without_title = match &asked.request {
         Request::Lookup { title, .. } if title.is_empty() => {
@@ -335,6 +373,25 @@ pub(super) fn in_form(asked: &Asked) -> Held {
         return Ok(());
     }
     same(&whole, &asked.bytes, "the request")
+}
+
+/// The expected request with the spaces within the title that came.
+fn with_spaces_of(expected: Vec<u8>, got: &[u8]) -> Vec<u8> {
+    let title = |message: &[u8]| {
+        let text = str::from_utf8(message).ok()?;
+        let mut lines = text.lines();
+        let title = lines.find_map(|line| line.strip_prefix("Title: "))?;
+        Some(title.to_owned())
+    };
+    let (Some(strict), Some(came)) = (title(&expected), title(got)) else {
+        return expected;
+    };
+    if !is_same_title(&strict, &came) {
+        return expected;
+    }
+    let expected = String::from_utf8_lossy(&expected);
+    let (strict, came) = (format!("Title: {strict}\r\n"), format!("Title: {came}\r\n"));
+    expected.replacen(&strict, &came, 1).into_bytes()
 }
 
 /// Whether bytes are what they should be.

@@ -1,11 +1,14 @@
 //! What the upload server of the peer answers.
 
 use std::fs;
-use std::io::Write;
+use std::io::{Read as _, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use super::get::{Get, Reply, ask, bare, codec, get};
+use rustix::fs::OFlags;
+
+use super::get::{Get, MAX_ANSWER, Reply, ask, bare, codec, get};
 use super::subject::{CHECK_TIME, Registered, Subject};
 use crate::grade::check::{Finding, Held, Sheet, Unmet};
 use crate::grade::excerpt::{Exchanged, usual_cause};
@@ -15,6 +18,10 @@ use crate::wire::{Head, Record, RfcNumber, Status, Waits, date};
 
 /// How much silence means that no more of an answer comes.
 const SETTLE_TIME: Duration = Duration::from_millis(300);
+/// The headers that are dates.
+const DATES: [&str; 2] = ["Date", "Last-Modified"];
+/// The length of a date without its zone: `Sun, 26 Apr 2026 21:30:16`.
+const DATE_AND_TIME: usize = 25;
 /// How many downloaders read nothing.
 const IDLE: usize = 3;
 
@@ -69,12 +76,12 @@ fn body(reply: &Reply, files: Option<&Path>, number: RfcNumber) -> Held {
     let Some(folder) = files else {
         return Ok(());
     };
-    let candidates = files_of(folder, number);
+    let (candidates, refused) = files_of(folder, number);
     let Some(first) = candidates.first() else {
-        return Err(Unmet::Skipped(format!(
-            "no file in {} has {number} in its name",
-            folder.display()
-        )));
+        let shown = folder.display();
+        let none = || format!("no file in {shown} has {number} in its name");
+        let reason = refused.into_iter().next().unwrap_or_else(none);
+        return Err(Unmet::Skipped(reason));
     };
     if candidates.contains(&reply.body) {
         return Ok(());
@@ -82,19 +89,51 @@ fn body(reply: &Reply, files: Option<&Path>, number: RfcNumber) -> Held {
     Err(reply.unmet(first, "the body is not that of the file".to_owned()))
 }
 
-/// The contents of the files with this number in their names.
-fn files_of(folder: &Path, number: RfcNumber) -> Vec<Vec<u8>> {
+/// The contents of the files with this number in their names, and why others are not compared.
+fn files_of(folder: &Path, number: RfcNumber) -> (Vec<Vec<u8>>, Vec<String>) {
     let has_number = |name: &str| {
         let numbers = name.split(|it: char| !it.is_ascii_digit());
         numbers
             .filter_map(|digits| digits.parse().ok())
             .any(|it: u32| it == number.get())
     };
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let named = entries.filter(|entry| entry.file_name().to_str().is_some_and(has_number));
-    named
-        .filter_map(|entry| fs::read(entry.path()).ok())
-        .collect()
+    let (mut contents, mut refused) = (Vec::new(), Vec::new());
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if !entry.file_name().to_str().is_some_and(has_number) {
+            continue;
+        }
+        match content(&entry.path()) {
+            Ok(content) => contents.push(content),
+            Err(why) => refused.push(format!("{} is not compared: {why}", entry.path().display())),
+        }
+    }
+    (contents, refused)
+}
+
+/// The content of a regular file. The folder belongs to who is graded: a link could show any other
+/// file in the report, and a pipe or a device has no end.
+fn content(path: &Path) -> Result<Vec<u8>, String> {
+    let mut options = fs::OpenOptions::new();
+    options.custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
+    let is_file = path.symlink_metadata().is_ok_and(|found| found.is_file());
+    let kind = "it is no regular file".to_owned();
+    if !is_file {
+        return Err(kind);
+    }
+    let file = options.read(true).open(path);
+    let file = file.map_err(|error| error.to_string())?;
+    let found = file.metadata().map_err(|error| error.to_string())?;
+    if !found.is_file() {
+        return Err(kind);
+    }
+    let most = u64::try_from(MAX_ANSWER).unwrap_or(u64::MAX);
+    let mut content = Vec::new();
+    let read = file.take(most + 1).read_to_end(&mut content);
+    read.map_err(|error| error.to_string())?;
+    if content.len() > MAX_ANSWER {
+        return Err(format!("it has more than {} MiB", most / 1024 / 1024));
+    }
+    Ok(content)
 }
 
 /// Whether each header has its form: it is a line that our own peer would send with its value.
@@ -106,15 +145,19 @@ fn headers(reply: &Reply, record: &Record) -> Held {
     let head = Head::read(&mut reply.head.as_slice(), waits);
     let head = head.ok().flatten().unwrap_or_default();
     let field = |name| head.field(name).ok().flatten();
+    // Its own times, also if only their zone is wrong.
+    let time = |name| {
+        let value: &str = field(name)?;
+        let in_gmt = || date(&format!("{} GMT", value.get(..DATE_AND_TIME)?));
+        date(value).or_else(in_gmt)
+    };
     let offer = Offer {
         record,
-        last_modified: reply.last_modified.unwrap_or(SystemTime::UNIX_EPOCH),
+        last_modified: time("Last-Modified").unwrap_or_else(SystemTime::now),
         length: reply.length.unwrap_or_default(),
     };
     let origin = Origin {
-        date: field("Date")
-            .and_then(date)
-            .unwrap_or(SystemTime::UNIX_EPOCH),
+        date: time("Date").unwrap_or_else(SystemTime::now),
         os: field("OS").unwrap_or("…"),
     };
     let strict = codec().head(&offer, origin, || Err(()));
@@ -129,9 +172,17 @@ fn headers(reply: &Reply, record: &Record) -> Held {
         None => Ok(()),
         Some(line) => {
             let name = line.split([':', '\r']).next().unwrap_or_default();
+            let is_date = field(name).is_some_and(|value| date(value).is_none());
+            let cause = usual_cause(strict.as_bytes(), &reply.head);
+            let of_date = "the date is local, or in another form: email.utils.formatdate(usegmt=True) in Python";
+            let cause = if is_date && DATES.contains(&name) {
+                Some(of_date)
+            } else {
+                cause
+            };
             Err(Unmet::Failed(Box::new(Finding {
                 message: format!("{name} is missing, or not in its form"),
-                cause: usual_cause(strict.as_bytes(), &reply.head),
+                cause,
                 exchanged: Some(Exchanged::new(&reply.sent, strict.as_bytes(), &reply.head)),
             })))
         }

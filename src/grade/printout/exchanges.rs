@@ -37,7 +37,17 @@ pub(super) const SCENARIOS: [(&str, Shows); 7] = [
 ];
 
 /// The words of a server about a peer that leaves.
-const LEAVING: [&str; 6] = ["left", "leav", "remov", "disconnect", "closed", "delet"];
+const LEAVING: [&str; 9] = [
+    "left",
+    "leav",
+    "remov",
+    "disconnect",
+    "closed",
+    "closing connection",
+    "connection closing",
+    "exited",
+    "delet",
+];
 
 impl Exchange {
     fn is(&self, begin: &str, code: u16) -> bool {

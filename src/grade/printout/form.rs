@@ -1,9 +1,11 @@
 //! The form of messages in a printout: it is what our own writer makes of them.
 
+use std::iter;
 use std::time::SystemTime;
 
 use super::messages::Message;
 use super::{File, Findings, head, request};
+use crate::grade::is_same_title;
 use crate::wire::ci::server::Conversation;
 use crate::wire::di::Origin;
 use crate::wire::p2p::Codec;
@@ -39,11 +41,22 @@ pub(super) fn findings(file: &File) -> Findings {
     findings
 }
 
+/// Whether a printout shows the empty lines of such messages: print(head) may leave them out.
+fn shows_empty_lines(file: &File, is_request: bool) -> bool {
+    let exchanges = file.exchanges.iter();
+    let messages = exchanges.flat_map(|it| iter::once(&it.request).chain(&it.response));
+    let mut same = messages
+        .chain(&file.unasked)
+        .filter(|it| it.is_request == is_request);
+    same.any(|it| it.has_empty_line)
+}
+
 fn add(file: &File, message: &Message, wrong: Option<String>, findings: &mut Findings) {
-    let ends = message
-        .has_bare_lf
-        .then(|| "a line ends with \\n alone instead of \\r\\n".to_owned());
-    let open = (!message.has_empty_line).then(|| "no empty line ends its head".to_owned());
+    let has_bare_lf = message.has_crlf == Some(false);
+    let ends = has_bare_lf.then(|| "a line ends with \\n alone instead of \\r\\n".to_owned());
+    let is_open = !message.has_empty_line
+        && (message.has_crlf.is_some() || shows_empty_lines(file, message.is_request));
+    let open = is_open.then(|| "no empty line ends its head".to_owned());
     let all = wrong.into_iter().chain(ends).chain(open);
     findings.extend(
         all.map(|what| file.finding(message.number, &format!("{}: {what}", message.start_line()))),
@@ -71,12 +84,33 @@ fn of_request(message: &Message) -> Option<String> {
                 match (expected.next(), got.next()) {
                     (None, None) => return None,
                     (Some("Title:"), None) if !strict.starts_with("ADD") => {}
-                    (Some(expected), Some(got)) if expected == got => {}
+                    (Some(expected), Some(got)) if is_same_line(expected, got) => {}
                     (expected, got) => return Some(differs(expected, got)),
                 }
             }
         }
     }
+}
+
+fn is_same_line(expected: &str, got: &str) -> bool {
+    let title = |line: &str| line.strip_prefix("Title: ").map(str::to_owned);
+    let is_title = || {
+        let (expected, got) = (title(expected)?, title(got)?);
+        Some(is_same_title(&expected, &got))
+    };
+    expected == got || is_title().unwrap_or_default()
+}
+
+/// Whether a line has the form of a record. Its title may have several spaces in a row.
+fn is_record(line: &str) -> bool {
+    let shape = || {
+        let record = Record::parse(line)?;
+        let Endpoint { host, port } = &record.holder;
+        let rest = line.strip_prefix(&format!("RFC {} ", record.number))?;
+        let title = rest.strip_suffix(&format!(" {host} {port}"))?;
+        Some(is_same_title(record.title.as_str(), title))
+    };
+    shape().unwrap_or_default()
 }
 
 fn differs(expected: Option<&str>, got: Option<&str>) -> String {
@@ -125,10 +159,8 @@ fn of_response(message: &Message) -> Option<String> {
     if message.start_line().trim_end() != line {
         return Some(differs(Some(line), Some(message.start_line())));
     }
-    let wrong = message.records().iter().find(|line| {
-        let record = Record::parse(line);
-        record.is_none_or(|record| record.to_string() != line.trim_end())
-    });
+    let mut records = message.records().iter();
+    let wrong = records.find(|line| !is_record(line.trim_end()));
     if let Some(wrong) = wrong {
         return Some(format!("\"{wrong}\" is no record"));
     }

@@ -1,12 +1,12 @@
 //! The lines of a saved terminal, with what a program writes around messages taken apart.
 
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::path::Path;
 
 use crate::file_error::FileError;
 
-/// How much of a file is read, in bytes.
+/// The longest file, in bytes.
 const MAX_FILE: u64 = 16 * 1024 * 1024;
 /// How much of a line is used, in characters.
 const MAX_LINE: usize = 8 * 1024;
@@ -21,13 +21,31 @@ pub(super) struct Line {
     pub(super) has_crlf: Option<bool>,
 }
 
-/// Reads the lines of a file, its first 16 MiB.
+/// Whether a file is not too long. An error is a message for the user.
+pub(in crate::grade) fn check(path: &Path) -> Result<(), String> {
+    let is_too_long = path.metadata().is_ok_and(|found| found.len() > MAX_FILE);
+    let error = || FileError::of("read", path)(too_long()).to_string();
+    if is_too_long { Err(error()) } else { Ok(()) }
+}
+
+/// Reads the lines of a file. One that is too long is an error: what is left out would be missed.
 pub(super) fn read(path: &Path) -> Result<Vec<Line>, FileError> {
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(FileError::of("read", path))?;
-    let read = file.take(MAX_FILE).read_to_end(&mut bytes);
+    let read = file.take(MAX_FILE + 1).read_to_end(&mut bytes);
+    let read = read.and_then(|count| {
+        let is_whole = u64::try_from(count).is_ok_and(|count| count <= MAX_FILE);
+        is_whole.then_some(()).ok_or_else(too_long)
+    });
     read.map_err(FileError::of("read", path))?;
     Ok(of(&String::from_utf8_lossy(&bytes)))
+}
+
+fn too_long() -> io::Error {
+    let most = MAX_FILE / 1024 / 1024;
+    io::Error::other(format!(
+        "it is longer than {most} MiB; cut it to the session with the eight scenarios"
+    ))
 }
 
 /// The lines of a text.

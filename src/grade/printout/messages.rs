@@ -18,8 +18,8 @@ pub(super) struct Message {
     pub(super) head: usize,
     /// Whether an empty line follows its head.
     pub(super) has_empty_line: bool,
-    /// Whether one of its lines is known to end with LF alone.
-    pub(super) has_bare_lf: bool,
+    /// Whether all its lines end with CR LF; `None` if the printout does not show line ends.
+    pub(super) has_crlf: Option<bool>,
     pub(super) is_request: bool,
     /// The address of the other side, if the printout says it.
     pub(super) other_side: Option<String>,
@@ -121,13 +121,12 @@ fn request_start(before: &str) -> Option<usize> {
 /// Takes the message that begins in this line. Also returns the place of the line after it.
 fn take(lines: &[Line], at: usize, prefix: &str, text: &str, is_request: bool) -> (Message, usize) {
     let first = lines.get(at);
-    let is_lf = |line: Option<&Line>| line.is_some_and(|line| line.has_crlf == Some(false));
     let mut message = Message {
         number: first.map_or(0, |line| line.number),
         lines: vec![text.to_owned()],
         head: 1,
         has_empty_line: false,
-        has_bare_lf: is_lf(first),
+        has_crlf: first.and_then(|line| line.has_crlf),
         is_request,
         other_side: None,
         after: Vec::new(),
@@ -155,7 +154,8 @@ fn take(lines: &[Line], at: usize, prefix: &str, text: &str, is_request: bool) -
         if !is_part || start(&line.text).is_some() {
             break;
         }
-        message.has_bare_lf |= is_lf(Some(line));
+        let shown = [message.has_crlf, line.has_crlf].into_iter().flatten();
+        message.has_crlf = shown.reduce(|one, other| one && other);
         next += 1;
         if is_request && message.has_empty_line {
             break;

@@ -8,6 +8,7 @@ mod sides;
 
 use super::Played;
 use super::check::{Held, Sheet, Unmet};
+use super::excerpt::one_line;
 use super::options::Printout;
 use crate::file_error::FileError;
 use crate::program::Failure;
@@ -33,6 +34,8 @@ struct File {
 
 /// Something that deviates, with its file and line.
 type Findings = Vec<String>;
+
+pub(super) use lines::check;
 
 /// Judges the printouts.
 pub(super) fn grade(options: &Printout, sheet: &mut Sheet) -> Played {
@@ -83,7 +86,7 @@ impl File {
 
     /// A finding about a line.
     fn finding(&self, line: usize, what: &str) -> String {
-        format!("{}: {}", self.at(line), escaped(what.as_bytes(), false))
+        format!("{}: {}", self.at(line), one_line(what.as_bytes()))
     }
 }
 
@@ -124,7 +127,8 @@ fn judge(files: &[File], sheet: &mut Sheet) -> Vec<String> {
         sides::findings(files).and_then(|it| held(&it)),
     );
     notes.push(
-        "Line ends are judged only where a printout shows them, as \\r\\n: a terminal does not."
+        "Line ends are judged only where a printout shows them, as \\r\\n, and empty lines where it \
+         shows any: a terminal need not."
             .to_owned(),
     );
     notes

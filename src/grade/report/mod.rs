@@ -24,10 +24,14 @@ pub type Points = f64;
 pub struct Report {
     /// What was graded.
     pub target: String,
-    /// The points of the checks that hold.
+    /// The points of the checks of the protocol that hold.
     pub points: Points,
-    /// The points of all checks.
+    /// The points of all checks of the protocol.
     pub max: Points,
+    /// The points for robustness, which are counted apart.
+    pub robust_points: Points,
+    /// The points of all checks of robustness.
+    pub robust_max: Points,
     /// The checks, in the order of their groups.
     pub checks: Vec<Judged>,
     /// Whether nothing could be graded. Then a skipped check is an error for a CI system.
@@ -50,7 +54,7 @@ pub struct Judged {
     pub verdict: &'static str,
     /// The points that it gets.
     pub points: Points,
-    /// The points that it could get.
+    /// The points that it could get; none if it is not about this program.
     pub max: Points,
     /// What is wrong, or why it could not be judged; otherwise what holds.
     pub message: String,
@@ -60,6 +64,9 @@ pub struct Judged {
     pub expected: String,
     /// What came.
     pub got: String,
+    /// Whether it is skipped because it is not about this program.
+    #[serde(skip)]
+    pub is_moot: bool,
     /// What holds if the check does.
     #[serde(skip)]
     pub sentence: &'static str,
@@ -108,19 +115,26 @@ impl Report {
             Judged::new(check, verdict, max)
         });
         let checks: Vec<_> = judged.collect();
+        let sum = |is_robust, points: fn(&Judged) -> Points| {
+            let is_it = |check: &&Judged| (check.group == Group::Robust) == is_robust;
+            checks.iter().filter(is_it).map(points).sum()
+        };
         Self {
             target,
-            points: checks.iter().map(|check| check.points).sum(),
-            max: checks.iter().map(|check| check.max).sum(),
+            points: sum(false, |check| check.points),
+            max: sum(false, |check| check.max),
+            robust_points: sum(true, |check| check.points),
+            robust_max: sum(true, |check| check.max),
             checks,
             is_error: false,
             notes,
         }
     }
 
-    /// Whether all checks hold. One that could not be judged does not.
+    /// Whether all checks hold that are about this program. One that could not be judged does not.
     pub fn all_hold(&self) -> bool {
-        self.checks.iter().all(|check| check.verdict == "ok")
+        let mut checks = self.checks.iter();
+        checks.all(|check| check.verdict == "ok" || check.is_moot)
     }
 
     /// The names of the checks that failed.
@@ -167,12 +181,17 @@ impl Judged {
             sent: String::new(),
             expected: String::new(),
             got: String::new(),
+            is_moot: false,
             sentence: check.sentence,
             finding: None,
         };
         match verdict {
             Verdict::Ok => judged.points = max,
             Verdict::Skip(reason) => (judged.verdict, judged.message) = ("skip", reason),
+            Verdict::Moot(reason) => {
+                (judged.verdict, judged.message) = ("skip", reason);
+                (judged.is_moot, judged.max) = (true, 0.0);
+            }
             Verdict::Fail(finding) => {
                 judged.verdict = "fail";
                 judged.message.clone_from(&finding.message);
@@ -264,7 +283,9 @@ pub(super) mod tests {
         };
         let json: serde_json::Value = serde_json::from_str(&report().print(&outputs)).unwrap();
         assert_eq!(json["target"], "vm:7734");
-        assert_eq!((&json["points"], &json["max"]), (&1.0.into(), &4.0.into()));
+        assert_eq!((&json["points"], &json["max"]), (&1.0.into(), &3.0.into()));
+        let robust = (&json["robust_points"], &json["robust_max"]);
+        assert_eq!(robust, (&0.0.into(), &1.0.into()));
         let expected = serde_json::json!({
             "name": "add-form", "group": "1 registration", "verdict": "fail", "points": 0.0,
             "max": 1.0, "message": "it is not to the byte",

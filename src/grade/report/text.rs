@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 
 use super::{Judged, Report, points};
-use crate::grade::check::Group;
 use crate::terminal::escape::escaped;
 
 /// Writes the groups in order, one line for each check, and below a failure what came.
@@ -44,22 +43,18 @@ fn push_lines(out: &mut String, indent: &str, text: &str) {
 
 /// The points, and how many checks failed.
 fn sentence(report: &Report) -> String {
-    let sum = |is_robust| {
-        let of_part = |check: &&Judged| (check.group == Group::Robust) == is_robust;
-        let checks = report.checks.iter().filter(of_part);
-        checks.fold((0.0, 0.0), |(got, max), check| {
-            (got + check.points, max + check.max)
-        })
-    };
     let mut parts = Vec::new();
-    for (is_robust, name) in [(false, "for the protocol"), (true, "for robustness")] {
-        let (got, max) = sum(is_robust);
+    for (got, max, name) in [
+        (report.points, report.max, "for the protocol"),
+        (report.robust_points, report.robust_max, "for robustness"),
+    ] {
         if max > 0.0 {
             parts.push(format!("{} of {} points {name}", points(got), points(max)));
         }
     }
     let failed: Vec<_> = report.failed().collect();
-    let skipped = report.checks.iter().filter(|it| it.verdict == "skip");
+    let is_unjudged = |it: &&Judged| it.verdict == "skip" && !it.is_moot;
+    let skipped = report.checks.iter().filter(is_unjudged);
     let skipped = match skipped.count() {
         0 => String::new(),
         count => format!(" {count} could not be judged."),

@@ -14,7 +14,10 @@ const LOOK: Duration = Duration::from_millis(100);
 
 pub(super) fn close(target: &Target<'_>, sheet: &mut Sheet) -> Held {
     let both = Both::join(target, 9061)?;
-    sheet.judge("close-forgets", both.leave("closed", drop))
+    let held = both.leave("closed", drop);
+    let cause = "nothing removes the records of a connection when recv() returns no bytes";
+    let held = held.map_err(|unmet| unmet.usually(cause));
+    sheet.judge("close-forgets", held)
 }
 
 pub(super) fn reset(target: &Target<'_>, sheet: &mut Sheet) -> Held {
@@ -28,6 +31,9 @@ pub(super) fn reset(target: &Target<'_>, sheet: &mut Sheet) -> Held {
             let _ = peer.write(half);
         })
     });
+    let cause =
+        "an exception, or half a request, skips what removes the records: \"finally\" does not";
+    let held = held.map_err(|unmet| unmet.usually(cause));
     sheet.judge("reset-forgets", held)
 }
 
@@ -63,7 +69,9 @@ impl<'a> Both<'a> {
                 "{seconds} s after a peer {how}, its record is still there"
             )));
         }
-        has(&last, &[self.of_b])
+        let cause =
+            "more than the records of that connection is removed: all of the RFC, or of the host";
+        has(&last, &[self.of_b]).map_err(|unmet| unmet.usually(cause))
     }
 }
 

@@ -7,6 +7,7 @@ mod peer;
 mod records;
 mod robust;
 mod serial;
+mod stop;
 mod target;
 
 use super::Played;

@@ -4,6 +4,7 @@ use std::io::{self, BufRead, Read, Write};
 use std::time::{Duration, Instant};
 
 use super::form;
+use super::stop::Stop;
 use super::target::Target;
 use crate::grade::check::{Finding, Held, Unmet};
 use crate::grade::excerpt::Exchanged;
@@ -14,15 +15,16 @@ use crate::wire::{Dialect, Endpoint, ReadError, Record, RfcNumber, Source, Title
 
 /// The longest answer, in bytes. The grader's own records take much less.
 const MAX_ANSWER: usize = 1024 * 1024;
-/// How much silence means that no more of an answer comes: then its form can be judged.
+/// How much silence means that nothing follows a complete answer, or one that stops where others of
+/// this server did.
 const SETTLE_TIME: Duration = Duration::from_millis(300);
-/// The same if a part is missing. It may be on its way.
+/// How much silence means that no more of an answer comes. A part may be on its way.
 const REST_TIME: Duration = Duration::from_secs(2);
 
 /// A connection to the server under test, with the name of a peer.
 pub(super) struct Peer<'a> {
     target: &'a Target<'a>,
-    source: Recorded,
+    source: Recorded<'a>,
     responses: Responses,
     pub(super) name: Endpoint,
 }
@@ -44,8 +46,10 @@ impl<'a> Peer<'a> {
             target,
             source: Recorded {
                 connection,
+                target,
                 until: target.deadline(),
                 came: Vec::new(),
+                is_silent: false,
             },
             responses: Responses::new(Dialect::Text),
             name,
@@ -105,6 +109,7 @@ impl<'a> Peer<'a> {
         request: &Request,
         expected: Vec<u8>,
     ) -> Held<Answer> {
+        self.source.skip_empty_lines();
         self.source.begin(self.target.deadline());
         let sent = self.write(bytes);
         sent.map_err(|error| self.failed(bytes, &expected, &error.into()))?;
@@ -130,30 +135,27 @@ impl<'a> Peer<'a> {
         expected: Vec<u8>,
     ) -> Held<Answer> {
         match self.responses.next(&mut self.source, request) {
-            Ok(response) if !self.source.is_late() => Ok(Answer {
-                code: response.code,
-                records: response.records().collect(),
-                sent: sent.to_vec(),
-                got: self.source.came.clone(),
-                expected,
-            }),
+            Ok(response) if !self.source.is_late() => {
+                self.source.complete();
+                Ok(Answer {
+                    code: response.code,
+                    records: response.records().collect(),
+                    sent: sent.to_vec(),
+                    got: self.source.came.clone(),
+                    expected,
+                })
+            }
             // Silence ends an answer for a liberal reader, and so did the deadline.
             Ok(_) => Err(self.failed(sent, &expected, &late(true))),
             Err(error) => Err(self.failed(sent, &expected, &error)),
         }
     }
 
-    /// Reads what else belongs to the answer, until there is silence or too much.
+    /// Reads what follows the answer, until there is silence or too much: then its form can be
+    /// judged.
     pub(super) fn settle(&mut self, answer: &mut Answer) {
         while self.source.came.len() <= MAX_ANSWER {
-            let is_part = answer.expected.starts_with(&self.source.came);
-            let is_whole = answer.expected == self.source.came;
-            let time = if is_part && !is_whole {
-                REST_TIME
-            } else {
-                SETTLE_TIME
-            };
-            let arrived = self.source.arrives_within(time);
+            let arrived = self.source.arrives_within(SETTLE_TIME);
             let more = self.source.buffered().len();
             if more == 0 || !arrived.unwrap_or(false) {
                 break;
@@ -237,31 +239,72 @@ impl Answer {
         Err(self.unmet(format!("it answered {code} instead of {wanted}")))
     }
 
-    /// A deviation of this answer.
+    /// A deviation of the content of this answer.
     pub(super) fn unmet(&self, message: impl Into<String>) -> Unmet {
         Unmet::Failed(Box::new(Finding {
             message: message.into(),
             cause: None,
-            exchanged: Some(Exchanged::new(&self.sent, &self.expected, &self.got)),
+            exchanged: Some(Exchanged::of_content(&self.sent, &self.expected, &self.got)),
         }))
     }
 }
 
 /// A connection that keeps what was read since the last request, within a limit and a deadline.
-struct Recorded {
+struct Recorded<'a> {
     connection: Connection,
+    target: &'a Target<'a>,
     until: Instant,
     came: Vec<u8>,
+    /// Whether the last wait for more ended with silence.
+    is_silent: bool,
 }
 
-impl Recorded {
+impl Recorded<'_> {
     fn begin(&mut self, until: Instant) {
         self.until = until;
         self.came.clear();
+        self.is_silent = false;
     }
 
     fn is_late(&self) -> bool {
         Instant::now() >= self.until
+    }
+
+    /// Skips surplus empty lines of the previous answer. Its form was judged if it is.
+    fn skip_empty_lines(&mut self) {
+        let waiting = self.connection.buffered();
+        let surplus = waiting.len() - waiting.trim_ascii_start().len();
+        self.connection.consume(surplus);
+    }
+
+    /// Reads the rest of an answer that is not complete, up to its end or the next answer. So nothing
+    /// of it is taken for a part of the next one, in however many pieces the server writes.
+    fn complete(&mut self) {
+        while !Stop::of(&self.came).is_end() && self.came.len() <= MAX_ANSWER {
+            if self.connection.buffered().is_empty() && !self.is_silent {
+                let arrived = self.arrives_within(self.patience());
+                self.is_silent = matches!(arrived, Ok(false));
+            }
+            if self.is_silent && !self.is_late() {
+                self.target.note_stop(Stop::of(&self.came));
+            }
+            let waiting = self.connection.buffered();
+            let is_next = self.came.ends_with(b"\n") && waiting.starts_with(b"P2P-");
+            if waiting.is_empty() || is_next {
+                return;
+            }
+            let end = waiting.iter().position(|byte| *byte == b'\n');
+            self.consume(end.map_or(waiting.len(), |end| end + 1));
+        }
+    }
+
+    /// How long to wait for more of this answer.
+    fn patience(&self) -> Duration {
+        if self.target.has_stopped(Stop::of(&self.came)) {
+            SETTLE_TIME
+        } else {
+            REST_TIME
+        }
     }
 
     fn left(&self) -> Duration {
@@ -269,7 +312,7 @@ impl Recorded {
     }
 }
 
-impl Read for Recorded {
+impl Read for Recorded<'_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let waiting = self.fill_buf()?;
         let count = waiting.len().min(into.len());
@@ -281,13 +324,16 @@ impl Read for Recorded {
     }
 }
 
-impl BufRead for Recorded {
+impl BufRead for Recorded<'_> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         if self.came.len() > MAX_ANSWER {
             let reason = format!("its answer is longer than {} MiB", MAX_ANSWER / 1024 / 1024);
             return Err(io::Error::other(reason));
         }
-        self.connection.fill_buf()
+        let waiting = self.connection.fill_buf();
+        let is_silence = |error: &io::Error| error.kind() == io::ErrorKind::TimedOut;
+        self.is_silent = waiting.as_ref().is_err_and(is_silence);
+        waiting
     }
 
     fn consume(&mut self, count: usize) {
@@ -297,10 +343,11 @@ impl BufRead for Recorded {
     }
 }
 
-impl Source for Recorded {
+impl Source for Recorded<'_> {
     fn allow(&mut self, time: Option<Duration>) {
         let left = self.left();
-        let time = time.map_or(left, |time| time.min(left));
+        // A liberal reader takes a short silence for the end, and the grader must be sure.
+        let time = time.map_or(left, |time| time.max(self.patience()).min(left));
         self.connection.allow(Some(time));
     }
 

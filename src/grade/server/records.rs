@@ -129,6 +129,8 @@ pub(super) fn lookup_by_number(target: &Target<'_>, sheet: &mut Sheet) -> Held {
     let wrong = peer.record(record.number, "Another Title")?.title;
     let held = [Title::default(), wrong];
     let held = held.iter().try_for_each(|title| found(&mut peer, title));
+    let cause = "the server compares the title as well: only the number counts";
+    let held = held.map_err(|unmet| unmet.usually(cause));
     sheet.judge("lookup-by-number", held)
 }
 

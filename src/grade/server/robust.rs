@@ -118,9 +118,10 @@ fn all_ask(
         let bytes = request(peer, record).encode(Dialect::Text);
         // If the server has closed, reading says so.
         let _ = peer.write(&bytes);
-        peer.wait();
     }
     crowd.iter_mut().try_for_each(|(peer, record)| {
+        // Its answer may have waited for those before, if the end of each is only silence.
+        peer.wait();
         let request = request(peer, record);
         let only = std::slice::from_ref(record);
         let (sent, expected) = (request.encode(Dialect::Text), form::answer(&request, only));

@@ -5,6 +5,7 @@ use std::net::Ipv6Addr;
 use std::time::{Duration, Instant};
 
 use super::peer::Peer;
+use super::stop::Stop;
 use crate::grade::check::{Held, Unmet};
 use crate::grade::options::{Server, endpoint};
 use crate::grade::program::{Program, ProgramError, Running};
@@ -40,6 +41,9 @@ pub(super) struct Target<'a> {
     /// The connection that found the server. A server need not understand a peer that only knocks,
     /// so the first peer uses it.
     knock: RefCell<Option<Connection>>,
+    /// Where answers of this server stop before their end. A form of its own costs one long wait, and
+    /// not one for each answer.
+    stops: RefCell<Vec<Stop>>,
     until: Instant,
     first_port: u16,
     peers: Cell<u16>,
@@ -62,6 +66,7 @@ impl<'a> Target<'a> {
             is_over: None,
             is_serial: Cell::new(None),
             knock: RefCell::new(None),
+            stops: RefCell::default(),
             until: Instant::now() + WHOLE_TIME,
             first_port: fastrand::u16(PORTS),
             peers: Cell::new(0),
@@ -205,6 +210,19 @@ impl<'a> Target<'a> {
             let ended = self.program.borrow_mut().as_mut().and_then(Program::end);
             Unmet::Skipped(ended.unwrap_or_else(|| error.to_string()))
         })
+    }
+
+    /// Notes that nothing more came of an answer after a long silence.
+    pub(super) fn note_stop(&self, stop: Stop) {
+        let mut stops = self.stops.borrow_mut();
+        if !stops.contains(&stop) {
+            stops.push(stop);
+        }
+    }
+
+    /// Whether an answer of this server has stopped there.
+    pub(super) fn has_stopped(&self, stop: Stop) -> bool {
+        self.stops.borrow().contains(&stop)
     }
 
     /// The deadline of an exchange that begins now.

@@ -8,9 +8,12 @@ use crate::event::Role;
 use crate::index::{IndexError, Listing, Participation, Records};
 use crate::net::connect;
 use crate::wire::ci::p2s::Request;
-use crate::wire::ci::responses::ANSWER_TIME;
+use crate::wire::ci::responses::{ANSWER_TIME, Response};
 use crate::wire::tolerance::{silence, title};
 use crate::wire::{Dialect, Record, RfcNumber, Source, Status, Title};
+
+/// How many titles of a LIST are remembered.
+const MOST_LISTED: usize = 10_000;
 
 impl Central {
     /// Asks who has an RFC. A server that seems to want a title gets one.
@@ -35,8 +38,7 @@ impl Central {
         if first.code == Status::Ok.code() {
             *self.wants_titles.lock() = Some(false);
         } else if wants_titles.is_none()
-            && title::may_be_wanted(&first)
-            && let Ok(Some(title)) = self.title_of(number)
+            && let Some(title) = self.title_after(&first, number)
             && let Ok(second) = self.response(lookup(title))
             && second.code == Status::Ok.code()
         {
@@ -44,6 +46,28 @@ impl Central {
             return listing(second);
         }
         listing(first)
+    }
+
+    /// The title to ask with after such an answer. A 404 that follows the agreement is only doubted
+    /// if the server has listed the RFC before.
+    fn title_after(&self, response: &Response, number: RfcNumber) -> Option<Title> {
+        if title::may_be_wanted(response) {
+            return self.title_of(number).ok()?;
+        }
+        // Once: whoever had it may have left.
+        let listed = self.listed.lock().remove(&number);
+        listed.filter(|_| response.code == Status::NotFound.code())
+    }
+
+    /// Asks for all records.
+    pub(super) fn list(&self) -> Result<Listing, IndexError> {
+        let response = self.response(Request::List(self.sender()))?;
+        if self.wants_titles.lock().is_none() {
+            let records = response.records().filter(|it| !it.title.is_empty());
+            let titles = records.map(|record| (record.number, record.title));
+            *self.listed.lock() = titles.take(MOST_LISTED).collect();
+        }
+        listing(response)
     }
 
     /// The title that others gave an RFC, or our own.

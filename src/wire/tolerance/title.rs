@@ -2,7 +2,8 @@
 //!
 //! For index servers that compare the title of a LOOKUP with those of the records, or refuse an empty
 //! one. Whoever asks by the number alone gets 400 or 404 and asks once more, with the title that LIST
-//! has for the number.
+//! has for the number. A 404 to the byte is believed, unless the server has listed the RFC before:
+//! otherwise a faithful server would be asked twice for each RFC that nobody has.
 
 use crate::wire::Status;
 use crate::wire::ci::responses::Response;

@@ -63,6 +63,26 @@ fn a_server_that_wants_a_title_gets_the_one_that_it_lists() {
 }
 
 #[test]
+fn a_404_to_the_byte_is_doubted_only_for_what_the_server_has_listed() {
+    let (index, requests) = wanting_titles("P2P-CI/1.0 404 Not Found\r\n\r\n\r\n");
+    let files = folder(&[]);
+    let mut peer = peer_at_menu("peer", index, files.path(), &["-q"]);
+    let printed = peer.answer(&["2", "7", ""]);
+    assert!(printed.contains("[PEER] Nobody has it.\n"), "{printed}");
+    peer.answer(&["3"]);
+    let printed = peer.answer(&["2", "8", ""]);
+    assert!(printed.contains("[PEER] Nobody has it.\n"), "{printed}");
+    let list = format!("LIST ALL P2P-CI/1.0; Port: {}", peer.port);
+    let [seven, eight] = [7, 8].map(|number| format!("LOOKUP RFC {number} P2P-CI/1.0; Title:"));
+    let expected = [&seven, &list, &eight];
+    assert!(requests.try_iter().eq(expected.into_iter().cloned()));
+    let printed = peer.answer(&["2", "7", ""]);
+    assert!(printed.contains("RFC 7 Seven vm 1\n"), "{printed}");
+    let titled = format!("{seven} Seven");
+    assert!(requests.try_iter().eq([seven, titled]));
+}
+
+#[test]
 fn a_framed_server_that_wants_a_title_gets_it_too() {
     let (index, requests) = silent_system();
     let files = folder(&[]);

@@ -57,14 +57,14 @@ fn every_submission_has_a_row_and_a_report() {
         rows[0].starts_with("submission,program,points,max,problem,1 registration,2 list,"),
         "{table}"
     );
-    assert_eq!(rows[1], "alice,server,27,27,,4,2,3,2,2,3,2,9");
+    assert_eq!(rows[1], "alice,server,18,18,,4,2,3,2,2,3,2,9");
     for (row, begin, said) in [
         (
             rows[2],
-            "\"bob, the slow\",server,0,27,",
+            "\"bob, the slow\",server,0,18,",
             "has not listened on port ",
         ),
-        (rows[3], "carol,server,0,27,", "exit code 3"),
+        (rows[3], "carol,server,0,18,", "exit code 3"),
     ] {
         assert!(row.starts_with(begin) && row.contains(said), "{row}");
     }
@@ -73,13 +73,13 @@ fn every_submission_has_a_row_and_a_report() {
     assert!(read("alice-server.json").contains("max_score"));
     for said in [
         "server         points  1 registration",
-        "alice          27/27   4/4",
+        "alice          18/18   4/4",
         "2 could not be graded.\nNo check of the others failed.\n",
     ] {
         assert!(printed.contains(said), "{said} in {printed}");
     }
     assert!(
-        errors.contains("alice: server: 27 of 27 points"),
+        errors.contains("alice: server: 18 of 18 points"),
         "{errors}"
     );
 }
@@ -110,7 +110,7 @@ fn ctrl_c_keeps_what_is_done() {
     assert_eq!(status.code(), Some(130));
     let table = fs::read_to_string(results.path().join("table.csv")).unwrap();
     assert_eq!(table.lines().count(), 2, "{table}");
-    assert!(table.contains("\nalice,server,0,27"), "{table}");
+    assert!(table.contains("\nalice,server,0,18"), "{table}");
 }
 
 /// A submission can do that where it is not isolated.
@@ -149,7 +149,7 @@ fn a_killed_grader_is_no_success() {
             .all(|it| it["score"] == 0.0 && it["max_score"] == 1.0)
     );
     let table = fs::read_to_string(format!("{out}/table.csv")).unwrap();
-    assert!(table.contains("alice,server,0,27,\"its grader"), "{table}");
+    assert!(table.contains("alice,server,0,18,\"its grader"), "{table}");
     // The program under test ends with its grader.
     assert!(!runs("98764.1"));
 }
@@ -204,7 +204,7 @@ fn ctrl_c_keeps_a_finished_half() {
     assert_eq!(status.code(), Some(130));
     assert!(printed.contains("alice   the program ended"), "{printed}");
     let table = fs::read_to_string(results.path().join("table.csv")).unwrap();
-    assert!(table.contains("\nalice,server,0,27"), "{table}");
+    assert!(table.contains("\nalice,server,0,18"), "{table}");
     assert_eq!(table.lines().count(), 2, "{table}");
 }
 

@@ -6,14 +6,45 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 /// A server that would lose exactly the named check; an empty name is a faithful one.
 pub(super) struct Deviant {
     check: &'static str,
+    pieces: Pieces,
     /// Newest first, each with the number of its connection.
     records: Mutex<Vec<(usize, Record)>>,
     open: AtomicUsize,
     is_broken: AtomicBool,
+}
+
+/// How an answer is written: how many bytes or lines in one call, and the pause after each.
+#[derive(Clone, Copy)]
+pub(super) enum Pieces {
+    Whole,
+    Lines(Duration),
+    Bytes(Duration),
+    /// The last line end by itself.
+    Two,
+}
+
+impl Pieces {
+    fn write(self, mut stream: &TcpStream, answer: &str) -> std::io::Result<()> {
+        let (pieces, pause): (Vec<&str>, _) = match self {
+            Self::Whole => (vec![answer], Duration::ZERO),
+            Self::Lines(pause) => (answer.split_inclusive('\n').collect(), pause),
+            Self::Bytes(pause) => (answer.split_inclusive(|_| true).collect(), pause),
+            Self::Two => {
+                let (head, end) = answer.split_at(answer.len() - 2);
+                (vec![head, end], Duration::ZERO)
+            }
+        };
+        for piece in pieces {
+            stream.write_all(piece.as_bytes())?;
+            thread::sleep(pause);
+        }
+        Ok(())
+    }
 }
 
 #[derive(Clone, PartialEq)]
@@ -33,8 +64,14 @@ struct Session {
 impl Deviant {
     /// Listens, and returns the port.
     pub(super) fn start(check: &'static str) -> u16 {
+        Self::start_in(check, Pieces::Whole)
+    }
+
+    /// The same, with answers in pieces.
+    pub(super) fn start_in(check: &'static str, pieces: Pieces) -> u16 {
         let deviant = Arc::new(Self {
             check,
+            pieces,
             records: Mutex::default(),
             open: AtomicUsize::new(0),
             is_broken: AtomicBool::new(false),
@@ -100,7 +137,7 @@ impl Deviant {
         &self,
         waiting: &mut Vec<u8>,
         session: &mut Session,
-        mut stream: &TcpStream,
+        stream: &TcpStream,
     ) -> Option<()> {
         let is_end = |waiting: &[u8]| waiting.windows(4).position(|end| end == b"\r\n\r\n");
         if self.lacks("split") && is_end(waiting).is_none() {
@@ -113,7 +150,7 @@ impl Deviant {
                 waiting.clear();
             }
             let (answer, is_error) = self.answer(&head, session);
-            stream.write_all(answer.as_bytes()).ok()?;
+            self.pieces.write(stream, &answer).ok()?;
             if is_error && self.lacks("goes-on") {
                 return None;
             }

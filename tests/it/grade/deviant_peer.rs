@@ -9,6 +9,13 @@ use std::thread;
 /// The document that it has from the beginning.
 pub(super) const DOCUMENT: &[u8] = b"RFC 2345\nA document\n";
 
+/// What a faithful peer may do: titles with several spaces in a row, and an ADD for each choice in its
+/// menu.
+pub(super) const SPACES: &str = "several spaces";
+pub(super) const BY_HAND: &str = "by hand";
+/// The beginning of the name of one that also sends the request which follows, with PORT.
+pub(super) const ALSO: &str = "also: ";
+
 /// A peer that would lose exactly the named check; an empty name is a faithful one.
 pub(super) struct Deviant {
     check: &'static str,
@@ -76,6 +83,10 @@ impl Deviant {
                     drop(deviant.ask(&mut connection, &list, "list-form"));
                 }
                 "GET" => deviant.get(&mut connection, number),
+                "ADD" if deviant.lacks(BY_HAND) => {
+                    let add = add(number, &connection.me);
+                    drop(deviant.ask(&mut connection, &add, ""));
+                }
                 _ if deviant.lacks("exit-closes") => {}
                 _ => connection
                     .reader
@@ -101,6 +112,9 @@ impl Deviant {
             self.ask(&mut connection, &list, "");
             return connection;
         }
+        if self.lacks(BY_HAND) {
+            return connection;
+        }
         let adds = [99, 2345].map(|number| add(number, &connection.me));
         let both = self.formed(&adds.concat(), "add-form");
         connection
@@ -110,6 +124,10 @@ impl Deviant {
             .unwrap();
         for _ in &adds {
             answer(&mut connection.reader);
+        }
+        if let Some(request) = self.check.strip_prefix(ALSO) {
+            let request = request.replace("PORT", &port.to_string());
+            self.ask(&mut connection, &request, "");
         }
         if self.lacks("answer-together") {
             connection = connect();
@@ -124,6 +142,8 @@ impl Deviant {
     fn formed(&self, request: &str, check: &str) -> String {
         if self.lacks(check) {
             request.replace("\r\n", "\n")
+        } else if self.lacks(SPACES) {
+            request.replace("A Title", "A   Title")
         } else {
             request.to_owned()
         }
@@ -248,7 +268,7 @@ impl Deviant {
             "200 OK"
         };
         let date = if self.lacks("get-headers") {
-            "2026-11-21"
+            "Sat, 21 Nov 2026 19:27:28 -0000"
         } else {
             "Sat, 21 Nov 2026 19:27:28 GMT"
         };

@@ -2,13 +2,15 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
-use std::process::Stdio;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::thread;
 
 use p2pci::grade::checks::PEER;
 
 use super::Graded;
-use super::deviant_peer::{DOCUMENT, Deviant};
+use super::deviant_peer::{ALSO, BY_HAND, DOCUMENT, Deviant, SPACES};
 use crate::support::{at_once, folder, peer_command, run};
 
 const OUR_OWN: &str = env!("CARGO_BIN_EXE_peer");
@@ -69,7 +71,17 @@ fn our_own_peer_has_every_point() {
         ("rfc99.txt", b"Hosts\n"),
     ]);
     let path = files.path().to_str().unwrap();
-    let command = format!("{OUR_OWN} --host localhost:{{port}} --dir {path} --pipeline 4");
+    let by_default = format!("{OUR_OWN} --host localhost:{{port}} --dir {path}");
+    let graded = grade_peer(&["--files", path, "--run", &by_default]);
+    let last = "19 of 19 points for the protocol, 1 of 1 points for robustness. All checks hold.\n";
+    assert!(
+        graded.out.ends_with(last),
+        "{}{}",
+        graded.out,
+        graded.errors
+    );
+    assert_eq!(graded.code, Some(0));
+    let command = format!("{by_default} --pipeline 4");
     let graded = grade_peer(&["--files", path, "--run", &command]);
     let last = "19 of 19 points for the protocol, 2 of 2 points for robustness. All checks hold.\n";
     assert!(
@@ -106,6 +118,113 @@ fn a_peer_that_deviates_fails_its_check_and_no_other() {
             assert!(verdicts.all(|verdict| verdict == "ok"), "{}", graded.out);
         }
     });
+}
+
+#[test]
+fn a_faithful_peer_may_write_spaces_and_register_by_hand() {
+    at_once([SPACES, BY_HAND], |kind| {
+        let files = folder(&[("rfc2345.txt", DOCUMENT)]);
+        let files = files.path().to_str().unwrap();
+        let graded = grade_deviant(kind, &["--files", files]);
+        let all = "All checks hold.\n";
+        assert!(graded.out.ends_with(all), "{kind}: {}", graded.out);
+        assert_eq!(graded.code, Some(0));
+    });
+}
+
+#[test]
+fn every_add_that_the_index_refuses_is_a_deviation() {
+    let requests = [
+        (
+            "also: ADD RFC 77 P2P-CI/1.0\r\nHost: 127.0.0.1\r\nPort: PORT\r\n\r\n",
+            "Title",
+        ),
+        (
+            "also: ADD RFC abc P2P-CI/1.0\r\nHost: vm\r\nPort: PORT\r\nTitle: x\r\n\r\n",
+            "abc",
+        ),
+        (
+            "also: ADD RFC 77 P2P-CI/1.0\r\nPort: PORT\r\nTitle: x\r\n\r\n",
+            "Host",
+        ),
+        (
+            "also: ADD RFC 77\r\nHost: vm\r\nPort: PORT\r\nTitle: x\r\n\r\n",
+            "is not a request line",
+        ),
+        ("also: HELLO\r\n\r\n", "HELLO"),
+        (
+            "also: ADD RFC 77 P2P-CI/1.0\r\nHost: 192.0.2.2\r\nPort: PORT\r\nTitle: x\r\n\r\n",
+            "already registered as 127.0.0.1:",
+        ),
+        (
+            "also: ADD RFC 77 P2P-CI/1.0\r\nHost: \u{1b}[2Jx\r\nPort: PORT\r\nTitle: \u{7}\r\n\r\n",
+            "\\u{1b}[2Jx",
+        ),
+    ];
+    at_once(requests, |(kind, said)| {
+        let graded = grade_deviant(kind, &["--json"]);
+        assert_eq!(graded.failed(), ["add-form"], "{kind:?}: {}", graded.out);
+        let graded = grade_deviant(kind, &["--only", "add-form"]);
+        let line = kind.strip_prefix(ALSO).unwrap().lines().next().unwrap();
+        for said in ["its request is refused: ", said, line] {
+            assert!(graded.out.contains(said), "{said} in {}", graded.out);
+        }
+    });
+}
+
+/// Makes what is no file to compare, from its path and that of a secret.
+type Make = fn(&Path, &Path);
+
+#[test]
+fn only_regular_files_are_compared() {
+    let secret = folder(&[("secret.txt", b"not for students\n")]);
+    let make: [(Make, &str); 4] = [
+        (
+            |file, secret| symlink(secret, file).unwrap(),
+            "no regular file",
+        ),
+        (
+            |file, _| symlink("/dev/zero", file).unwrap(),
+            "no regular file",
+        ),
+        (
+            |file, _| {
+                let made = Command::new("mkfifo").arg(file).status().unwrap();
+                assert!(made.success());
+            },
+            "no regular file",
+        ),
+        (
+            |file, _| fs::File::create(file).unwrap().set_len(20 << 30).unwrap(),
+            "more than 16 MiB",
+        ),
+    ];
+    at_once(make, |(make, said)| {
+        let files = folder(&[]);
+        make(
+            &files.path().join("rfc2345.txt"),
+            &secret.path().join("secret.txt"),
+        );
+        let path = files.path().to_str().unwrap();
+        let graded = grade_deviant("", &["--files", path, "--only", "get-body"]);
+        assert!(graded.out.contains(said), "{said} in {}", graded.out);
+        assert!(!graded.out.contains("not for students"), "{}", graded.out);
+        assert_eq!(graded.code, Some(8));
+    });
+}
+
+#[test]
+fn a_local_date_is_marked_at_its_zone() {
+    let graded = grade_deviant("get-headers", &["--only", "get-headers"]);
+    let mark = "            Date: Sat, 21 Nov 2026 19:27:28 -0000\\r\\n\n                                            \
+                ^ first difference\n";
+    for said in [
+        mark,
+        "Date is missing, or not in its form",
+        "usually the date is local",
+    ] {
+        assert!(graded.out.contains(said), "{said} in {}", graded.out);
+    }
 }
 
 #[test]
@@ -169,7 +288,13 @@ fn options_that_conflict_are_refused() {
     for (arguments, error) in [
         (&["--isolated"][..], "--isolated is for"),
         (&["--keys", "get=4"], "--keys is for"),
-        (&["--keys", "add=4"], "expected lookup=TEXT"),
+        (&["--keys", "quit=4"], "expected add=TEXT"),
+        (&["--keys", "get=4\\q"], "\\q\" is unknown"),
+        (&["--keys", "get=4 {nummer}"], "{nummer}\" is unknown"),
+        (
+            &["--files", "missing"],
+            "--files missing: there is no such folder",
+        ),
         (&["--only", "list-all"], "unknown check \"list-all\""),
     ] {
         let graded = grade_peer(arguments);

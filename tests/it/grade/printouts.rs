@@ -198,3 +198,45 @@ vm left
     );
     assert_eq!(grade_files(files.path(), &[], &[]).code, Some(2));
 }
+
+#[test]
+fn what_a_printout_need_not_show_is_not_judged() {
+    let heads = "peer says\nADD RFC 5 P2P-CI/1.0\nHost: vm\nPort: 5000\nTitle: A   Title\ngot\n\
+                 P2P-CI/1.0 200 OK\nRFC 5 A   Title vm 5000\nexited\n";
+    let files = folder(&[
+        ("peer.txt", heads.as_bytes()),
+        ("server.txt", heads.as_bytes()),
+    ]);
+    for only in ["messages-form", "shows-leaving"] {
+        let graded = grade_files(files.path(), &["server.txt"], &["--only", only]);
+        assert_eq!(graded.code, Some(0), "{}", graded.out);
+    }
+    let quoted = "b'ADD RFC 5 P2P-CI/1.0\\r\\nHost: vm\\r\\nPort: 5\\r\\nTitle: A\\r\\n'\n";
+    let wrong = "P2P-CI/1.0 200 OK\n\nRFC  5 A vm 5\n";
+    fs::write(files.path().join("peer.txt"), format!("{quoted}{wrong}")).unwrap();
+    let graded = grade_files(files.path(), &["peer.txt"], &["--only", "messages-form"]);
+    for said in [
+        "no empty line ends its head",
+        "\"RFC  5 A vm 5\" is no record",
+    ] {
+        assert!(graded.out.contains(said), "{said} in {}", graded.out);
+    }
+}
+
+#[test]
+fn long_lines_and_long_files_fill_no_report() {
+    let long = format!(
+        "ADD RFC 5 P2P-CI/1.0\nHost: vm\nTitle: {}\n\n",
+        "x".repeat(5000)
+    );
+    let files = folder(&[("peer.txt", long.repeat(30).as_bytes())]);
+    let graded = grade_files(files.path(), &["peer.txt"], &[]);
+    assert!(graded.out.len() < 32 * 1024, "{}", graded.out.len());
+    assert!(graded.out.contains("and 10 more"), "{}", graded.out);
+    let file = fs::File::create(files.path().join("peer.txt")).unwrap();
+    file.set_len(16 * 1024 * 1024 + 1).unwrap();
+    let graded = grade_files(files.path(), &["peer.txt"], &[]);
+    assert_eq!((graded.code, graded.out.as_str()), (Some(2), ""));
+    let said = "cannot read peer.txt: it is longer than 16 MiB; cut it";
+    assert!(graded.errors.contains(said), "{}", graded.errors);
+}

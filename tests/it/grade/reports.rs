@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::deviant::Deviant;
 use super::{grade, grade_port};
-use crate::support::{dead_port, folder};
+use crate::support::{at_once, dead_port, folder};
 
 #[test]
 fn a_failure_shows_the_bytes_and_how_they_usually_come_about() {
@@ -41,6 +41,39 @@ fn a_failure_shows_the_bytes_and_how_they_usually_come_about() {
 "#;
     assert!(graded.out.ends_with(expected), "{}", graded.out);
     assert_eq!(graded.code, Some(8));
+}
+
+#[test]
+fn what_is_too_much_is_marked_with_its_usual_cause() {
+    at_once(
+        [
+            (
+                "close-forgets",
+                "RFC 9061 Of Two Peers peer-1",
+                "recv() returns no bytes",
+            ),
+            (
+                "reset-forgets",
+                "RFC 9065 Of Two Peers peer-1",
+                "skips what removes",
+            ),
+            (
+                "lookup-by-number",
+                "P2P-CI/1.0 404",
+                "only the number counts",
+            ),
+        ],
+        |(check, line, cause)| {
+            let graded = grade_port(Deviant::start(check), &["--only", check]);
+            let mut lines = graded.out.lines().skip_while(|line| line.trim() != "got:");
+            let marked = lines.find(|it| it.trim().starts_with(line)).unwrap();
+            let mark = lines.next().unwrap();
+            assert!(mark.trim() == "^ first difference", "{}", graded.out);
+            let place = mark.find('^').unwrap();
+            assert!(!marked[place..].starts_with('\\'), "{}", graded.out);
+            assert!(graded.out.contains(cause), "{cause} in {}", graded.out);
+        },
+    );
 }
 
 #[test]
