@@ -142,7 +142,7 @@ impl Asking {
                     if Instant::now() >= until || dht.participation.sockets.is_closing() {
                         return;
                     }
-                    let answer = ask(&dht.participation, &peer, question);
+                    let answer = ask(&dht.participation, &peer, is_guess, question);
                     dht.silent.note(&peer, answer, Instant::now());
                     if is_guess && answer == Answer::Nobody {
                         continue;
@@ -189,7 +189,12 @@ impl Iterator for Asking {
     }
 }
 
-fn ask(participation: &Participation, peer: &Endpoint, question: Question) -> Answer {
+fn ask(
+    participation: &Participation,
+    peer: &Endpoint,
+    is_guess: bool,
+    question: Question,
+) -> Answer {
     let Participation {
         known,
         sockets,
@@ -215,12 +220,21 @@ fn ask(participation: &Participation, peer: &Endpoint, question: Question) -> An
             known.forget(peer, Instant::now());
             Answer::Nobody
         }
+        // Nobody said that it is a peer: it may be another introducer, or no longer a node.
+        Err(error) if is_guess && !is_late(&error) => {
+            debug!(%error, "a node that is no peer");
+            Answer::Nobody
+        }
         Err(error) => {
             participation.untold(peer, &error);
             known.forget(peer, Instant::now());
             Answer::Nothing
         }
     }
+}
+
+fn is_late(error: &AskError) -> bool {
+    matches!(error, AskError::Read(ReadError::TimedOut { .. }))
 }
 
 /// The same, with those that did not answer lately at the end.
