@@ -138,6 +138,13 @@ impl Events {
         self.message(link, Way::Received, bytes, 0);
     }
 
+    /// Reports what arrived of an answer that is incomplete or not understood, if anything did.
+    pub fn not_understood(&self, link: Link, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            self.received(link, bytes);
+        }
+    }
+
     /// Reports a whole request that was received.
     pub fn asked<T>(&self, link: Link, received: &Received<T>) {
         self.tell(Topic::Messages, || Event::Message {
@@ -334,6 +341,8 @@ pub enum Event<'a> {
         holder: &'a Endpoint,
         step: Step<'a>,
     },
+    /// An index or a holder is silent in text, and is about to be asked in frames as well.
+    AskingInFrames { role: Role, other: &'a Endpoint },
     /// The search for more holders of a document has failed.
     NoMoreHolders {
         number: RfcNumber,

@@ -10,7 +10,7 @@ use crate::library::Rfc;
 use crate::net::{ConnectError, Connection, connect_to_peer};
 use crate::wire::di::Origin;
 use crate::wire::p2p::client::{read_rfc_index, rfc_query};
-use crate::wire::{Answered, Dialect, Endpoint, Host, Port, ReadError, RfcNumber};
+use crate::wire::{Answered, Dialect, Endpoint, Host, Port, ReadError, RfcNumber, Tee};
 
 /// Why a request failed.
 #[derive(Debug, thiserror::Error)]
@@ -40,7 +40,7 @@ impl Participation {
         other: &Endpoint,
         connect: impl Fn() -> Result<Connection, ConnectError>,
         request: impl Fn(Dialect, Origin<'_>) -> Vec<u8>,
-        answer: impl Fn(Dialect, &mut Connection) -> Result<Answered<T>, ReadError>,
+        answer: impl Fn(Dialect, &mut Tee<'_, Connection>) -> Result<Answered<T>, ReadError>,
     ) -> Result<Answered<T>, AskError> {
         let Self {
             events,
@@ -55,9 +55,17 @@ impl Participation {
             let link = connection.link(Role::Index);
             events.sent(link, &request);
             connection.write_all(&request).map_err(ReadError::from)?;
-            let answered = answer(dialect, &mut connection)?;
-            events.received(link, &answered.bytes);
-            Ok(answered)
+            let mut tee = Tee::of(&mut connection);
+            match answer(dialect, &mut tee) {
+                Ok(answered) => {
+                    events.received(link, &answered.bytes);
+                    Ok(answered)
+                }
+                Err(error) => {
+                    events.not_understood(link, &tee.arrived());
+                    Err(error.into())
+                }
+            }
         })
     }
 

@@ -24,7 +24,7 @@ use crate::net::{Connection, connect};
 use crate::wire::ci::p2s::{Request, Sender};
 use crate::wire::ci::responses::{MAX_KEPT, Response, Responses};
 use crate::wire::tolerance::line_ends;
-use crate::wire::{Dialect, ReadError, Record, RfcNumber, Status, Title};
+use crate::wire::{Dialect, ReadError, Record, RfcNumber, Status, Tee, Title};
 
 /// How long connecting to the server may take.
 const CONNECT_TIME: Duration = Duration::from_secs(10);
@@ -312,10 +312,15 @@ impl Central {
     /// Reads the response to a request.
     fn answer(&self, link: &mut Link, request: &Request) -> Result<Response, IndexError> {
         let Participation { server, events, .. } = self.participation();
-        let response = link.responses.next(&mut link.connection, request);
-        let response = response.map_err(|reason| self.no_answer(reason))?;
+        let event_link = link.connection.link(Role::Index);
+        let mut tee = Tee::of(&mut link.connection);
+        let response = link.responses.next(&mut tee, request);
+        let response = response.map_err(|reason| {
+            events.not_understood(event_link, &tee.arrived());
+            self.no_answer(reason)
+        })?;
         link.has_answered = true;
-        events.received(link.connection.link(Role::Index), &response.bytes);
+        events.received(event_link, &response.bytes);
         if response.code == Status::ServiceUnavailable.code() {
             return Err(IndexError::NoRoom(server.clone()));
         }
@@ -325,15 +330,20 @@ impl Central {
     /// Why the server closed a link while no request was open: it may have sent a reason.
     fn last_word(&self, link: &mut Link) -> String {
         let Participation { server, events, .. } = self.participation();
-        match link.responses.last_word(&mut link.connection) {
+        let event_link = link.connection.link(Role::Index);
+        let mut tee = Tee::of(&mut link.connection);
+        match link.responses.last_word(&mut tee) {
             Ok(response) => {
-                events.received(link.connection.link(Role::Index), &response.bytes);
+                events.received(event_link, &response.bytes);
                 if response.code == Status::ServiceUnavailable.code() {
                     return IndexError::NoRoom(server.clone()).reason();
                 }
             }
             Err(ReadError::Closed) => {}
-            Err(error) => return error.to_string(),
+            Err(error) => {
+                events.not_understood(event_link, &tee.arrived());
+                return error.to_string();
+            }
         }
         "it closed the connection".to_owned()
     }

@@ -16,7 +16,7 @@ pub enum IndexError {
     #[error("the connection to the index server {0} is lost; trying to reconnect")]
     Away(Endpoint),
     /// The index server gave no usable answer.
-    #[error("no usable answer from the index server {server}: {}", why(.reason))]
+    #[error("{}", no_answer(.server, .reason))]
     NoAnswer {
         /// The server.
         server: Endpoint,
@@ -64,6 +64,20 @@ fn hint(code: u16) -> &'static str {
          or the limit of RFCs per peer is reached"
     } else {
         ""
+    }
+}
+
+/// That there is no usable answer, and why: silence is a reason by itself.
+fn no_answer(server: &Endpoint, reason: &ReadError) -> String {
+    match reason {
+        ReadError::TimedOut { time, began: false } => {
+            let seconds = time.as_secs_f32();
+            format!("no answer from the index server {server} within {seconds} s")
+        }
+        _ => format!(
+            "no usable answer from the index server {server}: {}",
+            why(reason)
+        ),
     }
 }
 
@@ -157,6 +171,26 @@ mod tests {
             (IndexError::Refused(400), Fault::Protocol, false),
         ] {
             assert_eq!((error.fault(), error.is_passing()), (fault, is_passing));
+        }
+    }
+
+    #[test]
+    fn silence_is_named_once() {
+        let no_answer = |began| IndexError::NoAnswer {
+            server: Endpoint::parse("vm:5", Port::MIN).unwrap(),
+            reason: ReadError::TimedOut {
+                time: std::time::Duration::from_secs(30),
+                began,
+            },
+        };
+        for (began, text) in [
+            (false, "no answer from the index server vm:5 within 30 s"),
+            (
+                true,
+                "no usable answer from the index server vm:5: no complete answer within 30 s",
+            ),
+        ] {
+            assert_eq!(no_answer(began).to_string(), text);
         }
     }
 

@@ -52,6 +52,11 @@ impl Selection {
             if word.eq_ignore_ascii_case("all") {
                 is_all = true;
             } else if let Some((first, last)) = word.split_once('-') {
+                if first.is_empty() || last.is_empty() {
+                    // The error quotes the whole word.
+                    selected.insert(number(word)?);
+                    continue;
+                }
                 let (first, last) = (number(first)?, number(last)?);
                 if last < first {
                     return Err(SelectionError::Backwards(word.to_owned()));
@@ -122,6 +127,10 @@ mod tests {
         assert_eq!(selected("all 5"), Err(SelectionError::AllAndMore));
         assert!(matches!(selected("9-5"), Err(SelectionError::Backwards(_))));
         assert_eq!(selected("1-4294967295"), Err(SelectionError::TooMany));
+        for wrong in ["5-", "-5", "-1", "-"] {
+            let error = selected(wrong).unwrap_err().to_string();
+            assert!(error.ends_with(&format!("not {wrong:?}")), "{error}");
+        }
         for wrong in ["5-", "-5", "a-b", "rfc", "1-2-3"] {
             assert!(
                 matches!(selected(wrong), Err(SelectionError::Number(_))),

@@ -155,6 +155,10 @@ fn line(event: &Event<'_>) -> Option<String> {
             step,
             ..
         } => return of_download(*number, holder, step),
+        Event::AskingInFrames { role, other } => {
+            let tag = tag(*role);
+            format!("{tag} {other} is silent; asking in frames as well")
+        }
         Event::NoMoreHolders { why, .. } => {
             format!("[DOWNLOAD] Could not find more peers: {why}")
         }
@@ -351,6 +355,22 @@ mod tests {
             ),
         ] {
             assert_eq!(told(&event), line);
+        }
+    }
+
+    #[test]
+    fn a_silent_side_is_named_before_it_is_asked_in_frames() {
+        for (role, line) in [
+            (
+                Role::Index,
+                "[PEER] vm:5 is silent; asking in frames as well",
+            ),
+            (
+                Role::Download,
+                "[DOWNLOAD] vm:5 is silent; asking in frames as well",
+            ),
+        ] {
+            assert_eq!(told(&Event::AskingInFrames { role, other: &vm() }), line);
         }
     }
 

@@ -18,7 +18,7 @@ use crate::wire::di::exchange::Digest;
 use crate::wire::p2p::Codec;
 use crate::wire::p2p::client::Delivery;
 use crate::wire::tolerance::{line_ends, silence};
-use crate::wire::{Dialect, Endpoint, Fault, Protocol, ReadError, RfcNumber, Source, Status};
+use crate::wire::{Dialect, Endpoint, Fault, Protocol, ReadError, RfcNumber, Source, Status, Tee};
 
 /// How long connecting to a holder may take.
 const CONNECT_TIME: Duration = Duration::from_secs(10);
@@ -314,9 +314,16 @@ impl Downloader {
         course: Course<'_>,
         connection: &mut Connection,
     ) -> Result<Result<Delivery, u16>, DownloadError> {
-        let answered = codec.read_delivery(connection, course.number, course.patience)?;
+        let link = connection.link(Role::Download);
+        let mut tee = Tee::of(connection);
+        let answered = match codec.read_delivery(&mut tee, course.number, course.patience) {
+            Ok(answered) => answered,
+            Err(error) => {
+                self.events.not_understood(link, &tee.arrived());
+                return Err(error.into());
+            }
+        };
         if !answered.bytes.is_empty() {
-            let link = connection.link(Role::Download);
             self.events.received(link, &answered.bytes);
         }
         Ok(answered.answer?)
@@ -334,6 +341,10 @@ impl Downloader {
         if came.map_err(ReadError::Io)? {
             return Ok(None);
         }
+        self.events.tell(Topic::Life, || Event::AskingInFrames {
+            role: Role::Download,
+            other: course.holder,
+        });
         let codec = Codec::new(self.protocol, Dialect::Framed);
         let Ok(mut framed) = self.send(course, &self.request(codec, course)) else {
             return Ok(None);

@@ -30,6 +30,7 @@ pub mod p2p;
 mod protocol;
 mod requests;
 mod source;
+mod tee;
 mod terms;
 pub mod tolerance;
 
@@ -41,6 +42,7 @@ pub use protocol::{Protocol, Reject, Status};
 pub use requests::{Next, Requests, Waits};
 pub use source::Source;
 use source::read_line;
+pub use tee::Tee;
 pub use terms::{Endpoint, Host, Port, Record, RfcNumber, TermError, Title};
 
 #[cfg(test)]

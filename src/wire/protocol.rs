@@ -140,7 +140,7 @@ impl Protocol {
     }
 
     /// Whether `word` is a version of this protocol, in the form `P2P-CI/x.y`.
-    fn has_version(self, word: &str) -> bool {
+    pub fn has_version(self, word: &str) -> bool {
         let is_number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
         let name = self.version().strip_suffix("1.0");
         let number = name.and_then(|name| word.strip_prefix(name));

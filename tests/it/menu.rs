@@ -16,7 +16,7 @@ fn a_wrong_answer_is_reported_and_asked_again() {
     peer.type_line("9");
     assert_eq!(
         peer.expect("\nChoice: "),
-        "9\n[PEER] Unknown choice \"9\": type a number from 1 to 5.\nChoice: "
+        "9\n[PEER] Unknown choice \"9\": type a number from 1 to 5, or help.\nChoice: "
     );
     peer.type_line("");
     assert_eq!(
@@ -28,7 +28,7 @@ fn a_wrong_answer_is_reported_and_asked_again() {
     for answer in ["abc", "0", "4294967296"] {
         assert!(
             printed.contains(&format!(
-                "RFC number: {answer}\n[PEER] {wrong} {answer:?}.\n"
+                "RFC number: {answer}\n[PEER] {wrong} {answer:?} (Enter goes back).\n"
             )),
             "{printed}"
         );

@@ -43,17 +43,23 @@ const ENTRIES: [(Choice, &str, &str); 5] = [
 pub(super) const QUESTION: &str = "Choice: ";
 
 /// The help on the choices.
-pub(super) const HELP: [&str; 9] = [
-    "A choice is its number, its name, or the beginning of its name. Arguments may follow:",
-    "  1  add [N [TITLE]]              register an RFC",
-    "  2  lookup [N]                   show who has an RFC",
-    "  3  list [WORDS] [by title]      show the records of the index, or some of them; by number,",
-    "                                  title or host",
-    "  4  get [N...]                   download RFCs: 123, rfc123, 8600-8605, all",
-    "  5  exit                         leave and quit",
-    "     find WORDS                   show the RFCs whose titles contain all of these words",
-    "     status                       show the state of this peer",
+pub(super) const HELP: [&str; 12] = [
+    "A choice is its number, its name, or the beginning of its name.",
+    "Arguments may follow:",
+    "  1  add [N [TITLE]]          register an RFC",
+    "  2  lookup [N]               show who has an RFC",
+    "  3  list [WORDS] [by title]  show the records of the index, or some;",
+    "                              by number, title or host",
+    "  4  get [N...]               download RFCs: 123, rfc123, 8600-8605, all",
+    "  5  exit                     leave and quit",
+    "     find WORDS               show RFCs whose titles have these words",
+    "     status                   show the state of this peer",
+    "At a question, Enter or Ctrl-C goes back (an empty title is an answer).",
+    "During a download, Ctrl-C cancels it; a second one cancels the rest.",
 ];
+
+/// How similar a slip is to the name that was meant, from 0 to 1: the same limit as for commands.
+const SIMILAR: f64 = 0.7;
 
 /// Why what was typed is no choice.
 #[derive(Debug, PartialEq, Eq)]
@@ -110,10 +116,23 @@ impl Slip {
         let choose = "type a number from 1 to 5";
         match self {
             Self::Nothing => format!("Nothing was chosen: {choose}."),
-            Self::Unknown => format!("Unknown choice {line:?}: {choose}."),
+            Self::Unknown => match similar(line) {
+                Some(name) => format!("Unknown choice {line:?}: did you mean {name}?"),
+                None => format!("Unknown choice {line:?}: {choose}, or help."),
+            },
             Self::Ambiguous(names) => format!("{line:?} is ambiguous: {}.", names.join(" or ")),
         }
     }
+}
+
+/// The name that the first word of a line is most similar to, if it is not that name.
+fn similar(line: &str) -> Option<&'static str> {
+    let word = line.split_whitespace().next()?.to_ascii_lowercase();
+    let similarity = |name| (strsim::jaro(&word, name), name);
+    let (score, name) = names()
+        .map(similarity)
+        .max_by(|(one, _), (other, _)| one.total_cmp(other))?;
+    (score > SIMILAR && name != word).then_some(name)
 }
 
 #[cfg(test)]
@@ -143,6 +162,27 @@ mod tests {
         let slip = Choice::read("l").unwrap_err();
         let said = slip.about("l").to_string();
         assert_eq!(said, "\"l\" is ambiguous: lookup or list.");
+    }
+
+    #[test]
+    fn an_unknown_choice_names_a_similar_one_or_help() {
+        for (line, said) in [
+            ("lokup 12", "did you mean lookup?"),
+            ("FNID x", "did you mean find?"),
+            ("6", "type a number from 1 to 5, or help."),
+            ("xyzzy 5", "type a number from 1 to 5, or help."),
+            ("exit now", "type a number from 1 to 5, or help."),
+        ] {
+            let about = Slip::Unknown.about(line).to_string();
+            assert_eq!(about, format!("Unknown choice {line:?}: {said}"));
+        }
+    }
+
+    #[test]
+    fn the_help_fits_a_terminal_of_80_columns() {
+        for line in HELP {
+            assert!("[PEER] ".len() + line.len() <= 80, "{line}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! GET at the menu: one RFC at a time, because each may ask a question, and Ctrl-C ends one.
 
+use super::interrupts::Work;
 use super::{Menu, Undone, say};
 use crate::node::get::{Place, Question, Replace};
 use crate::node::numbers::Selection;
@@ -45,7 +46,7 @@ impl Menu<'_> {
         replace: Replace,
     ) -> Result<(), Undone> {
         let (work, transcript) = (self.console.work(), self.transcript);
-        for &number in numbers {
+        for (&number, left) in numbers.iter().zip((0..numbers.len()).rev()) {
             let node = match &work {
                 None => self.node.clone(),
                 Some(work) => match work.next_download() {
@@ -65,7 +66,8 @@ impl Menu<'_> {
                 let answer = self.yes_or_no(&question_of(&question));
                 answer.map_err(|why| unanswered = Some(why)).ok()
             };
-            let mut report = |outcome: &Outcome| report(outcome, transcript);
+            let goes_on = || left > 0 && work.as_ref().is_some_and(Work::goes_on);
+            let mut report = |outcome: &Outcome| report(outcome, goes_on(), transcript);
             let get = || node.get(&wanted, &mut ask, &mut report);
             let gotten = transcript.cutting(super::MOST_SHOWN, "", get);
             if let Some(why) = unanswered {
@@ -104,14 +106,18 @@ fn question_of(question: &Question) -> String {
 }
 
 /// Prints how a GET ended without a file, after the reasons (section 6 of the protocol page).
-fn report(outcome: &Outcome, transcript: &Transcript) {
+/// `goes_on`: other downloads follow, which one more Ctrl-C cancels.
+fn report(outcome: &Outcome, goes_on: bool, transcript: &Transcript) {
     let failed = match outcome {
         Outcome::Downloaded(_) | Outcome::Kept(_) => return,
         Outcome::Interrupted(number) => {
-            return say(
-                format_args!("RFC {number} was not downloaded: canceled."),
-                transcript,
-            );
+            let rest = if goes_on {
+                " Ctrl-C again cancels the rest."
+            } else {
+                ""
+            };
+            let what = format_args!("RFC {number} was not downloaded: canceled.{rest}");
+            return say(what, transcript);
         }
         Outcome::Failed(failed) => failed,
     };

@@ -72,6 +72,12 @@ impl Work {
         busy.download = Some(sockets.clone());
         Some(sockets)
     }
+
+    /// Whether one more Ctrl-C cancels downloads that would follow.
+    pub(super) fn goes_on(&self) -> bool {
+        let busy = self.0.0.lock();
+        busy.as_ref().is_some_and(|busy| busy.pressed < ENDS_ALL)
+    }
 }
 
 impl Drop for Work {
@@ -92,9 +98,9 @@ mod tests {
         let one = work.next_download().unwrap();
         assert!(interrupts.press(&screen) && one.is_closing());
         let next = work.next_download().unwrap();
-        assert!(!next.is_closing());
+        assert!(!next.is_closing() && work.goes_on());
         assert!(interrupts.press(&screen) && next.is_closing());
-        assert!(work.next_download().is_none());
+        assert!(work.next_download().is_none() && !work.goes_on());
         assert!(!interrupts.press(&screen));
         drop(work);
         assert!(!interrupts.press(&screen));

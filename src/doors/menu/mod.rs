@@ -23,7 +23,7 @@ use crate::node::numbers;
 use crate::node::{Actions as _, Failure, Handle, LastUpload, Listing, Query, Registered};
 use crate::printout::Transcript;
 use crate::terminal::Expected;
-use crate::wire::{RfcNumber, Title};
+use crate::wire::{Protocol, RfcNumber, Title};
 
 const TITLE_OR_NONE: &str = "RFC title (press Enter to skip): ";
 const UNLISTED: &str = "Could not list the index";
@@ -83,12 +83,16 @@ impl Menu<'_> {
         let line = line.map_err(|_| Undone::Exit)?;
         let words = line.split_once(char::is_whitespace);
         let (name, arguments) = words.unwrap_or((&line, ""));
-        let arguments = arguments.trim();
+        let (arguments, is_request) = without_version(arguments.trim());
         let choice = Choice::read(name).map_err(|slip| self.slip(slip.about(&line)))?;
         match (choice, arguments) {
             (Choice::Add, _) => self.add(arguments),
             (Choice::Lookup, _) => self.lookup(arguments),
-            (Choice::List, _) => self.list(&View::read(arguments)),
+            (Choice::List, _) if is_request => self.list(&View::default()),
+            (Choice::List, _) => {
+                let view = self.understood(View::read(arguments))?;
+                self.list(&view)
+            }
             (Choice::Get, _) => self.get(arguments),
             (Choice::Find, _) => self.find(arguments),
             (Choice::Exit, "") => Err(Undone::Exit),
@@ -96,7 +100,7 @@ impl Menu<'_> {
                 self.status();
                 Ok(())
             }
-            (Choice::Help, "") => {
+            (Choice::Help, _) => {
                 for line in HELP {
                     self.say(line);
                 }
@@ -168,7 +172,7 @@ impl Menu<'_> {
         if words.is_empty() {
             return Err(Undone::Back);
         }
-        let view = View::read(&words);
+        let view = View::read(&words).unwrap_or_else(|_| View::of_words(&words));
         let found = self.ask_index(below(&view), || self.node.find(&Query::All { fresh: true }));
         let found = self.or_say(UNLISTED, found)?;
         self.show(&found, &view, "No title has all of these words.")
@@ -203,8 +207,11 @@ impl Menu<'_> {
             if answer.is_empty() {
                 return Err(Undone::Back);
             }
-            if let Ok(number) = self.understood(numbers::number(&answer)) {
-                return Ok(number);
+            match numbers::number(&answer) {
+                Ok(number) => return Ok(number),
+                Err(error) => {
+                    self.say(format_args!("Not understood: {error} (Enter goes back)."));
+                }
             }
         }
     }
@@ -297,6 +304,22 @@ fn below(view: &View) -> &'static str {
     if view.is_whole() { BELOW } else { "" }
 }
 
+/// The arguments without the version at the end of a request line (`ADD RFC 5 P2P-CI/1.0`), and
+/// whether there was one.
+fn without_version(arguments: &str) -> (&str, bool) {
+    let words = arguments.rsplit_once(char::is_whitespace);
+    let (before, last) = words.unwrap_or(("", arguments));
+    let last = last.to_ascii_uppercase();
+    let is_version = [Protocol::Ci, Protocol::Di]
+        .iter()
+        .any(|it| it.has_version(&last));
+    if is_version {
+        (before.trim_end(), true)
+    } else {
+        (arguments, false)
+    }
+}
+
 /// Splits a number from the title after it. The number may be two words (`RFC 123`).
 fn number_first(arguments: &str) -> (&str, &str) {
     let start = match arguments.split_once(char::is_whitespace) {
@@ -309,4 +332,28 @@ fn number_first(arguments: &str) -> (&str, &str) {
     let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
     let (number, title) = arguments.split_at(start + end);
     (number, title.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_of_a_typed_request_line_is_no_argument() {
+        for (typed, arguments, is_request) in [
+            ("RFC 2345 P2P-CI/1.0", "RFC 2345", true),
+            ("5 A title  p2p-di/2.13", "5 A title", true),
+            ("P2P-CI/1.0", "", true),
+            (
+                "5 About P2P-CI/1.0 again",
+                "5 About P2P-CI/1.0 again",
+                false,
+            ),
+            ("5 P2P-CI/1", "5 P2P-CI/1", false),
+            ("5 HTTP/1.0", "5 HTTP/1.0", false),
+            ("", "", false),
+        ] {
+            assert_eq!(without_version(typed), (arguments, is_request), "{typed}");
+        }
+    }
 }

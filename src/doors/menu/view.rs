@@ -39,20 +39,32 @@ enum Order {
     Host,
 }
 
+/// What follows `by` is no order.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("by number, title or host, not {0:?}")]
+pub(super) struct NoOrder(String);
+
 impl View {
     /// Reads what is typed after LIST: words of titles, and perhaps an order (`by title`).
-    pub(super) fn read(arguments: &str) -> Self {
+    pub(super) fn read(arguments: &str) -> Result<Self, NoOrder> {
         let words: Vec<_> = arguments.split_whitespace().collect();
-        let (order, words) = match &words[..] {
-            [words @ .., by, name] if by.eq_ignore_ascii_case("by") => (Order::read(name), words),
-            words => (None, words),
-        };
-        if order.is_none() {
-            let words = arguments.to_owned();
-            return Self { words, order };
+        match &words[..] {
+            [words @ .., by, name] if by.eq_ignore_ascii_case("by") => {
+                let order = Order::read(name).ok_or_else(|| NoOrder((*name).to_owned()))?;
+                let words = words.join(" ");
+                let order = Some(order);
+                Ok(Self { words, order })
+            }
+            _ => Ok(Self::of_words(arguments)),
         }
-        let words = words.join(" ");
-        Self { words, order }
+    }
+
+    /// Shows titles with these words, in the usual order.
+    pub(super) fn of_words(words: &str) -> Self {
+        Self {
+            words: words.to_owned(),
+            order: None,
+        }
     }
 
     /// Whether it shows a listing as it came.
@@ -155,7 +167,7 @@ mod tests {
     }
 
     fn rows(typed: &str, width: usize) -> Vec<String> {
-        let view = View::read(typed);
+        let view = View::read(typed).unwrap();
         let rows = view.rows(&view.filter(&records()), width);
         rows.into_iter().map(|row| row.join("|")).collect()
     }
@@ -167,7 +179,16 @@ mod tests {
         assert_eq!(rows("by host", 20), ["5|beta|a:2", "9|Alpha|b:1, c:3"]);
         assert_eq!(rows("ALP by title", 20), ["9|Alpha|b:1, c:3"]);
         assert_eq!(rows("by", 20), [""; 0]);
-        assert!(View::read("").is_whole() && !View::read("by number").is_whole());
+        assert!(View::read("").unwrap().is_whole());
+        assert!(!View::read("by number").unwrap().is_whole());
+    }
+
+    #[test]
+    fn an_order_that_does_not_exist_is_an_error() {
+        for typed in ["by foo", "alpha BY foo"] {
+            let error = View::read(typed).unwrap_err().to_string();
+            assert_eq!(error, "by number, title or host, not \"foo\"");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use std::io::Write;
 
 use super::{CONNECT_TIME, Central, Link, found, listing};
-use crate::event::Role;
+use crate::event::{Event, Role, Topic};
 use crate::index::{IndexError, Listing, Participation, Records};
 use crate::net::connect;
 use crate::wire::ci::p2s::Request;
@@ -96,6 +96,10 @@ impl Central {
         if came.map_err(|error| self.no_answer(error.into()))? {
             return Ok(false);
         }
+        events.tell(Topic::Life, || Event::AskingInFrames {
+            role: Role::Index,
+            other: server,
+        });
         let Ok(mut beside) = connect(sockets, server, CONNECT_TIME) else {
             return Ok(false);
         };

@@ -46,17 +46,28 @@ fn the_menu_knows_names_and_arguments() {
             && printed.contains("\nTitle: A title of ours\n"),
         "{printed}"
     );
-    for wrong in ["5 x", "status x", "gett 5", "6"] {
+    for (wrong, advice) in [
+        ("5 x", "type a number from 1 to 5, or help."),
+        ("status x", "type a number from 1 to 5, or help."),
+        ("gett 5", "did you mean get?"),
+        ("lokup 12", "did you mean lookup?"),
+        ("6", "type a number from 1 to 5, or help."),
+    ] {
         peer.type_line(wrong);
-        let said = format!(
-            "{wrong}\n[PEER] Unknown choice {wrong:?}: type a number from 1 to 5.\nChoice: "
-        );
+        let said = format!("{wrong}\n[PEER] Unknown choice {wrong:?}: {advice}\nChoice: ");
         assert_eq!(peer.expect("\nChoice: "), said);
     }
     peer.type_line("l");
     let said = "l\n[PEER] \"l\" is ambiguous: lookup or list.\nChoice: ";
     assert_eq!(peer.expect("\nChoice: "), said);
-    for wrong in ["get x", "lookup 0", "get 5-1", "get all 5", "add x y"] {
+    for wrong in [
+        "get x",
+        "lookup 0",
+        "get 5-1",
+        "get all 5",
+        "add x y",
+        "list by foo",
+    ] {
         peer.type_line(wrong);
         let printed = peer.expect("\nChoice: ");
         assert!(
@@ -65,6 +76,10 @@ fn the_menu_knows_names_and_arguments() {
         );
     }
     let help = peer.answer(&["help"]);
+    assert_eq!(
+        peer.answer(&["help get"]),
+        help.replacen("help\n", "help get\n", 1)
+    );
     for name in ["add", "lookup", "list", "get", "exit", "find", "status"] {
         assert!(help.contains(&format!("  {name} ")), "{help}");
     }

@@ -318,6 +318,25 @@ fn a_server_of_another_kind_is_named_with_the_option_for_it() {
 }
 
 #[test]
+fn an_answer_that_is_not_understood_is_printed() {
+    let folder = folder(&[]);
+    let rs = server(&["-q", "--index", "distributed"]);
+    let asked = ask(rs.port, folder.path(), &["--print-messages", "list"]);
+    let refused = "\n\n[PEER] Response:\nP2P-DI/1.0 400 Bad Request\nDate: ";
+    assert!(asked.out.contains(refused), "{asked:?}");
+    assert_eq!(asked.code, Some(6));
+    // An incomplete one is printed too.
+    let index = pretend(|mut client| {
+        client.head();
+        client.send("P2P-DI/1.0 200 OK\r\nCookie: 1\r\nContent-Length: 9\r\n\r\n\u{1b}[2J");
+    });
+    let list = ["--index", "distributed", "--print-messages", "list"];
+    let asked = ask(index, folder.path(), &list);
+    let cut = "[PEER] Response:\nP2P-DI/1.0 200 OK\nCookie: 1\nContent-Length: 9\n\n\\u{1b}[2J\n";
+    assert!(asked.out.contains(cut), "{asked:?}");
+}
+
+#[test]
 fn a_file_in_the_place_of_the_folder_is_said() {
     let server = server(&["-q"]);
     let folder = folder(&[("afile", b"")]);

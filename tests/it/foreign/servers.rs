@@ -156,10 +156,14 @@ fn silent_system() -> (u16, Receiver<String>) {
 fn a_silent_server_is_asked_in_frames_and_remembered() {
     let (index, methods) = silent_system();
     let files = folder(&[]);
-    let mut peer = peer_at_menu("peer", index, files.path(), &["-q"]);
-    for _ in 0..2 {
+    let mut peer = peer_at_menu("peer", index, files.path(), &[]);
+    let notice = format!(
+        "\n[PEER] 127.0.0.1:{index} is silent; asking in frames as well\n[PEER] Sending:\n"
+    );
+    for is_first in [true, false] {
         let printed = peer.answer(&["3"]);
         assert!(printed.contains("RFC 7 Seven vm 1\n"), "{printed}");
+        assert_eq!(printed.contains(&notice), is_first, "{printed}");
     }
     // The first one is the question whether it speaks frames.
     assert_eq!(methods.try_iter().collect::<Vec<_>>(), ["LISTALL"; 3]);

@@ -58,7 +58,7 @@ fn a_slip_is_one_line_and_the_first_menu_names_the_other_choices() {
     for (typed, said) in [
         (
             "9",
-            "[PEER] Unknown choice \"9\": type a number from 1 to 5.",
+            "[PEER] Unknown choice \"9\": type a number from 1 to 5, or help.",
         ),
         ("l", "[PEER] \"l\" is ambiguous: lookup or list."),
         ("get x", "[PEER] Not understood: "),
