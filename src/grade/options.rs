@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use clap::builder::FalseyValueParser;
 use clap::{Args, Subcommand};
 
 use super::check::Check;
@@ -94,7 +93,7 @@ pub struct Server {
     #[arg(value_name = "HOST[:PORT]")]
     pub(super) target: Option<String>,
     /// The port of a server that --run starts; 0 chooses a free one
-    #[arg(long, value_name = "PORT", default_value_t = SERVER_PORT, help_heading = "Program")]
+    #[arg(long, value_name = "PORT", default_value_t = SERVER_PORT, value_parser = crate::program::port, help_heading = "Program")]
     pub(super) port: u16,
     #[command(flatten)]
     pub(super) running: Running,
@@ -106,7 +105,7 @@ pub struct Server {
 #[derive(Debug, Args)]
 pub struct Peer {
     /// The port of the index server that the grader plays; 0 chooses a free one
-    #[arg(long, value_name = "PORT", default_value_t = SERVER_PORT, help_heading = "Program")]
+    #[arg(long, value_name = "PORT", default_value_t = SERVER_PORT, value_parser = crate::program::port, help_heading = "Program")]
     pub(super) port: u16,
     /// The folder that the peer shares, from the current folder, whatever --in says: what the peer
     /// sends is compared with its files
@@ -246,7 +245,7 @@ pub(super) struct Common {
     #[arg(long, value_name = "FILE")]
     rubric: Option<PathBuf>,
     /// List the checks, and do nothing else
-    #[arg(long, value_parser = FalseyValueParser::new())]
+    #[arg(long, value_parser = crate::program::flag)]
     pub(super) list_checks: bool,
     #[command(flatten)]
     pub(super) outputs: Outputs,
