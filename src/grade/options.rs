@@ -48,10 +48,13 @@ Examples:
 
 /// The options of `peer grade`.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES, disable_help_subcommand = true)]
+#[command(after_help = EXAMPLES, disable_help_subcommand = true, arg_required_else_help = true)]
 pub struct Options {
+    /// List all checks of servers, peers, and printouts, and do nothing else
+    #[arg(long, value_parser = crate::program::flag)]
+    list_checks: bool,
     #[command(subcommand)]
-    pub(super) what: What,
+    pub(super) what: Option<What>,
 }
 
 /// What is graded.
@@ -254,7 +257,11 @@ pub(super) struct Common {
 impl Options {
     /// Checks the options for conflicts. An error is a message for the user.
     pub fn check(&self) -> Result<(), String> {
-        match &self.what {
+        let Some(what) = &self.what else {
+            let missing = "name what to grade: server, peer, printout, or class".to_owned();
+            return self.list_checks.then_some(()).ok_or(missing);
+        };
+        match what {
             What::Server(server) => server.check(),
             What::Peer(peer) => peer.check(),
             What::Printout(saved) => {
@@ -277,9 +284,9 @@ impl Options {
     /// Whether grading needs a network of its own.
     pub fn is_isolated(&self) -> bool {
         let (running, common) = match &self.what {
-            What::Server(server) => (&server.running, &server.common),
-            What::Peer(peer) => (&peer.running, &peer.common),
-            What::Printout(_) | What::Class(_) => return false,
+            Some(What::Server(server)) => (&server.running, &server.common),
+            Some(What::Peer(peer)) => (&peer.running, &peer.common),
+            _ => return false,
         };
         running.isolated && !common.list_checks
     }
@@ -357,6 +364,17 @@ impl Common {
             |check: &&Check| self.only.is_empty() || self.only.iter().any(|it| it == check.name);
         table.iter().filter(is_chosen).collect()
     }
+}
+
+/// All checks of all kinds.
+pub(super) fn list_all() -> String {
+    let kinds = [
+        ("server", checks::SERVER),
+        ("peer", checks::PEER),
+        ("printout", checks::PRINTOUT),
+    ];
+    let lists = kinds.map(|(kind, table)| format!("peer grade {kind}\n\n{}", list(table)));
+    lists.join("\n")
 }
 
 /// All checks with what they say, for `--list-checks`.

@@ -10,7 +10,8 @@ pub struct Look {
     /// Print the time before our lines, but never in messages
     #[arg(long, value_parser = super::flag, help_heading = "Printing")]
     timestamps: bool,
-    /// On a terminal: wait for Enter after each message, for a projector
+    /// On a terminal: wait for Enter after each message, for a projector; only the
+    /// printout waits, and the exchange goes on
     #[arg(long, value_parser = super::flag, help_heading = "Printing")]
     step: bool,
 }

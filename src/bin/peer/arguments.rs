@@ -16,6 +16,9 @@ use p2pci::program::{self, Look, Printing, Program, VERSION};
 use p2pci::web::WebPlace;
 use p2pci::wire::{Dialect, Endpoint, Host, Port, RfcNumber, TermError};
 
+/// The folder that is shared unless --dir names another.
+pub(crate) const FOLDER: &str = "rfcs";
+
 /// Shares a folder of RFCs with other peers, and downloads from them.
 ///
 /// Without a command the peer registers its RFCs with the index server, serves them to others in
@@ -65,7 +68,7 @@ pub(crate) struct Arguments {
     #[arg(
         long,
         value_name = "FOLDER",
-        default_value = "rfcs",
+        default_value = FOLDER,
         value_hint = ValueHint::DirPath,
         help_heading = "Sharing"
     )]

@@ -168,6 +168,44 @@ fn a_misspelled_variable_is_named() {
 }
 
 #[test]
+fn a_usage_error_shows_the_usage_of_its_command() {
+    for (arguments, usage) in [
+        (&["get", "abc"][..], "Usage: peer get [OPTIONS] <N>...\n"),
+        (
+            &["get", "5", "6", "-o", "x"],
+            "Usage: peer get [OPTIONS] <N>...\n",
+        ),
+        (
+            &["grade", "server", "x", "--only", "nosuch"],
+            "Usage: peer grade server [OPTIONS]",
+        ),
+        (
+            &["grade", "-q"],
+            "name what to grade: server, peer, printout, or class\n",
+        ),
+    ] {
+        let (status, _, errors) = run("peer", peer_command(arguments));
+        assert_eq!(status.code(), Some(2));
+        assert!(errors.contains(usage), "{errors}");
+    }
+}
+
+#[test]
+fn the_checks_of_every_kind_can_be_listed_at_once() {
+    let list = |kind: &[&str]| {
+        let arguments = [&["grade"], kind, &["--list-checks"]].concat();
+        ended(peer_command(&arguments)).result().to_owned()
+    };
+    let all = list(&[]);
+    for kind in ["server", "peer", "printout"] {
+        assert!(
+            all.contains(&format!("peer grade {kind}\n\n{}", list(&[kind]))),
+            "{all}"
+        );
+    }
+}
+
+#[test]
 fn a_shell_may_have_the_variables_of_both_programs() {
     let variables = |mut command: Command| {
         let out = command.args(["help", "options"]).output().unwrap().stdout;
