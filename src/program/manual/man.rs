@@ -229,3 +229,15 @@ fn examples(roff: &mut Roff, command: &Command) {
     }
     roff.control("fi", []);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn code_is_bold_and_a_single_backtick_stays() {
+        let page = with_bold_code(b"the menu or `share`: `stop`\n.TP\n7\\-bit `\n");
+        let expected = b"the menu or \\fBshare\\fR: \\fBstop\\fR\n.TP\n7\\-bit `\n";
+        assert_eq!(page, expected);
+    }
+}
