@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use bytesize::ByteSize;
-use clap::builder::{FalseyValueParser, RangedU64ValueParser};
+use clap::builder::RangedU64ValueParser;
 use clap::{Args, ValueEnum, ValueHint, value_parser};
 
 use super::compare;
@@ -40,7 +40,7 @@ Examples:
 pub struct Options {
     /// Compare the kinds of index instead: what it costs to join, LOOKUP, LIST, and GET, and what is
     /// found after the server or every second peer was killed (`peer help choosing`)
-    #[arg(long, value_parser = FalseyValueParser::new())]
+    #[arg(long, value_parser = crate::program::flag)]
     pub(super) compare: bool,
     /// 1: all fetch from one peer, 2: all fetch from each other
     #[arg(long, value_enum, value_name = "TASK", default_value_t = Tasks::All)]

@@ -33,7 +33,10 @@ use crate::program::{Code, Failure, Stage};
 /// Grades, writes the report, and returns how that ended: [`Code::ChecksFailed`] unless
 /// all checks hold.
 pub fn perform(options: &Options, stage: &Stage) -> Result<(), Failure> {
-    match &options.what {
+    let Some(what) = &options.what else {
+        return stage.print(|out| out.write_all(options::list_all().as_bytes()));
+    };
+    match what {
         What::Server(server) => grade(&server.common, checks::SERVER, stage, |sheet| {
             server::grade(server, sheet, stage)
         }),

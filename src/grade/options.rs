@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use clap::builder::FalseyValueParser;
 use clap::{Args, Subcommand};
 
 use super::check::Check;
@@ -49,10 +48,13 @@ Examples:
 
 /// The options of `peer grade`.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES, disable_help_subcommand = true)]
+#[command(after_help = EXAMPLES, disable_help_subcommand = true, arg_required_else_help = true)]
 pub struct Options {
+    /// List all checks of servers, peers, and printouts, and do nothing else
+    #[arg(long, value_parser = crate::program::flag)]
+    list_checks: bool,
     #[command(subcommand)]
-    pub(super) what: What,
+    pub(super) what: Option<What>,
 }
 
 /// What is graded.
@@ -94,7 +96,7 @@ pub struct Server {
     #[arg(value_name = "HOST[:PORT]")]
     pub(super) target: Option<String>,
     /// The port of a server that --run starts; 0 chooses a free one
-    #[arg(long, value_name = "PORT", default_value_t = SERVER_PORT, help_heading = "Program")]
+    #[arg(long, value_name = "PORT", default_value_t = SERVER_PORT, value_parser = crate::program::port, help_heading = "Program")]
     pub(super) port: u16,
     #[command(flatten)]
     pub(super) running: Running,
@@ -106,7 +108,7 @@ pub struct Server {
 #[derive(Debug, Args)]
 pub struct Peer {
     /// The port of the index server that the grader plays; 0 chooses a free one
-    #[arg(long, value_name = "PORT", default_value_t = SERVER_PORT, help_heading = "Program")]
+    #[arg(long, value_name = "PORT", default_value_t = SERVER_PORT, value_parser = crate::program::port, help_heading = "Program")]
     pub(super) port: u16,
     /// The folder that the peer shares, from the current folder, whatever --in says: what the peer
     /// sends is compared with its files
@@ -246,7 +248,7 @@ pub(super) struct Common {
     #[arg(long, value_name = "FILE")]
     rubric: Option<PathBuf>,
     /// List the checks, and do nothing else
-    #[arg(long, value_parser = FalseyValueParser::new())]
+    #[arg(long, value_parser = crate::program::flag)]
     pub(super) list_checks: bool,
     #[command(flatten)]
     pub(super) outputs: Outputs,
@@ -255,7 +257,11 @@ pub(super) struct Common {
 impl Options {
     /// Checks the options for conflicts. An error is a message for the user.
     pub fn check(&self) -> Result<(), String> {
-        match &self.what {
+        let Some(what) = &self.what else {
+            let missing = "name what to grade: server, peer, printout, or class".to_owned();
+            return self.list_checks.then_some(()).ok_or(missing);
+        };
+        match what {
             What::Server(server) => server.check(),
             What::Peer(peer) => peer.check(),
             What::Printout(saved) => {
@@ -278,9 +284,9 @@ impl Options {
     /// Whether grading needs a network of its own.
     pub fn is_isolated(&self) -> bool {
         let (running, common) = match &self.what {
-            What::Server(server) => (&server.running, &server.common),
-            What::Peer(peer) => (&peer.running, &peer.common),
-            What::Printout(_) | What::Class(_) => return false,
+            Some(What::Server(server)) => (&server.running, &server.common),
+            Some(What::Peer(peer)) => (&peer.running, &peer.common),
+            _ => return false,
         };
         running.isolated && !common.list_checks
     }
@@ -358,6 +364,17 @@ impl Common {
             |check: &&Check| self.only.is_empty() || self.only.iter().any(|it| it == check.name);
         table.iter().filter(is_chosen).collect()
     }
+}
+
+/// All checks of all kinds.
+pub(super) fn list_all() -> String {
+    let kinds = [
+        ("server", checks::SERVER),
+        ("peer", checks::PEER),
+        ("printout", checks::PRINTOUT),
+    ];
+    let lists = kinds.map(|(kind, table)| format!("peer grade {kind}\n\n{}", list(table)));
+    lists.join("\n")
 }
 
 /// All checks with what they say, for `--list-checks`.

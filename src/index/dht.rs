@@ -6,6 +6,7 @@
 
 mod announce;
 mod asking;
+mod misdirected;
 mod search;
 
 use std::collections::{HashMap, HashSet};
@@ -18,6 +19,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use self::asking::{Asking, Candidate, Question, Silent, each_once, peer_at};
+use self::misdirected::other_kind;
 use self::search::{Place, Search, Step};
 use super::{
     Coverage, Index, IndexError, Listing, Listings, Participation, Query, Records, Standing, State,
@@ -68,9 +70,15 @@ pub(super) fn join(participation: Participation) -> Result<Arc<dyn Index>, Index
     } = &participation;
     if member.stays {
         node.wait_until_settled(JOIN_TIME);
+        if node.is_alone()
+            && let Some(error) = other_kind(&participation)
+        {
+            return Err(error);
+        }
         announce::start(Arc::clone(&node), recent.clone(), known.me().clone())?;
     } else if node.wait_for_fill(0, JOIN_TIME).is_none() {
-        return Err(IndexError::Alone(server.clone()));
+        let other = other_kind(&participation);
+        return Err(other.unwrap_or_else(|| IndexError::Alone(server.clone())));
     }
     let joined_since = Mutex::new((!member.stays).then_some(begin));
     let participation = Arc::new(participation);

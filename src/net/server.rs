@@ -1,7 +1,7 @@
 //! A server in the background: where it listens, and how it ends.
 
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -22,6 +22,8 @@ pub struct Place {
     pub limits: Limits,
     /// The addresses announced to the user. If empty, nothing is announced.
     pub reached_at: Vec<IpAddr>,
+    /// The port that clients assume. The announcement names any other.
+    pub usual_port: u16,
 }
 
 impl Place {
@@ -36,6 +38,7 @@ impl Place {
             role,
             events: events.clone(),
             reached_at: self.reached_at,
+            usual_port: self.usual_port,
         })
     }
 }
@@ -48,6 +51,7 @@ pub struct Open {
     role: Role,
     events: Events,
     reached_at: Vec<IpAddr>,
+    usual_port: u16,
 }
 
 impl Open {
@@ -66,7 +70,11 @@ impl Open {
         let (role, port) = (self.role, self.port());
         self.events
             .tell(Topic::Life, || Event::Listening { role, port });
-        let addresses: Vec<_> = self.reached_at.iter().map(IpAddr::to_string).collect();
+        let typed = |address: &IpAddr| match port {
+            port if port == self.usual_port => address.to_string(),
+            port => SocketAddr::new(*address, port).to_string(),
+        };
+        let addresses: Vec<_> = self.reached_at.iter().map(typed).collect();
         if !addresses.is_empty() {
             let addresses = addresses.join(", ");
             let what = format_args!("Peers reach this server at {addresses}");

@@ -102,9 +102,11 @@ impl Handle {
         self.standing().state == State::Alone
     }
 
-    /// The number of RFCs that it shares, and their folder.
+    /// The number of documents that it shares, and their folder. An RFC without a file is not one.
     pub(crate) fn shared(&self) -> (usize, &Path) {
-        (self.library.shared().len(), self.library.folder())
+        let shared = self.library.shared().into_iter();
+        let has_file = |rfc: &Rfc| self.library.path_of(rfc.number).is_some();
+        (shared.filter(has_file).count(), self.library.folder())
     }
 
     /// Shares an RFC from now on, and returns whether the index accepted it.

@@ -22,7 +22,7 @@ pub struct Status {
     pub index: Standing,
     /// How many other peers it knows of. A central index names none.
     pub peers_known: usize,
-    /// How many RFCs it shares.
+    /// How many RFCs it shares; one without a file does not count.
     pub shared: usize,
     /// The absolute path of its folder.
     pub folder: PathBuf,

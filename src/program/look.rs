@@ -1,7 +1,6 @@
 //! Options for how a printout looks.
 
 use clap::Args;
-use clap::builder::FalseyValueParser;
 
 use crate::printout::Style;
 
@@ -9,10 +8,11 @@ use crate::printout::Style;
 #[derive(Debug, Clone, Copy, Args)]
 pub struct Look {
     /// Print the time before our lines, but never in messages
-    #[arg(long, value_parser = FalseyValueParser::new(), help_heading = "Printing")]
+    #[arg(long, value_parser = super::flag, help_heading = "Printing")]
     timestamps: bool,
-    /// On a terminal: wait for Enter after each message, for a projector
-    #[arg(long, value_parser = FalseyValueParser::new(), help_heading = "Printing")]
+    /// On a terminal: wait for Enter after each message, for a projector; only the
+    /// printout waits, and the exchange goes on
+    #[arg(long, value_parser = super::flag, help_heading = "Printing")]
     step: bool,
 }
 

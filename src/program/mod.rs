@@ -6,12 +6,14 @@ mod options;
 pub mod page;
 pub mod signals;
 mod stage;
+mod variables;
 
 pub use crate::node::{Code, Failure};
 pub use look::Look;
 pub use manual::Program;
-pub use options::options;
+pub use options::{options, usage_error};
 pub use stage::{Printing, Stage, run, unless_unread};
+pub use variables::IN_BACKGROUND;
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::env;
@@ -34,6 +36,7 @@ use tracing_subscriber::{EnvFilter, Registry};
 use crate::event::{Events, Level};
 use crate::index::Kind;
 use crate::terminal::{Screen, style};
+use crate::wire::{Port, TermError};
 use stage::PRINT_TIME;
 
 /// The version of the programs, with the commit if it is known.
@@ -142,6 +145,23 @@ pub fn index_kind() -> impl TypedValueParser<Value = Kind> {
 pub fn state_folder() -> Option<PathBuf> {
     let state = dirs::state_dir().or_else(dirs::data_local_dir);
     state.map(|folder| folder.join("p2pci"))
+}
+
+/// Parses whether an option without a value is on, which only a variable says in words.
+pub fn flag(text: &str) -> Result<bool, String> {
+    match text.to_lowercase().as_str() {
+        "1" | "true" | "yes" | "on" => Ok(true),
+        "" | "0" | "false" | "no" | "off" => Ok(false),
+        _ => Err("1, true, yes, and on set it; 0, false, no, off, and nothing do not".to_owned()),
+    }
+}
+
+/// Parses a port to listen on; 0 means any free one.
+pub fn port(text: &str) -> Result<u16, TermError> {
+    match text {
+        "0" => Ok(0),
+        _ => text.parse().map(Port::get),
+    }
 }
 
 /// Parses a rate in bytes per second: `2MB/s`, `500KiB/s`, `1000000`.

@@ -1,18 +1,15 @@
 //! Options from the command line and the environment.
 
 use std::env;
-use std::ffi::OsString;
 
-use clap::error::{ContextKind, ContextValue};
-use clap::{Arg, Command, Error};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{ArgMatches, Command, Error};
 
 use super::Failure;
 use super::manual::{self, Program};
 use super::stage::{PRINT_TIME, end};
+use super::variables::{unknown, without_variables};
 use crate::terminal::Screen;
-
-/// The prefix of the environment variables for options: `--max-peers` is `P2PCI_MAX_PEERS`.
-const VARIABLES: &str = "P2PCI_";
 
 /// Parses the options from the arguments and the environment. Exits with 2 if they are wrong, and
 /// after `help`, `completions` and `man`.
@@ -24,20 +21,29 @@ pub fn options<P: Program>() -> P {
         let answered = answered.map_err(Failure::from);
         std::process::exit(end(&Screen::default(), answered, PRINT_TIME).into());
     }
+    let screen = Screen::default();
+    for warning in unknown(&program, P::OTHER_VARIABLES) {
+        screen.warn(warning);
+    }
+    screen.stderr().finish(PRINT_TIME);
     P::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
 }
 
-/// Gives every option an environment variable.
-pub(super) fn with_variables(command: Command) -> Command {
-    let command = command.mut_args(|arg| match arg.get_long() {
-        Some(long) => {
-            let name = long.to_uppercase().replace('-', "_");
-            arg.env(OsString::from(format!("{VARIABLES}{name}")))
-                .hide_env_values(true)
-        }
-        None => arg,
-    });
-    command.mut_subcommands(with_variables)
+/// Exits with 2 because options conflict, and shows the usage of the command that they belong to.
+/// clap's own check would also reject harmless conflicts with environment variables.
+pub fn usage_error<P: Program>(error: &str) -> ! {
+    let mut program = manual::with_manual::<P>();
+    let matches = program.clone().get_matches();
+    program.build();
+    let mut command = used_command(&program, &matches).clone();
+    command.error(ErrorKind::ArgumentConflict, error).exit()
+}
+
+/// The innermost command of the command line.
+fn used_command<'a>(command: &'a Command, matches: &ArgMatches) -> &'a Command {
+    let inner = matches.subcommand();
+    let inner = inner.and_then(|(name, of_it)| Some((command.find_subcommand(name)?, of_it)));
+    inner.map_or(command, |(inner, of_it)| used_command(inner, of_it))
 }
 
 /// A program and its commands, each before its own commands; without `help` and hidden ones.
@@ -80,9 +86,4 @@ fn assignment(option: &str, program: &Command) -> Option<String> {
     let name = name.get_env()?;
     let value = env::var_os(name)?;
     Some(format!("{}={}", name.display(), value.display()))
-}
-
-fn without_variables(command: Command) -> Command {
-    let command = command.mut_args(|arg: Arg| arg.env(None));
-    command.mut_subcommands(without_variables)
 }

@@ -3,9 +3,7 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use clap::builder::FalseyValueParser;
-use clap::error::ErrorKind;
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, ValueHint, value_parser};
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint, value_parser};
 use p2pci::doors::commands::{self, Format};
 use p2pci::event::Events;
 use p2pci::experiment;
@@ -17,6 +15,9 @@ use p2pci::printout::Shows;
 use p2pci::program::{self, Look, Printing, Program, VERSION};
 use p2pci::web::WebPlace;
 use p2pci::wire::{Dialect, Endpoint, Host, Port, RfcNumber, TermError};
+
+/// The folder that is shared unless --dir names another.
+pub(crate) const FOLDER: &str = "rfcs";
 
 /// Shares a folder of RFCs with other peers, and downloads from them.
 ///
@@ -57,17 +58,17 @@ pub(crate) struct Arguments {
     pub(crate) pipeline: Option<u8>,
     /// Connect to other peers on every port; without this, not on ports below 1024, because an index
     /// could name the services of any host
-    #[arg(long, value_parser = FalseyValueParser::new(), help_heading = "Index")]
+    #[arg(long, value_parser = program::flag, help_heading = "Index")]
     pub(crate) any_port: bool,
     /// Join the public Mainline DHT, where anybody can see which RFCs this address shares
     #[cfg(feature = "dht")]
-    #[arg(long, value_parser = FalseyValueParser::new(), help_heading = "Index")]
+    #[arg(long, value_parser = program::flag, help_heading = "Index")]
     pub(crate) public_dht: bool,
     /// The folder to share; created if it is missing
     #[arg(
         long,
         value_name = "FOLDER",
-        default_value = "rfcs",
+        default_value = FOLDER,
         value_hint = ValueHint::DirPath,
         help_heading = "Sharing"
     )]
@@ -81,7 +82,7 @@ pub(crate) struct Arguments {
     pub(crate) hostname: Option<Host>,
     /// The port of the upload server, and with --index dht also the UDP port of the node; others
     /// connect to one below 1024 only with --any-port [default: any free one]
-    #[arg(short = 'p', long, value_name = "PORT", help_heading = "Sharing")]
+    #[arg(short = 'p', long, value_name = "PORT", value_parser = program::port, help_heading = "Sharing")]
     pub(crate) upload_port: Option<u16>,
     /// The local address of the upload server [default: every IPv6 and IPv4 address]
     #[arg(long, value_name = "ADDR", help_heading = "Sharing")]
@@ -106,11 +107,11 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "[ADDR:]PORT", help_heading = "Page")]
     pub(crate) web: Option<WebPlace>,
     /// Print connection events and answers but no messages; with a command, only errors and warnings
-    #[arg(short, long, value_parser = FalseyValueParser::new(), help_heading = "Printing")]
+    #[arg(short, long, value_parser = program::flag, help_heading = "Printing")]
     pub(crate) quiet: bool,
     /// Print every message to standard output, also with a command; and whole, also on a terminal,
     /// where many registrations and long answers are shortened
-    #[arg(long, value_parser = FalseyValueParser::new(), help_heading = "Printing")]
+    #[arg(long, value_parser = program::flag, help_heading = "Printing")]
     pub(crate) print_messages: bool,
     /// Also append every message to FILE, regardless of what is printed
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Printing")]
@@ -166,19 +167,16 @@ pub(crate) enum Command {
 pub(crate) struct Share {
     /// Share in the background; return once the peer has joined its index. Other commands for the
     /// same folder use this peer, and `stop` ends it
-    #[arg(long, value_parser = FalseyValueParser::new())]
+    #[arg(long, value_parser = program::flag)]
     pub(crate) daemon: bool,
     /// The same, but do not return: for systemd and other supervisors
-    #[arg(long, value_parser = FalseyValueParser::new())]
+    #[arg(long, value_parser = program::flag)]
     pub(crate) foreground: bool,
 }
 
-/// Exits because options conflict. clap's own check would also reject harmless conflicts with
-/// environment variables.
+/// Exits because options conflict.
 pub(crate) fn usage_error(error: &str) -> ! {
-    Arguments::command()
-        .error(ErrorKind::ArgumentConflict, error)
-        .exit()
+    program::usage_error::<Arguments>(error)
 }
 
 /// The dialect for requests.
@@ -384,6 +382,17 @@ impl Program for Arguments {
             "~/.config/p2pci/peer",
             "Variables for the systemd unit p2pci-peer, for example P2PCI_HOST=X.",
         ),
+    ];
+    const OTHER_VARIABLES: &'static [&'static str] = &[
+        "MAX_PEERS",
+        "MAX_PEERS_PER_ADDRESS",
+        "MAX_RECORDS_PER_PEER",
+        "PORT",
+        "PUBLIC_DHT",
+        "REQUEST_TIME",
+        "SEND_TIME",
+        "STATE",
+        "TTL",
     ];
 
     fn matters(command: &str, option: &str) -> bool {

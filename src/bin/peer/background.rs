@@ -1,18 +1,19 @@
 //! The control socket: which one belongs to a folder, and who serves or uses it.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use p2pci::control::{self, Client, LocalPath, Server};
 use p2pci::file_error::FileError;
 use p2pci::index::Kind;
+use p2pci::net::LocalError;
 use p2pci::node::Node;
 use p2pci::program::{self, Code, Failure, Stage, signals};
 use p2pci::wire::Endpoint;
 use tracing::info;
 
-use crate::arguments::{Arguments, Command};
+use crate::arguments::{Arguments, Command, FOLDER};
 
 /// The peer in the background that does the work of a command, if there is one for its folder.
 ///
@@ -69,12 +70,11 @@ pub(crate) fn nobody(arguments: &Arguments) -> Failure {
         return Failure::new(Code::IndexUnreachable, what);
     }
     let what = match &arguments.socket {
-        Some(path) => format!("no peer runs in the background at {}", path.display()),
-        None => format!(
-            "no peer runs in the background for {}; `peer share --daemon` starts one",
-            arguments.dir.display()
-        ),
+        Some(path) => format!("at {}", path.display()),
+        None => format!("for {}", arguments.dir.display()),
     };
+    let start = command_line(arguments, "share --daemon");
+    let what = format_args!("no peer runs in the background {what}; `{start}` starts one");
     Failure::new(Code::NotFound, what)
 }
 
@@ -99,7 +99,40 @@ pub(crate) fn socket(arguments: &Arguments) -> Result<Option<LocalPath>, Failure
     {
         control::private_folder(folder)?;
     }
-    Ok(Some(LocalPath::claim(&path).map_err(Failure::other)?))
+    let claimed = LocalPath::claim(&path).map_err(|error| match &error {
+        LocalError::InUse { path, process } => {
+            // It can be asked only through its socket.
+            let end = match process {
+                Some(process) if !LocalPath::is_there(path) => format!("kill {process}"),
+                _ => command_line(arguments, "stop"),
+            };
+            Failure::other(format_args!("{error}; `{end}` ends it"))
+        }
+        _ => Failure::other(error),
+    });
+    claimed.map(Some)
+}
+
+/// The command line of another command for the same folder and socket, as a shell reads it.
+fn command_line(arguments: &Arguments, command: &str) -> String {
+    let mut line = "peer".to_owned();
+    if arguments.dir != Path::new(FOLDER) {
+        line.extend([" --dir ", &in_a_shell(&arguments.dir)]);
+    }
+    if let Some(socket) = &arguments.socket {
+        line.extend([" --socket ", &in_a_shell(socket)]);
+    }
+    format!("{line} {command}")
+}
+
+/// A path as one word of a shell.
+fn in_a_shell(path: &Path) -> String {
+    let path = path.display().to_string();
+    let is_plain = |character: char| character.is_alphanumeric() || "/._-+,:@".contains(character);
+    if !path.is_empty() && path.chars().all(is_plain) {
+        return path;
+    }
+    format!("'{}'", path.replace('\'', r"'\''"))
 }
 
 fn path(arguments: &Arguments) -> Option<PathBuf> {

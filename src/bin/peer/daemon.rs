@@ -14,7 +14,7 @@ use std::time::Duration;
 use anyhow::Context;
 use p2pci::control;
 use p2pci::node::Node;
-use p2pci::program::{self, Failure, Stage};
+use p2pci::program::{self, Failure, IN_BACKGROUND, Stage};
 use p2pci::terminal::Screen;
 use rustix::fs::OFlags;
 use rustix::process::setsid;
@@ -22,8 +22,6 @@ use rustix::stdio::{dup2_stderr, dup2_stdout};
 
 use crate::arguments::Arguments;
 
-/// The variable that the child finds.
-const CHILD: &str = "P2PCI_IN_BACKGROUND";
 /// What the child writes to standard output once it has joined.
 const JOINED: &str = "joined\n";
 /// How long unread output may delay the end of the start.
@@ -31,7 +29,7 @@ const PRINT_TIME: Duration = Duration::from_secs(2);
 
 /// Whether this process is the one that stays.
 pub(crate) fn is_child() -> bool {
-    env::var_os(CHILD).is_some()
+    env::var_os(IN_BACKGROUND).is_some()
 }
 
 /// Starts the child, and waits until it has joined or failed. Returns its exit code.
@@ -46,7 +44,7 @@ pub(crate) fn start(screen: &Screen) -> ExitCode {
 fn started() -> io::Result<ExitCode> {
     let mut child = Command::new(env::current_exe()?)
         .args(env::args_os().skip(1))
-        .env(CHILD, "1")
+        .env(IN_BACKGROUND, "1")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use clap::builder::{FalseyValueParser, RangedU64ValueParser};
+use clap::builder::RangedU64ValueParser;
 use clap::{Parser, ValueHint};
 use p2pci::index::Kind;
 use p2pci::program::{self, Look, Program, VERSION};
@@ -29,7 +29,7 @@ pub(crate) struct Arguments {
     pub(crate) bind: Option<IpAddr>,
     /// The port to listen on; 0 selects any free port, which is printed [default: 7734; 65243 for
     /// the registration server; 7494 for the introducer]
-    #[arg(long, value_name = "PORT", help_heading = "Address")]
+    #[arg(long, value_name = "PORT", value_parser = program::port, help_heading = "Address")]
     pub(crate) port: Option<u16>,
     /// Whether to run the index server (P2P-CI), the registration server for peers that keep the
     /// index themselves (P2P-DI), or the introducer for peers that find each other in a distributed
@@ -46,7 +46,7 @@ pub(crate) struct Arguments {
     pub(crate) state: Option<PathBuf>,
     /// Join the public Mainline DHT, where anybody can see which RFCs are shared at which address
     #[cfg(feature = "dht")]
-    #[arg(long, value_parser = FalseyValueParser::new(), help_heading = "Index")]
+    #[arg(long, value_parser = program::flag, help_heading = "Index")]
     pub(crate) public_dht: bool,
     /// The maximum number of connections
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = program::connections(), help_heading = "Limits")]
@@ -68,7 +68,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "[ADDR:]PORT", help_heading = "Page")]
     pub(crate) web: Option<WebPlace>,
     /// Print connection events but no messages
-    #[arg(short, long, value_parser = FalseyValueParser::new(), help_heading = "Printing")]
+    #[arg(short, long, value_parser = program::flag, help_heading = "Printing")]
     pub(crate) quiet: bool,
     /// Also append every message to FILE, regardless of what is printed
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Printing")]
@@ -107,5 +107,60 @@ impl Program for Arguments {
             "/etc/default/p2pci-server",
             "Variables for the systemd unit p2pci-server, for example P2PCI_PORT=7000.",
         ),
+    ];
+    const OTHER_VARIABLES: &'static [&'static str] = &[
+        "ACCEPT_BARE",
+        "ANY_PORT",
+        "COMPARE",
+        "CORPUS",
+        "DAEMON",
+        "DEADLINE",
+        "DIALECT",
+        "DIR",
+        "FETCH",
+        "FILES",
+        "FORCE",
+        "FOREGROUND",
+        "GRADESCOPE",
+        "HIDE",
+        "HOST",
+        "HOSTNAME",
+        "IN",
+        "ISOLATED",
+        "JOBS",
+        "JSON",
+        "JUNIT",
+        "KEEP_OUTPUT",
+        "KEYS",
+        "LIST_CHECKS",
+        "MAX_UPLOADS",
+        "MAX_UPLOADS_PER_ADDRESS",
+        "ONLY",
+        "ORDER",
+        "OUT",
+        "OUTPUT",
+        "PATIENCE",
+        "PEER",
+        "PEERS",
+        "PEER_RUBRIC",
+        "PER_PEER",
+        "PIPELINE",
+        "PRINT_MESSAGES",
+        "PUBLIC_DHT",
+        "RAW",
+        "REPEAT",
+        "RFCS",
+        "RUBRIC",
+        "RUN",
+        "SERVER",
+        "SERVER_RUBRIC",
+        "SHARE",
+        "SOCKET",
+        "STAY",
+        "SYNTHETIC",
+        "TASK",
+        "TITLE",
+        "UPLOAD_PORT",
+        "UPLOAD_RATE",
     ];
 }

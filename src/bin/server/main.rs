@@ -54,6 +54,7 @@ fn run(arguments: &Arguments, stage: &Stage) -> Result<(), Failure> {
             send_time: Duration::from_secs(arguments.send_time.into()),
         },
         reached_at: reachable(arguments.bind),
+        usual_port: arguments.index.port().get(),
     };
     let (stopping, told) = (stop.clone(), events.clone());
     signals::on_stop(move |signal| {

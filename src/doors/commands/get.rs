@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use clap::builder::FalseyValueParser;
 use clap::{Args, ValueHint, value_parser};
 
 use super::{Format, Printed, Printer, stream};
@@ -30,17 +29,17 @@ pub struct Get {
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     output: Option<PathBuf>,
     /// Replace files that the folder already has
-    #[arg(short, long, value_parser = FalseyValueParser::new())]
+    #[arg(short, long, value_parser = crate::program::flag)]
     force: bool,
     /// Also take a file from a peer that sends nothing but its bytes; whether it is whole can't be
     /// checked
-    #[arg(long, value_parser = FalseyValueParser::new())]
+    #[arg(long, value_parser = crate::program::flag)]
     accept_bare: bool,
     /// How many downloads run at the same time
     #[arg(short, long, value_name = "N", default_value_t = 4, value_parser = value_parser!(u8).range(1..=64))]
     jobs: u8,
     /// Share the folder meanwhile, and keep sharing until SIGINT (Ctrl-C) or SIGTERM
-    #[arg(long, value_parser = FalseyValueParser::new())]
+    #[arg(long, value_parser = crate::program::flag)]
     pub(super) share: bool,
     #[command(flatten)]
     pub(super) printed: Printed,

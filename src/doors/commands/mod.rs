@@ -15,7 +15,6 @@ pub use send::Send;
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
 
-use clap::builder::FalseyValueParser;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
@@ -96,7 +95,7 @@ pub enum Command {
         #[arg(long)]
         title: Option<Title>,
         /// Keep the RFC registered, and serve it, until SIGINT (Ctrl-C) or SIGTERM
-        #[arg(long, value_parser = FalseyValueParser::new())]
+        #[arg(long, value_parser = crate::program::flag)]
         stay: bool,
         /// The output options.
         #[command(flatten)]
@@ -108,7 +107,7 @@ pub enum Command {
 #[derive(Debug, Clone, Copy, Args)]
 pub struct Printed {
     /// Print the result as one JSON document
-    #[arg(long, value_parser = FalseyValueParser::new())]
+    #[arg(long, value_parser = crate::program::flag)]
     json: bool,
 }
 

@@ -5,7 +5,6 @@ use std::io::IsTerminal;
 use std::os::unix::ffi::OsStrExt;
 
 use clap::Args;
-use clap::builder::FalseyValueParser;
 
 use crate::node::{Failure, send};
 use crate::program::Stage;
@@ -19,7 +18,7 @@ pub struct Send {
     #[arg(value_name = "LINE", required = true)]
     lines: Vec<OsString>,
     /// Do not add the empty line that ends a request
-    #[arg(long, value_parser = FalseyValueParser::new())]
+    #[arg(long, value_parser = crate::program::flag)]
     raw: bool,
 }
 

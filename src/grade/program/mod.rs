@@ -21,7 +21,6 @@ use std::time::{Duration, Instant};
 use std::os::unix::process::ExitStatusExt;
 
 use clap::Args;
-use clap::builder::FalseyValueParser;
 
 use self::output::Captured;
 use super::excerpt::last_lines;
@@ -53,7 +52,7 @@ pub struct Running {
     pub folder: Option<PathBuf>,
     /// Run it with its own network, processes, and host name, and let it change nothing but its
     /// folder, so that the port is free and it reaches nothing else (Linux)
-    #[arg(long, value_parser = FalseyValueParser::new())]
+    #[arg(long, value_parser = crate::program::flag)]
     pub isolated: bool,
     /// With --isolated: folders that are empty for it, for example those of other submissions
     #[arg(long, value_name = "FOLDER", num_args = 1.., requires = "isolated")]

@@ -88,7 +88,7 @@ fn group_name<S: serde::Serializer>(group: &Group, serializer: S) -> Result<S::O
 #[command(next_help_heading = "Report")]
 pub struct Outputs {
     /// Print the report as JSON
-    #[arg(long, value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(long, value_parser = crate::program::flag)]
     pub json: bool,
     /// Also write it as `JUnit` XML, which CI systems show
     #[arg(

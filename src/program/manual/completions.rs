@@ -6,7 +6,8 @@ use clap::{Arg, Command, ValueHint};
 use clap_complete::{Shell, generate};
 
 use super::{Program, with_manual_commands};
-use crate::program::options::{program_and_commands, with_variables};
+use crate::program::options::program_and_commands;
+use crate::program::variables::with_variables;
 
 /// The line by which bash would complete any value with the names of files.
 const FILES: &str = r#"COMPREPLY=($(compgen -f "${cur}"))"#;

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::iter;
 use std::path::Path;
 
 use clap::{Arg, ArgAction, Command};
@@ -67,7 +68,7 @@ pub(super) fn write<P: Program>(mut program: Command, folder: &Path) -> io::Resu
 /// The page of a program or of one of its commands.
 fn page<P: Program>(command: &Command, is_program: bool, others: &[String]) -> io::Result<Vec<u8>> {
     let name = command.get_display_name().unwrap_or(command.get_name());
-    let man = Man::new(command.clone().subcommand_help_heading("COMMANDS"));
+    let man = Man::new(without_summary(command.clone()).subcommand_help_heading("COMMANDS"));
     let man = man.source(format!("p2pci {VERSION}"));
     let mut page = Vec::new();
     man.render_title(&mut page)?;
@@ -101,7 +102,36 @@ fn page<P: Program>(command: &Command, is_program: bool, others: &[String]) -> i
         .control("ad", ["l"])
         .text([roman(others.join(", "))]);
     roff.to_writer(&mut page)?;
-    Ok(page)
+    Ok(with_bold_code(&page))
+}
+
+/// Leaves to NAME the first paragraph of a description that has more.
+fn without_summary(command: Command) -> Command {
+    let description = command.get_long_about().map(ToString::to_string);
+    match description.as_deref().and_then(|it| it.split_once("\n\n")) {
+        Some((_, rest)) => command.long_about(rest.to_owned()),
+        None => command,
+    }
+}
+
+/// Makes what stands between backticks bold. A line without the second one stays.
+fn with_bold_code(page: &[u8]) -> Vec<u8> {
+    let bold = |line: &[u8]| {
+        let parts: Vec<_> = line.split(|&byte| byte == b'`').collect();
+        if parts.len() % 2 == 0 {
+            return line.to_owned();
+        }
+        let marks = [&b"\\fB"[..], b"\\fR"].into_iter().cycle();
+        let marks = iter::once(&b""[..]).chain(marks);
+        parts
+            .into_iter()
+            .zip(marks)
+            .flat_map(|(part, mark)| [mark, part].concat())
+            .collect()
+    };
+    page.split_inclusive(|&byte| byte == b'\n')
+        .flat_map(bold)
+        .collect()
 }
 
 /// The command line, with the values of its options.
@@ -198,4 +228,16 @@ fn examples(roff: &mut Roff, command: &Command) {
         roff.text([roman(line.trim_start())]);
     }
     roff.control("fi", []);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn code_is_bold_and_a_single_backtick_stays() {
+        let page = with_bold_code(b"the menu or `share`: `stop`\n.TP\n7\\-bit `\n");
+        let expected = b"the menu or \\fBshare\\fR: \\fBstop\\fR\n.TP\n7\\-bit `\n";
+        assert_eq!(page, expected);
+    }
 }

@@ -15,8 +15,9 @@ use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Arg, ArgMatches, Command, Parser, value_parser};
 use clap_complete::Shell;
 
-use super::options::{program_and_commands, with_variables};
+use super::options::program_and_commands;
 use super::unless_unread;
+use super::variables::with_variables;
 use crate::terminal::{Screen, locale};
 use completions::completions;
 use text::heading;
@@ -27,6 +28,10 @@ pub trait Program: Parser {
     const EXIT_CODES: &'static [(&'static str, &'static str)];
     /// The files that the program uses.
     const FILES: &'static [(&'static str, &'static str)];
+
+    /// The variables for the options of the other program, without their prefix: a shell may set
+    /// variables for both.
+    const OTHER_VARIABLES: &'static [&'static str];
 
     /// Whether an option that all commands accept changes anything for this one.
     fn matters(_command: &str, _option: &str) -> bool {

@@ -165,7 +165,8 @@ fn without_a_peer_there_is_nothing_to_show_or_to_end() {
     let empty = folder(&[]);
     for command in ["status", "stop"] {
         let nobody = user.ask(empty.path(), &[command]);
-        let (folder, hint) = (empty.path().display(), "`peer share --daemon` starts one");
+        let folder = empty.path().display();
+        let hint = format!("`peer --dir {folder} share --daemon` starts one");
         let error = format!("error: no peer runs in the background for {folder}; {hint}\n");
         assert_eq!((nobody.code, nobody.errors), (Some(3), error));
     }
@@ -177,7 +178,27 @@ fn without_a_peer_there_is_nothing_to_show_or_to_end() {
         empty.path(),
         &["--socket", socket.to_str().unwrap(), "stop"],
     );
+    let hint = format!(
+        "`peer --dir {} --socket {} share --daemon` starts one\n",
+        empty.path().display(),
+        socket.display()
+    );
     assert_eq!(named.code, Some(3));
+    assert!(named.errors.ends_with(&hint), "{named:?}");
+}
+
+#[test]
+fn the_hint_how_to_end_a_peer_names_its_folder() {
+    let user = User::new();
+    let parent = folder(&[]);
+    let spaced = parent.path().join("two words");
+    fs::create_dir(&spaced).unwrap();
+    let _socket = user.daemon(&spaced);
+    let second = user.ask(&spaced, &["share", "--daemon"]);
+    let hint = format!("; `peer --dir '{}' stop` ends it\n", spaced.display());
+    assert_eq!(second.code, Some(1));
+    assert!(second.errors.ends_with(&hint), "{second:?}");
+    assert_eq!(user.ask(&spaced, &["stop"]).code, Some(0));
 }
 
 #[test]

@@ -111,4 +111,7 @@ fn status_shows_the_state_of_a_peer() {
         "{printed}"
     );
     assert!(printed.contains("[PEER] Shared: 3 RFC(s) of "), "{printed}");
+    stage.one.answer(&["add 777 Without a file"]);
+    let printed = stage.one.answer(&["status"]);
+    assert!(printed.contains("[PEER] Shared: 3 RFC(s) of "), "{printed}");
 }

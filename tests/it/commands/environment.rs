@@ -1,8 +1,10 @@
 //! Options from the environment.
 
+use std::process::Command;
+
 use super::ended;
 use crate::support::{
-    Program, folder, holder, peer_command, peer_of, registered, run, samples, server,
+    Program, dead_port, folder, holder, peer_command, peer_of, registered, run, samples, server,
     server_command,
 };
 
@@ -24,7 +26,7 @@ fn options_may_come_from_the_environment_and_the_command_line_wins() {
     let mut json = peer_command(&["list"]);
     json.env("P2PCI_HOST", &host).env("P2PCI_JSON", "1");
     assert_eq!(ended(json).json()["records"][0]["number"], 7);
-    for off in ["0", "false", ""] {
+    for off in ["0", "false", "no", "Off", ""] {
         let mut lines = peer_command(&["list"]);
         lines.env("P2PCI_HOST", &host).env("P2PCI_JSON", off);
         assert_eq!(ended(lines).result(), record, "{off:?}");
@@ -110,14 +112,17 @@ fn a_variable_with_a_wrong_value_is_named() {
     };
     let mut server = server_command(&[]);
     server.env("P2PCI_PORT", "80x");
-    let expected = "error: invalid value '80x' for '--port <PORT>': invalid digit found in string\n\n  \
-                    tip: the environment has P2PCI_PORT=80x\n";
+    let expected = "error: invalid value '80x' for '--port <PORT>': a port is a whole number from 1 to \
+                    65535, not \"80x\"\n\n  tip: the environment has P2PCI_PORT=80x\n";
     let printed = errors(server);
     assert!(printed.starts_with(expected), "{printed}");
     for (variable, value, arguments) in [
         ("P2PCI_INDEX", "centrl", &["list"][..]),
         ("P2PCI_JOBS", "0", &["get", "1"]),
         ("P2PCI_HOST", "a b", &[]),
+        ("P2PCI_QUIET", "maybe", &[]),
+        ("P2PCI_SHARE", "2", &["get", "1"]),
+        ("P2PCI_UPLOAD_PORT", "80x", &["list"]),
     ] {
         let mut peer = peer_command(arguments);
         peer.env(variable, value);
@@ -129,6 +134,103 @@ fn a_variable_with_a_wrong_value_is_named() {
     let mut server = server_command(&["--port", "x"]);
     server.env("P2PCI_PORT", "y");
     assert!(!errors(server).contains("P2PCI_PORT"));
+}
+
+#[test]
+fn a_misspelled_variable_is_named() {
+    let errors = |mut command: Command, variables: &[&str]| {
+        for variable in variables {
+            command.env(variable, "");
+        }
+        run("program", command).2
+    };
+    let variables = ["P2PCI_PROT", "P2PCI_QUITE", "P2PCI_XYZ", "P2PCI_DIR"];
+    assert_eq!(
+        errors(server_command(&["help"]), &variables),
+        "",
+        "only where options are used"
+    );
+    let of_server = errors(server_command(&["--port", "65536"]), &variables);
+    assert!(!of_server.contains("unknown variable"), "{of_server}");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let options = ["--port", &port, "--bind", "127.0.0.1"];
+    let of_server = errors(server_command(&options), &variables);
+    let warnings = "warning: unknown variable P2PCI_PROT; P2PCI_PORT is similar\n\
+                    warning: unknown variable P2PCI_QUITE; P2PCI_QUIET is similar\n\
+                    warning: unknown variable P2PCI_XYZ\n";
+    assert!(of_server.starts_with(warnings), "{of_server}");
+    assert_eq!(of_server.matches("unknown").count(), 3, "{of_server}");
+    let host = format!("127.0.0.1:{}", dead_port());
+    let of_peer = errors(peer_command(&["--host", &host, "list"]), &["P2PCI_HOTS"]);
+    let warning = "warning: unknown variable P2PCI_HOTS; P2PCI_HOST is similar\n";
+    assert!(of_peer.starts_with(warning), "{of_peer}");
+}
+
+#[test]
+fn a_usage_error_shows_the_usage_of_its_command() {
+    for (arguments, usage) in [
+        (&["get", "abc"][..], "Usage: peer get [OPTIONS] <N>...\n"),
+        (
+            &["get", "5", "6", "-o", "x"],
+            "Usage: peer get [OPTIONS] <N>...\n",
+        ),
+        (
+            &["grade", "server", "x", "--only", "nosuch"],
+            "Usage: peer grade server [OPTIONS]",
+        ),
+        (
+            &["grade", "-q"],
+            "name what to grade: server, peer, printout, or class\n",
+        ),
+    ] {
+        let (status, _, errors) = run("peer", peer_command(arguments));
+        assert_eq!(status.code(), Some(2));
+        assert!(errors.contains(usage), "{errors}");
+    }
+}
+
+#[test]
+fn the_checks_of_every_kind_can_be_listed_at_once() {
+    let list = |kind: &[&str]| {
+        let arguments = [&["grade"], kind, &["--list-checks"]].concat();
+        ended(peer_command(&arguments)).result().to_owned()
+    };
+    let all = list(&[]);
+    for kind in ["server", "peer", "printout"] {
+        assert!(
+            all.contains(&format!("peer grade {kind}\n\n{}", list(&[kind]))),
+            "{all}"
+        );
+    }
+}
+
+#[test]
+fn a_shell_may_have_the_variables_of_both_programs() {
+    let variables = |mut command: Command| {
+        let out = command.args(["help", "options"]).output().unwrap().stdout;
+        let out = String::from_utf8(out).unwrap();
+        let names = out.split("[env: ").skip(1);
+        let names = names.map(|rest| rest.split(']').next().unwrap().to_owned());
+        names.collect::<Vec<_>>()
+    };
+    let all = [variables(peer_command(&[])), variables(server_command(&[]))].concat();
+    assert!(all.len() > 60);
+    let folder = folder(&[]);
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    // A second value on the command line is what counts; both programs fail soon.
+    for name in all {
+        let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = taken.local_addr().unwrap().port().to_string();
+        let server = server_command(&["--port", &port, "--bind", "127.0.0.1"]);
+        let peer = peer_command(&["--dir", file.to_str().unwrap(), "stop"]);
+        for mut program in [server, peer] {
+            program.env(&name, "1");
+            let (_, _, errors) = run("program", program);
+            assert!(!errors.contains("unknown variable"), "{name}: {errors}");
+        }
+    }
 }
 
 #[test]

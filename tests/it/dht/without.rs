@@ -5,7 +5,9 @@ use std::net::{TcpListener, UdpSocket};
 use super::{
     announced, ask, command, command_with_state, introducer, introducer_at, peer_at_menu, started,
 };
-use crate::support::{Leftovers, Program, dead_port, folder, peer_command, run, samples, sharing};
+use crate::support::{
+    Leftovers, Program, dead_port, folder, peer_command, run, samples, server, sharing,
+};
 
 const ALONE: &str = "[DHT] No other node answers; waiting for others\n";
 
@@ -59,6 +61,22 @@ fn a_command_without_anybody_fails_with_4() {
     for arguments in [&["lookup", "7"][..], &["list"], &["get", "7"]] {
         let ended = ask(nowhere, folder(&[]).path(), arguments);
         assert_eq!(ended, (Some(4), String::new(), expected.clone()));
+    }
+}
+
+#[test]
+fn a_server_of_another_kind_is_named() {
+    for kind in ["central", "distributed"] {
+        let state = folder(&[]);
+        let state = state.path().join("state");
+        let options = ["-q", "--index", kind, "--state", state.to_str().unwrap()];
+        let server = server(&options);
+        for arguments in [&["list"][..], &["share"]] {
+            let (code, out, errors) = ask(server.port, folder(&[]).path(), arguments);
+            let hint = format!(": use --index {kind}\n");
+            assert!(errors.ends_with(&hint), "{out}{errors}");
+            assert_eq!(code, Some(6));
+        }
     }
 }
 
