@@ -50,7 +50,7 @@ pub(crate) const MENU: &str = "1. ADD    — register an RFC with the server
 Choice: ";
 
 /// The longest wait for anything. It is generous, because only failures use it up.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(45);
 
 /// Runs all cases at the same time, because they mostly wait.
 pub(crate) fn at_once<C: Send>(cases: impl IntoIterator<Item = C>, test: impl Fn(C) + Sync) {

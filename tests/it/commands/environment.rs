@@ -226,7 +226,8 @@ fn a_shell_may_have_the_variables_of_both_programs() {
         let server = server_command(&["--port", &port, "--bind", "127.0.0.1"]);
         let peer = peer_command(&["--dir", file.to_str().unwrap(), "stop"]);
         for mut program in [server, peer] {
-            program.env(&name, "1");
+            // A transcript is a file of that name.
+            program.env(&name, "1").current_dir(folder.path());
             let (_, _, errors) = run("program", program);
             assert!(!errors.contains("unknown variable"), "{name}: {errors}");
         }
