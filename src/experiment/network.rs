@@ -1,9 +1,10 @@
-//! The server and the peers of one run, all in this process, on free loopback ports.
+//! The server and the peers of one run, all in this process, on free ports of a loopback address.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 use std::path::PathBuf;
+use std::process;
 #[cfg(feature = "dht")]
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,7 +28,6 @@ use crate::wire::{Dialect, Endpoint, Port, RfcNumber};
 
 /// How long the server waits for a complete request.
 const REQUEST_TIME: Duration = Duration::from_secs(30);
-const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// A server and its peers, which leave when they are dropped.
 #[derive(Debug)]
@@ -39,6 +39,7 @@ pub(super) struct Network {
     kind: Kind,
     server: Option<Server>,
     address: Endpoint,
+    loopback: IpAddr,
     folder: TempDir,
 }
 
@@ -62,9 +63,10 @@ impl Network {
     /// Starts the server of an index, which has no peers yet.
     pub(super) fn open(kind: Kind, events: &Events) -> anyhow::Result<Self> {
         let folder = temporary_folder()?;
-        let server = serve(kind, events)?;
+        let loopback = own_loopback();
+        let server = serve(kind, loopback, events)?;
         let address = Endpoint {
-            host: LOOPBACK.into(),
+            host: loopback.into(),
             port: Port::new(server.port()).unwrap_or(Port::MIN),
         };
         Ok(Self {
@@ -73,6 +75,7 @@ impl Network {
             kind,
             server: Some(server),
             address,
+            loopback,
             folder,
         })
     }
@@ -105,8 +108,8 @@ impl Network {
             folder: self.home(peer),
             only: None,
             shares: true,
-            hostname: Some(LOOPBACK.into()),
-            bind: Some(LOOPBACK),
+            hostname: Some(self.loopback.into()),
+            bind: Some(self.loopback),
             upload_port: 0,
             upload_rate,
             max_uploads: usize::MAX,
@@ -211,10 +214,20 @@ impl Reader for Forward {
     }
 }
 
+/// A loopback address of this process alone, where the system has more than one. The nodes of another
+/// hash table, of which one gets the port of a peer that was killed here, would become a part of the
+/// network and of what is measured.
+fn own_loopback() -> IpAddr {
+    let [.., high, low] = process::id().to_be_bytes();
+    let own = Ipv4Addr::new(127, 78, high, low);
+    let is_usable = UdpSocket::bind((own, 0)).is_ok();
+    IpAddr::V4(if is_usable { own } else { Ipv4Addr::LOCALHOST })
+}
+
 /// Starts the server of an index. It keeps its state in memory.
-fn serve(kind: Kind, events: &Events) -> anyhow::Result<Server> {
+fn serve(kind: Kind, loopback: IpAddr, events: &Events) -> anyhow::Result<Server> {
     let place = Place {
-        bind: Some(LOOPBACK),
+        bind: Some(loopback),
         ..Place::default()
     };
     // A signal must not stop it before the peers have left.
