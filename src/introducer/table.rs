@@ -1,9 +1,9 @@
 //! The peers that have joined, and who is handed out.
 //!
 //! It uses no sockets and no clock: the time is an argument. JOIN and DELETE cost O(log n) for n
-//! peers, and a JOIN from an address with other peers O(n).
+//! peers.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
@@ -38,7 +38,10 @@ pub struct Table {
     members: BTreeMap<u64, (Member, Instant)>,
     /// Where each is: by its address and name, so that nobody can change another.
     places: HashMap<(IpAddr, String), u64>,
-    counts: HashMap<IpAddr, usize>,
+    /// Where the peer at each address and port is.
+    at_port: HashMap<(IpAddr, Port), u64>,
+    /// Where the peers are that have one [share](share_of) of the table.
+    shares: HashMap<IpAddr, BTreeSet<u64>>,
     joined: u64,
     heard: u64,
 }
@@ -50,14 +53,8 @@ impl Table {
         self.drop_expired(now);
         let known = self.remove(address, name);
         // A peer that was started again may have another name.
-        let same_port = |member: &Member| (member.address, member.port) == (address, port);
-        let old = self
-            .of_address(address)
-            .find(|(_, member)| same_port(member))
-            .map(|(place, _)| place);
-        if let Some(old) = old {
-            self.drop_at(old);
-        }
+        let old = self.at_port.get(&(address, port)).copied();
+        old.and_then(|place| self.drop_at(place));
         self.make_room(address);
         let row = known.map_or_else(
             || {
@@ -80,8 +77,10 @@ impl Table {
             port,
         };
         self.places.insert((address, name.to_owned()), self.heard);
+        self.at_port.insert((address, port), self.heard);
+        let share = self.shares.entry(share_of(address)).or_default();
+        share.insert(self.heard);
         self.members.insert(self.heard, (member, now));
-        *self.counts.entry(share_of(address)).or_default() += 1;
         others
     }
 
@@ -99,11 +98,12 @@ impl Table {
     fn drop_at(&mut self, place: u64) -> Option<Member> {
         let (member, _) = self.members.remove(&place)?;
         self.places.remove(&(member.address, member.name.clone()));
+        self.at_port.remove(&(member.address, member.port));
         let share = share_of(member.address);
-        if let Some(count) = self.counts.get_mut(&share) {
-            *count -= 1;
-            if *count == 0 {
-                self.counts.remove(&share);
+        if let Some(places) = self.shares.get_mut(&share) {
+            places.remove(&place);
+            if places.is_empty() {
+                self.shares.remove(&share);
             }
         }
         Some(member)
@@ -121,29 +121,13 @@ impl Table {
 
     /// Makes room for one more peer of `address`.
     fn make_room(&mut self, address: IpAddr) {
-        let used = self.counts.get(&share_of(address)).copied();
-        if used.is_some_and(|used| used >= MOST_OF_ADDRESS) {
-            let oldest = self.of_address(address).next();
-            let oldest = oldest.map(|(place, _)| place);
-            oldest.and_then(|place| self.drop_at(place));
-        } else if self.members.len() >= MOST
-            && let Some(place) = self.members.first_key_value().map(|(place, _)| *place)
-        {
-            self.drop_at(place);
-        }
-    }
-
-    /// The peers that share the limit of an address, the one heard of first coming first.
-    fn of_address(&self, address: IpAddr) -> impl Iterator<Item = (u64, &Member)> {
-        let share = share_of(address);
-        // Most addresses have no peer yet, so nothing needs to be searched.
-        let count = self.counts.get(&share).copied().unwrap_or_default();
-        let members = self
-            .members
-            .iter()
-            .map(|(place, (member, _))| (*place, member));
-        let of_it = members.filter(move |(_, member)| share_of(member.address) == share);
-        of_it.take(count)
+        let share = self.shares.get(&share_of(address));
+        let oldest = match share {
+            Some(places) if places.len() >= MOST_OF_ADDRESS => places.first().copied(),
+            _ if self.members.len() >= MOST => self.members.keys().next().copied(),
+            _ => None,
+        };
+        oldest.and_then(|place| self.drop_at(place));
     }
 }
 
@@ -235,7 +219,8 @@ mod tests {
         }
         assert_eq!(table.members.len(), MOST);
         assert_eq!(table.places.len(), MOST);
-        assert_eq!(table.counts.values().sum::<usize>(), MOST);
-        assert_eq!(table.counts.len(), MOST / MOST_OF_ADDRESS);
+        assert_eq!(table.at_port.len(), MOST);
+        let counts = table.shares.values().map(BTreeSet::len);
+        assert!(counts.eq([MOST_OF_ADDRESS; MOST / MOST_OF_ADDRESS]));
     }
 }
