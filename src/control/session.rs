@@ -16,7 +16,7 @@ use tracing::debug;
 use super::message::Action;
 use super::run;
 use crate::net::{Connection, Sockets};
-use crate::node::get::{Downloaded, Kept, Place, Replace};
+use crate::node::get::{Downloaded, Kept};
 use crate::node::{Actions, Code, Handle, Outcome, Query, Wanted, numbers};
 use crate::wire::control::{self, Request, Status, response, response_head};
 use crate::wire::{RfcNumber, Title};
@@ -180,13 +180,7 @@ impl<E: Fn()> Session<E> {
         // Existing nodes say the same when nobody has a file.
         const NOBODY: Status = Status::OperationUnknown;
         let number: RfcNumber = numbers::number(name).map_err(|_| NOBODY)?;
-        let wanted = Wanted {
-            numbers: vec![number],
-            title: Title::default(),
-            place: Place::Folder(Replace::Never),
-            jobs: 1,
-            takes_bare: false,
-        };
+        let wanted = Wanted::one(number);
         let mut path = Err(Status::ErrorOccurred);
         let mut done = |outcome: &Outcome| match outcome {
             Outcome::Downloaded(Downloaded { path: saved, .. })

@@ -7,7 +7,7 @@ use super::events;
 use super::http::{JSON, Response, Status};
 use super::shown::{Record, Shown};
 use crate::library::Rfc;
-use crate::node::get::{Downloaded, Kept, Place, Replace};
+use crate::node::get::{Downloaded, Kept};
 use crate::node::{Actions as _, Failure, Handle, Outcome, Query, Records, Wanted, numbers};
 use crate::wire::{RfcNumber, Title};
 
@@ -100,13 +100,7 @@ fn first(records: &Records) -> Vec<Record> {
 }
 
 fn get(node: &Handle, number: RfcNumber) -> Result<serde_json::Value, Failure> {
-    let wanted = Wanted {
-        numbers: vec![number],
-        title: Title::default(),
-        place: Place::Folder(Replace::Never),
-        jobs: 1,
-        takes_bare: false,
-    };
+    let wanted = Wanted::one(number);
     let mut done = None;
     let mut keep = |outcome: &Outcome| done = Some(outcome.clone());
     // Nobody answers a question, such as whether to try more peers.

@@ -29,6 +29,19 @@ pub(crate) struct Wanted {
     pub(crate) takes_bare: bool,
 }
 
+impl Wanted {
+    /// One document for the folder, unless it is there already.
+    pub(crate) fn one(number: RfcNumber) -> Self {
+        Self {
+            numbers: vec![number],
+            title: Title::default(),
+            place: Place::Folder(Replace::Never),
+            jobs: 1,
+            takes_bare: false,
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Place {
