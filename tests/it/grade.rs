@@ -36,6 +36,14 @@ fn grade(arguments: &[&str]) -> Graded {
 }
 
 impl Graded {
+    /// Checks that it says all of this.
+    #[track_caller]
+    fn says(&self, all: &[&str]) {
+        for said in all {
+            assert!(self.out.contains(said), "{said} in {}", self.out);
+        }
+    }
+
     /// The verdicts by check.
     fn verdicts(&self) -> BTreeMap<String, String> {
         let report: Value = serde_json::from_str(&self.out).expect(&self.errors);

@@ -109,6 +109,8 @@ fn an_introducer_that_was_killed_is_not_needed_and_leads_to_all_when_it_is_back(
     let (theirs, ours) = (samples(), folder(&[]));
     let _holder = announced(started(server.port, theirs.path()), 2);
     let mut peer = peer_at_menu(server.port, ours.path());
+    // What it has saved by then leads to the others.
+    server.expect("[DHT] Joined: ");
     server.kill();
     let printed = peer.answer(&["2", "2345", ""]);
     assert!(
