@@ -184,8 +184,9 @@ impl Catalog {
         let last = match scope {
             Scope::All => state.records.page_before(from.before, PAGE_BYTES, page),
             Scope::Of(number) => {
-                let records = (number, Sequence::MIN)..(number, from.before);
-                let mut older = state.by_number.range(records).rev();
+                // One search for the newest finds the others beside it.
+                let before = state.by_number.range(..(number, from.before)).rev();
+                let mut older = before.take_while(|(of, _)| *of == number);
                 older.find_map(|&(_, sequence)| {
                     page.extend(state.records.get(sequence)?, 1);
                     is_full(page).then_some(sequence)

@@ -21,7 +21,6 @@ pub(super) struct Sequence {
 }
 
 impl Sequence {
-    pub(super) const MIN: Self = Self { high: 0, low: 0 };
     /// Beyond all records.
     pub(super) const MAX: Self = Self {
         high: u32::MAX,
@@ -250,7 +249,7 @@ mod tests {
         assert_eq!(from(added[64]), some);
         let number = u64::from(added[64]);
         assert_eq!((number, Sequence::from(number)), (64, added[64]));
-        assert!(from(Sequence::MIN).is_empty());
+        assert!(from(Sequence::default()).is_empty());
     }
 
     #[test]

@@ -134,7 +134,11 @@ impl Session<'_> {
             self.shared.events.asked(self.link, &received);
             let request = received.request.map_err(Undone::Rejected);
             let is_last = matches!(request, Ok(Request::Close));
-            match request.and_then(|request| self.answer(stream, &request)) {
+            let answered = request.and_then(|request| {
+                self.let_in(&request)?;
+                self.answer(stream, &request)
+            });
+            match answered {
                 Ok(()) => {}
                 Err(Undone::Rejected(reject)) => self.reject(stream, reject)?,
                 Err(Undone::Gone(error)) => return Err(error),
@@ -157,22 +161,33 @@ impl Session<'_> {
             && let Some(received) = first.as_ref()
             && let Some(record) = record_of(received)
         {
-            let mut last = Some(received);
-            while last.is_some_and(|last| record_of(last).is_some())
-                && let Some(received) = self.conversation.next_arrived(stream)
-            {
-                self.ahead.push_back(received);
-                last = self.ahead.back();
-            }
-            let records = iter::once(record).chain(self.ahead.iter().map_while(record_of));
-            self.added = self.presence.add_known(records);
+            self.add_together(record, stream);
         }
         Ok(first)
     }
 
+    /// Adds a record with those that have arrived after it. Apart for the same reason as
+    /// [`answer`](Self::answer).
+    #[inline(never)]
+    fn add_together(&mut self, first: &Record, stream: &mut impl Source) {
+        while self
+            .ahead
+            .back()
+            .is_none_or(|last| record_of(last).is_some())
+            && let Some(received) = self.conversation.next_arrived(stream)
+        {
+            self.ahead.push_back(received);
+        }
+        let records = iter::once(first).chain(self.ahead.iter().map_while(record_of));
+        self.added = self.presence.add_known(records);
+    }
+
     /// Carries out a request and answers it.
+    ///
+    /// Like the other steps, it has a stack frame of its own, of which nothing is in use during the
+    /// next one: an idle session keeps every page of its stack that was ever used.
+    #[inline(never)]
     fn answer(&mut self, stream: &mut impl Write, request: &Request) -> Result<(), Undone> {
-        self.let_in(request)?;
         match request {
             Request::Add(record) => {
                 let link = self.link;
@@ -212,6 +227,7 @@ impl Session<'_> {
     }
 
     /// The first request that names its peer adds it to the list; ADD also adds its record.
+    #[inline(never)]
     fn let_in(&mut self, request: &Request) -> Result<(), Denied> {
         if self.added > 0 {
             self.added -= 1;
@@ -236,6 +252,7 @@ impl Session<'_> {
     }
 
     /// A request whose name came after its answer adds its peer too. It can't be refused any more.
+    #[cold]
     fn let_in_late(&mut self, received: &Received<Request>) -> io::Result<()> {
         let request = received.request.as_ref();
         match request.map_or(Ok(()), |request| self.let_in(request)) {
@@ -347,6 +364,7 @@ impl Session<'_> {
     }
 
     /// Refuses a request, and reports the reason, which the answer has no field for.
+    #[cold]
     fn reject(&self, stream: &mut impl Write, reject: Reject) -> io::Result<()> {
         let Reject { status, reason } = reject;
         self.shared.events.refusing(self.link, status, reason);

@@ -5,7 +5,7 @@ use std::thread;
 
 use super::session::Session;
 use crate::event::{Events, Level, Role};
-use crate::net::{Limits, Listener, Sockets, Stop};
+use crate::net::{Connection, Limits, Listener, Sockets, Stop};
 use crate::node::Handle;
 use crate::wire::control::{Status, response};
 
@@ -38,7 +38,7 @@ impl Server {
         let no_room = response(Status::ErrorOccurred, b"");
         let open = sockets.clone();
         let serve = move || {
-            let answer = move |connection| session.serve(connection);
+            let answer = move |connection: &mut Connection| session.serve(connection);
             let accepted = listener.serve(Role::Control, &open, no_room, &events, answer);
             if let Err(error) = accepted {
                 let what = format_args!("cannot accept programs: {error}");

@@ -56,13 +56,13 @@ impl<E: Fn()> Session<E> {
     }
 
     /// Answers the request of a connection, and ends it.
-    pub(super) fn serve(&self, mut connection: Connection) {
-        let answer = match Request::read_within(&mut connection, MAX_REQUEST, REQUEST_TIME) {
+    pub(super) fn serve(&self, connection: &mut Connection) {
+        let answer = match Request::read_within(connection, MAX_REQUEST, REQUEST_TIME) {
             Ok(None) => return,
             Ok(Some(request)) => {
                 self.sockets.heard(connection.id());
                 debug!(operation = request.operation(), "a program asks");
-                self.answer(&request, &mut connection)
+                self.answer(&request, connection)
             }
             Err(error) => match control::reject(&error) {
                 None => return,
@@ -73,7 +73,7 @@ impl<E: Fn()> Session<E> {
             },
         };
         let is_last = matches!(answer, Ok(Answer::Stop));
-        if let Err(error) = send(&mut connection, answer) {
+        if let Err(error) = send(connection, answer) {
             debug!(%error, "the answer was not sent");
         }
         connection.finish();

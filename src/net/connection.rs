@@ -230,7 +230,7 @@ impl Connection {
 
     /// Ends the connection after a complete answer to a complete request. It waits only if the
     /// other side has sent more.
-    pub fn end(self) {
+    pub fn end(&mut self) {
         let peeked = recv(
             &self.input.get_ref().stream,
             &mut [0; 1],
@@ -243,7 +243,7 @@ impl Connection {
 
     /// Ends the connection so that the other side can still read the last output: closing a socket
     /// with unread input would reset the connection and discard it.
-    pub fn finish(mut self) {
+    pub fn finish(&mut self) {
         let stream = Arc::clone(&self.input.get_ref().stream);
         if self.flush().is_ok() && stream.shutdown(Shutdown::Write).is_ok() {
             self.allow(Some(LINGER_TIME));

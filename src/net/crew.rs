@@ -43,7 +43,7 @@ pub(super) struct Crew<S> {
     waiting: AtomicUsize,
 }
 
-impl<S: Fn(Connection) + Send + Sync + 'static> Crew<S> {
+impl<S: Fn(&mut Connection) + Send + Sync + 'static> Crew<S> {
     /// Starts to accept connections for `role`, as many as `sockets` allows, until these are closed.
     /// The error means that a thread could not be started.
     pub(super) fn start(
@@ -87,13 +87,26 @@ impl<S: Fn(Connection) + Send + Sync + 'static> Crew<S> {
 
     /// The main loop of a thread. Only a panic of its session ends it early.
     fn work(self: &Arc<Self>) {
+        while let Some(connection) = self.accept() {
+            if !self.serve(connection) {
+                return;
+            }
+        }
+    }
+
+    /// The next connection. `None`: this thread is not needed.
+    ///
+    /// An idle session keeps every page of its stack that was ever used. So a connection is on the
+    /// heap, and what accepts it has a stack frame of its own, which is not in use any more.
+    #[inline(never)]
+    fn accept(&self) -> Option<Box<Connection>> {
         loop {
             let (stream, from) = match self.listener.accept() {
                 Ok(accepted) => accepted,
-                Err(_) if self.sockets.is_closing() => return,
+                Err(_) if self.sockets.is_closing() => return None,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     if self.waits(|waiting| (waiting > 1).then(|| waiting - 1)) {
-                        return;
+                        return None;
                     }
                     continue;
                 }
@@ -102,22 +115,16 @@ impl<S: Fn(Connection) + Send + Sync + 'static> Crew<S> {
                     continue;
                 }
             };
-            let waits = match self.sockets.admit_accepted(stream, from) {
-                Ok(connection) => self.serve(connection),
-                Err((Refused::Closing, _)) => false,
-                Err((why, stream)) => {
-                    self.refusals.refuse(stream, why);
-                    true
-                }
-            };
-            if !waits {
-                return;
+            match self.sockets.admit_accepted(stream, from) {
+                Ok(connection) => return Some(Box::new(connection)),
+                Err((Refused::Closing, _)) => return None,
+                Err((why, stream)) => self.refusals.refuse(stream, why),
             }
         }
     }
 
     /// Runs the session of a connection. Returns whether this thread waits for another one.
-    fn serve(self: &Arc<Self>, mut connection: Connection) -> bool {
+    fn serve(self: &Arc<Self>, mut connection: Box<Connection>) -> bool {
         let was_last = self.waiting.fetch_sub(1, Ordering::SeqCst) == 1;
         if was_last && let Err(error) = self.start_one() {
             self.waiting.fetch_add(1, Ordering::SeqCst);
@@ -126,7 +133,8 @@ impl<S: Fn(Connection) + Send + Sync + 'static> Crew<S> {
             self.pause(format_args!("no thread can be started: {error}"));
             return true;
         }
-        (self.session)(connection);
+        (self.session)(&mut connection);
+        drop(connection);
         self.waits(|waiting| (waiting < MOST_WAITING).then(|| waiting + 1))
     }
 

@@ -117,7 +117,7 @@ impl Listener {
         sockets: &Sockets,
         no_room: Vec<u8>,
         events: &Events,
-        session: impl Fn(Connection) + Send + Sync + 'static,
+        session: impl Fn(&mut Connection) + Send + Sync + 'static,
     ) -> io::Result<()> {
         sockets.admit_listener(Arc::clone(&self.socket));
         let (open, events) = (sockets.clone(), events.clone());

@@ -100,9 +100,8 @@ impl Open {
             events,
             ..
         } = self;
-        let serve = move |mut connection: Connection| {
-            let link = connection.link(role);
-            session(&mut connection, link);
+        let serve = move |connection: &mut Connection| {
+            session(connection, connection.link(role));
             connection.finish();
         };
         let work = move || {

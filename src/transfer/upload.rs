@@ -46,7 +46,7 @@ impl<S: Snapshot, K: Fn() -> S + Send + Sync + 'static> Uploads<K> {
         let (sockets, events) = (self.sockets.clone(), self.events.clone());
         let codec = Conversation::default().codec();
         let no_room = codec.refusal(Status::ServiceUnavailable, self.origin());
-        let answer = move |connection: Connection| {
+        let answer = move |connection: &mut Connection| {
             let link = connection.link(Role::Upload);
             self.answer(connection);
             let had_name = false;
@@ -60,18 +60,18 @@ impl<S: Snapshot, K: Fn() -> S + Send + Sync + 'static> Uploads<K> {
     }
 
     /// Answers the requests on a connection, and ends it.
-    fn answer(&self, mut connection: Connection) {
+    fn answer(&self, connection: &mut Connection) {
         let link = connection.link(Role::Upload);
         let mut conversation = Conversation::default();
         loop {
-            let received = match conversation.next(&mut connection, REQUEST_TIME) {
+            let received = match conversation.next(connection, REQUEST_TIME) {
                 Ok(Some(received)) => received,
                 Ok(None) => return,
                 Err(error) => {
                     let Some(reject) = error.reject() else {
                         return debug!(from = %link.remote, %error, "the connection was lost");
                     };
-                    self.reject(&mut connection, conversation.codec(), reject);
+                    self.reject(connection, conversation.codec(), reject);
                     return connection.finish();
                 }
             };
@@ -79,10 +79,10 @@ impl<S: Snapshot, K: Fn() -> S + Send + Sync + 'static> Uploads<K> {
             self.events.asked(link, &received);
             let codec = conversation.codec();
             let has_document = match received.request {
-                Ok(Wanted::Document(number)) => self.deliver(&mut connection, codec, number),
-                Ok(Wanted::Index) => self.tell_index(&mut connection, codec).map(|()| false),
+                Ok(Wanted::Document(number)) => self.deliver(connection, codec, number),
+                Ok(Wanted::Index) => self.tell_index(connection, codec).map(|()| false),
                 Err(reject) => {
-                    self.reject(&mut connection, codec, reject);
+                    self.reject(connection, codec, reject);
                     Ok(false)
                 }
             };

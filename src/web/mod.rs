@@ -47,7 +47,7 @@ use self::http::{Method, Refusal, Response, Status};
 use self::hub::Hub;
 use self::session::Sessions;
 use crate::event::{Events, Level, Role};
-use crate::net::{Limits, ListenError, Listener, Sockets, Stop, reachable};
+use crate::net::{Connection, Limits, ListenError, Listener, Sockets, Stop, reachable};
 
 /// How many connections may be open,
 const CONNECTIONS: usize = 512;
@@ -150,7 +150,7 @@ impl Web {
         thread("page").spawn(move || hub.run())?;
         let (listener, events) = (self.listener, events.clone());
         let serve = move || {
-            let answer = move |connection| sessions.serve(connection);
+            let answer = move |connection: &mut Connection| sessions.serve(connection);
             let accepted = listener.serve(Role::Web, &sockets, no_room(), &events, answer);
             if let Err(error) = accepted {
                 let what = format_args!("cannot accept browsers: {error}");

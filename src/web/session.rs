@@ -58,8 +58,8 @@ impl Drop for Watcher {
 
 impl Sessions {
     /// Answers the requests on a connection, and ends it.
-    pub(super) fn serve(&self, mut connection: Connection) {
-        match self.run(&mut connection) {
+    pub(super) fn serve(&self, connection: &mut Connection) {
+        match self.run(connection) {
             Ok(()) => connection.finish(),
             Err(error) => debug!(%error, "the browser is gone"),
         }

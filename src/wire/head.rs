@@ -4,6 +4,7 @@
 //! a bare LF and have trailing spaces, field names are case-insensitive, and empty lines before the
 //! start line are skipped.
 
+use std::mem;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -14,6 +15,10 @@ use super::{ReadError, Source, TermError};
 pub(crate) const MAX_HEAD: usize = 8 * 1024;
 /// The most header fields in a head.
 pub(crate) const MAX_FIELDS: usize = 64;
+/// The room for a head at first, in bytes,
+const USUAL_HEAD: usize = 256;
+/// and for its fields. Most fit.
+const USUAL_FIELDS: usize = 4;
 
 /// A message head, as received.
 #[derive(Debug, Clone, Default)]
@@ -33,6 +38,15 @@ pub struct Head {
 }
 
 impl Head {
+    /// An empty head, with room for most.
+    pub(super) fn with_room() -> Self {
+        Self {
+            text: Vec::with_capacity(USUAL_HEAD),
+            fields: Vec::with_capacity(USUAL_FIELDS),
+            ..Self::default()
+        }
+    }
+
     /// Reads the head of the next response, at most 8 KiB. It ends with an empty line or with the
     /// close of the connection. `Ok(None)`: the stream ended before a head began.
     pub fn read(source: &mut impl Source, waits: Waits) -> Result<Option<Self>, ReadError> {
@@ -90,10 +104,13 @@ impl Head {
     /// error.
     pub fn field(&self, name: &str) -> Result<Option<&str>, TermError> {
         let not_utf8 = |_| TermError(format!("the header {name} is not UTF-8"));
+        let name_bytes = name.as_bytes();
         let is_it = |(found, _): &&(Range<usize>, _)| {
-            let found = self.part(found);
-            // Nearly all names are written as in the agreement.
-            found == name.as_bytes() || found.eq_ignore_ascii_case(name.as_bytes())
+            found.len() == name.len() && {
+                let found = self.part(found);
+                // Nearly all names are written as in the agreement.
+                found == name_bytes || found.eq_ignore_ascii_case(name_bytes)
+            }
         };
         let mut found = self.fields.iter().filter(is_it);
         match (found.next(), found.next()) {
@@ -113,7 +130,16 @@ impl Head {
 
     /// Takes in the line of the text from `start` to `end`.
     pub(super) fn take_line_up_to(&mut self, start: usize, end: usize) -> bool {
-        let line = trim_line_end(self.text.get(start..end).unwrap_or_default());
+        let text = mem::take(&mut self.text);
+        let is_empty = self.enter(start, text.get(start..end).unwrap_or_default());
+        self.text = text;
+        is_empty
+    }
+
+    /// Takes in this line, which is in the text from `start` on, or will be. Returns whether it is
+    /// empty.
+    pub(super) fn enter(&mut self, start: usize, line: &[u8]) -> bool {
+        let line = trim_line_end(line);
         let end = start + line.len();
         if line.is_empty() {
             return true;

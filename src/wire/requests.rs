@@ -59,8 +59,6 @@ pub enum Next {
     Late(Head),
 }
 
-/// The room for a head at first, in bytes. Most fit.
-const USUAL_HEAD: usize = 256;
 /// How long to wait for more of a complete request that lacks its empty line.
 const SHORT_WHILE: Duration = Duration::from_millis(250);
 /// How many empty lines may follow a message without beginning the next one: some peers send one
@@ -156,33 +154,60 @@ impl<'a, S: Source> Reading<'a, S> {
     }
 
     fn next(mut self) -> Result<Option<Next>, ReadError> {
-        let mut head = Head::default();
-        head.text.reserve(USUAL_HEAD);
+        let mut head = Head::with_room();
         let limit = match self.start_line(&mut head)? {
             First::Start(limit) => limit,
             First::Unended => return Ok(Some(Next::Head(head))),
             First::Late(head) => return Ok(Some(Next::Late(head))),
             First::End => return self.closed(head),
         };
-        for fields in 0.. {
-            if self.is_over(&head)? {
-                break;
-            }
+        let mut lines = 0;
+        while !self.whole_lines(&mut head, limit, &mut lines)? && !self.is_over(&head)? {
             let start = head.text.len();
             match self.line(&mut head, limit - start)? {
-                LineEnd::There => {}
+                LineEnd::There => head.is_whole = head.take_line(start),
                 LineEnd::Missing => break,
                 LineEnd::Closed => return self.closed(head),
             }
-            if head.take_line(start) {
-                head.is_whole = true;
+            if head.is_whole {
                 break;
             }
-            if fields == MAX_FIELDS {
+            lines += 1;
+            if lines > MAX_FIELDS {
                 return Err(ReadError::ManyFields);
             }
         }
         Ok(Some(Next::Head(head)))
+    }
+
+    /// Takes in the header lines that have arrived whole, `lines` of them so far, and returns
+    /// whether the head ends with them. Most heads arrive in one piece.
+    fn whole_lines(
+        &mut self,
+        head: &mut Head,
+        limit: usize,
+        lines: &mut usize,
+    ) -> Result<bool, ReadError> {
+        let before = head.text.len();
+        let arrived = self.source.buffered();
+        let arrived = arrived.get(..limit - before).unwrap_or(arrived);
+        let mut count = 0;
+        for end in memchr::memchr_iter(b'\n', arrived) {
+            let line = arrived.get(count..=end).unwrap_or_default();
+            head.is_whole = head.enter(before + count, line);
+            count = end + 1;
+            if head.is_whole {
+                break;
+            }
+            *lines += 1;
+            if *lines > MAX_FIELDS {
+                return Err(ReadError::ManyFields);
+            }
+        }
+        let taken = arrived.get(..count).unwrap_or_default();
+        head.text.extend_from_slice(taken);
+        self.source.consume(count);
+        Ok(head.is_whole)
     }
 
     /// The result when the connection closed before the end of `head`.

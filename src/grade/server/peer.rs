@@ -184,7 +184,7 @@ impl<'a> Peer<'a> {
     }
 
     /// Leaves, and waits a short while until the server has seen it.
-    pub(super) fn finish(self) {
+    pub(super) fn finish(mut self) {
         self.source.connection.finish();
     }
 

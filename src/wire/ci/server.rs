@@ -94,15 +94,13 @@ impl Conversation {
 }
 
 fn parse(dialect: Dialect, head: &Head) -> Result<Request, Reject> {
-    if dialect == Dialect::Text {
-        if wording::is_greeting(head) {
-            return Ok(Request::Greeting);
+    let mut request = match Request::parse(head) {
+        Err(_) if dialect == Dialect::Text && wording::is_greeting(head) => Request::Greeting,
+        Err(_) if dialect == Dialect::Text && wording::is_list(head) => {
+            Request::List(sender(head)?)
         }
-        if wording::is_list(head) {
-            return Ok(Request::List(sender(head)?));
-        }
-    }
-    let mut request = Request::parse(head)?;
+        parsed => parsed?,
+    };
     match (&mut request, dialect) {
         (Request::Lookup { title, .. }, Dialect::Text) => *title = Title::default(),
         (Request::TakeBack { .. }, Dialect::Framed) => return Err(unknown_method("DEL RFC")),
