@@ -32,6 +32,10 @@ fn main() {
     nginx();
 }
 
+/// Measures answers per second: of the server at a port, to a request, with so many bytes in each
+/// answer and so many requests in flight.
+type Rate = fn(u16, &[u8], usize, usize) -> f64;
+
 fn row(what: &str, unit: &str, pair: impl FnMut() -> (f64, f64)) {
     let (ours, theirs) = pairs(pair);
     print(what, unit, ours, theirs);
@@ -68,15 +72,15 @@ fn redis() {
     line.take(OK.len());
     let question = resp(&["GET", "500"]);
     let answer = format!("${}\r\n{value}\r\n", value.len()).len();
-    for ahead in [1, 16] {
-        row(
-            &format!("LOOKUP against Redis GET, {ahead} ahead"),
-            "/s",
-            || {
+    let clients: [(&str, Rate); 2] = [("threads of their own", rate_apart), ("one thread", rate)];
+    for (clients, rate) in clients {
+        for ahead in [1, 16] {
+            let what = format!("LOOKUP against Redis GET, {ahead} ahead, 4 clients in {clients}");
+            row(&what, "/s", || {
                 let ours = rate(server.port, asked.as_bytes(), value.len(), ahead);
                 (ours, rate(port, &question, answer, ahead))
-            },
-        );
+            });
+        }
     }
     let mut turn = 0;
     // Who has added something stays, so that nothing is removed during the next measurement.
@@ -99,6 +103,30 @@ fn redis() {
         );
         (ours * f64::from(AHEAD), theirs * f64::from(AHEAD))
     });
+}
+
+/// Like [`rate`], with a thread for each connection: the clients do not wait for each other.
+fn rate_apart(port: u16, request: &[u8], answer: usize, ahead: usize) -> f64 {
+    let batch = request.repeat(ahead);
+    let client = |time: Duration| {
+        let mut line = Line::to(port);
+        let (begin, mut answered) = (Instant::now(), 0);
+        while begin.elapsed() < time {
+            line.send(&batch);
+            line.take(answer * ahead);
+            answered += ahead;
+        }
+        answered as f64 / begin.elapsed().as_secs_f64()
+    };
+    let run = |time| {
+        thread::scope(|scope| {
+            let clients: Vec<_> = (0..4).map(|_| scope.spawn(|| client(time))).collect();
+            let rates = clients.into_iter().map(|client| client.join().unwrap());
+            rates.sum::<f64>()
+        })
+    };
+    run(Duration::from_millis(200));
+    run(Duration::from_secs(2))
 }
 
 /// The answer of Redis to SET.
