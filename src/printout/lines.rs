@@ -173,6 +173,7 @@ fn line(event: &Event<'_>) -> Option<String> {
             format!("[PEER] Warning: {what}; others will get 404 Not Found.")
         }
         Event::Named { .. }
+        | Event::Dialed { .. }
         | Event::Entered { cookie: None, .. }
         | Event::Message { .. }
         | Event::Removed { .. }

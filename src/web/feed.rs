@@ -89,6 +89,8 @@ pub(super) enum TransferStep {
 pub(super) enum Change {
     Message(Message),
     Closed(Link),
+    /// Who is at an address to which this program has connected.
+    Dialed(SocketAddr, Endpoint),
     Entered(Endpoint),
     Left {
         name: Endpoint,
@@ -336,6 +338,9 @@ impl Reader for Feed {
                 departure: *departure,
             }),
             Event::Closed { link, .. } => self.push(Change::Closed(*link)),
+            Event::Dialed { link, name } => {
+                self.push(Change::Dialed(link.remote, (*name).clone()));
+            }
             Event::Refusing { code, .. } => self.0.counters.mine().refuse(Reason::of(*code), 1),
             Event::TurnedAway { before, .. } => {
                 let reason = Reason::ConnectionLimit;
