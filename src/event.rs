@@ -448,6 +448,8 @@ pub enum DhtStep {
     },
     /// No other node answers.
     Alone,
+    /// The nodes that are in contact with it have changed.
+    Changed,
     /// It ended unexpectedly, and was started again.
     Rebuilt,
     /// It announced a peer for a key.

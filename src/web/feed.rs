@@ -13,7 +13,7 @@ use parking_lot::{Condvar, Mutex};
 
 use super::counters::{Counters, Reason};
 use super::first_line::{Kind, METHODS, OTHER, first_line, kind};
-use crate::event::{Departure, Event, Link, Reader, Role, Step, Topic, Topics, Way};
+use crate::event::{Departure, DhtStep, Event, Link, Reader, Role, Step, Topic, Topics, Way};
 use crate::wire::{Endpoint, Record, RfcNumber};
 
 /// The most of a message that is shown, in bytes.
@@ -102,6 +102,8 @@ pub(super) enum Change {
         is_added: bool,
     },
     Transfer(Transfer),
+    /// The nodes of the hash table in contact have changed.
+    Nodes,
 }
 
 /// What has happened since the last look.
@@ -337,6 +339,7 @@ impl Reader for Feed {
                 records: *records,
                 departure: *departure,
             }),
+            Event::Dht(DhtStep::Changed) => self.push(Change::Nodes),
             Event::Closed { link, .. } => self.push(Change::Closed(*link)),
             Event::Dialed { link, name } => {
                 self.push(Change::Dialed(link.remote, (*name).clone()));

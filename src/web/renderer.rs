@@ -90,6 +90,8 @@ impl<'a> Renderer<'a> {
                     self.record(&Record::from(&record), is_added);
                 }
                 Change::Transfer(transfer) => self.transfer(&transfer),
+                // The peers are compared with the counts.
+                Change::Nodes => {}
             }
         }
         for name in changed {
