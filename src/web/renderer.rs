@@ -13,6 +13,9 @@ use crate::event::Departure;
 
 /// An event after so many bytes begins a new piece of the stream.
 const PIECE: usize = 64 * 1024;
+/// How often the peers are compared after something has happened: what a page shows of them may be
+/// 2 s old, and it is compared every second.
+const COMPARES: u8 = 3;
 /// The most transfers whose progress is remembered.
 const REMEMBERED: usize = 10_000;
 
@@ -32,8 +35,8 @@ pub(super) struct Renderer<'a> {
     counted: Counts,
     /// How many messages were not shown.
     skipped: u64,
-    /// Whether something has happened since the peers were compared.
-    is_dirty: bool,
+    /// How often the peers will be compared.
+    compares: u8,
 }
 
 impl<'a> Renderer<'a> {
@@ -50,14 +53,16 @@ impl<'a> Renderer<'a> {
             revision: 0,
             counted: Counts::default(),
             skipped: 0,
-            is_dirty: false,
+            compares: 0,
         }
     }
 
     /// Renders changes. Returns whether more came than is shown.
     pub(super) fn render(&mut self, taken: Taken) -> bool {
         let skipped = self.hub.counters().sum(|shard| &shard.skipped);
-        self.is_dirty |= !taken.changes.is_empty() || skipped > self.skipped;
+        if !taken.changes.is_empty() || skipped > self.skipped {
+            self.compares = COMPARES;
+        }
         // A peer that changes often is shown once.
         let mut changed = BTreeSet::new();
         for change in taken.changes {
@@ -198,10 +203,11 @@ impl<'a> Renderer<'a> {
         );
     }
 
-    /// Streams the counts if they have changed, and compares the peers. Returns whether anything has
-    /// changed.
+    /// Streams the counts if they have changed, and compares the peers. Returns whether it is to be
+    /// called again.
     pub(super) fn count(&mut self, elapsed: Duration) -> bool {
-        if std::mem::take(&mut self.is_dirty) {
+        if self.compares > 0 {
+            self.compares -= 1;
             self.compare();
         }
         let counters = self.hub.counters();
@@ -221,7 +227,7 @@ impl<'a> Renderer<'a> {
         let rate = f64::from(more) / elapsed.as_secs_f64();
         counts.per_second.requests = (rate * 10.0).round() / 10.0;
         if counts == self.counted {
-            return false;
+            return self.compares > 0;
         }
         self.event("counts", &counts);
         self.hub.counts.lock().clone_from(&counts);

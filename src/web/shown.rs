@@ -18,6 +18,8 @@ pub struct About {
     pub version: &'static str,
     /// Its host and port.
     pub name: String,
+    /// Those of the index server or registration server that it uses.
+    pub index: Option<String>,
 }
 
 /// A peer.
