@@ -235,7 +235,7 @@ fn an_introducer_shows_the_nodes_in_contact() {
     let mut stream = server.watch("");
     let folder = folder(&[]);
     let options = ["--index", "dht", "share"];
-    let mut peer = crate::support::peer("127.0.0.1", server.program.port, folder.path(), &options);
+    let peer = crate::support::peer("127.0.0.1", server.program.port, folder.path(), &options);
     let name = format!("127.0.0.1:{}", peer.port);
     assert_eq!(stream.expect("peer")["peer"]["name"], name);
     let counts = stream.find("counts", |counts| counts["peers"] == 1);
