@@ -179,9 +179,9 @@ fn open_door(
         reading.context("cannot read standard input")?;
         return menu::run(node, console, &printer.stage.transcript);
     }
-    let ended = arguments
-        .work()
-        .map_or(Ok(()), |work| work.run(node, printer));
+    let ended = arguments.work().map_or(Ok(()), |work| {
+        work.run(node, printer, &background::sharing(arguments))
+    });
     // A failed `add` has nothing to stay for.
     if arguments.shares() || (arguments.stays() && ended.is_ok()) {
         console.wait_for_hangup();
