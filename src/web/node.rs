@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use super::shown::{About, Page, Peer, Record, Shown};
-use crate::index::Kind;
 use crate::node::{Handle, Records};
 
 /// How old the view of what other peers have told may be.
@@ -34,10 +33,7 @@ struct Listing {
 
 impl NodePage {
     /// The page of this node.
-    pub fn new(mut about: About, node: Handle) -> Self {
-        // With a hash table no server is part of the index.
-        let has_server = about.kind != Kind::Dht.name();
-        about.index = has_server.then(|| node.standing().server.to_string());
+    pub fn new(about: About, node: Handle) -> Self {
         Self {
             about,
             node,
