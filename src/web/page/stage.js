@@ -204,10 +204,11 @@ export class Stage {
       node.radius = node.isIndex ? Math.max(radius, unit * 1.75) : radius;
       const text = node.name === REST ? '' : spacing > longest * 1.08 && longest < width / 4 ? node.name : brief(node.name);
       this.#label(node, isOneRing && spacing > wide(text) ? text : '', node.radius, unit);
-      // Below its circle, unless it would be behind the center there.
+      // Below its circle, unless it would be behind the center there and not over the heading above.
       const { x, y } = node.to;
-      const isBehind = y < 0 && y + node.radius + unit * 1.4 > -this.#half.height && Math.abs(x) - wide(text) / 2 < this.#half.width;
-      node.below.setAttribute('y', isBehind ? -node.radius - unit * 0.45 : node.radius + unit);
+      const isBehind = y < 0 && y + node.radius + unit * 1.1 > -this.#half.height && Math.abs(x) - wide(text) / 2 < this.#half.width;
+      const hasRoom = y - node.radius - unit * 1.3 > unit * 2 - height / 2;
+      node.below.setAttribute('y', isBehind && hasRoom ? -node.radius - unit * 0.45 : node.radius + unit);
     });
   }
 
