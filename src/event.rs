@@ -167,6 +167,11 @@ impl Events {
         });
     }
 
+    /// Reports that this program connected to `name`.
+    pub fn dialed(&self, link: Link, name: &Endpoint) {
+        self.tell(Topic::Life, || Event::Dialed { link, name });
+    }
+
     /// Reports that a request is about to be refused, and why.
     pub fn refusing(&self, link: Link, code: impl Into<u16>, reason: impl fmt::Display) {
         self.tell(Topic::Life, || Event::Refusing {
@@ -257,6 +262,12 @@ pub enum Event<'a> {
     },
     /// Somebody connected to a server.
     Opened(Link),
+    /// This program connected to another one, in order to ask it.
+    Dialed {
+        link: Link,
+        /// The name under which it was looked up.
+        name: &'a Endpoint,
+    },
     /// Such a connection ended.
     Closed {
         link: Link,
@@ -437,6 +448,8 @@ pub enum DhtStep {
     },
     /// No other node answers.
     Alone,
+    /// The nodes that are in contact with it have changed.
+    Changed,
     /// It ended unexpectedly, and was started again.
     Rebuilt,
     /// It announced a peer for a key.

@@ -124,6 +124,8 @@ struct State {
     fills: u64,
     /// How often it has looked whether anybody answers.
     checks: u64,
+    /// The nodes in contact as of the last look, in order.
+    contacts: Vec<SocketAddrV4>,
     /// Whether to look now.
     is_check_due: bool,
     is_closing: bool,
@@ -137,6 +139,7 @@ impl State {
             since: SystemTime::now(),
             fills: 0,
             checks: 0,
+            contacts: Vec::new(),
             is_check_due: false,
             is_closing: false,
         }
@@ -252,7 +255,14 @@ impl DhtNode {
         self.shared.nodes()
     }
 
-    /// The same, after this node has looked for others if there are probably more.
+    /// The nodes that answered when this one last looked, which it does every few seconds; where they
+    /// are many, also those heard of within the last 15 minutes. It costs no message, and includes
+    /// nodes of other programs.
+    pub fn contacts(&self) -> Vec<SocketAddrV4> {
+        self.shared.state.lock().contacts.clone()
+    }
+
+    /// Those of [`DhtNode::nodes`], after this node has looked for others if there are probably more.
     pub fn more_nodes(&self) -> Vec<SocketAddrV4> {
         let engine = &self.shared.engine;
         // With fewer, those close to this node are all.

@@ -68,9 +68,11 @@ fn a_lone_node_says_so_and_learns_of_the_second() {
     let expected = [
         "Dht(Alone)",
         "Dht(Joined { nodes: 1 })",
+        "Dht(Changed)",
         "Dht(Announced { key: Catalogue, port: 5 })",
     ];
-    assert_eq!(steps[..3], expected);
+    assert_eq!(steps[..4], expected);
+    assert_eq!(first.contacts(), [second.address()]);
 }
 
 #[test]

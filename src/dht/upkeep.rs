@@ -60,6 +60,8 @@ pub(super) struct Upkeep {
     alone: u32,
     /// Whether it was reported that the node can't be built again.
     has_warned: bool,
+    /// The table at the last look.
+    table: Vec<SocketAddrV4>,
     next_table: Instant,
     next_check: Instant,
     next_attempt: Instant,
@@ -82,6 +84,7 @@ impl Upkeep {
             helpers: Vec::new(),
             alone: 0,
             has_warned: false,
+            table: Vec::new(),
             next_table: now,
             next_check: now,
             next_attempt: now,
@@ -123,6 +126,12 @@ impl Upkeep {
             self.next_table = now + TABLE_LOOK;
             let table = self.shared.engine.table()?;
             self.hear_of(&table);
+            let is_new = |node| !self.table.contains(node);
+            // Who watches an introducer sees at once who has come.
+            if self.role == Role::Introducer && table.iter().any(is_new) {
+                self.next_check = now;
+            }
+            self.table = table;
         }
         if now < self.next_check {
             return Ok(());
@@ -141,7 +150,7 @@ impl Upkeep {
             } else {
                 CHECK
             };
-        self.checked(responding.len());
+        self.checked(responding);
         Ok(())
     }
 
@@ -182,8 +191,17 @@ impl Upkeep {
         }
     }
 
-    /// Takes in that so many nodes answer.
-    fn checked(&mut self, nodes: usize) {
+    /// Takes in that these nodes answer.
+    fn checked(&mut self, responding: Vec<SocketAddrV4>) {
+        let nodes = responding.len();
+        let mut contacts = responding;
+        if nodes >= MANY {
+            // Only those close to this node were asked.
+            let others = self.table.iter().filter(|it| !self.helpers.contains(it));
+            contacts.extend(others);
+        }
+        contacts.sort_unstable();
+        contacts.dedup();
         if nodes == 0 {
             self.alone += 1;
         } else {
@@ -201,11 +219,16 @@ impl Upkeep {
             state.fills += 1;
         }
         let is_joined = state.is_joined;
+        let has_changed = state.contacts != contacts;
+        state.contacts = contacts;
         drop(state);
         if is_joined && !was_joined {
             self.shared.tell(DhtStep::Joined { nodes });
         } else if !is_joined && (was_joined || is_first) {
             self.shared.tell(DhtStep::Alone);
+        }
+        if has_changed {
+            self.shared.tell(DhtStep::Changed);
         }
         self.shared.changed.notify_all();
     }

@@ -261,7 +261,9 @@ fn serve(kind: Kind, loopback: IpAddr, events: &Events) -> anyhow::Result<Server
                 public: false,
                 table: Arc::default(),
             };
-            crate::introducer::start(&config, events, &stop).map_err(|error| anyhow!("{error}"))
+            let started = crate::introducer::start(&config, events, &stop);
+            let (server, _) = started.map_err(|error| anyhow!("{error}"))?;
+            Ok(server)
         }
         #[cfg(not(feature = "dht"))]
         Kind::Dht => Err(anyhow!("this program was built without the hash table")),

@@ -53,6 +53,7 @@ impl Participation {
             let date = SystemTime::now();
             let request = request(dialect, Origin { date, os });
             let link = connection.link(Role::Index);
+            events.dialed(link, other);
             events.sent(link, &request);
             connection.write_all(&request).map_err(ReadError::from)?;
             let mut tee = Tee::of(&mut connection);

@@ -103,9 +103,13 @@ impl Central {
 
     fn connect(&self, dialect: Dialect) -> Result<Link, IndexError> {
         let Participation {
-            server, sockets, ..
+            server,
+            sockets,
+            events,
+            ..
         } = self.participation();
         let connection = connect(sockets, server, CONNECT_TIME)?;
+        events.dialed(connection.link(Role::Index), server);
         self.connection.store(connection.id(), Ordering::SeqCst);
         // Leaving closes only the connection stored here.
         if self.keeper.is_leaving() {

@@ -52,8 +52,12 @@ pub enum StartError {
     Thread(#[from] io::Error),
 }
 
-/// Starts an introducer, which joins the network of its previous run.
-pub fn start(config: &Config, events: &Events, stop: &Stop) -> Result<Server, StartError> {
+/// Starts an introducer, which joins the network of its previous run. Returns its node as well.
+pub fn start(
+    config: &Config,
+    events: &Events,
+    stop: &Stop,
+) -> Result<(Server, Arc<DhtNode>), StartError> {
     let (open, node) = open(config, events, stop)?;
     // Whoever asks from now on is led to the others.
     node.wait_until_settled(JOIN_TIME);
@@ -66,7 +70,10 @@ pub fn start(config: &Config, events: &Events, stop: &Stop) -> Result<Server, St
     };
     let no_room = control::response(Status::ErrorOccurred, b"");
     let serve = move |connection: &mut Connection, link| sessions.serve(connection, link);
-    Ok(open.serve(no_room, serve, move || drop(node))?)
+    let node = Arc::new(node);
+    let running = Arc::clone(&node);
+    let server = open.serve(no_room, serve, move || running.close())?;
+    Ok((server, node))
 }
 
 /// Opens one port for both. Port 0 is any that is free for both.
@@ -124,7 +131,8 @@ mod tests {
         let notes = Notes::default();
         let events = Events::default().and(notes.clone());
         let local = Ipv4Addr::LOCALHOST;
-        let server = start(&config(local.into()), &events, &Stop::default()).unwrap();
+        let started = start(&config(local.into()), &events, &Stop::default());
+        let (server, introducer) = started.unwrap();
         let node = dht::Config {
             bind: local,
             port: 0,
@@ -135,6 +143,12 @@ mod tests {
         };
         let node = DhtNode::start(node, &Events::default(), &Stop::default()).unwrap();
         assert!(node.wait_for_fill(0, Duration::from_secs(20)).is_some());
+        assert!(
+            introducer
+                .wait_for_fill(0, Duration::from_secs(20))
+                .is_some()
+        );
+        assert_eq!(introducer.contacts(), [node.address()]);
         let mut peer = TcpStream::connect((local, server.port())).unwrap();
         peer.write_all(b"JOIN a 127.0.0.1 5\r\n").unwrap();
         let mut answer = String::new();

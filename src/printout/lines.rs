@@ -147,7 +147,7 @@ fn line(event: &Event<'_>) -> Option<String> {
             format!("[SERVER] Added RFC {number} from {host}")
         }
         Event::Index { server, step } => return of_index(server, step),
-        Event::Dht(step) => of_dht(step),
+        Event::Dht(step) => return of_dht(step),
         Event::Upload { link, number, step } => return of_upload(link, *number, step),
         Event::Download {
             number,
@@ -173,6 +173,7 @@ fn line(event: &Event<'_>) -> Option<String> {
             format!("[PEER] Warning: {what}; others will get 404 Not Found.")
         }
         Event::Named { .. }
+        | Event::Dialed { .. }
         | Event::Entered { cookie: None, .. }
         | Event::Message { .. }
         | Event::Removed { .. }
@@ -214,8 +215,9 @@ fn of_index(server: &Endpoint, step: &IndexStep<'_>) -> Option<String> {
     })
 }
 
-fn of_dht(step: &DhtStep) -> String {
-    match step {
+fn of_dht(step: &DhtStep) -> Option<String> {
+    Some(match step {
+        DhtStep::Changed => return None,
         DhtStep::Joined { nodes } => format!("[DHT] Joined: {nodes} other node(s)"),
         DhtStep::Alone => "[DHT] No other node answers; waiting for others".to_owned(),
         DhtStep::Rebuilt => "[DHT] The node ended unexpectedly; it was started again".to_owned(),
@@ -231,7 +233,7 @@ fn of_dht(step: &DhtStep) -> String {
             };
             format!("[DHT] Looking for {key}: {found} {who}, {answered} answers")
         }
-    }
+    })
 }
 
 fn of_upload(link: &Link, number: RfcNumber, step: &Step<'_>) -> Option<String> {

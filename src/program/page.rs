@@ -24,6 +24,7 @@ pub fn about(program: &'static str, kind: Kind, name: &impl ToString) -> About {
         kind: kind.name(),
         version: VERSION,
         name: name.to_string(),
+        index: None,
     }
 }
 

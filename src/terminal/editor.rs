@@ -161,7 +161,7 @@ impl Editor {
             .build();
         let mut editor = rustyline::Editor::with_config(config)?;
         let suspension = Suspension::watch(screen.clone())?;
-        Modes::hide_control_keys();
+        Modes::set_control_keys();
         let stopping = EventHandler::Conditional(Box::new(CtrlZ(suspension.clone())));
         editor.bind_sequence(KeyEvent::ctrl('z'), stopping);
         editor.set_helper(Some(Completion {

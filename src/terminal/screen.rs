@@ -293,10 +293,12 @@ impl Modes {
         Self(tcgetattr(stdio::stdin()).ok())
     }
 
-    /// From now on Ctrl-C is not shown as `^C`, which would push a bar to the next line.
-    pub(super) fn hide_control_keys() {
+    /// From now on Ctrl-C is not shown as `^C`, which would push a bar to the next line, and does not
+    /// discard what was typed before it.
+    pub(super) fn set_control_keys() {
         if let Ok(mut modes) = tcgetattr(stdio::stdin()) {
             modes.local_modes -= LocalModes::ECHOCTL;
+            modes.local_modes |= LocalModes::NOFLSH;
             // It is only worse to look at.
             let _ = tcsetattr(stdio::stdin(), OptionalActions::Now, &modes);
         }

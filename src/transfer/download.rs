@@ -302,7 +302,9 @@ impl Downloader {
     fn send(&self, course: Course<'_>, request: &[u8]) -> Result<Connection, DownloadError> {
         let mut connection =
             connect_to_peer(&self.sockets, course.holder, self.ports, CONNECT_TIME)?;
-        self.events.sent(connection.link(Role::Download), request);
+        let link = connection.link(Role::Download);
+        self.events.dialed(link, course.holder);
+        self.events.sent(link, request);
         connection.write_all(request).map_err(ReadError::Io)?;
         connection.flush().map_err(ReadError::Io)?;
         Ok(connection)

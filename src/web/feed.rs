@@ -12,8 +12,8 @@ use std::time::{Duration, Instant, SystemTime};
 use parking_lot::{Condvar, Mutex};
 
 use super::counters::{Counters, Reason};
-use super::first_line::{Kind, METHODS, OTHER, first_line, kind};
-use crate::event::{Departure, Event, Link, Reader, Role, Step, Topic, Topics, Way};
+use super::first_line::{Kind, METHODS, OTHER, kind};
+use crate::event::{Departure, DhtStep, Event, Link, Reader, Role, Step, Topic, Topics, Way};
 use crate::wire::{Endpoint, Record, RfcNumber};
 
 /// The most of a message that is shown, in bytes.
@@ -89,6 +89,8 @@ pub(super) enum TransferStep {
 pub(super) enum Change {
     Message(Message),
     Closed(Link),
+    /// Who is at an address to which this program has connected.
+    Dialed(SocketAddr, Endpoint),
     Entered(Endpoint),
     Left {
         name: Endpoint,
@@ -100,6 +102,8 @@ pub(super) enum Change {
         is_added: bool,
     },
     Transfer(Transfer),
+    /// The nodes of the hash table in contact have changed.
+    Nodes,
 }
 
 /// What has happened since the last look.
@@ -148,9 +152,9 @@ impl Default for Shared {
 }
 
 thread_local! {
-    /// The request that the session of this thread is carrying out: its method, and when it came. A
-    /// session answers one request after the other.
-    static PENDING: Cell<Option<(usize, Instant)>> = const { Cell::new(None) };
+    /// The request that the session of this thread is carrying out: its method, and when it came if
+    /// it is timed. A session answers one request after the other.
+    static PENDING: Cell<Option<(usize, Option<Instant>)>> = const { Cell::new(None) };
 }
 
 impl Feed {
@@ -222,11 +226,11 @@ impl Feed {
     }
 
     fn message(&self, link: Link, way: Way, bytes: &[u8], more: usize, is_bad: bool) {
-        let kind = kind(first_line(bytes));
-        self.count(link.role, way, kind, bytes.len());
+        let kind = kind(bytes);
         let shown = bytes.get(..MOST_TEXT).unwrap_or(bytes);
-        if !take_room(&self.0.messages, shown.len() + MESSAGE_COST) {
-            self.0.counters.mine().skipped.add(1);
+        let has_room = take_room(&self.0.messages, shown.len() + MESSAGE_COST);
+        self.count(link.role, way, kind, bytes.len(), has_room);
+        if !has_room {
             return;
         }
         self.push(Change::Message(Message {
@@ -241,8 +245,13 @@ impl Feed {
         }));
     }
 
-    fn count(&self, role: Role, way: Way, kind: Option<Kind>, size: usize) {
+    /// Counts a message. Under load only the requests that are shown are timed: reading the clock
+    /// costs as much as all else here.
+    fn count(&self, role: Role, way: Way, kind: Option<Kind>, size: usize, is_shown: bool) {
         let counters = self.0.counters.mine();
+        if !is_shown {
+            counters.skipped.add(1);
+        }
         let size = u64::try_from(size).unwrap_or(u64::MAX);
         match way {
             Way::Sent => counters.bytes_out.add(size),
@@ -254,7 +263,7 @@ impl Feed {
                 let pending = PENDING.take();
                 let method = pending.map_or(OTHER, |(method, _)| method);
                 counters.answered.count(method, status);
-                if let Some((_, since)) = pending {
+                if let Some((_, Some(since))) = pending {
                     counters.latency.observe(since.elapsed());
                 }
             }
@@ -262,8 +271,12 @@ impl Feed {
                 let method = PENDING.get().map_or(OTHER, |(method, _)| method);
                 counters.asked.count(method, status);
             }
-            (Some(Kind::Request(method)), _, _) => PENDING.set(Some((method, Instant::now()))),
-            (None, Way::Received, false) => PENDING.set(Some((OTHER, Instant::now()))),
+            (Some(Kind::Request(method)), _, _) => {
+                PENDING.set(Some((method, is_shown.then(Instant::now))));
+            }
+            (None, Way::Received, false) => {
+                PENDING.set(Some((OTHER, is_shown.then(Instant::now))));
+            }
             _ => {}
         }
     }
@@ -335,7 +348,11 @@ impl Reader for Feed {
                 records: *records,
                 departure: *departure,
             }),
+            Event::Dht(DhtStep::Changed) => self.push(Change::Nodes),
             Event::Closed { link, .. } => self.push(Change::Closed(*link)),
+            Event::Dialed { link, name } => {
+                self.push(Change::Dialed(link.remote, (*name).clone()));
+            }
             Event::Refusing { code, .. } => self.0.counters.mine().refuse(Reason::of(*code), 1),
             Event::TurnedAway { before, .. } => {
                 let reason = Reason::ConnectionLimit;

@@ -41,12 +41,16 @@ pub(super) enum Kind {
 
 /// The first line of a message, without the prefix of a frame and the line end.
 pub(super) fn first_line(message: &[u8]) -> &[u8] {
-    let content = match message.split_at_checked(PREFIX) {
+    let line = content(message).split(|&byte| byte == b'\n').next();
+    line.unwrap_or_default().trim_ascii_end()
+}
+
+/// A message without the prefix of a frame.
+fn content(message: &[u8]) -> &[u8] {
+    match message.split_at_checked(PREFIX) {
         Some((prefix, content)) if is_length(prefix) => content,
         _ => message,
-    };
-    let line = content.split(|&byte| byte == b'\n').next();
-    line.unwrap_or_default().trim_ascii_end()
+    }
 }
 
 /// Whether this is a number, padded with spaces.
@@ -55,13 +59,14 @@ fn is_length(prefix: &[u8]) -> bool {
     !digits.is_empty() && digits.iter().all(u8::is_ascii_digit)
 }
 
-/// What a first line is; `None` if it is neither a request nor a response.
-pub(super) fn kind(line: &[u8]) -> Option<Kind> {
-    let mut words = line.split(|&byte| byte == b' ');
-    let first = words.next().filter(|word| !word.is_empty())?;
+/// What a message is by its first line; `None` if it is neither a request nor a response. It reads
+/// no more than two words, because it is called for every message.
+pub(super) fn kind(message: &[u8]) -> Option<Kind> {
+    let (first, rest) = word(content(message));
     let code = match first {
+        [] => return None,
         _ if first.iter().all(u8::is_ascii_digit) => Some(first),
-        _ if first.contains(&b'/') => words.next(),
+        _ if first.contains(&b'/') => Some(word(rest).0),
         _ => None,
     };
     if let Some(code) = code {
@@ -72,6 +77,13 @@ pub(super) fn kind(line: &[u8]) -> Option<Kind> {
     let place = methods.position(|method| first.eq_ignore_ascii_case(method.as_bytes()));
     let is_word = first.iter().all(u8::is_ascii_alphabetic);
     is_word.then(|| Kind::Request(place.unwrap_or(OTHER)))
+}
+
+/// The first word of a line, and what follows its space.
+fn word(line: &[u8]) -> (&[u8], &[u8]) {
+    let end = line.iter().position(|&byte| byte <= b' ');
+    let (word, rest) = line.split_at(end.unwrap_or(line.len()));
+    (word, rest.strip_prefix(b" ").unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -104,13 +116,13 @@ mod tests {
             ),
             ("200 OK 16\r\n", "200 OK 16", Some(Kind::Response(200))),
             ("BLAH x\n", "BLAH x", Some(Kind::Request(OTHER))),
-            ("P2P-CI/1.0\n", "P2P-CI/1.0", None),
+            ("P2P-CI/1.0\n200", "P2P-CI/1.0", None),
             ("\u{1b}[2J", "\u{1b}[2J", None),
             ("", "", None),
         ] {
             let found = first_line(message.as_bytes());
             assert_eq!(
-                (found, kind(found)),
+                (found, kind(message.as_bytes())),
                 (line.as_bytes(), expected),
                 "{message}"
             );

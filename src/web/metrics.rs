@@ -78,7 +78,8 @@ impl Text {
 
     fn latency(&mut self, counters: &Counters) {
         let name = "p2pci_request_duration_seconds";
-        let help = "Time from the arrival of a request until its answer is ready to be sent.";
+        let help = "Time from the arrival of a request until its answer is ready to be sent; \
+            under load, of a sample of about 100 a second.";
         self.metric(name, "histogram", help);
         let (counts, nanos) = counters.latency();
         let bounds = BOUNDS.iter().map(|bound| seconds(bound * 1_000));

@@ -19,6 +19,7 @@ mod gate;
 mod http;
 mod hub;
 mod metrics;
+mod names;
 mod node;
 mod place;
 mod renderer;

@@ -1,7 +1,6 @@
 //! What a page shows of a peer: what it knows of others, and its last listing.
 
-use std::collections::{BTreeMap, HashMap};
-use std::net::SocketAddr;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -25,8 +24,6 @@ pub struct NodePage {
 struct Listing {
     records: Records,
     peers: BTreeMap<String, usize>,
-    /// Their names by port, if only one has it.
-    by_port: HashMap<u16, Option<String>>,
     count: usize,
     /// Counts the changes.
     revision: u64,
@@ -68,7 +65,6 @@ impl Listing {
             return;
         }
         self.peers.clear();
-        self.by_port.clear();
         self.count = 0;
         for listed in records.iter() {
             *self
@@ -76,12 +72,6 @@ impl Listing {
                 .entry(listed.record.holder.to_string())
                 .or_default() += 1;
             self.count += 1;
-        }
-        for name in self.peers.keys() {
-            let port = name.rsplit(':').next().and_then(|port| port.parse().ok());
-            let alone = Some(name.clone());
-            let entry = self.by_port.entry(port.unwrap_or_default());
-            entry.and_modify(|other| *other = None).or_insert(alone);
         }
         self.records = records;
         self.revision += 1;
@@ -122,15 +112,6 @@ impl Shown for NodePage {
             let next = (end < listing.count).then(|| end.to_string());
             Some(Page { records, next })
         })
-    }
-
-    /// A connection has an address and a record has a name, so the port decides.
-    fn name_at(&self, remote: SocketAddr) -> Option<String> {
-        let server = self.node.standing().server;
-        if server.port.get() == remote.port() {
-            return Some(server.to_string());
-        }
-        self.listing(|listing| listing.by_port.get(&remote.port()).cloned())?
     }
 
     fn tells_peers(&self) -> bool {

@@ -7,13 +7,16 @@ use std::time::{Duration, SystemTime};
 use super::events::{self, Counts, Missed, PerSecond};
 use super::feed::{Change, Message, Other, Taken, Transfer, TransferStep};
 use super::hub::Hub;
+use super::names::Names;
 use super::shown::{Peer, Record, Shown};
-use crate::event::{Departure, Role, Way};
-use crate::wire::{Endpoint, Port};
+use crate::event::Departure;
 
 /// An event after so many bytes begins a new piece of the stream.
 const PIECE: usize = 64 * 1024;
-/// The most connections whose peers are remembered, and the most transfers.
+/// How often the peers are compared after something has happened: what a page shows of them may be
+/// 2 s old, and it is compared every second.
+const COMPARES: u8 = 3;
+/// The most transfers whose progress is remembered.
 const REMEMBERED: usize = 10_000;
 
 /// Renders changes as events.
@@ -23,8 +26,7 @@ pub(super) struct Renderer<'a> {
     id: u64,
     text: String,
     messages: Vec<Arc<str>>,
-    /// The peers of connections.
-    names: HashMap<(Role, u64), String>,
+    names: Names,
     /// How much of each transfer is done, and of how much.
     transfers: HashMap<(bool, u64), (u64, Option<u64>)>,
     /// The peers as they were when they were compared.
@@ -33,8 +35,8 @@ pub(super) struct Renderer<'a> {
     counted: Counts,
     /// How many messages were not shown.
     skipped: u64,
-    /// Whether something has happened since the peers were compared.
-    is_dirty: bool,
+    /// How often the peers will be compared.
+    compares: u8,
 }
 
 impl<'a> Renderer<'a> {
@@ -45,28 +47,29 @@ impl<'a> Renderer<'a> {
             id: 0,
             text: String::new(),
             messages: Vec::new(),
-            names: HashMap::new(),
+            names: Names::default(),
             transfers: HashMap::new(),
             known: HashMap::new(),
             revision: 0,
             counted: Counts::default(),
             skipped: 0,
-            is_dirty: false,
+            compares: 0,
         }
     }
 
     /// Renders changes. Returns whether more came than is shown.
     pub(super) fn render(&mut self, taken: Taken) -> bool {
         let skipped = self.hub.counters().sum(|shard| &shard.skipped);
-        self.is_dirty |= !taken.changes.is_empty() || skipped > self.skipped;
+        if !taken.changes.is_empty() || skipped > self.skipped {
+            self.compares = COMPARES;
+        }
         // A peer that changes often is shown once.
         let mut changed = BTreeSet::new();
         for change in taken.changes {
             match change {
                 Change::Message(message) => self.message(&message),
-                Change::Closed(link) => {
-                    self.names.remove(&(link.role, link.id));
-                }
+                Change::Closed(link) => self.names.closed(link),
+                Change::Dialed(remote, name) => self.names.dialed(remote, &name),
                 Change::Entered(name) => {
                     let name = name.to_string();
                     let now = events::millis(SystemTime::now());
@@ -92,6 +95,8 @@ impl<'a> Renderer<'a> {
                     self.record(&Record::from(&record), is_added);
                 }
                 Change::Transfer(transfer) => self.transfer(&transfer),
+                // The peers are compared with the counts.
+                Change::Nodes => {}
             }
         }
         for name in changed {
@@ -127,21 +132,7 @@ impl<'a> Renderer<'a> {
 
     fn message(&mut self, message: &Message) {
         self.id += 1;
-        let link = (message.link.role, message.link.id);
-        if message.way == Way::Received
-            && let Some(name) = name_in(&message.bytes)
-            && (self.names.len() < REMEMBERED || self.names.contains_key(&link))
-        {
-            self.names.insert(link, name);
-        }
-        let name = match message.link.role {
-            Role::Index | Role::Download => {
-                let shown = self.hub.shown();
-                shown.and_then(|shown| shown.name_at(message.link.remote))
-            }
-            _ => self.names.get(&link).cloned(),
-        };
-        let peer = name.as_deref();
+        let peer = self.names.of(message);
         let data: Arc<str> = events::json(&events::Message::new(self.id, message, peer)).into();
         self.messages.push(Arc::clone(&data));
         self.write("message", &data);
@@ -212,10 +203,11 @@ impl<'a> Renderer<'a> {
         );
     }
 
-    /// Streams the counts if they have changed, and compares the peers. Returns whether anything has
-    /// changed.
+    /// Streams the counts if they have changed, and compares the peers. Returns whether it is to be
+    /// called again.
     pub(super) fn count(&mut self, elapsed: Duration) -> bool {
-        if std::mem::take(&mut self.is_dirty) {
+        if self.compares > 0 {
+            self.compares -= 1;
             self.compare();
         }
         let counters = self.hub.counters();
@@ -235,7 +227,7 @@ impl<'a> Renderer<'a> {
         let rate = f64::from(more) / elapsed.as_secs_f64();
         counts.per_second.requests = (rate * 10.0).round() / 10.0;
         if counts == self.counted {
-            return false;
+            return self.compares > 0;
         }
         self.event("counts", &counts);
         self.hub.counts.lock().clone_from(&counts);
@@ -279,22 +271,4 @@ impl<'a> Renderer<'a> {
             self.hub.ring.add(self.id, text, messages);
         }
     }
-}
-
-/// The name that a request gives of its peer, in the headers Host and Port.
-fn name_in(message: &[u8]) -> Option<String> {
-    let text = String::from_utf8_lossy(message);
-    let field = |name: &str| {
-        let mut lines = text.lines().skip(1).take_while(|line| !line.is_empty());
-        lines.find_map(|line| {
-            let (key, value) = line.split_once(':')?;
-            key.eq_ignore_ascii_case(name)
-                .then(|| value.trim().to_owned())
-        })
-    };
-    let (host, port) = (
-        field("host")?.parse().ok()?,
-        field("port")?.parse::<Port>().ok()?,
-    );
-    Some(Endpoint { host, port }.to_string())
 }

@@ -1,6 +1,12 @@
 //! What a page shows of a server: of the central index, of a registration server, of an introducer.
 
+#[cfg(feature = "dht")]
+use std::collections::BTreeSet;
+#[cfg(feature = "dht")]
+use std::net::SocketAddr;
+#[cfg(feature = "dht")]
 use std::sync::Arc;
+#[cfg(feature = "dht")]
 use std::time::Instant;
 
 #[cfg(feature = "dht")]
@@ -10,6 +16,8 @@ use super::events::millis;
 use super::shown::{About, Page, Peer, Record, Shown};
 use crate::central::Catalog;
 use crate::central::catalog::{Cursor, Member};
+#[cfg(feature = "dht")]
+use crate::dht::DhtNode;
 #[cfg(feature = "dht")]
 use crate::introducer::table::Table;
 use crate::registration::Register;
@@ -127,14 +135,17 @@ impl Shown for RegistrationPage {
     }
 }
 
-/// An introducer.
+/// An introducer. Its peers are those on its list and the nodes in contact with its own, which has
+/// no other messages than those of the hash table.
 #[cfg(feature = "dht")]
 #[derive(Debug)]
 pub struct IntroducerPage {
     /// The program.
     pub about: About,
-    /// The peers that have joined.
+    /// The peers on its list.
     pub table: Arc<Mutex<Table>>,
+    /// Its node of the hash table.
+    pub node: Arc<DhtNode>,
 }
 
 #[cfg(feature = "dht")]
@@ -146,13 +157,18 @@ impl Shown for IntroducerPage {
     fn peers(&self) -> Vec<Peer> {
         let mut table = self.table.lock();
         table.drop_expired(Instant::now());
-        let members = table.members().map(|member| Peer {
-            name: format!("{}:{}", member.name, member.port),
+        let members = table.members();
+        let members = members.map(|member| SocketAddr::new(member.address, member.port.get()));
+        let nodes = self.node.contacts().into_iter().map(SocketAddr::from);
+        // One that does both uses one port number for both.
+        let all: BTreeSet<_> = members.chain(nodes).collect();
+        let peer = |address: SocketAddr| Peer {
+            name: address.to_string(),
             since: 0,
             records: 0,
-            remote: Some(member.address),
-        });
-        members.collect()
+            remote: Some(address.ip()),
+        };
+        all.into_iter().map(peer).collect()
     }
 
     fn peer(&self, _: &str) -> Option<Peer> {
@@ -160,7 +176,7 @@ impl Shown for IntroducerPage {
     }
 
     fn counts(&self) -> (usize, usize) {
-        (self.table.lock().members().len(), 0)
+        (self.peers().len(), 0)
     }
 
     fn records(&self, after: Option<&str>, _: usize) -> Option<Page> {

@@ -209,7 +209,8 @@ impl Sessions {
             for text in &next.texts {
                 connection.write_all(text.as_bytes())?;
             }
-            if next.last > last {
+            let is_silent = next.last <= last;
+            if !is_silent {
                 sent = Instant::now();
             } else if sent.elapsed() >= STILL_HERE {
                 connection.write_all(b": still here\n\n")?;
@@ -217,7 +218,8 @@ impl Sessions {
             }
             last = next.last;
             connection.flush()?;
-            if next.is_ended || watch.wait_until_closed(Duration::ZERO) {
+            // Otherwise writing fails once the browser is gone.
+            if next.is_ended || (is_silent && watch.wait_until_closed(Duration::ZERO)) {
                 return Ok(());
             }
         }

@@ -1,6 +1,6 @@
 //! What a page shows of a program, whatever the program is.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use serde::Serialize;
 
@@ -18,6 +18,8 @@ pub struct About {
     pub version: &'static str,
     /// Its host and port.
     pub name: String,
+    /// Those of the index server or registration server that it uses.
+    pub index: Option<String>,
 }
 
 /// A peer.
@@ -106,11 +108,6 @@ pub trait Shown: Send + Sync {
     /// Whether events report its peers. If not, they are compared from time to time.
     fn tells_peers(&self) -> bool {
         true
-    }
-
-    /// The name of the program at an address to which this one has connected, if that is clear.
-    fn name_at(&self, _remote: SocketAddr) -> Option<String> {
-        None
     }
 
     /// A number that changes when the records change without an event.

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -17,8 +17,13 @@ const RECORDS: u32 = 100_000;
 const WATCHERS: usize = 200;
 /// How often each is measured, in turn.
 const ROUNDS: usize = 5;
+/// The messages a second that flow beside what is measured; a LOOKUP and its answer are two.
+const FLOW: u32 = 10_000;
+/// How often some of them are sent.
+const BATCH: Duration = Duration::from_millis(10);
 
-/// LOOKUP without a page, with one that nobody watches, and with 200 watchers.
+/// LOOKUP without a page, with one that nobody watches, and with 200 watchers: beside a steady flow
+/// of messages, and, which is harder, many ahead at full speed.
 pub(crate) fn pages() {
     let without = Program::server(&[]).ignore_output();
     let (idle, _) = with_page();
@@ -28,37 +33,97 @@ pub(crate) fn pages() {
     let watchers = Watchers::start(web);
     let number = RECORDS / 2;
     let port = 10_000 + u16::try_from((number - 1) / SHARE).unwrap();
-    let (request, answer) = (lookup(number), one_record(number, port).len());
-    for ahead in [1, 16] {
-        let mut rates = [const { Vec::new() }; 3];
+    let question = Question {
+        request: lookup(number),
+        answer: one_record(number, port).len(),
+    };
+    for (ahead, flow) in [(1, Some(FLOW)), (16, None)] {
         let (begin, before) = (Instant::now(), watchers.read());
-        for _ in 0..ROUNDS {
-            for (server, rates) in servers.iter().zip(&mut rates) {
-                rates.push(rate(server.port, request.as_bytes(), answer, ahead));
-            }
-        }
+        let mut flowed = 0.0;
+        let mut measure = |server: &Quiet| {
+            let beside = flow.map(|flow| Flow::start(server.port, &question, flow));
+            let rate = rate(
+                server.port,
+                question.request.as_bytes(),
+                question.answer,
+                ahead,
+            );
+            flowed = beside.map_or(0.0, Flow::end);
+            rate
+        };
+        let rounds: Vec<_> = (0..ROUNDS).map(|_| servers.map(&mut measure)).collect();
         let read = (watchers.read() - before) as f64 / begin.elapsed().as_secs_f64();
-        let [without, idle, watched] = rates.map(median);
+        let beside = match flow {
+            Some(_) => format!("beside {flowed:.0} messages/s"),
+            None => format!("{ahead} ahead"),
+        };
+        let against = |server: usize| {
+            let ratio = |round: &[f64; 3]| round[server] / round[0];
+            let without = median(rounds.iter().map(|round| round[0]));
+            let ratio = median(rounds.iter().map(ratio));
+            format!("{without:.0}/s without a page ({ratio:.2})")
+        };
+        let figure = |server: usize| {
+            let rate = median(rounds.iter().map(|round| round[server]));
+            format!("{rate:.0}/s")
+        };
         row(
-            &format!("LOOKUP with a page, nobody watching, {ahead} ahead"),
-            &format!("{idle:.0}/s"),
-            &format!("{without:.0}/s without ({:.2})", idle / without),
+            &format!("LOOKUP {beside}, page with {WATCHERS} watchers"),
+            &figure(2),
+            &format!("{}; {:.1} MB/s streamed", against(2), read / 1e6),
         );
-        row(
-            &format!("  with {WATCHERS} watchers"),
-            &format!("{watched:.0}/s"),
-            &format!(
-                "{without:.0}/s without ({:.2}), {:.1} MB/s streamed",
-                watched / without,
-                read / 1e6
-            ),
-        );
+        row("  page that nobody watches", &figure(1), &against(1));
     }
 }
 
-fn median(mut rates: Vec<f64>) -> f64 {
+fn median(rates: impl Iterator<Item = f64>) -> f64 {
+    let mut rates: Vec<_> = rates.collect();
     rates.sort_by(f64::total_cmp);
     rates[rates.len() / 2]
+}
+
+/// A request, and how long its answer is.
+#[derive(Clone)]
+struct Question {
+    request: String,
+    answer: usize,
+}
+
+/// Messages at a steady rate.
+struct Flow {
+    is_over: Arc<AtomicBool>,
+    thread: JoinHandle<f64>,
+}
+
+impl Flow {
+    /// Sends questions and reads the answers, which are so many messages a second together.
+    fn start(port: u16, question: &Question, messages: u32) -> Self {
+        let is_over: Arc<AtomicBool> = Arc::default();
+        let (end, question) = (Arc::clone(&is_over), question.clone());
+        let work = move || {
+            let mut line = Line::to(port);
+            let (begin, mut asked) = (Instant::now(), 0);
+            while !end.load(Ordering::Relaxed) {
+                thread::sleep(BATCH);
+                let due = begin.elapsed().as_secs_f64() * f64::from(messages / 2);
+                let more = due as usize - asked;
+                line.send(question.request.repeat(more).as_bytes());
+                line.take(question.answer * more);
+                asked += more;
+            }
+            2.0 * asked as f64 / begin.elapsed().as_secs_f64()
+        };
+        Self {
+            is_over,
+            thread: thread::spawn(work),
+        }
+    }
+
+    /// Ends it, and returns the messages a second that there were.
+    fn end(self) -> f64 {
+        self.is_over.store(true, Ordering::Relaxed);
+        self.thread.join().unwrap()
+    }
 }
 
 /// A server with a page, and the port of the page.

@@ -219,7 +219,8 @@ fn completions_leave_out_options_without_effect() {
         "--quiet",
     ];
     for (command, expected) in [
-        ("list", &all[..]),
+        ("share", &all[..]),
+        ("list", &["--host", "--dialect", "--socket", "--quiet"]),
         ("get", &all),
         ("status", &["--socket", "--quiet"]),
         ("stop", &["--socket", "--quiet"]),

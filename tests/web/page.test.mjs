@@ -293,6 +293,7 @@ test('a peer: found and downloaded by a click, opened as text', async () => {
 
   const page = await open(`${address}#token=${token}`);
   assert.equal(page.url(), address, 'a projector does not show the token');
+  await page.locator('.node.index', { hasText: 'index' }).waitFor();
   await page.getByLabel('Words of a title').fill('proferred');
   await page.getByRole('button', { name: 'Find' }).click();
   await page.getByRole('button', { name: 'Get RFC 123' }).click();
@@ -354,19 +355,25 @@ test('on an address that others reach, reading needs the token too', async () =>
 test('the other kinds of index', async () => {
   for (const kind of ['distributed', 'dht']) {
     const server = await startServer(0, 0, '--index', kind);
-    const peer = await startPeer(server, 'rfcs', '--index', kind, '--web', '0');
+    const near = folder();
+    const peer = await startPeer(server, near, '--index', kind, '--web', '0');
     const other = await startPeer(server, 'rfcs/peer2', '--index', kind);
     const page = await open(server.page);
-    // An introducer does not know who uses the hash table.
-    if (kind === 'distributed') await circle(page, peer.name).waitFor();
-    else await page.getByText('No peers yet').waitFor();
+    // An introducer knows nodes of the hash table by their addresses.
+    const known = (name) => (kind === 'dht' ? name.replace('localhost', '127.0.0.1') : name);
+    await circle(page, known(peer.name)).waitFor();
+    await circle(page, known(other.name)).waitFor();
     await check(page);
     await shoot(page, kind);
     await close(page);
     const own = await open(await peer.expect(/(http:\/\/\S+#token=\S+)/));
     await own.getByLabel('Words of a title').fill('proferred');
     await own.getByRole('button', { name: 'Find' }).click();
-    await own.getByRole('button', { name: 'Get RFC 123' }).waitFor();
+    await own.getByRole('button', { name: 'Get RFC 123' }).click();
+    await own.locator('#transfers .done', { hasText: 'RFC 123' }).waitFor();
+    await own.locator('#messages .row', { hasText: 'GET' }).first().waitFor();
+    const port = other.name.split(':')[1];
+    assert.equal(await own.locator(`.node[data-name$=":${port}"]`).count(), 1, 'a holder is one circle');
     await shoot(own, `${kind}-peer`);
     await check(own);
     await close(own);

@@ -418,6 +418,18 @@ impl Program for Arguments {
                 "verbose",
             ]
             .contains(&option),
+            // They share nothing, and have no page.
+            "lookup" | "list" | "find" => ![
+                "pipeline",
+                "rfcs",
+                "upload_port",
+                "upload_rate",
+                "max_uploads",
+                "max_uploads_per_address",
+                "web",
+            ]
+            .contains(&option),
+            "add" | "get" => option != "web",
             _ => true,
         }
     }

@@ -73,7 +73,7 @@ pub(crate) fn nobody(arguments: &Arguments) -> Failure {
         Some(path) => format!("at {}", path.display()),
         None => format!("for {}", arguments.dir.display()),
     };
-    let start = command_line(arguments, "share --daemon");
+    let start = sharing(arguments);
     let what = format_args!("no peer runs in the background {what}; `{start}` starts one");
     Failure::new(Code::NotFound, what)
 }
@@ -111,6 +111,11 @@ pub(crate) fn socket(arguments: &Arguments) -> Result<Option<LocalPath>, Failure
         _ => Failure::other(error),
     });
     claimed.map(Some)
+}
+
+/// The command line that shares the same folder in the background.
+pub(crate) fn sharing(arguments: &Arguments) -> String {
+    command_line(arguments, "share --daemon")
 }
 
 /// The command line of another command for the same folder and socket, as a shell reads it.

@@ -13,6 +13,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use p2pci::doors::commands::{Printer, Send};
 use p2pci::doors::menu::{self, Console};
+use p2pci::index::Kind;
 use p2pci::node::Node;
 use p2pci::printout::Shows;
 use p2pci::program::{self, Code, Failure, page, signals};
@@ -156,7 +157,10 @@ fn share(
         Some(socket) => Some(background::serve(socket, &node, stage)?),
         None => None,
     };
-    let about = page::about("peer", arguments.kind(), node.endpoint());
+    let mut about = page::about("peer", arguments.kind(), node.endpoint());
+    // With a hash table no server is part of the index.
+    let has_server = arguments.kind() != Kind::Dht;
+    about.index = has_server.then(|| arguments.server().to_string());
     let _web = page::serve(web, NodePage::new(about, (*node).clone()), true, stage)?;
     if daemon::is_child() {
         daemon::detach(arguments, &node, stage)?;
@@ -179,9 +183,9 @@ fn open_door(
         reading.context("cannot read standard input")?;
         return menu::run(node, console, &printer.stage.transcript);
     }
-    let ended = arguments
-        .work()
-        .map_or(Ok(()), |work| work.run(node, printer));
+    let ended = arguments.work().map_or(Ok(()), |work| {
+        work.run(node, printer, &background::sharing(arguments))
+    });
     // A failed `add` has nothing to stay for.
     if arguments.shares() || (arguments.stays() && ended.is_ok()) {
         console.wait_for_hangup();

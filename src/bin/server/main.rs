@@ -97,9 +97,10 @@ fn run(arguments: &Arguments, stage: &Stage) -> Result<(), Failure> {
                 public: arguments.public_dht,
                 table: Arc::default(),
             };
-            let server = p2pci::introducer::start(&config, events, stop).map_err(Failure::other)?;
+            let started = p2pci::introducer::start(&config, events, stop);
+            let (server, node) = started.map_err(Failure::other)?;
             let (about, table) = (about(Kind::Dht, &server), config.table);
-            let shown = IntroducerPage { about, table };
+            let shown = IntroducerPage { about, table, node };
             (server, page::serve(web, shown, false, stage)?)
         }
         // Such a program does not accept this kind as an option.

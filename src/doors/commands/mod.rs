@@ -177,15 +177,16 @@ impl Command {
         self.shares() || matches!(self, Self::Add { stay: true, .. })
     }
 
-    /// Runs the command with a peer of this program, and prints the result.
-    pub fn run(&self, peer: &Handle, printer: &Printer<'_>) -> Result<(), Failure> {
+    /// Runs the command with a peer of this program, and prints the result. The command line
+    /// `sharing` would share the same folder in the background.
+    pub fn run(&self, peer: &Handle, printer: &Printer<'_>, sharing: &str) -> Result<(), Failure> {
         self.run_with(peer, printer)?;
         if let Self::Add { number, .. } = self
             && !self.stays()
         {
             printer.stage.say(format_args!(
                 "RFC {number} is registered only while this command runs; --stay keeps it \
-                 registered, and so does a peer in the background (`peer share --daemon`)"
+                 registered, and so does a peer in the background (`{sharing}`)"
             ));
         }
         Ok(())

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use super::console::{Console, Unanswered};
 use super::view::COLUMNS;
 use crate::printout::Transcript;
-use crate::terminal::pages::{height, page};
+use crate::terminal::pages::{height, page, widest};
 use crate::terminal::{Expected, Screen, Size};
 
 /// Shows the rows of a table on the screen.
@@ -23,7 +23,7 @@ pub(super) fn show(
     {
         let mut command = Command::new("sh");
         command.arg("-c").arg(pager);
-        let text = page(&COLUMNS, rows, size);
+        let text = page(&COLUMNS, rows, &widest(rows), size);
         console.settle();
         let shown = screen.lend(|| feed(&mut command, &text));
         screen.release_input();
@@ -52,11 +52,13 @@ fn turn_pages(
     transcript: &Transcript,
 ) -> Result<(), Unanswered> {
     let (mut shown, all) = (0, rows.len());
+    let widest = widest(rows);
     loop {
         let end = all.min(shown + height(size));
         transcript.show(&page(
             &COLUMNS,
             rows.get(shown..end).unwrap_or_default(),
+            &widest,
             size,
         ));
         shown = end;

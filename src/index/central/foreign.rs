@@ -105,6 +105,7 @@ impl Central {
         };
         let question = silence::question(&self.sender().host);
         let event_link = beside.link(Role::Index);
+        events.dialed(event_link, server);
         events.sent(event_link, &question);
         let sent = beside.write_all(&question).and_then(|()| beside.flush());
         if sent.is_err() || !beside.answers_before(text, silence::BOTH) {

@@ -15,6 +15,8 @@ const KINDS = {
   server: { central: 'Index server', distributed: 'Registration server', dht: 'Introducer' },
   peer: { central: 'Peer', distributed: 'Peer, distributed index', dht: 'Peer, hash table' },
 };
+// How a peer joins, after its index.
+const JOIN = { central: '', distributed: ' --index distributed', dht: ' --index dht' };
 const PAGE = 5000;
 const NOTICE = 6000;
 // Before tables that have changed as a whole are loaded; more such changes may come at once.
@@ -76,7 +78,7 @@ function apply({ name, data }, isShown) {
   }
 }
 
-function snapshot({ program, kind, version, name, peers, counts: now, messages: last }) {
+function snapshot({ program, kind, version, name, index, peers, counts: now, messages: last }) {
   const title = KINDS[program]?.[kind] ?? program;
   document.title = `${title} ${name}`;
   say(byId('title'), name);
@@ -85,9 +87,13 @@ function snapshot({ program, kind, version, name, peers, counts: now, messages: 
   document.body.dataset.program = program;
   // Only the central index is on a server.
   document.body.classList.toggle('no-records', program === 'server' && kind !== 'central');
+  const address = `${location.hostname}:${name.split(':').at(-1)}`;
+  say(byId('stage-empty'), program === 'peer' ? 'No other peers known yet.' : `No peers yet. To start one: peer --host ${address}${JOIN[kind]}`);
+  messages.none = 'No messages yet.';
+  if (kind === 'dht') messages.none += ' Those of the hash table use UDP and are not shown.';
   if (program === 'peer') sharing ??= new Sharing({ records, tell, reload: load });
   pace.clear();
-  stage.reset({ name, kind, title, peers });
+  stage.reset({ name, kind, title, peers, index });
   counts.show(now);
   messages.clear();
   last.forEach((message) => messages.add(message));

@@ -6,7 +6,7 @@ const SECONDS = 60;
 
 export class Counts {
   #values = {};
-  #rates = [];
+  #rates = Array(SECONDS).fill(0);
   #curve = draw('polyline');
 
   constructor() {
@@ -42,7 +42,6 @@ export class Counts {
     this.#rates.splice(0, this.#rates.length - SECONDS);
     say(this.#values.rate, rate > 0 && rate < 10 ? rate.toFixed(1) : count(Math.round(rate)));
     const most = Math.max(1, ...this.#rates);
-    const from = SECONDS - this.#rates.length;
-    this.#curve.setAttribute('points', this.#rates.map((r, i) => `${from + i},${19 - (18 * r) / most}`).join(' '));
+    this.#curve.setAttribute('points', this.#rates.map((r, i) => `${i},${19 - (18 * r) / most}`).join(' '));
   }
 }

@@ -26,7 +26,10 @@ export class Messages {
   #skipped = 0;
   #follows = true;
   #select;
+  #empty = make('p', { class: 'empty' });
   selected = null;
+  /** What is said where there are none. */
+  none = '';
 
   /** `select(message)` shows its bytes. */
   constructor(select) {
@@ -42,7 +45,7 @@ export class Messages {
       this.#follows = this.#list.isAtEnd;
       this.#newest.hidden = this.#follows;
     }, { passive: true });
-    byId('messages').append(this.#scroller, this.#newest);
+    byId('messages').append(this.#scroller, this.#newest, this.#empty);
     this.#list = new List(this.#scroller, {
       newRow: () => this.#newRow(),
       fillRow: (row, message) => this.#fill(row, message),
@@ -138,7 +141,8 @@ export class Messages {
     if (this.#follows) this.#list.scrollToEnd();
     else if (!words.length && gone <= 0 && first) this.#list.scrollUp(Math.max(0, this.#shown[0]?.id - first.id));
     say(byId('messages-count'), words.length ? `${count(this.#shown.length)} of ${count(this.#all.length)}`
-      : this.#all.length === 0 ? '' : `the last ${count(this.#all.length)}${this.#skipped ? `, ${count(this.#skipped)} not shown` : ''}`);
+      : this.#all.length === 0 ? '' : `${this.#all.length < KEPT ? '' : 'the last '}${count(this.#all.length)}${this.#skipped ? `, ${count(this.#skipped)} not shown` : ''}`);
+    say(this.#empty, this.#shown.length > 0 ? '' : words.length ? 'Nothing matches.' : this.none);
   }
 
   #newRow() {

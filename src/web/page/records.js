@@ -18,6 +18,8 @@ export class Records {
   #search = 0;
   #timer = null;
   #offer = null;
+  /** What is said where there are none. */
+  none = 'No records yet.';
 
   constructor() {
     const table = byId('records');
@@ -65,7 +67,7 @@ export class Records {
     byId('records').setAttribute('aria-rowcount', found.length + 1);
     say(byId('records-count'), words.length ? `${count(found.length)} of ${plural(all.length, 'document')}`
       : `${plural(all.length, 'document')}, ${plural(this.catalog.records, 'record')}`);
-    say(byId('records').querySelector('.empty'), found.length ? '' : words.length ? 'Nothing matches.' : 'No records yet.');
+    say(byId('records').querySelector('.empty'), found.length ? '' : words.length ? 'Nothing matches.' : this.none);
   }
 
   #fill(row, group, index) {

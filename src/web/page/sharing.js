@@ -26,6 +26,7 @@ export class Sharing {
     byId('folder-pane').hidden = false;
     byId('ask').hidden = false;
     say(byId('records-title'), 'Who has what');
+    records.none = 'Nothing is known yet. Find and List all ask the others.';
     const scroller = make('div', { class: 'scroller', role: 'list', tabindex: 0, 'aria-labelledby': 'folder-title' });
     byId('folder').append(scroller, make('p', { class: 'empty' }, 'Nothing is shared yet.'));
     this.#list = new List(scroller, { newRow, fillRow });

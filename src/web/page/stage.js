@@ -3,7 +3,7 @@
 // Time is what `advance` says, so that a pause stops a message where it is.
 
 import { byId, count, draw, plural, reducedMotion, say, short } from './dom.js';
-import { arrange } from './layout.js';
+import { FEW, arrange } from './layout.js';
 import { isRefusal, isRequest, label, other } from './messages.js';
 
 // More peers than this are one circle with their number.
@@ -11,10 +11,11 @@ const MOST_PEERS = 200;
 // Others that are not registered, and how long they stay after their last message.
 const MOST_GUESTS = 8;
 const GUEST_STAYS = 6000;
-// Messages in flight: beyond these they are dots, and then not drawn.
+// Messages in flight: beyond these they are dots, and then not drawn. Where peers are closer than
+// so many times the size of text, labels would cover each other.
 const MOST_LABELS = 24;
 const MOST_LABELS_IN_CROWD = 6;
-const CROWD = 40;
+const CROWD = 6;
 const MOST_FLIGHTS = 100;
 // Messages that wait until the one before them with the same peer has arrived.
 const LANE = 6;
@@ -35,13 +36,16 @@ export class Stage {
   #flights = [];
   #time = 0;
   #size = { width: 0, height: 0, unit: 16 };
+  // Between two peers.
+  #spacing = Infinity;
   // Of the center.
   #half = { width: 0, height: 0 };
   #isStale = true;
   #summed = 0;
   #on;
-  // Whether an index is one server, and not every peer.
-  #hasServer = false;
+  // The server that a peer uses, and what it is called.
+  #index = null;
+  #role = '';
   slow = false;
 
   /** `on.select(name)` and `on.open(message)` follow a click; `on.wake()` asks for frames. */
@@ -74,9 +78,10 @@ export class Stage {
     this.#changed();
   }
 
-  /** Starts again from a snapshot. */
-  reset({ name, kind, title, peers }) {
-    this.#hasServer = kind === 'central';
+  /** Starts again from a snapshot; `index` is the name of the server that a peer uses, if any. */
+  reset({ name, kind, title, peers, index }) {
+    this.#index = index;
+    this.#role = kind === 'central' ? 'index' : 'server';
     for (const flight of this.#flights) flight.element.remove();
     this.#flights = [];
     for (const node of [...this.#nodes.values()]) this.#drop(node);
@@ -85,12 +90,14 @@ export class Stage {
       draw('text', { class: 'name', y: '-0.2em' }, name),
       draw('text', { class: 'kind', y: '1.2em' }, title),
     );
+    if (index) this.#create(index, true);
     this.setPeers(peers);
   }
 
   /** These are all the peers. */
   setPeers(peers) {
     this.#peers = new Map(peers.map((peer) => [peer.name, peer]));
+    for (const node of this.#nodes.values()) if (this.#peers.has(node.name)) node.guest = false;
     this.#changed();
   }
 
@@ -126,12 +133,10 @@ export class Stage {
     if (this.#peers.has(name)) {
       return this.#nodes.size < MOST_PEERS ? this.#create(name) : this.#nodes.get(REST);
     }
-    const guests = [...this.#nodes.values()].filter(({ guest }) => guest);
+    const guests = [...this.#nodes.values()].filter(({ guest, isIndex }) => guest && !isIndex);
     if (guests.length >= MOST_GUESTS) this.#drop(guests.reduce((one, next) => (next.seen < one.seen ? next : one)));
     this.#changed();
-    const guest = this.#create(name, true);
-    guest.isIndex = message.role === 'index';
-    return guest;
+    return this.#create(name, true);
   }
 
   #changed() {
@@ -145,10 +150,12 @@ export class Stage {
     const circle = draw('circle', { role: 'button', tabindex: -1, onfocus: () => this.#lead(circle) });
     const inside = draw('text', { class: 'inside', y: '0.36em', 'aria-hidden': 'true' });
     const below = draw('text', { class: 'below', 'aria-hidden': 'true' });
-    const element = draw('g', { class: 'node', onclick: () => this.#on.select(name) }, circle, inside, below);
+    // Where there is no room for names, the mouse shows them.
+    const tip = draw('title', {}, name === REST ? '' : name);
+    const element = draw('g', { class: 'node', onclick: () => this.#on.select(name) }, tip, circle, inside, below);
     element.dataset.name = name;
     const line = draw('line');
-    const node = { name, guest, element, circle, inside, below, line, lane: [], flying: false,
+    const node = { name, guest, isIndex: name === this.#index, element, circle, inside, below, line, lane: [], flying: false,
       gone: null, seen: this.#time, x: 0, y: 0, to: { x: 0, y: 0 }, grown: 0 };
     this.#nodes.set(name, node);
     this.#circles.append(element);
@@ -187,13 +194,21 @@ export class Stage {
     this.#drawCore();
     this.#svg.classList.toggle('few', nodes.length <= 6);
     this.#svg.classList.toggle('dense', nodes.length > 60);
-    const box = { width, height, unit, label: Math.min(longest, width / 4), core: this.#half.height };
-    const { radius, spacing, places } = arrange(nodes.length, box);
+    // Many have room for short names only.
+    const label = nodes.length > FEW ? Math.max(...nodes.map(({ name }) => wide(brief(name)))) : longest;
+    const box = { width, height, unit, label: Math.min(label, width / 4), core: this.#half };
+    const { radius, spacing, isOneRing, places } = arrange(nodes.length, box);
+    this.#spacing = spacing;
     nodes.forEach((node, i) => {
       node.to = places[i] ?? { x: 0, y: 0 };
-      node.radius = radius;
+      node.radius = node.isIndex ? Math.max(radius, unit * 1.75) : radius;
       const text = node.name === REST ? '' : spacing > longest * 1.08 && longest < width / 4 ? node.name : brief(node.name);
-      this.#label(node, spacing > wide(text) ? text : '', radius, unit);
+      this.#label(node, isOneRing && spacing > wide(text) ? text : '', node.radius, unit);
+      // Below its circle, unless it would be behind the center there and not over the heading above.
+      const { x, y } = node.to;
+      const isBehind = y < 0 && y + node.radius + unit * 1.1 > -this.#half.height && Math.abs(x) - wide(text) / 2 < this.#half.width;
+      const hasRoom = y - node.radius - unit * 1.3 > unit * 2 - height / 2;
+      node.below.setAttribute('y', isBehind && hasRoom ? -node.radius - unit * 0.45 : node.radius + unit);
     });
   }
 
@@ -203,7 +218,7 @@ export class Stage {
     if (!rect) return;
     const w = Math.max(name.textContent.length * 0.62, kind.textContent.length * 0.5) * unit + 2 * unit;
     const h = unit * 3.6;
-    const scale = Math.min(1, (width * 0.5) / w, (height * 0.2) / h);
+    const scale = Math.min(1, (width * 0.42) / w, (height * 0.26) / h);
     this.#core.setAttribute('transform', `scale(${scale})`);
     for (const [key, value] of Object.entries({ x: -w / 2, y: -h / 2, width: w, height: h })) rect.setAttribute(key, value);
     this.#half = { width: (w * scale) / 2, height: (h * scale) / 2 };
@@ -213,16 +228,15 @@ export class Stage {
     const isRest = node.name === REST;
     const records = this.#peers.get(node.name)?.records;
     node.circle.setAttribute('r', isRest ? Math.max(radius, unit * 1.6) : radius);
-    node.below.setAttribute('y', radius + unit);
     if (node.gone) return;
     say(node.below, text);
-    const inside = isRest ? `+${count(this.#summed)}` : node.isIndex && this.#hasServer ? 'index' : radius > unit && records ? short(records) : '';
+    const inside = isRest ? `+${count(this.#summed)}` : node.isIndex ? this.#role : radius > unit * 0.8 && records ? short(records) : '';
     say(node.inside, inside);
-    const held = node.isIndex ? ', the index' : records === undefined ? ', not in the list of peers' : !records ? '' : `, ${plural(records, 'record')}`;
+    const held = node.isIndex ? `, the ${this.#role}` : records === undefined ? ', not in the list of peers' : !records ? '' : `, ${plural(records, 'record')}`;
     node.circle.setAttribute('aria-label', isRest ? `${count(this.#summed)} more peers` : node.name + held);
     node.element.classList.toggle('guest', node.guest && !node.isIndex);
     node.element.classList.toggle('rest', isRest);
-    node.element.classList.toggle('index', Boolean(node.isIndex));
+    node.element.classList.toggle('index', node.isIndex);
   }
 
   // Time
@@ -286,7 +300,7 @@ export class Stage {
     const message = node.lane.shift();
     node.seen = this.#time;
     if (this.#flights.length >= MOST_FLIGHTS) return;
-    const labels = this.#nodes.size > CROWD ? MOST_LABELS_IN_CROWD : MOST_LABELS;
+    const labels = this.#spacing < CROWD * this.#size.unit ? MOST_LABELS_IN_CROWD : MOST_LABELS;
     const element = this.#capsule(message, this.#flights.length < labels);
     this.#flying.append(element);
     node.flying = true;
@@ -354,7 +368,7 @@ export class Stage {
     } else {
       const by = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
       if (!by) return;
-      nodes[(now + by + nodes.length) % nodes.length].firstElementChild.focus();
+      nodes[(now + by + nodes.length) % nodes.length].querySelector('circle').focus();
     }
     event.preventDefault();
   }

@@ -1,5 +1,6 @@
 //! LOOKUP, LIST, find and ADD: their output, and that they change nothing else.
 
+use std::path::Path;
 use std::sync::mpsc;
 
 use rustix::process::Signal;
@@ -40,7 +41,7 @@ fn add_registers_with_the_title_of_the_file_or_the_one_given() {
         |arguments: &[&str]| ask(server.port, samples.path(), &[&["add"], arguments].concat());
     let without_port = |added: &Ended| {
         assert_eq!(added.code, Some(0), "{added:?}");
-        assert_eq!(added.errors, only_while_it_runs(2345));
+        assert_eq!(added.errors, only_while_it_runs(2345, samples.path()));
         let line = added.out.strip_suffix('\n').unwrap();
         line.rsplit_once(' ').unwrap().0.to_owned()
     };
@@ -62,14 +63,18 @@ fn add_registers_with_the_title_of_the_file_or_the_one_given() {
         "[PEER] Warning: {} has no file for RFC 77; others will get 404 Not Found.\n",
         samples.path().display()
     );
-    assert_eq!(absent.errors, warning + &only_while_it_runs(77));
+    assert_eq!(
+        absent.errors,
+        warning + &only_while_it_runs(77, samples.path())
+    );
     assert_eq!(add(&["-q", "2345"]).errors, "");
 }
 
-fn only_while_it_runs(number: u32) -> String {
+fn only_while_it_runs(number: u32, folder: &Path) -> String {
+    let folder = folder.display();
     format!(
         "RFC {number} is registered only while this command runs; --stay keeps it registered, and \
-         so does a peer in the background (`peer share --daemon`)\n"
+         so does a peer in the background (`peer --dir {folder} share --daemon`)\n"
     )
 }
 

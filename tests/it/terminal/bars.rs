@@ -44,6 +44,21 @@ fn ctrl_c_cancels_a_download_that_hangs_and_the_menu_comes_back() {
 }
 
 #[test]
+fn what_is_typed_before_ctrl_c_stays_on_the_line() {
+    let server = server(&[]);
+    let empty = folder(&[]);
+    let (_holder, _, _go_on) = slow_holder(server.port);
+    let mut peer = peer_at(server.port, empty.path());
+    peer.answer("Choice: ", "get 7");
+    peer.wait_for("1.00 KiB/2.00 KiB");
+    peer.type_keys("5");
+    peer.type_keys(CTRL_C);
+    peer.wait_for_prompt("Choice: 5");
+    peer.type_keys("\r");
+    assert_eq!(peer.wait().0, 0);
+}
+
+#[test]
 fn a_silent_holder_is_named_and_ctrl_c_cancels_one_download_and_then_all() {
     let server = server(&[]);
     let empty = folder(&[]);

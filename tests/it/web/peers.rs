@@ -70,6 +70,11 @@ fn a_click_finds_and_downloads() {
             got,
             json!({"done": {"number": 7, "bytes": 31, "from": from}})
         );
+        let request = stream.find("message", |message| message["role"] == "download");
+        assert_eq!(
+            (&request["method"], &request["peer"]),
+            (&json!("GET"), &json!(from))
+        );
         let done = stream.find("transfer", |transfer| transfer["step"] == "done");
         assert_eq!(
             (&done["way"], &done["other"]),

@@ -213,9 +213,36 @@ fn an_introducer_has_a_page_too() {
     assert_eq!(stream.expect("snapshot")["kind"], "dht");
     let mut peer = Client::connect(server.program.port);
     peer.send("JOIN a 127.0.0.1 5\r\n");
-    let entered = stream.expect("peer");
-    assert_eq!(entered["peer"]["name"], "a:5");
+    let joined = stream.expect("message");
+    assert_eq!(
+        (&joined["line"], &joined["peer"]),
+        (&json!("JOIN a 127.0.0.1 5"), &json!("127.0.0.1:5"))
+    );
+    assert_eq!(stream.expect("peer")["peer"]["name"], "127.0.0.1:5");
     assert_eq!(server.json("/api/peers")[0]["remote"], "127.0.0.1");
+    let mut peer = Client::connect(server.program.port);
+    peer.send("DELETE a\r\n");
+    let deleted = stream.find("message", |message| message["line"] == "DELETE a");
+    assert_eq!(deleted["peer"], "127.0.0.1:5");
+    let left = json!({"name": "127.0.0.1:5", "why": "left", "records": 0});
+    assert_eq!(stream.expect("left"), left);
+}
+
+#[cfg(feature = "dht")]
+#[test]
+fn an_introducer_shows_the_nodes_in_contact() {
+    let server = Shown::server(&["--index", "dht", "--bind", "127.0.0.1"]);
+    let mut stream = server.watch("");
+    let folder = folder(&[]);
+    let options = ["--index", "dht", "share"];
+    let peer = crate::support::peer("127.0.0.1", server.program.port, folder.path(), &options);
+    let name = format!("127.0.0.1:{}", peer.port);
+    assert_eq!(stream.expect("peer")["peer"]["name"], name);
+    let counts = stream.find("counts", |counts| counts["peers"] == 1);
+    assert_eq!(counts["records"], 0);
+    peer.signal(rustix::process::Signal::KILL);
+    assert_eq!(stream.expect("left")["name"], name);
+    assert_eq!(server.json("/api/peers"), json!([]));
 }
 
 #[test]
