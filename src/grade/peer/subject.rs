@@ -1,19 +1,20 @@
 //! The peer under test: how it is started, what is typed into it, and what it does.
 
 use std::cell::RefCell;
+use std::fs::File;
 use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::LARGE;
 use super::holders::Holders;
 use super::index::{Index, strict};
 use super::seen::{Asked, Event, Seen, What};
+use crate::file_error::FileError;
 use crate::grade::check::{Finding, Held, Unmet};
 use crate::grade::excerpt::{Exchanged, usual_cause};
-use crate::grade::is_same_title;
 use crate::grade::options::{Peer, Step};
 use crate::grade::program::Program;
+use crate::grade::{file, is_same_title};
 use crate::library::scan;
 use crate::net::{Connection, Limits, Sockets, connect};
 use crate::program::{Code, Failure, Stage};
@@ -44,6 +45,9 @@ pub(super) struct Subject<'a> {
     pub(super) holders: Holders,
     pub(super) sockets: Sockets,
     program: RefCell<Option<Program>>,
+    /// The folder that the peer shares, if it is known. It was opened before the program could put a
+    /// link in its place.
+    pub(super) files: Option<File>,
     /// The first of ten numbers that the peer has not registered.
     first_number: u32,
     /// The address of the grader, as the peer reaches it.
@@ -66,6 +70,10 @@ impl<'a> Subject<'a> {
         });
         stage.stop.watch(&sockets);
         let seen = Seen::default();
+        let files = options.files.as_deref().map(|path| {
+            let opened = file::open(path);
+            opened.map_err(FileError::of("open the folder", path))
+        });
         Ok(Self {
             options,
             stage,
@@ -74,6 +82,7 @@ impl<'a> Subject<'a> {
             seen,
             sockets,
             program: RefCell::new(None),
+            files: files.transpose().map_err(Failure::other)?,
             first_number: 0,
             own: Host::localhost(),
         })
@@ -158,7 +167,8 @@ impl<'a> Subject<'a> {
 
     /// A document that the peer has: the first of its files, or else that of the assignment.
     fn own_file(&self) -> Held<(RfcNumber, Title)> {
-        let files = self.files().and_then(|folder| scan::files(folder).ok());
+        let folder = self.options.files.as_deref();
+        let files = folder.and_then(|folder| scan::files(folder).ok());
         let first = files.and_then(|files| files.into_keys().next());
         let number = first.or_else(|| RfcNumber::new(USUAL_FILE));
         let number = number.ok_or_else(|| Unmet::Skipped("no number".to_owned()))?;
@@ -295,11 +305,6 @@ impl<'a> Subject<'a> {
             connect(&self.sockets, &place, CHECK_TIME).map_err(|_| error)
         });
         found.map_err(|error| Unmet::failed(format!("{error}{}", self.printed())))
-    }
-
-    /// The folder that the peer shares, if it is known.
-    pub(super) fn files(&self) -> Option<&Path> {
-        self.options.files.as_deref()
     }
 
     /// How long to wait for what the peer is made to do.

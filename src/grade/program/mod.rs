@@ -11,8 +11,8 @@ mod processes;
 pub use isolation::{can_isolate, isolate};
 pub use launch::becomes_program;
 
-use std::fs::{self, File};
-use std::io::Write;
+use std::fs;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
@@ -24,6 +24,7 @@ use clap::Args;
 
 use self::output::Captured;
 use super::excerpt::last_lines;
+use super::file;
 use crate::file_error::FileError;
 use crate::net::Stop;
 use crate::program::{Code, Failure};
@@ -121,7 +122,7 @@ impl Program {
     /// until [`type_text`](Self::type_text).
     pub fn start(command: &str, running: &Running) -> Result<Self, ProgramError> {
         if let Some(path) = &running.keep_output {
-            File::create(path).map_err(FileError::of("write", path))?;
+            file::create(path, false).map_err(FileError::of("write", path))?;
         }
         Self::start_again(command, running)
     }
@@ -279,6 +280,12 @@ fn launcher(command: &str, running: &Running) -> Result<Command, ProgramError> {
     fs::read_dir(folder).map_err(FileError::of("open the folder", folder))?;
     let hidden = running.hide.iter().map(|it| {
         let found = fs::canonicalize(it);
+        let found = found.and_then(|it| {
+            let is_folder = it.metadata()?.is_dir();
+            is_folder
+                .then_some(it)
+                .ok_or_else(|| io::ErrorKind::NotADirectory.into())
+        });
         found.map_err(FileError::of("hide the folder", it))
     });
     let hidden: Vec<_> = hidden.collect::<Result<_, _>>()?;

@@ -179,18 +179,18 @@ fn only_regular_files_are_compared() {
     let make: [(Make, &str); 4] = [
         (
             |file, secret| symlink(secret, file).unwrap(),
-            "no regular file",
+            "not a regular file",
         ),
         (
             |file, _| symlink("/dev/zero", file).unwrap(),
-            "no regular file",
+            "not a regular file",
         ),
         (
             |file, _| {
                 let made = Command::new("mkfifo").arg(file).status().unwrap();
                 assert!(made.success());
             },
-            "no regular file",
+            "not a regular file",
         ),
         (
             |file, _| fs::File::create(file).unwrap().set_len(20 << 30).unwrap(),
@@ -285,7 +285,7 @@ fn options_that_conflict_are_refused() {
         (&["--keys", "get=4 {nummer}"], "{nummer}\" is unknown"),
         (
             &["--files", "missing"],
-            "--files missing: there is no such folder",
+            "--files: cannot read the folder missing: ",
         ),
         (&["--only", "list-all"], "unknown check \"list-all\""),
     ] {
