@@ -4,6 +4,8 @@ mod attackers;
 mod classes;
 mod deviant;
 mod deviant_peer;
+
+mod limits;
 mod peers;
 mod printouts;
 mod programs;

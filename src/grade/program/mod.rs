@@ -7,6 +7,7 @@ mod isolation;
 mod launch;
 mod output;
 mod processes;
+mod watch;
 
 pub use isolation::{can_isolate, isolate};
 pub use launch::becomes_program;
@@ -23,6 +24,7 @@ use std::os::unix::process::ExitStatusExt;
 use clap::Args;
 
 use self::output::Captured;
+use self::watch::Watch;
 use super::excerpt::last_lines;
 use super::file;
 use crate::file_error::FileError;
@@ -68,6 +70,7 @@ pub struct Running {
 pub struct Program {
     child: Child,
     output: Captured,
+    watch: Watch,
     /// Whether it did what it was awaited to do.
     has_begun: bool,
     /// Whether its end is no surprise.
@@ -140,6 +143,7 @@ impl Program {
             .spawn()
             .map_err(ProgramError::Start)?;
         Ok(Self {
+            watch: Watch::start(&child).map_err(ProgramError::Start)?,
             child,
             output,
             has_begun: false,
@@ -168,10 +172,8 @@ impl Program {
             let awaited = awaited.to_owned();
             if let Some(status) = self.ended() {
                 self.output.wait_for_end();
-                return Err(ProgramError::Ended {
-                    awaited,
-                    how: how(status),
-                });
+                let how = self.how(status);
+                return Err(ProgramError::Ended { awaited, how });
             }
             if Instant::now() >= until {
                 let asks = self.instead();
@@ -213,7 +215,12 @@ impl Program {
     /// A sentence about the end of the program, if it has ended.
     pub fn end(&mut self) -> Option<String> {
         let status = self.ended()?;
-        Some(format!("the program has ended: {}", how(status)))
+        Some(format!("the program has ended: {}", self.how(status)))
+    }
+
+    /// How it ended, or why the grader ended it.
+    fn how(&self, status: ExitStatus) -> String {
+        self.watch.reason().unwrap_or_else(|| how(status))
     }
 
     /// The same, after a short while that one about to end needs.
