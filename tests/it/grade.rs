@@ -5,6 +5,7 @@ mod classes;
 mod deviant;
 mod deviant_peer;
 
+mod kinds;
 mod limits;
 mod peers;
 mod printouts;

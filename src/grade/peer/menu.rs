@@ -59,16 +59,11 @@ fn together(subject: &Subject<'_>, goes_on: u64, sheet: &mut Sheet) {
 }
 
 pub(super) fn list(subject: &Subject<'_>, _: &Registered, sheet: &mut Sheet) -> Held {
-    let asked = lists(subject);
-    let held = asked.and_then(|asked| in_form(&asked));
-    sheet.judge("list-form", held)
-}
-
-fn lists(subject: &Subject<'_>) -> Held<super::seen::Asked> {
     let then = subject.choose(Step::List, UNKNOWN)?;
     let is_list = |request: &Request| matches!(request, Request::List(_));
     let asked = subject.wait_for_request(then, "LIST", is_list);
-    asked.map(|(_, asked)| asked)
+    let held = asked.and_then(|(_, asked)| in_form(&asked));
+    sheet.judge("list-form", held)
 }
 
 pub(super) fn get(subject: &Subject<'_>, registered: &Registered, sheet: &mut Sheet) -> Held {
@@ -157,7 +152,14 @@ pub(super) fn get_unknown(subject: &Subject<'_>, _: &Registered, sheet: &mut She
         subject.wait_for_request(then, "LOOKUP", |it| looks_up(it, number))?;
         // What follows at once would come in this time; the menu is then asked for a LIST.
         std::thread::sleep(QUIET_TIME);
-        let goes_on = lists(subject).map_err(|_| {
+        let listed = subject.choose(Step::List, UNKNOWN)?;
+        // Its form is not the point.
+        let goes_on = subject.wait(listed, |event| match &event.what {
+            What::Asked(asked) => matches!(asked.request, Request::List(_)).then_some(()),
+            What::Wrong(bytes, _) => bytes.starts_with(b"LIST").then_some(()),
+            _ => None,
+        });
+        let goes_on = goes_on.ok_or_else(|| {
             let (in_time, printed) = (subject.in_time(), subject.printed());
             Unmet::failed(format!(
                 "the menu does not go on: no LIST {in_time}{printed}"
@@ -173,7 +175,7 @@ pub(super) fn get_unknown(subject: &Subject<'_>, _: &Registered, sheet: &mut She
             };
             return Err(uploads::unexpected(what, &bytes));
         }
-        goes_on.map(drop)
+        goes_on
     };
     sheet.judge("get-unknown", held())
 }

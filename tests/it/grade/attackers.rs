@@ -135,7 +135,7 @@ fn upload_servers_that_attack() {
     ];
     at_once(cases, |(attack, said)| {
         let graded = grade_one(&["--only", "get-ok,get-404"], move |port, lines| {
-            Deviant::attack("", Some(attack), port, lines);
+            Deviant::attack(attack, port, lines);
         });
         check(&graded);
         graded.says(&[said]);

@@ -25,7 +25,7 @@ fn a_failure_shows_the_bytes_and_how_they_usually_come_about() {
 ";
     assert!(graded.out.contains(expected), "{}", graded.out);
     let expected = r#"
-            Title: \r\n
+            Title: Nobody Has It\r\n
             \r\n
         expected:
             P2P-CI/1.0 404 Not Found\r\n
