@@ -138,6 +138,15 @@ impl Job<'_> {
             self.options.out.join(file)
         };
         let (text, results) = (report(".txt"), report(".json"));
+        if let Some(files) = &self.options.files
+            && self.kind == Kind::Peer
+            && self.files().is_none()
+        {
+            let files = files.display();
+            stage.say(format_args!(
+                "{name}: peer: compared with no files, because it has no folder {files} of its own"
+            ));
+        }
         // That of an earlier run must not count.
         let _ = fs::remove_file(&results);
         let ended = self.wait(&text, &results, stage).transpose()?;

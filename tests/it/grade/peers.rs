@@ -211,6 +211,46 @@ fn only_regular_files_are_compared() {
     });
 }
 
+/// Who grades may name a link to the folder.
+#[test]
+fn the_folder_of_files_may_be_a_link() {
+    let (real, links) = (folder(&[("rfc2345.txt", DOCUMENT)]), folder(&[]));
+    let link = links.path().join("link");
+    symlink(real.path(), &link).unwrap();
+    let arguments = ["--only", "get-body", "--files", link.to_str().unwrap()];
+    let graded = grade_deviant("", &arguments);
+    assert!(graded.out.ends_with("All checks hold.\n"), "{}", graded.out);
+    fs::write(real.path().join("rfc2345.txt"), "another").unwrap();
+    let graded = grade_deviant("", &arguments);
+    graded.says(&["the body is not that of the file"]);
+}
+
+/// The program may not: the report would show what it may not read.
+#[test]
+fn the_one_that_puts_a_link_in_the_place_of_its_files() {
+    let secret = folder(&[("rfc99.txt", b"not for students\n")]);
+    let own = folder(&[]);
+    let files = own.path().join("rfcs");
+    fs::create_dir(&files).unwrap();
+    fs::write(files.join("rfc99.txt"), "Hosts\n").unwrap();
+    let command = format!(
+        "mv rfcs moved; ln -s {} rfcs; exec {OUR_OWN} --host localhost:{{port}} --dir moved",
+        secret.path().display()
+    );
+    let graded = grade_peer(&[
+        "--in",
+        own.path().to_str().unwrap(),
+        "--files",
+        files.to_str().unwrap(),
+        "--only",
+        "get-body",
+        "--run",
+        &command,
+    ]);
+    let last = "1 of 1 points for the protocol. All checks hold.\n";
+    assert!(graded.out.ends_with(last), "{}", graded.out);
+}
+
 #[test]
 fn a_local_date_is_marked_at_its_zone() {
     let graded = grade_deviant("get-headers", &["--only", "get-headers"]);
