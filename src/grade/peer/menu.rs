@@ -209,12 +209,15 @@ pub(super) fn split(subject: &Subject<'_>, _: &Registered, sheet: &mut Sheet) ->
     let held = subject
         .choose(Step::Get, SPLIT)
         .and_then(|then| flow(subject, &record, then));
-    let held = held.map(drop);
+    let cause = "what one recv() returns is taken for a whole answer: it may be a part, so read on until \
+         the empty line after the records";
+    let held = held.map(drop).map_err(|unmet| unmet.usually(cause));
     subject.index.answer_in(Manner::Whole);
     sheet.judge("answer-split", held)
 }
 
 pub(super) fn exit(subject: &Subject<'_>, _: &Registered, sheet: &mut Sheet) -> Held {
+    subject.revive()?;
     if let Some(ended) = subject.end() {
         return Err(Unmet::Skipped(ended));
     }

@@ -13,7 +13,7 @@ use crate::file_error::FileError;
 use crate::grade::check::{Finding, Held, Unmet};
 use crate::grade::excerpt::{Exchanged, usual_cause};
 use crate::grade::options::{Peer, Step};
-use crate::grade::program::Program;
+use crate::grade::program::{Program, ProgramError, Running};
 use crate::grade::{file, is_same_title};
 use crate::library::scan;
 use crate::net::{Connection, Limits, Sockets, connect};
@@ -45,6 +45,8 @@ pub(super) struct Subject<'a> {
     pub(super) holders: Holders,
     pub(super) sockets: Sockets,
     program: RefCell<Option<Program>>,
+    /// What is remarkable about a program that ended early.
+    notes: RefCell<Vec<String>>,
     /// The folder that the peer shares, if it is known. It was opened before the program could put a
     /// link in its place.
     pub(super) files: Option<File>,
@@ -82,6 +84,7 @@ impl<'a> Subject<'a> {
             seen,
             sockets,
             program: RefCell::new(None),
+            notes: RefCell::default(),
             files: files.transpose().map_err(Failure::other)?,
             first_number: 0,
             own: Host::localhost(),
@@ -99,15 +102,40 @@ impl<'a> Subject<'a> {
             let came = self.wait(0, |_| Some(()));
             return came.ok_or_else(|| self.nobody());
         };
+        Ok(self.run(command, Program::start)?)
+    }
+
+    /// Starts the program, and waits until it connects.
+    fn run(
+        &self,
+        command: &str,
+        start: fn(&str, &Running) -> Result<Program, ProgramError>,
+    ) -> Result<(), ProgramError> {
+        let port = self.index.port();
+        let then = self.seen.now();
         let command = command.replace("{port}", &port.to_string());
-        let mut program = Program::start(&command, &self.options.running)?;
+        let mut program = start(&command, &self.options.running)?;
         let awaited = format!("connected to port {port}");
-        let seen = self.seen.clone();
         let begun = program.wait_until(&awaited, &self.stage.stop, || {
-            (seen.now() > 0).then_some(())
+            (self.seen.now() > then).then_some(())
         });
-        *self.program.get_mut() = Some(program);
-        Ok(begun?)
+        *self.program.borrow_mut() = Some(program);
+        begun
+    }
+
+    /// Starts a program that has ended again, so that its end by the menu can be judged too.
+    pub(super) fn revive(&self) -> Held {
+        let (Some(ended), Some(command)) = (self.end(), &self.options.running.run) else {
+            return Ok(());
+        };
+        let notes = self.program.borrow_mut().take().map(|mut it| it.stop());
+        self.notes.borrow_mut().extend(notes.into_iter().flatten());
+        let again = "the program ended early, and was started again once";
+        self.notes.borrow_mut().push(again.to_owned());
+        let begun = self.run(command, Program::start_again);
+        begun.map_err(|error| Unmet::Skipped(format!("{ended}; started again, {error}")))?;
+        self.settle();
+        Ok(())
     }
 
     fn nobody(&self) -> Failure {
@@ -122,15 +150,7 @@ impl<'a> Subject<'a> {
         if self.wait(0, |event| added(event).map(drop)).is_none() {
             self.register_by_hand()?;
         }
-        let until = Instant::now() + REGISTER_TIME;
-        let mut count = self.seen.now();
-        while Instant::now() < until {
-            self.seen.wait(count, SETTLE_TIME);
-            if self.seen.now() == count {
-                break;
-            }
-            count = self.seen.now();
-        }
+        self.settle();
         let records: Vec<_> = self.seen.since(0).iter().filter_map(added).collect();
         let has = |number| {
             records
@@ -148,6 +168,19 @@ impl<'a> Subject<'a> {
         self.own = own.unwrap_or_else(Host::localhost);
         self.first_number = NUMBERS.clone().find(|it| !has(*it)).unwrap_or_default() * 10;
         Ok(Registered { records })
+    }
+
+    /// Waits until the peer sends no more.
+    fn settle(&self) {
+        let until = Instant::now() + REGISTER_TIME;
+        let mut count = self.seen.now();
+        while Instant::now() < until {
+            self.seen.wait(count, SETTLE_TIME);
+            if self.seen.now() == count {
+                break;
+            }
+            count = self.seen.now();
+        }
     }
 
     /// Lets the menu send an ADD, and waits until it has.
@@ -338,7 +371,10 @@ impl<'a> Subject<'a> {
     pub(super) fn stop(&mut self) -> Vec<String> {
         self.sockets.close_all();
         let program = self.program.get_mut().as_mut();
-        program.map(Program::stop).unwrap_or_default()
+        let last = program.map(Program::stop).unwrap_or_default();
+        let mut notes = self.notes.take();
+        notes.extend(last);
+        notes
     }
 }
 

@@ -235,7 +235,7 @@ impl Judged {
                 }
             }
         }
-        lines.extend(finding.cause.map(|cause| format!("usually {cause}")));
+        lines.extend(finding.cause.map(|cause| format!("usual cause: {cause}")));
         lines.join("\n")
     }
 }

@@ -202,6 +202,6 @@ fn the_one_that_serves_one_at_a_time() {
     graded.says(&[
         "  ok    add-ok ",
         "an ADD failed: no answer within 5 s; the server serves one connection at a time",
-        "        usually the server serves one connection at a time",
+        "        usual cause: the server serves one connection at a time",
     ]);
 }

@@ -259,7 +259,7 @@ fn a_local_date_is_marked_at_its_zone() {
     graded.says(&[
         mark,
         "Date is missing, or not in its form",
-        "usually the date is local",
+        "usual cause: the date is local",
     ]);
 }
 

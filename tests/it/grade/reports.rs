@@ -36,7 +36,7 @@ fn a_failure_shows_the_bytes_and_how_they_usually_come_about() {
                                     ^ first difference
             \n
             \n
-        usually a line ends with LF alone: print() and "\n" write LF; the protocol wants "\r\n"
+        usual cause: a line ends with LF alone: print() and "\n" write LF; the protocol wants "\r\n"
 
 0 of 1 points for the protocol. 1 check failed: lookup-404-form.
 "#;
@@ -56,7 +56,7 @@ fn what_is_too_much_is_marked_with_its_usual_cause() {
             (
                 "reset-forgets",
                 "RFC 9065 Of Two Peers peer-1",
-                "skips what removes",
+                "skips the lines that remove",
             ),
             (
                 "lookup-by-number",
