@@ -315,6 +315,22 @@ fn a_peer_that_does_not_come_is_code_4() {
     );
 }
 
+/// It ends at the first choice in its menu, and leaves properly when it is started again.
+#[test]
+fn the_one_that_crashes_can_still_leave() {
+    let files = folder(&[("rfc99.txt", b"Hosts\n")]);
+    let program = format!("{OUR_OWN} --host localhost:{{port}} --dir .");
+    let command =
+        format!("[ -e again ] && exec {program}; touch again; {program} share & read line; exit 7");
+    let (own, only) = (files.path().to_str().unwrap(), "lookup-form,exit-closes");
+    let graded = grade_peer(&["--in", own, "--only", only, "--run", &command]);
+    graded.says(&[
+        "        no LOOKUP came, because the program has ended: exit code 7\n",
+        "  ok    exit-closes ",
+        "the program ended early, and was started again once\n",
+    ]);
+}
+
 #[test]
 fn options_that_conflict_are_refused() {
     for (arguments, error) in [
