@@ -100,11 +100,11 @@ fn begin() -> io::Result<()> {
 }
 
 /// Limits this process and those that it starts. A lower limit of the grader stays.
-fn limit(resource: Resource, limit: u64) {
-    let own = getrlimit(resource).maximum;
-    let maximum = Some(own.map_or(limit, |own| own.min(limit)));
-    let current = maximum;
-    // Only the system could refuse a lower limit, and then its own one stays.
+fn limit(resource: Resource, most: u64) {
+    let own = getrlimit(resource);
+    let lower = |own: Option<u64>| Some(own.map_or(most, |own| own.min(most)));
+    let (current, maximum) = (lower(own.current), lower(own.maximum));
+    // A process may always lower its limits.
     let _ = setrlimit(resource, Rlimit { current, maximum });
 }
 

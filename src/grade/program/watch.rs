@@ -13,7 +13,8 @@ use super::processes::{Usage, kill_group, usage};
 
 /// The most processes and threads of a program, together.
 pub(super) const MAX_PROCESSES: u64 = 500;
-/// The most memory of all its processes together, in bytes: what is in use, and not what is reserved.
+/// The most memory of all its processes together, in bytes: what is in use, and not what is reserved. What
+/// processes share counts for each.
 const MAX_MEMORY: u64 = 2 * 1024 * 1024 * 1024;
 /// The shortest and the longest pause between two looks at them: where a system has very many processes
 /// a look takes a while.
