@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use super::form::{in_form, same};
 use super::holders::document;
 use super::index::Manner;
 use super::seen::What;
-use super::subject::{Registered, Subject, in_form, same};
+use super::subject::{Registered, Subject};
 use super::{LARGE, uploads};
 use crate::grade::check::{Held, Sheet, Unmet};
 use crate::grade::options::Step;

@@ -1,5 +1,6 @@
 //! Grades a peer: plays the index server and other peers, and judges what it sends.
 
+mod form;
 mod get;
 mod holders;
 mod index;
@@ -15,8 +16,9 @@ use super::check::{Held, Sheet, Unmet};
 use super::options::Peer;
 use crate::program::Stage;
 use crate::wire::ci::p2s::Request;
+use form::{in_form, refusal};
 use seen::What;
-use subject::{Registered, Subject, added, in_form, refusal};
+use subject::{Registered, Subject, added};
 
 /// The place of the large document among those of the grader.
 const LARGE: u32 = 2;
