@@ -16,6 +16,7 @@ pub mod check;
 pub mod checks;
 mod class;
 pub mod excerpt;
+mod file;
 mod options;
 pub mod peer;
 pub mod printout;
@@ -88,7 +89,8 @@ fn grade(
     };
     let mut report = Report::new(target, sheet.finish(&reason), &rubric, notes);
     report.is_error = ended.is_err();
-    report.write(&common.outputs)?;
+    // A file that can't be written must not cost the report.
+    let written = report.write(&common.outputs);
     if ended.is_ok() || common.outputs.json {
         let text = report.print(&common.outputs);
         stage.print(|out| out.write_all(text.as_bytes()))?;
@@ -96,6 +98,7 @@ fn grade(
         let lines = report.notes.iter().flat_map(|note| note.lines());
         lines.for_each(|line| stage.say(line));
     }
+    written?;
     ended?;
     if report.all_hold() {
         Ok(())

@@ -1,6 +1,7 @@
 //! The options of `peer grade`.
 
 use std::fmt::Write as _;
+use std::fs;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -10,6 +11,7 @@ use super::checks;
 use super::printout;
 use super::program::Running;
 use super::report::{Outputs, Rubric, unknown};
+use crate::file_error::FileError;
 use crate::wire::ci::SERVER_PORT;
 use crate::wire::{Endpoint, Port};
 
@@ -111,7 +113,7 @@ pub struct Peer {
     #[arg(long, value_name = "PORT", default_value_t = SERVER_PORT, value_parser = crate::program::port, help_heading = "Program")]
     pub(super) port: u16,
     /// The folder that the peer shares, from the current folder, whatever --in says: what the peer
-    /// sends is compared with its files
+    /// sends is compared with its files. It may be a link, and its files may not
     #[arg(long, value_name = "FOLDER", help_heading = "Program")]
     pub(super) files: Option<PathBuf>,
     /// What to type for add, lookup, list, get, and exit, for example get='4\n{number}\n\n'; \n is
@@ -150,7 +152,7 @@ pub struct Class {
     /// The shell command that starts a peer
     #[arg(long, value_name = "COMMAND", help_heading = "Program")]
     pub(super) peer: Option<String>,
-    /// The folder that a peer shares, within its submission
+    /// The folder that a peer shares, within its submission; a link out of it does not count
     #[arg(long, value_name = "FOLDER", help_heading = "Program")]
     pub(super) files: Option<PathBuf>,
     /// What to type for a step of the menu, as in `peer grade peer`
@@ -277,7 +279,16 @@ impl Options {
             What::Class(class) if class.server.is_none() && class.peer.is_none() => Err(
                 "name the command of a server (--server), of a peer (--peer), or both".to_owned(),
             ),
-            What::Class(_) => Ok(()),
+            What::Class(class) => {
+                let rubrics = [
+                    (&class.server_rubric, checks::SERVER),
+                    (&class.peer_rubric, checks::PEER),
+                ];
+                rubrics.into_iter().try_for_each(|(path, table)| {
+                    let path = path.as_ref();
+                    path.map_or(Ok(()), |path| Rubric::read(path, table).map(drop))
+                })
+            }
         }
     }
 
@@ -311,10 +322,10 @@ impl Server {
 impl Peer {
     fn check(&self) -> Result<(), String> {
         self.common.check(checks::PEER)?;
-        if let Some(folder) = self.files.as_ref().filter(|it| !it.is_dir()) {
-            let folder = folder.display();
+        if let Some((folder, Err(error))) = self.files.as_ref().map(|it| (it, fs::read_dir(it))) {
+            let error = FileError::of("read the folder", folder)(error);
             return Err(format!(
-                "--files {folder}: there is no such folder; name it as seen from the current one"
+                "--files: {error}; name it as seen from the current one"
             ));
         }
         if self.running.run.is_some() || self.common.list_checks {

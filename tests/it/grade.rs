@@ -4,12 +4,17 @@ mod attackers;
 mod classes;
 mod deviant;
 mod deviant_peer;
+
+mod kinds;
+mod limits;
 mod peers;
 mod printouts;
 mod programs;
 mod reports;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use p2pci::grade::checks::SERVER;
@@ -74,6 +79,35 @@ fn our_own_server_has_every_point() {
     assert_eq!((graded.code, graded.errors.as_str()), (Some(0), ""));
     // It has forgotten the first grader, and would not mind if it had not.
     assert_eq!(grade_port(server.port, &[]).code, Some(0));
+}
+
+/// Ten runs at once.
+#[test]
+fn verdicts_are_the_same_beside_a_busy_loop() {
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) {
+                std::hint::spin_loop();
+            }
+        });
+        let _end = Ends(&is_over);
+        let ours = format!("{} -q --port {{port}}", env!("CARGO_BIN_EXE_server"));
+        at_once(0..10, |_| {
+            let graded = grade(&["--json", "--port", "0", "--run", &ours]);
+            let mut verdicts = graded.verdicts().into_values();
+            assert!(verdicts.all(|verdict| verdict == "ok"), "{}", graded.out);
+        });
+    });
+}
+
+/// Ends the loop, also if a check panics.
+struct Ends<'a>(&'a AtomicBool);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 #[test]

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde::Deserialize;
 
+use crate::file_error::FileError;
 use crate::grade::check::{Group, Sheet};
 use crate::grade::checks;
 use crate::grade::options::Class;
@@ -137,6 +138,15 @@ impl Job<'_> {
             self.options.out.join(file)
         };
         let (text, results) = (report(".txt"), report(".json"));
+        if let Some(files) = &self.options.files
+            && self.kind == Kind::Peer
+            && self.files().is_none()
+        {
+            let files = files.display();
+            stage.say(format_args!(
+                "{name}: peer: compared with no files, because it has no folder {files} of its own"
+            ));
+        }
         // That of an earlier run must not count.
         let _ = fs::remove_file(&results);
         let ended = self.wait(&text, &results, stage).transpose()?;
@@ -198,7 +208,8 @@ impl Job<'_> {
     /// Runs the grader to its end, or to the deadline. An error is why it has no result; `None` is
     /// that of a signal.
     fn wait(&self, text: &Path, results: &Path, stage: &Stage) -> Result<Option<()>, String> {
-        let mut child = self.start(text, results).map_err(|it| it.to_string())?;
+        let started = self.start(text, results);
+        let mut child = started.map_err(|error| format!("cannot start its grader: {error}"))?;
         let until = Instant::now() + Duration::from_secs(self.options.deadline);
         loop {
             if let Ok(Some(status)) = child.try_wait() {
@@ -227,13 +238,22 @@ impl Job<'_> {
     fn start(&self, text: &Path, results: &Path) -> io::Result<Child> {
         // A link in its place would lead elsewhere.
         let _ = fs::remove_file(text);
-        let out = File::create(text)?;
+        let out = File::create(text)
+            .map_err(|error| io::Error::other(FileError::of("write", text)(error)))?;
         let mut command = self.command(results)?;
         command
             .stdin(Stdio::null())
             .stderr(out.try_clone()?)
             .stdout(out);
         command.process_group(0).spawn()
+    }
+
+    /// The folder that its peer shares. One that leads out of the submission is none: the report would
+    /// show files of others.
+    fn files(&self) -> Option<PathBuf> {
+        let files = self.folder.join(self.options.files.as_ref()?);
+        let (files, own) = (files.canonicalize().ok()?, self.folder.canonicalize().ok()?);
+        (files.is_dir() && files.starts_with(own)).then_some(files)
     }
 
     fn command(&self, results: &Path) -> io::Result<Command> {
@@ -263,9 +283,8 @@ impl Job<'_> {
             command.arg("--rubric").arg(rubric);
         }
         if self.kind == Kind::Peer {
-            let files = self.options.files.as_ref().map(|it| self.folder.join(it));
             // Without the folder all but its files is graded.
-            if let Some(files) = files.filter(|it| it.is_dir()) {
+            if let Some(files) = self.files() {
                 command.arg("--files").arg(files);
             }
             for keys in &self.options.keys {

@@ -19,6 +19,9 @@ use crate::program::{Code, Failure, Stage};
 use crate::terminal::escape::escaped;
 use job::{Job, Kind, Outcome};
 
+/// The file with the points of all submissions.
+const TABLE: &str = "table.csv";
+
 /// Grades all submissions, and writes their reports and the table into the folder of the results.
 /// After Ctrl-C it writes those that are done.
 pub(super) fn perform(options: &Class, stage: &Stage) -> Result<(), Failure> {
@@ -30,7 +33,9 @@ pub(super) fn perform(options: &Class, stage: &Stage) -> Result<(), Failure> {
             "{folder} has no subfolder to grade"
         )));
     }
-    fs::create_dir_all(out).map_err(FileError::of("create", out))?;
+    fs::create_dir_all(out).map_err(FileError::of("create the folder", out))?;
+    // A folder that can't be written is found before hours of work, and not after them.
+    replace(&out.join(TABLE), &table::csv(&[]))?;
     let isolation = can_isolate();
     if let Err(why) = &isolation {
         stage.say(format_args!(
@@ -83,7 +88,7 @@ fn finish(outcomes: &[Outcome], out: &Path, stage: &Stage) -> Result<(), Failure
     for (path, contents) in outcomes.iter().flat_map(|it| &it.files) {
         replace(path, contents)?;
     }
-    replace(&out.join("table.csv"), &table::csv(outcomes))?;
+    replace(&out.join(TABLE), &table::csv(outcomes))?;
     let text = table::text(outcomes);
     stage.print(|to| to.write_all(text.as_bytes()))?;
     if let Some(signal) = stage.stop.signal() {

@@ -145,7 +145,7 @@ fn summary(outcomes: &[Outcome]) -> String {
     }
     let mut failed: Vec<_> = failed.into_iter().collect();
     failed.sort_by_key(|(name, count)| (std::cmp::Reverse(*count), *name));
-    text.push_str("Failed most:\n");
+    text.push_str("Failed most often:\n");
     for ((kind, check), count) in failed.iter().take(MOST) {
         let of = outcomes.iter().filter(|it| it.kind == *kind).count();
         // Writing to memory does not fail.

@@ -65,6 +65,9 @@ pub(super) fn ask(
     linger: Duration,
 ) -> Held<Reply> {
     let (got, end) = receive(connection, get, linger);
+    if let Some(reply) = only_status_line(get, &got, end) {
+        return Ok(reply);
+    }
     let printed = subject.printed();
     let (seconds, most) = (CHECK_TIME.as_secs(), MAX_ANSWER / 1024 / 1024);
     let why = match parse(get.request, &got, get.number) {
@@ -92,6 +95,19 @@ pub(super) fn ask(
         cause: None,
         exchanged: Some(Exchanged::new(get.request, &bare(get.status), &got)),
     })))
+}
+
+/// A refusal that is its status line and no line end: the code is right, and the form is judged by it.
+fn only_status_line(get: Get<'_>, got: &[u8], end: End) -> Option<Reply> {
+    let has_end = got.contains(&b'\n');
+    let line = [got, b"\r\n"].concat();
+    let reply = parse(get.request, &line, get.number).ok()?;
+    let is_it = !has_end && reply.code == get.status.code() && reply.code != Status::Ok.code();
+    is_it.then(|| Reply {
+        got: got.to_vec(),
+        is_closed: end == End::Closed,
+        ..reply
+    })
 }
 
 /// Sends a request, and reads what comes until the answer is complete and `linger` is over.
@@ -147,6 +163,9 @@ fn parse(request: &[u8], got: &[u8], number: RfcNumber) -> Result<Reply, String>
     let answered = answered.map_err(|error| error.to_string())?;
     let answer = answered.answer.map_err(|error| error.to_string())?;
     let (code, length) = match answer {
+        Ok(delivery) if delivery.is_bare => {
+            return Err("it sent bytes without a status line".to_owned());
+        }
         Ok(delivery) => (200, delivery.length),
         Err(code) => (code, None),
     };

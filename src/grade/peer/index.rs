@@ -14,7 +14,7 @@ use crate::net::{Connection, Limits, Place, Server, Stop};
 use crate::program::Failure;
 use crate::wire::ci::p2s::Request;
 use crate::wire::ci::server::Conversation;
-use crate::wire::{Dialect, Endpoint, Head, Received, Record, Reject, Source, Waits};
+use crate::wire::{Dialect, Endpoint, Head, ReadError, Received, Record, Reject, Source, Waits};
 
 /// How long a request may take from its first byte.
 const REQUEST_TIME: Duration = Duration::from_secs(5);
@@ -112,7 +112,8 @@ impl Shared {
         loop {
             let received = match conversation.next(connection, REQUEST_TIME) {
                 Ok(Some(received)) => received,
-                Ok(None) => return,
+                // A program that ends with unread answers resets its connection, and has left too.
+                Ok(None) | Err(ReadError::Io(_)) => return,
                 Err(error) => {
                     let reject = error.reject();
                     self.seen

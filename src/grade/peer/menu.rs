@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use super::form::{in_form, same};
 use super::holders::document;
 use super::index::Manner;
 use super::seen::What;
-use super::subject::{Registered, Subject, in_form, same};
+use super::subject::{Registered, Subject};
 use super::{LARGE, uploads};
 use crate::grade::check::{Held, Sheet, Unmet};
 use crate::grade::options::Step;
@@ -59,16 +60,11 @@ fn together(subject: &Subject<'_>, goes_on: u64, sheet: &mut Sheet) {
 }
 
 pub(super) fn list(subject: &Subject<'_>, _: &Registered, sheet: &mut Sheet) -> Held {
-    let asked = lists(subject);
-    let held = asked.and_then(|asked| in_form(&asked));
-    sheet.judge("list-form", held)
-}
-
-fn lists(subject: &Subject<'_>) -> Held<super::seen::Asked> {
     let then = subject.choose(Step::List, UNKNOWN)?;
     let is_list = |request: &Request| matches!(request, Request::List(_));
     let asked = subject.wait_for_request(then, "LIST", is_list);
-    asked.map(|(_, asked)| asked)
+    let held = asked.and_then(|(_, asked)| in_form(&asked));
+    sheet.judge("list-form", held)
 }
 
 pub(super) fn get(subject: &Subject<'_>, registered: &Registered, sheet: &mut Sheet) -> Held {
@@ -157,7 +153,14 @@ pub(super) fn get_unknown(subject: &Subject<'_>, _: &Registered, sheet: &mut She
         subject.wait_for_request(then, "LOOKUP", |it| looks_up(it, number))?;
         // What follows at once would come in this time; the menu is then asked for a LIST.
         std::thread::sleep(QUIET_TIME);
-        let goes_on = lists(subject).map_err(|_| {
+        let listed = subject.choose(Step::List, UNKNOWN)?;
+        // Its form is not the point.
+        let goes_on = subject.wait(listed, |event| match &event.what {
+            What::Asked(asked) => matches!(asked.request, Request::List(_)).then_some(()),
+            What::Wrong(bytes, _) => bytes.starts_with(b"LIST").then_some(()),
+            _ => None,
+        });
+        let goes_on = goes_on.ok_or_else(|| {
             let (in_time, printed) = (subject.in_time(), subject.printed());
             Unmet::failed(format!(
                 "the menu does not go on: no LIST {in_time}{printed}"
@@ -173,7 +176,7 @@ pub(super) fn get_unknown(subject: &Subject<'_>, _: &Registered, sheet: &mut She
             };
             return Err(uploads::unexpected(what, &bytes));
         }
-        goes_on.map(drop)
+        goes_on
     };
     sheet.judge("get-unknown", held())
 }
@@ -207,12 +210,15 @@ pub(super) fn split(subject: &Subject<'_>, _: &Registered, sheet: &mut Sheet) ->
     let held = subject
         .choose(Step::Get, SPLIT)
         .and_then(|then| flow(subject, &record, then));
-    let held = held.map(drop);
+    let cause = "what one recv() returns is taken for a whole answer: it may be a part, so read on until \
+         the empty line after the records";
+    let held = held.map(drop).map_err(|unmet| unmet.usually(cause));
     subject.index.answer_in(Manner::Whole);
     sheet.judge("answer-split", held)
 }
 
 pub(super) fn exit(subject: &Subject<'_>, _: &Registered, sheet: &mut Sheet) -> Held {
+    subject.revive()?;
     if let Some(ended) = subject.end() {
         return Err(Unmet::Skipped(ended));
     }

@@ -1,5 +1,6 @@
 //! Grades a peer: plays the index server and other peers, and judges what it sends.
 
+mod form;
 mod get;
 mod holders;
 mod index;
@@ -14,8 +15,10 @@ use super::Played;
 use super::check::{Held, Sheet, Unmet};
 use super::options::Peer;
 use crate::program::Stage;
+use crate::wire::ci::p2s::Request;
+use form::{in_form, refusal};
 use seen::What;
-use subject::{Registered, Subject, added, in_form, refusal};
+use subject::{Registered, Subject, added};
 
 /// The place of the large document among those of the grader.
 const LARGE: u32 = 2;
@@ -140,6 +143,10 @@ fn adds(subject: &Subject<'_>) -> Held {
     let is_of_menu = |bytes: &[u8]| bytes.starts_with(b"LOOKUP") || bytes.starts_with(b"LIST");
     events.iter().try_for_each(|event| match &event.what {
         What::Asked(asked) if added(event).is_some() => in_form(asked),
+        What::Asked(asked) if matches!(asked.request, Request::Greeting) => {
+            let why = "the protocol has no such request: the first ADD registers a peer";
+            Err(refusal(&asked.bytes, why))
+        }
         What::Wrong(bytes, why) if own.contains(&event.link) && !is_of_menu(bytes) => {
             Err(refusal(bytes, why))
         }

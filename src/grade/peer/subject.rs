@@ -1,19 +1,20 @@
 //! The peer under test: how it is started, what is typed into it, and what it does.
 
 use std::cell::RefCell;
+use std::fs::File;
 use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::LARGE;
+use super::form::refusal;
 use super::holders::Holders;
-use super::index::{Index, strict};
+use super::index::Index;
 use super::seen::{Asked, Event, Seen, What};
-use crate::grade::check::{Finding, Held, Unmet};
-use crate::grade::excerpt::{Exchanged, usual_cause};
-use crate::grade::is_same_title;
+use crate::file_error::FileError;
+use crate::grade::check::{Held, Unmet};
+use crate::grade::file;
 use crate::grade::options::{Peer, Step};
-use crate::grade::program::Program;
+use crate::grade::program::{Program, ProgramError, Running};
 use crate::library::scan;
 use crate::net::{Connection, Limits, Sockets, connect};
 use crate::program::{Code, Failure, Stage};
@@ -44,6 +45,11 @@ pub(super) struct Subject<'a> {
     pub(super) holders: Holders,
     pub(super) sockets: Sockets,
     program: RefCell<Option<Program>>,
+    /// What is remarkable about a program that ended early.
+    notes: RefCell<Vec<String>>,
+    /// The folder that the peer shares, if it is known. It was opened before the program could put a
+    /// link in its place.
+    pub(super) files: Option<File>,
     /// The first of ten numbers that the peer has not registered.
     first_number: u32,
     /// The address of the grader, as the peer reaches it.
@@ -66,6 +72,10 @@ impl<'a> Subject<'a> {
         });
         stage.stop.watch(&sockets);
         let seen = Seen::default();
+        let files = options.files.as_deref().map(|path| {
+            let opened = file::open(path);
+            opened.map_err(FileError::of("open the folder", path))
+        });
         Ok(Self {
             options,
             stage,
@@ -74,6 +84,8 @@ impl<'a> Subject<'a> {
             seen,
             sockets,
             program: RefCell::new(None),
+            notes: RefCell::default(),
+            files: files.transpose().map_err(Failure::other)?,
             first_number: 0,
             own: Host::localhost(),
         })
@@ -90,15 +102,40 @@ impl<'a> Subject<'a> {
             let came = self.wait(0, |_| Some(()));
             return came.ok_or_else(|| self.nobody());
         };
+        Ok(self.run(command, Program::start)?)
+    }
+
+    /// Starts the program, and waits until it connects.
+    fn run(
+        &self,
+        command: &str,
+        start: fn(&str, &Running) -> Result<Program, ProgramError>,
+    ) -> Result<(), ProgramError> {
+        let port = self.index.port();
+        let then = self.seen.now();
         let command = command.replace("{port}", &port.to_string());
-        let mut program = Program::start(&command, &self.options.running)?;
+        let mut program = start(&command, &self.options.running)?;
         let awaited = format!("connected to port {port}");
-        let seen = self.seen.clone();
         let begun = program.wait_until(&awaited, &self.stage.stop, || {
-            (seen.now() > 0).then_some(())
+            (self.seen.now() > then).then_some(())
         });
-        *self.program.get_mut() = Some(program);
-        Ok(begun?)
+        *self.program.borrow_mut() = Some(program);
+        begun
+    }
+
+    /// Starts a program that has ended again, so that its end by the menu can be judged too.
+    pub(super) fn revive(&self) -> Held {
+        let (Some(ended), Some(command)) = (self.end(), &self.options.running.run) else {
+            return Ok(());
+        };
+        let notes = self.program.borrow_mut().take().map(|mut it| it.stop());
+        self.notes.borrow_mut().extend(notes.into_iter().flatten());
+        let again = "the program ended early, and was started again once";
+        self.notes.borrow_mut().push(again.to_owned());
+        let begun = self.run(command, Program::start_again);
+        begun.map_err(|error| Unmet::Skipped(format!("{ended}; started again, {error}")))?;
+        self.settle();
+        Ok(())
     }
 
     fn nobody(&self) -> Failure {
@@ -113,15 +150,7 @@ impl<'a> Subject<'a> {
         if self.wait(0, |event| added(event).map(drop)).is_none() {
             self.register_by_hand()?;
         }
-        let until = Instant::now() + REGISTER_TIME;
-        let mut count = self.seen.now();
-        while Instant::now() < until {
-            self.seen.wait(count, SETTLE_TIME);
-            if self.seen.now() == count {
-                break;
-            }
-            count = self.seen.now();
-        }
+        self.settle();
         let records: Vec<_> = self.seen.since(0).iter().filter_map(added).collect();
         let has = |number| {
             records
@@ -141,6 +170,19 @@ impl<'a> Subject<'a> {
         Ok(Registered { records })
     }
 
+    /// Waits until the peer sends no more.
+    fn settle(&self) {
+        let until = Instant::now() + REGISTER_TIME;
+        let mut count = self.seen.now();
+        while Instant::now() < until {
+            self.seen.wait(count, SETTLE_TIME);
+            if self.seen.now() == count {
+                break;
+            }
+            count = self.seen.now();
+        }
+    }
+
     /// Lets the menu send an ADD, and waits until it has.
     fn register_by_hand(&self) -> Held {
         if let Some(refused) = self.refused(0) {
@@ -158,7 +200,8 @@ impl<'a> Subject<'a> {
 
     /// A document that the peer has: the first of its files, or else that of the assignment.
     fn own_file(&self) -> Held<(RfcNumber, Title)> {
-        let files = self.files().and_then(|folder| scan::files(folder).ok());
+        let folder = self.options.files.as_deref();
+        let files = folder.and_then(|folder| scan::files(folder).ok());
         let first = files.and_then(|files| files.into_keys().next());
         let number = first.or_else(|| RfcNumber::new(USUAL_FILE));
         let number = number.ok_or_else(|| Unmet::Skipped("no number".to_owned()))?;
@@ -297,11 +340,6 @@ impl<'a> Subject<'a> {
         found.map_err(|error| Unmet::failed(format!("{error}{}", self.printed())))
     }
 
-    /// The folder that the peer shares, if it is known.
-    pub(super) fn files(&self) -> Option<&Path> {
-        self.options.files.as_deref()
-    }
-
     /// How long to wait for what the peer is made to do.
     fn time(&self) -> Duration {
         if self.options.running.run.is_some() {
@@ -333,7 +371,10 @@ impl<'a> Subject<'a> {
     pub(super) fn stop(&mut self) -> Vec<String> {
         self.sockets.close_all();
         let program = self.program.get_mut().as_mut();
-        program.map(Program::stop).unwrap_or_default()
+        let last = program.map(Program::stop).unwrap_or_default();
+        let mut notes = self.notes.take();
+        notes.extend(last);
+        notes
     }
 }
 
@@ -346,64 +387,6 @@ pub(super) fn added(event: &Event) -> Option<Record> {
         }) => Some(record.clone()),
         _ => None,
     }
-}
-
-/// What our server refuses.
-pub(super) fn refusal(bytes: &[u8], why: &str) -> Unmet {
-    Unmet::Failed(Box::new(Finding {
-        message: format!("its request is refused: {why}"),
-        cause: None,
-        exchanged: Some(Exchanged::new(b"", b"", bytes)),
-    }))
-}
-
-/// Whether a request is to the byte what our own peer sends. Who reads a title makes one space of
-/// several, so it may have several.
-pub(super) fn in_form(asked: &Asked) -> Held {
-    let whole = with_spaces_of(strict(&asked.request), &asked.bytes);
-    // A LOOKUP may have no Title.
-    let without_title = match &asked.request {
-        Request::Lookup { title, .. } if title.is_empty() => {
-            let whole = String::from_utf8_lossy(&whole);
-            Some(whole.replace("Title: \r\n", "").into_bytes())
-        }
-        _ => None,
-    };
-    if without_title.is_some_and(|short| short == asked.bytes) {
-        return Ok(());
-    }
-    same(&whole, &asked.bytes, "the request")
-}
-
-/// The expected request with the spaces within the title that came.
-fn with_spaces_of(expected: Vec<u8>, got: &[u8]) -> Vec<u8> {
-    let title = |message: &[u8]| {
-        let text = str::from_utf8(message).ok()?;
-        let mut lines = text.lines();
-        let title = lines.find_map(|line| line.strip_prefix("Title: "))?;
-        Some(title.to_owned())
-    };
-    let (Some(strict), Some(came)) = (title(&expected), title(got)) else {
-        return expected;
-    };
-    if !is_same_title(&strict, &came) {
-        return expected;
-    }
-    let expected = String::from_utf8_lossy(&expected);
-    let (strict, came) = (format!("Title: {strict}\r\n"), format!("Title: {came}\r\n"));
-    expected.replacen(&strict, &came, 1).into_bytes()
-}
-
-/// Whether bytes are what they should be.
-pub(super) fn same(expected: &[u8], got: &[u8], what: &str) -> Held {
-    if expected == got {
-        return Ok(());
-    }
-    Err(Unmet::Failed(Box::new(Finding {
-        message: format!("{what} is right, but not to the byte"),
-        cause: usual_cause(expected, got),
-        exchanged: Some(Exchanged::new(b"", expected, got)),
-    })))
 }
 
 /// The address at which somebody at this address reaches us.

@@ -1,17 +1,18 @@
 //! What the upload server of the peer answers.
 
-use std::fs;
-use std::io::{Read as _, Write};
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::fs::File;
+use std::io::{self, Write};
 use std::time::{Duration, SystemTime};
 
-use rustix::fs::OFlags;
+use rustix::fs::{Dir, Mode, OFlags, openat};
+use rustix::io::Errno;
 
 use super::get::{Get, MAX_ANSWER, Reply, ask, bare, codec, get};
 use super::subject::{CHECK_TIME, Registered, Subject};
 use crate::grade::check::{Finding, Held, Sheet, Unmet};
 use crate::grade::excerpt::{Exchanged, usual_cause};
+use crate::grade::file;
+use crate::terminal::escape::escaped;
 use crate::wire::di::Origin;
 use crate::wire::p2p::server::Offer;
 use crate::wire::{Head, Record, RfcNumber, Status, Waits, date};
@@ -37,7 +38,10 @@ pub(super) fn document(subject: &Subject<'_>, registered: &Registered, sheet: &m
         status: Status::Ok,
     };
     let reply = sheet.judge("get-ok", ask(subject, connection, get, CHECK_TIME))?;
-    let _ = sheet.judge("get-body", body(&reply, subject.files(), record.number));
+    let _ = sheet.judge(
+        "get-body",
+        body(&reply, subject.files.as_ref(), record.number),
+    );
     let _ = sheet.judge("get-headers", headers(&reply, record));
     let closed = if reply.is_closed {
         Ok(())
@@ -51,7 +55,7 @@ pub(super) fn document(subject: &Subject<'_>, registered: &Registered, sheet: &m
 }
 
 /// Whether the body is complete, no longer than announced, and that of the file.
-fn body(reply: &Reply, files: Option<&Path>, number: RfcNumber) -> Held {
+fn body(reply: &Reply, files: Option<&File>, number: RfcNumber) -> Held {
     let got = u64::try_from(reply.body.len()).unwrap_or(u64::MAX);
     let message = match reply.length {
         None => Some("Content-Length is missing or no number".to_owned()),
@@ -78,8 +82,7 @@ fn body(reply: &Reply, files: Option<&Path>, number: RfcNumber) -> Held {
     };
     let (candidates, refused) = files_of(folder, number);
     let Some(first) = candidates.first() else {
-        let shown = folder.display();
-        let none = || format!("no file in {shown} has {number} in its name");
+        let none = || format!("no file of --files has {number} in its name");
         let reason = refused.into_iter().next().unwrap_or_else(none);
         return Err(Unmet::Skipped(reason));
     };
@@ -90,7 +93,7 @@ fn body(reply: &Reply, files: Option<&Path>, number: RfcNumber) -> Held {
 }
 
 /// The contents of the files with this number in their names, and why others are not compared.
-fn files_of(folder: &Path, number: RfcNumber) -> (Vec<Vec<u8>>, Vec<String>) {
+fn files_of(folder: &File, number: RfcNumber) -> (Vec<Vec<u8>>, Vec<String>) {
     let has_number = |name: &str| {
         let numbers = name.split(|it: char| !it.is_ascii_digit());
         numbers
@@ -98,42 +101,32 @@ fn files_of(folder: &Path, number: RfcNumber) -> (Vec<Vec<u8>>, Vec<String>) {
             .any(|it: u32| it == number.get())
     };
     let (mut contents, mut refused) = (Vec::new(), Vec::new());
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        if !entry.file_name().to_str().is_some_and(has_number) {
+    for entry in Dir::read_from(folder).into_iter().flatten().flatten() {
+        let Some(name) = entry.file_name().to_str().ok().filter(|it| has_number(it)) else {
             continue;
-        }
-        match content(&entry.path()) {
+        };
+        match content(folder, name) {
             Ok(content) => contents.push(content),
-            Err(why) => refused.push(format!("{} is not compared: {why}", entry.path().display())),
+            Err(why) => {
+                let name = escaped(name.as_bytes(), false);
+                refused.push(format!("{name} is not compared: {why}"));
+            }
         }
     }
     (contents, refused)
 }
 
-/// The content of a regular file. The folder belongs to who is graded: a link could show any other
-/// file in the report, and a pipe or a device has no end.
-fn content(path: &Path) -> Result<Vec<u8>, String> {
-    let mut options = fs::OpenOptions::new();
-    options.custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
-    let is_file = path.symlink_metadata().is_ok_and(|found| found.is_file());
-    let kind = "it is no regular file".to_owned();
-    if !is_file {
-        return Err(kind);
-    }
-    let file = options.read(true).open(path);
-    let file = file.map_err(|error| error.to_string())?;
-    let found = file.metadata().map_err(|error| error.to_string())?;
-    if !found.is_file() {
-        return Err(kind);
-    }
+/// The content of a regular file in this folder. It belongs to who is graded: a link could show any
+/// other file in the report.
+fn content(folder: &File, name: &str) -> io::Result<Vec<u8>> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = openat(folder, name, flags, Mode::empty()).map_err(|error| match error {
+        Errno::LOOP => io::Error::other("it is a link, not a regular file"),
+        error => error.into(),
+    })?;
     let most = u64::try_from(MAX_ANSWER).unwrap_or(u64::MAX);
-    let mut content = Vec::new();
-    let read = file.take(most + 1).read_to_end(&mut content);
-    read.map_err(|error| error.to_string())?;
-    if content.len() > MAX_ANSWER {
-        return Err(format!("it has more than {} MiB", most / 1024 / 1024));
-    }
-    Ok(content)
+    let too_long = || format!("it has more than {} MiB", most / 1024 / 1024);
+    file::content(file.into(), most, too_long)
 }
 
 /// Whether each header has its form: it is a line that our own peer would send with its value.

@@ -1,10 +1,10 @@
 //! The lines of a saved terminal, with what a program writes around messages taken apart.
 
-use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::Path;
 
 use crate::file_error::FileError;
+use crate::grade::file;
 
 /// The longest file, in bytes.
 const MAX_FILE: u64 = 16 * 1024 * 1024;
@@ -24,28 +24,21 @@ pub(super) struct Line {
 /// Whether a file is not too long. An error is a message for the user.
 pub(in crate::grade) fn check(path: &Path) -> Result<(), String> {
     let is_too_long = path.metadata().is_ok_and(|found| found.len() > MAX_FILE);
-    let error = || FileError::of("read", path)(too_long()).to_string();
+    let error = || FileError::of("read", path)(io::Error::other(too_long())).to_string();
     if is_too_long { Err(error()) } else { Ok(()) }
 }
 
 /// Reads the lines of a file. One that is too long is an error: what is left out would be missed.
 pub(super) fn read(path: &Path) -> Result<Vec<Line>, FileError> {
-    let mut bytes = Vec::new();
-    let file = File::open(path).map_err(FileError::of("read", path))?;
-    let read = file.take(MAX_FILE + 1).read_to_end(&mut bytes);
-    let read = read.and_then(|count| {
-        let is_whole = u64::try_from(count).is_ok_and(|count| count <= MAX_FILE);
-        is_whole.then_some(()).ok_or_else(too_long)
-    });
-    read.map_err(FileError::of("read", path))?;
+    let file = file::open(path);
+    let bytes = file.and_then(|file| file::content(file, MAX_FILE, too_long));
+    let bytes = bytes.map_err(FileError::of("read", path))?;
     Ok(of(&String::from_utf8_lossy(&bytes)))
 }
 
-fn too_long() -> io::Error {
+fn too_long() -> String {
     let most = MAX_FILE / 1024 / 1024;
-    io::Error::other(format!(
-        "it is longer than {most} MiB; cut it to the session with the eight scenarios"
-    ))
+    format!("it is longer than {most} MiB; cut it to the session with the eight scenarios")
 }
 
 /// The lines of a text.

@@ -1,7 +1,7 @@
 //! The folders of an isolated program under test: it can change its own one and nothing else.
 
 use std::env;
-use std::ffi::OsString;
+use std::ffi::{CStr, OsString};
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::AsRawFd;
@@ -30,7 +30,7 @@ pub(super) fn confine(hidden: &[PathBuf]) -> io::Result<()> {
     let private = PRIVATE.iter().map(Path::new);
     for folder in private.chain(hidden.iter().map(PathBuf::as_path)) {
         if folder.is_dir() {
-            empty(folder)?;
+            empty(folder, FOR_ALL)?;
         }
     }
     fs::create_dir_all(&path)?;
@@ -119,16 +119,16 @@ fn unescaped(field: &[u8]) -> OsString {
     OsString::from_vec(bytes)
 }
 
+/// The options of a folder in memory to which all can write, as to `/tmp`,
+const FOR_ALL: &CStr = c"size=64m,mode=1777";
+/// and of one to which only its owner can. In the other kind the system does not let a shell write to
+/// devices of another user, such as `/dev/null`.
+const FOR_OWNER: &CStr = c"size=64m,mode=755";
+
 /// Replaces a folder by an empty one in memory.
-fn empty(folder: &Path) -> io::Result<()> {
+fn empty(folder: &Path, options: &CStr) -> io::Result<()> {
     let flags = MountFlags::NOSUID | MountFlags::NODEV;
-    Ok(mount(
-        "tmpfs",
-        folder,
-        "tmpfs",
-        flags,
-        c"size=64m,mode=1777",
-    )?)
+    Ok(mount("tmpfs", folder, "tmpfs", flags, options)?)
 }
 
 fn protect_system() -> io::Result<()> {
@@ -146,7 +146,7 @@ fn protect_system() -> io::Result<()> {
 fn replace_devices() -> io::Result<()> {
     let folder = Path::new("/dev");
     let kept = DEVICES.map(|name| Some((folder.join(name), File::open(folder.join(name)).ok()?)));
-    empty(folder)?;
+    empty(folder, FOR_OWNER)?;
     for (path, device) in kept.into_iter().flatten() {
         File::create(&path)?;
         mount_bind_recursive(place(&device), &path)?;

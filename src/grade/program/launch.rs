@@ -2,7 +2,7 @@
 //! starts its own binary again, which prepares itself and then runs the command.
 //!
 //! The program gets a session of its own, so that it has no terminal to write or type to; few of the
-//! grader's environment variables; and a limit on the size of files. With `--isolated` it also gets
+//! grader's environment variables; and limits on its files and its memory. With `--isolated` it also gets
 //! processes and folders of its own. These belong to a namespace of users above its own one, so
 //! that it can't undo them.
 
@@ -13,13 +13,17 @@ use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
-use rustix::process::{Resource, Rlimit, setrlimit, setsid};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit, setsid};
 
 /// The environment variable with the next step of a process that becomes the program under test.
 const STEP: &str = "P2PCI_UNDER_TEST";
 
 /// The longest file that a program under test may write, in bytes.
 pub(super) const MAX_FILE: u64 = 100 * 1024 * 1024;
+
+/// The most data memory of one of its processes, in bytes. A Java machine reserves much more address
+/// space than that, which does not count.
+const MAX_DATA: u64 = 4 * 1024 * 1024 * 1024;
 
 /// The environment variables that a program under test gets, if the grader has them: where programs
 /// are, who the user is, and the language. The others may be secrets of the grader.
@@ -89,13 +93,19 @@ fn begin() -> io::Result<()> {
     // It ends with the grader, even if that is killed.
     #[cfg(target_os = "linux")]
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
-    for (resource, limit) in [(Resource::Fsize, MAX_FILE), (Resource::Core, 0)] {
-        let limit = Some(limit);
-        let (current, maximum) = (limit, limit);
-        // A lower limit of the grader stays.
-        let _ = setrlimit(resource, Rlimit { current, maximum });
-    }
+    limit(Resource::Fsize, MAX_FILE);
+    limit(Resource::Data, MAX_DATA);
+    limit(Resource::Core, 0);
     Ok(())
+}
+
+/// Limits this process and those that it starts. A lower limit of the grader stays.
+fn limit(resource: Resource, most: u64) {
+    let own = getrlimit(resource);
+    let lower = |own: Option<u64>| Some(own.map_or(most, |own| own.min(most)));
+    let (current, maximum) = (lower(own.current), lower(own.maximum));
+    // A process may always lower its limits.
+    let _ = setrlimit(resource, Rlimit { current, maximum });
 }
 
 /// The shell with the command of this process.
@@ -107,10 +117,11 @@ fn shell() -> Command {
 
 #[cfg(target_os = "linux")]
 mod linux {
-    use super::{Command, ExitCode, PathBuf, STEP, env, io, shell};
+    use super::{Command, ExitCode, PathBuf, STEP, env, io, limit, shell};
     use crate::grade::program::folders;
+    use crate::grade::program::watch::MAX_PROCESSES;
 
-    use rustix::process::{Pid, WaitOptions, WaitStatus, wait};
+    use rustix::process::{Pid, Resource, WaitOptions, WaitStatus, wait};
 
     /// With processes, folders, and shared memory of its own.
     const OUTER: [&str; 8] = [
@@ -142,6 +153,8 @@ mod linux {
     pub(super) fn first() -> io::Result<ExitCode> {
         let hidden: Vec<_> = env::args_os().skip(2).map(PathBuf::from).collect();
         folders::confine(&hidden)?;
+        // In this namespace only its own processes count. The system exempts those of root.
+        limit(Resource::Nproc, MAX_PROCESSES);
         let mut unshare = Command::new("unshare");
         unshare.args(INNER).arg("--");
         let inner = shell();

@@ -7,12 +7,13 @@ mod isolation;
 mod launch;
 mod output;
 mod processes;
+mod watch;
 
 pub use isolation::{can_isolate, isolate};
 pub use launch::becomes_program;
 
-use std::fs::{self, File};
-use std::io::Write;
+use std::fs;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
@@ -23,7 +24,9 @@ use std::os::unix::process::ExitStatusExt;
 use clap::Args;
 
 use self::output::Captured;
+use self::watch::Watch;
 use super::excerpt::last_lines;
+use super::file;
 use crate::file_error::FileError;
 use crate::net::Stop;
 use crate::program::{Code, Failure};
@@ -67,6 +70,7 @@ pub struct Running {
 pub struct Program {
     child: Child,
     output: Captured,
+    watch: Watch,
     /// Whether it did what it was awaited to do.
     has_begun: bool,
     /// Whether its end is no surprise.
@@ -121,7 +125,7 @@ impl Program {
     /// until [`type_text`](Self::type_text).
     pub fn start(command: &str, running: &Running) -> Result<Self, ProgramError> {
         if let Some(path) = &running.keep_output {
-            File::create(path).map_err(FileError::of("write", path))?;
+            file::create(path, false).map_err(FileError::of("write", path))?;
         }
         Self::start_again(command, running)
     }
@@ -139,6 +143,7 @@ impl Program {
             .spawn()
             .map_err(ProgramError::Start)?;
         Ok(Self {
+            watch: Watch::start(&child).map_err(ProgramError::Start)?,
             child,
             output,
             has_begun: false,
@@ -167,10 +172,8 @@ impl Program {
             let awaited = awaited.to_owned();
             if let Some(status) = self.ended() {
                 self.output.wait_for_end();
-                return Err(ProgramError::Ended {
-                    awaited,
-                    how: how(status),
-                });
+                let how = self.how(status);
+                return Err(ProgramError::Ended { awaited, how });
             }
             if Instant::now() >= until {
                 let asks = self.instead();
@@ -212,7 +215,12 @@ impl Program {
     /// A sentence about the end of the program, if it has ended.
     pub fn end(&mut self) -> Option<String> {
         let status = self.ended()?;
-        Some(format!("the program has ended: {}", how(status)))
+        Some(format!("the program has ended: {}", self.how(status)))
+    }
+
+    /// How it ended, or why the grader ended it.
+    fn how(&self, status: ExitStatus) -> String {
+        self.watch.reason().unwrap_or_else(|| how(status))
     }
 
     /// The same, after a short while that one about to end needs.
@@ -279,6 +287,12 @@ fn launcher(command: &str, running: &Running) -> Result<Command, ProgramError> {
     fs::read_dir(folder).map_err(FileError::of("open the folder", folder))?;
     let hidden = running.hide.iter().map(|it| {
         let found = fs::canonicalize(it);
+        let found = found.and_then(|it| {
+            let is_folder = it.metadata()?.is_dir();
+            is_folder
+                .then_some(it)
+                .ok_or_else(|| io::ErrorKind::NotADirectory.into())
+        });
         found.map_err(FileError::of("hide the folder", it))
     });
     let hidden: Vec<_> = hidden.collect::<Result<_, _>>()?;

@@ -1,7 +1,6 @@
 //! What a program under test prints, kept within a bound. It never waits for us to read it.
 
 use std::collections::VecDeque;
-use std::fs::OpenOptions;
 use std::io::{PipeReader, Read, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -12,6 +11,7 @@ use parking_lot::{Condvar, Mutex};
 
 use super::ProgramError;
 use crate::file_error::FileError;
+use crate::grade::file;
 use crate::terminal::escape::escaped;
 
 /// How much of the end is kept in memory, in bytes.
@@ -42,7 +42,7 @@ impl Captured {
     pub(super) fn start(mut pipe: PipeReader, file: Option<&Path>) -> Result<Self, ProgramError> {
         let mut file = match file {
             Some(path) => {
-                let file = OpenOptions::new().append(true).create(true).open(path);
+                let file = file::create(path, true);
                 Some(file.map_err(FileError::of("write", path))?)
             }
             None => None,

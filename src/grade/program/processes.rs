@@ -1,8 +1,29 @@
-//! Ends a program with all the processes that it has started, also those that left its group.
+//! All processes that a program under test has started, also those that left its group: what they take
+//! of the machine, and their end.
 
 use std::process::Child;
 
 use rustix::process::{Pid, Signal, kill_process_group};
+
+/// What a program takes of the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Usage {
+    /// Processes and threads.
+    pub(super) processes: u64,
+    /// In bytes.
+    pub(super) memory: u64,
+}
+
+/// What they take now; nothing where the system does not say it. Only Linux does.
+#[cfg(target_os = "linux")]
+pub(super) fn usage() -> Usage {
+    linux::usage()
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn usage() -> Usage {
+    Usage::default()
+}
 
 /// Makes this process the parent of orphans among the descendants of the program under test, so that
 /// [`kill_all`] finds them. Only Linux can.
@@ -12,15 +33,20 @@ pub(super) fn adopt_orphans() {
     let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
 }
 
-/// Kills the group of the program, and on Linux everything else that descends from this process: it
-/// starts nothing but the program under test.
+/// Ends the program, and all that it has started.
 pub(super) fn kill_all(child: &mut Child) {
-    // This fails only if none is left.
-    let _ = kill_process_group(Pid::from_child(child), Signal::KILL);
-    #[cfg(target_os = "linux")]
-    linux::kill_descendants();
+    kill_group(Pid::from_child(child));
     let _ = child.kill();
     let _ = child.wait();
+}
+
+/// Kills the group of the program, and on Linux everything else that descends from this process: it
+/// starts nothing but the program under test.
+pub(super) fn kill_group(group: Pid) {
+    // This fails only if none is left.
+    let _ = kill_process_group(group, Signal::KILL);
+    #[cfg(target_os = "linux")]
+    linux::kill_descendants();
 }
 
 #[cfg(target_os = "linux")]
@@ -30,7 +56,10 @@ mod linux {
     use std::thread;
     use std::time::Duration;
 
+    use rustix::param::page_size;
     use rustix::process::{Pid, Signal, getpid, kill_process};
+
+    use super::Usage;
 
     /// How often to look for processes that were started meanwhile.
     const ROUNDS: usize = 100;
@@ -47,44 +76,68 @@ mod linux {
             for signal in [Signal::STOP, Signal::KILL] {
                 for process in &found {
                     // It may have ended meanwhile.
-                    let _ = kill_process(*process, signal);
+                    let _ = kill_process(process.id, signal);
                 }
             }
             thread::sleep(PAUSE);
         }
     }
 
-    /// The living processes that descend from this one.
-    fn descendants() -> Vec<Pid> {
-        let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-        let all: Vec<_> = entries
-            .filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok())
-            .filter_map(|id| Some((id, parent(id)?)))
-            .collect();
-        let mut family = BTreeSet::from([getpid().as_raw_pid()]);
-        loop {
-            let before = family.len();
-            for (id, parent) in &all {
-                if family.contains(parent) {
-                    family.insert(*id);
-                }
-            }
-            if family.len() == before {
-                break;
-            }
-        }
-        family.remove(&getpid().as_raw_pid());
-        family.into_iter().filter_map(Pid::from_raw).collect()
+    /// What all descendants take together.
+    pub(super) fn usage() -> Usage {
+        let page = u64::try_from(page_size()).unwrap_or_default();
+        let all = descendants().into_iter();
+        all.fold(Usage::default(), |sum, it| Usage {
+            processes: sum.processes + it.threads,
+            memory: sum.memory.saturating_add(it.pages.saturating_mul(page)),
+        })
     }
 
-    /// The parent of a process that is alive.
-    fn parent(id: i32) -> Option<i32> {
-        let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
-        // The name before it may contain spaces and parentheses.
-        let (_, rest) = stat.rsplit_once(") ")?;
-        let mut words = rest.split(' ');
-        let state = words.next()?;
-        let parent = words.next()?.parse().ok()?;
-        (!["Z", "X"].contains(&state)).then_some(parent)
+    /// The living processes that descend from this one.
+    fn descendants() -> Vec<Stat> {
+        let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+        let mut others: Vec<_> = entries
+            .filter_map(|entry| Stat::of(entry.file_name().to_str()?.parse().ok()?))
+            .collect();
+        let mut family = BTreeSet::from([getpid().as_raw_pid()]);
+        let mut found = Vec::new();
+        loop {
+            let is_child = |it: &mut Stat| family.contains(&it.parent);
+            let children: Vec<_> = others.extract_if(.., is_child).collect();
+            if children.is_empty() {
+                return found;
+            }
+            family.extend(children.iter().map(|it| it.id.as_raw_pid()));
+            found.extend(children);
+        }
+    }
+
+    /// A process that is alive, as `/proc/ID/stat` describes it (proc(5)).
+    struct Stat {
+        id: Pid,
+        parent: i32,
+        threads: u64,
+        /// How many pages of memory it has.
+        pages: u64,
+    }
+
+    impl Stat {
+        fn of(id: i32) -> Option<Self> {
+            let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+            // The name before it may contain spaces and parentheses.
+            let (_, rest) = stat.rsplit_once(") ")?;
+            // The third field, the state, is the first of these.
+            let mut words = rest.split(' ');
+            let state = words.next()?;
+            let stat = Self {
+                id: Pid::from_raw(id)?,
+                parent: words.next()?.parse().ok()?,
+                threads: words.nth(15)?.parse().ok()?,
+                pages: words.nth(3)?.parse().ok()?,
+            };
+            // One that has ended may still have threads.
+            let is_alive = !["Z", "X"].contains(&state) || stat.threads > 1;
+            is_alive.then_some(stat)
+        }
     }
 }

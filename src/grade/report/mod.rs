@@ -8,12 +8,14 @@ mod text;
 pub use rubric::Rubric;
 pub(super) use rubric::unknown;
 
+use std::io::Write as _;
 use std::path::PathBuf;
 
 use serde::Serialize;
 
 use super::check::{Check, Finding, Group, Verdict};
 use super::excerpt::Exchanged;
+use super::file;
 use crate::file_error::FileError;
 
 /// Points of a check, or a sum of them.
@@ -162,7 +164,9 @@ impl Report {
         ];
         for (path, text) in files {
             if let Some(path) = path {
-                std::fs::write(path, text).map_err(FileError::of("write", path))?;
+                let file = file::create(path, false);
+                let written = file.and_then(|mut file| file.write_all(text.as_bytes()));
+                written.map_err(FileError::of("write", path))?;
             }
         }
         Ok(())
@@ -231,7 +235,7 @@ impl Judged {
                 }
             }
         }
-        lines.extend(finding.cause.map(|cause| format!("usually {cause}")));
+        lines.extend(finding.cause.map(|cause| format!("usual cause: {cause}")));
         lines.join("\n")
     }
 }

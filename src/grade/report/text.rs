@@ -29,7 +29,9 @@ fn write_check(out: &mut String, check: &Judged) {
         verdict => (verdict, check.sentence),
     };
     // Writing to memory does not fail.
-    let _ = writeln!(out, "  {verdict:<4}  {:<17} {says}", check.name);
+    let costs_nothing = check.verdict == "fail" && check.max <= 0.0;
+    let points = if costs_nothing { " (no points)" } else { "" };
+    let _ = writeln!(out, "  {verdict:<4}  {:<17} {says}{points}", check.name);
     push_lines(out, "        ", &check.details());
 }
 
@@ -98,7 +100,7 @@ mod tests {
             P2P-CI/1.0 200 OK\n
                              ^ first difference
             \u{1b}]]><&"
-        usually a known one
+        usual cause: a known one
 
 robust
   FAIL  garbage           noise and an endless line on other connections disturb nobody

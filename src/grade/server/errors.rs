@@ -7,14 +7,16 @@ use super::records::number;
 use super::target::Target;
 use crate::grade::check::{Held, Sheet, Unmet};
 use crate::wire::ci::p2s::Request;
-use crate::wire::{Dialect, Status, Title};
+use crate::wire::{Dialect, Status};
 
 /// The number of an RFC that nobody has.
 const UNKNOWN: u32 = 9999;
 
-/// A LOOKUP of an RFC that nobody has.
+/// A LOOKUP of an RFC that nobody has. It has a title, because some servers refuse it without: that is
+/// not what these checks are about.
 fn lookup(peer: &Peer<'_>) -> Held<Request> {
-    Ok(peer.looks_up(number(UNKNOWN)?, &Title::default()))
+    let record = peer.record(number(UNKNOWN)?, "Nobody Has It")?;
+    Ok(peer.looks_up(record.number, &record.title))
 }
 
 /// An ADD that is right until it is changed.

@@ -31,8 +31,8 @@ pub(super) fn reset(target: &Target<'_>, sheet: &mut Sheet) -> Held {
             let _ = peer.write(half);
         })
     });
-    let cause =
-        "an exception, or half a request, skips what removes the records: \"finally\" does not";
+    let cause = "an exception, or half a request, skips the lines that remove the records: they belong \
+         into a \"finally\" block";
     let held = held.map_err(|unmet| unmet.usually(cause));
     sheet.judge("reset-forgets", held)
 }

@@ -38,7 +38,10 @@ pub(super) fn split(target: &Target<'_>, sheet: &mut Sheet) -> Held {
         let request = peer.looks_up(record.number, &record.title);
         has(&in_pieces(peer, &request, only, 1, SHORT_PAUSE)?, only)
     };
-    sheet.judge("split", held(&mut peer))
+    let cause = "what one recv() returns is taken for a whole request: it may be a part, so read on until \
+         the empty line";
+    let held = held(&mut peer).map_err(|unmet| unmet.usually(cause));
+    sheet.judge("split", held)
 }
 
 /// Sends a request in pieces of this size.
@@ -78,7 +81,10 @@ pub(super) fn pipelined(target: &Target<'_>, sheet: &mut Sheet) -> Held {
             has(&answer.with_code(&[200])?, only)
         })
     };
-    sheet.judge("pipelined", held(&mut peer))
+    let cause = "what one recv() returns is taken for one request: it may be more, so keep what follows \
+         the empty line for the next";
+    let held = held(&mut peer).map_err(|unmet| unmet.usually(cause));
+    sheet.judge("pipelined", held)
 }
 
 pub(super) fn concurrent(target: &Target<'_>, sheet: &mut Sheet) -> Held {

@@ -135,7 +135,7 @@ fn upload_servers_that_attack() {
     ];
     at_once(cases, |(attack, said)| {
         let graded = grade_one(&["--only", "get-ok,get-404"], move |port, lines| {
-            Deviant::attack("", Some(attack), port, lines);
+            Deviant::attack(attack, port, lines);
         });
         check(&graded);
         graded.says(&[said]);
@@ -202,6 +202,6 @@ fn the_one_that_serves_one_at_a_time() {
     graded.says(&[
         "  ok    add-ok ",
         "an ADD failed: no answer within 5 s; the server serves one connection at a time",
-        "        usually the server serves one connection at a time",
+        "        usual cause: the server serves one connection at a time",
     ]);
 }

@@ -1,6 +1,8 @@
 //! A class of submissions.
 
 use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
 
 use rustix::process::Signal;
 #[cfg(target_os = "linux")]
@@ -12,6 +14,7 @@ use super::programs::runs;
 use crate::support::{Program, folder, peer_command, run};
 
 const SERVER: &str = env!("CARGO_BIN_EXE_server");
+const PEER: &str = env!("CARGO_BIN_EXE_peer");
 
 /// A class with these submissions, each with what starts its server.
 fn class(submissions: &[(&str, &str)]) -> TempDir {
@@ -167,7 +170,7 @@ fn the_one_that_changes_results() {
         ("alice", &format!("exec {SERVER} -q --port $1")),
         ("bob\n\u{1b}[31m", &forge),
     ]);
-    std::os::unix::fs::symlink("/etc", class.path().join("carol")).unwrap();
+    symlink("/etc", class.path().join("carol")).unwrap();
     let command = peer_command(&arguments(&class, out, &[]));
     let (status, _, errors) = run("grader", command);
     assert_eq!(status.code(), Some(8), "{errors}");
@@ -187,6 +190,38 @@ fn the_one_that_changes_results() {
         assert!(!name.contains(['\n', '\u{1b}']), "{name}");
         let contents = fs::read_to_string(file.path()).unwrap();
         assert!(!contents.contains("forged"), "{name}: {contents}");
+    }
+}
+
+/// Otherwise its report would show what it may not read.
+#[test]
+fn the_one_that_links_its_files_to_those_of_others() {
+    let secret = folder(&[("rfc99.txt", b"not for students\n")]);
+    let class = class(&[("alice", ""), ("bob", "")]);
+    for (name, target) in [("alice", secret.path()), ("bob", Path::new("own"))] {
+        let submission = class.path().join(name);
+        fs::create_dir(submission.join("own")).unwrap();
+        fs::write(submission.join("own/rfc99.txt"), "hosts\n").unwrap();
+        symlink(target, submission.join("rfcs")).unwrap();
+    }
+    let results = folder(&[]);
+    let (path, out) = (
+        class.path().to_str().unwrap(),
+        results.path().to_str().unwrap(),
+    );
+    let command = format!("exec {PEER} --host localhost:{{port}} --dir own");
+    let arguments = [
+        "grade", "class", path, "--peer", &command, "--files", "rfcs", "-j", "2",
+    ];
+    let command = peer_command(&[&arguments[..], &["--out", out]].concat());
+    let (_, _, errors) = run("grader", command);
+    let said = "peer: compared with no files, because it has no folder rfcs of its own\n";
+    assert!(errors.contains(&format!("alice: {said}")), "{errors}");
+    assert!(!errors.contains(&format!("bob: {said}")), "{errors}");
+    for name in ["alice", "bob"] {
+        let report = fs::read_to_string(format!("{out}/{name}-peer.txt")).unwrap();
+        assert!(report.contains("  ok    get-body "), "{report}");
+        assert!(!report.contains("not for students"), "{report}");
     }
 }
 

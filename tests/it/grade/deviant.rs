@@ -8,10 +8,14 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+/// What is sent after a request in place of a faithful answer; `None` is silence.
+pub(super) type Rewrite = fn(&str, String) -> Option<String>;
+
 /// A server that would lose exactly the named check; an empty name is a faithful one.
 pub(super) struct Deviant {
     check: &'static str,
     pieces: Pieces,
+    rewrite: Rewrite,
     /// Newest first, each with the number of its connection.
     records: Mutex<Vec<(usize, Record)>>,
     open: AtomicUsize,
@@ -69,9 +73,19 @@ impl Deviant {
 
     /// The same, with answers in pieces.
     pub(super) fn start_in(check: &'static str, pieces: Pieces) -> u16 {
+        Self::listen(check, pieces, |_, answer| Some(answer))
+    }
+
+    /// A server whose answers are all rewritten.
+    pub(super) fn start_as(rewrite: Rewrite) -> u16 {
+        Self::listen("", Pieces::Whole, rewrite)
+    }
+
+    fn listen(check: &'static str, pieces: Pieces, rewrite: Rewrite) -> u16 {
         let deviant = Arc::new(Self {
             check,
             pieces,
+            rewrite,
             records: Mutex::default(),
             open: AtomicUsize::new(0),
             is_broken: AtomicBool::new(false),
@@ -150,7 +164,9 @@ impl Deviant {
                 waiting.clear();
             }
             let (answer, is_error) = self.answer(&head, session);
-            self.pieces.write(stream, &answer).ok()?;
+            if let Some(answer) = (self.rewrite)(&head, answer) {
+                self.pieces.write(stream, &answer).ok()?;
+            }
             if is_error && self.lacks("goes-on") {
                 return None;
             }

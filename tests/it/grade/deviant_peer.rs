@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 /// The document that it has from the beginning.
 pub(super) const DOCUMENT: &[u8] = b"RFC 2345\nA document\n";
@@ -16,11 +17,32 @@ pub(super) const BY_HAND: &str = "by hand";
 /// The beginning of the name of one that also sends the request which follows, with PORT.
 pub(super) const ALSO: &str = "also: ";
 
+/// How an existing program differs from a faithful one.
+#[derive(Clone, Copy)]
+pub(super) struct Kind {
+    /// What it sends in place of a request,
+    pub(super) request: fn(String) -> String,
+    /// and in place of an answer to a GET.
+    pub(super) answer: fn(Vec<u8>) -> Vec<u8>,
+    /// What it says first, if anything.
+    pub(super) greeting: Option<&'static str>,
+    /// Whether it takes what its first read returns for the head of a document.
+    pub(super) reads_once: bool,
+}
+
+pub(super) const FAITHFUL: Kind = Kind {
+    request: |request| request,
+    answer: |answer| answer,
+    greeting: None,
+    reads_once: false,
+};
+
 /// A peer that would lose exactly the named check; an empty name is a faithful one.
 pub(super) struct Deviant {
     check: &'static str,
     /// What it does with a connection to its upload server, if it does not answer.
     attack: Option<fn(TcpStream)>,
+    kind: Kind,
     documents: Mutex<BTreeMap<u32, Vec<u8>>>,
     /// Connections that it should have closed.
     open: Mutex<Vec<TcpStream>>,
@@ -32,16 +54,50 @@ struct Index {
     me: String,
 }
 
+impl Index {
+    fn send(&mut self, request: &str) {
+        let stream = self.reader.get_mut();
+        stream.write_all(request.as_bytes()).unwrap();
+    }
+
+    /// An answer whose end is silence.
+    fn until_silence(&mut self) -> String {
+        let mut answer = String::new();
+        let stream = self.reader.get_ref().try_clone().unwrap();
+        while let Ok(bytes) = self.reader.fill_buf()
+            && !bytes.is_empty()
+        {
+            answer += str::from_utf8(bytes).unwrap();
+            let count = bytes.len();
+            self.reader.consume(count);
+            let silence = Duration::from_millis(500);
+            stream.set_read_timeout(Some(silence)).unwrap();
+        }
+        stream.set_read_timeout(None).unwrap();
+        answer
+    }
+}
+
 impl Deviant {
     /// Joins the index on this port, and does what the lines say.
     pub(super) fn run(check: &'static str, index: u16, lines: impl Iterator<Item = String>) {
-        Self::attack(check, None, index, lines);
+        Self::start(check, None, FAITHFUL, index, lines);
+    }
+
+    /// The same for one of this kind.
+    pub(super) fn run_as(kind: Kind, index: u16, lines: impl Iterator<Item = String>) {
+        Self::start("", None, kind, index, lines);
     }
 
     /// The same, with an upload server that attacks.
-    pub(super) fn attack(
+    pub(super) fn attack(attack: fn(TcpStream), index: u16, lines: impl Iterator<Item = String>) {
+        Self::start("", Some(attack), FAITHFUL, index, lines);
+    }
+
+    fn start(
         check: &'static str,
         attack: Option<fn(TcpStream)>,
+        kind: Kind,
         index: u16,
         lines: impl Iterator<Item = String>,
     ) {
@@ -49,6 +105,7 @@ impl Deviant {
         let deviant = Arc::new(Self {
             check,
             attack,
+            kind,
             documents: Mutex::new(documents.into_iter().collect()),
             open: Mutex::default(),
         });
@@ -115,15 +172,21 @@ impl Deviant {
         if self.lacks(BY_HAND) {
             return connection;
         }
+        if let Some(greeting) = self.kind.greeting {
+            connection.send(greeting);
+            connection.until_silence();
+        }
         let adds = [99, 2345].map(|number| add(number, &connection.me));
         let both = self.formed(&adds.concat(), "add-form");
-        connection
-            .reader
-            .get_mut()
-            .write_all(both.as_bytes())
-            .unwrap();
-        for _ in &adds {
-            answer(&mut connection.reader);
+        if (self.kind.request)(both.clone()) == both {
+            connection.send(&both);
+            for _ in &adds {
+                answer(&mut connection.reader);
+            }
+        } else {
+            for add in &adds {
+                self.ask(&mut connection, add, "");
+            }
         }
         if let Some(request) = self.check.strip_prefix(ALSO) {
             let request = request.replace("PORT", &port.to_string());
@@ -151,11 +214,11 @@ impl Deviant {
 
     fn ask(&self, index: &mut Index, request: &str, check: &str) -> String {
         let request = self.formed(request, check);
-        index
-            .reader
-            .get_mut()
-            .write_all(request.as_bytes())
-            .unwrap();
+        let sent = (self.kind.request)(request.clone());
+        index.send(&sent);
+        if sent != request {
+            return index.until_silence();
+        }
         let first = String::from_utf8_lossy(index.reader.fill_buf().unwrap()).into_owned();
         let answer = answer(&mut index.reader);
         if self.lacks("answer-split") {
@@ -206,15 +269,25 @@ impl Deviant {
             "OS: Test 1\r\n"
         };
         let request = format!("GET RFC {number} P2P-CI/1.0\r\nHost: 127.0.0.1\r\n{os}\r\n");
+        let request = (self.kind.request)(request);
         stream.write_all(request.as_bytes()).unwrap();
         let mut answer = Vec::new();
+        if self.kind.reads_once {
+            let mut head = vec![0; 64 * 1024];
+            let count = stream.read(&mut head).unwrap();
+            let is_ok = head[..count].starts_with(b"P2P-CI/1.0 200 ");
+            stream.read_to_end(&mut answer).unwrap();
+            return is_ok.then_some(answer);
+        }
         stream.read_to_end(&mut answer).unwrap();
-        let end = answer
-            .windows(4)
-            .position(|end| end == b"\r\n\r\n")
-            .unwrap();
+        let end = |end: &[u8]| {
+            let place = answer.windows(end.len()).position(|it| it == end);
+            place.map(|place| place + end.len())
+        };
+        // A refusal may have no empty line.
+        let end = end(b"\r\n\r\n").or(end(b"\n\n"))?;
         let is_ok = answer.starts_with(b"P2P-CI/1.0 200 ");
-        is_ok.then(|| answer[end + 4..].to_vec())
+        is_ok.then(|| answer[end..].to_vec())
     }
 
     fn serve(&self, mut stream: TcpStream) {
@@ -229,8 +302,9 @@ impl Deviant {
             }
         }
         // A grader that has seen enough closes.
-        let _ = stream.write_all(&self.upload(&head));
-        if self.lacks("get-closes") {
+        let answer = (self.kind.answer)(self.upload(&head));
+        let _ = stream.write_all(&answer);
+        if self.lacks("get-closes") || answer.is_empty() {
             self.open.lock().unwrap().push(stream);
             return;
         }

@@ -179,18 +179,18 @@ fn only_regular_files_are_compared() {
     let make: [(Make, &str); 4] = [
         (
             |file, secret| symlink(secret, file).unwrap(),
-            "no regular file",
+            "not a regular file",
         ),
         (
             |file, _| symlink("/dev/zero", file).unwrap(),
-            "no regular file",
+            "not a regular file",
         ),
         (
             |file, _| {
                 let made = Command::new("mkfifo").arg(file).status().unwrap();
                 assert!(made.success());
             },
-            "no regular file",
+            "not a regular file",
         ),
         (
             |file, _| fs::File::create(file).unwrap().set_len(20 << 30).unwrap(),
@@ -211,6 +211,46 @@ fn only_regular_files_are_compared() {
     });
 }
 
+/// Who grades may name a link to the folder.
+#[test]
+fn the_folder_of_files_may_be_a_link() {
+    let (real, links) = (folder(&[("rfc2345.txt", DOCUMENT)]), folder(&[]));
+    let link = links.path().join("link");
+    symlink(real.path(), &link).unwrap();
+    let arguments = ["--only", "get-body", "--files", link.to_str().unwrap()];
+    let graded = grade_deviant("", &arguments);
+    assert!(graded.out.ends_with("All checks hold.\n"), "{}", graded.out);
+    fs::write(real.path().join("rfc2345.txt"), "another").unwrap();
+    let graded = grade_deviant("", &arguments);
+    graded.says(&["the body is not that of the file"]);
+}
+
+/// The program may not: the report would show what it may not read.
+#[test]
+fn the_one_that_puts_a_link_in_the_place_of_its_files() {
+    let secret = folder(&[("rfc99.txt", b"not for students\n")]);
+    let own = folder(&[]);
+    let files = own.path().join("rfcs");
+    fs::create_dir(&files).unwrap();
+    fs::write(files.join("rfc99.txt"), "Hosts\n").unwrap();
+    let command = format!(
+        "mv rfcs moved; ln -s {} rfcs; exec {OUR_OWN} --host localhost:{{port}} --dir moved",
+        secret.path().display()
+    );
+    let graded = grade_peer(&[
+        "--in",
+        own.path().to_str().unwrap(),
+        "--files",
+        files.to_str().unwrap(),
+        "--only",
+        "get-body",
+        "--run",
+        &command,
+    ]);
+    let last = "1 of 1 points for the protocol. All checks hold.\n";
+    assert!(graded.out.ends_with(last), "{}", graded.out);
+}
+
 #[test]
 fn a_local_date_is_marked_at_its_zone() {
     let graded = grade_deviant("get-headers", &["--only", "get-headers"]);
@@ -219,7 +259,7 @@ fn a_local_date_is_marked_at_its_zone() {
     graded.says(&[
         mark,
         "Date is missing, or not in its form",
-        "usually the date is local",
+        "usual cause: the date is local",
     ]);
 }
 
@@ -275,6 +315,22 @@ fn a_peer_that_does_not_come_is_code_4() {
     );
 }
 
+/// It ends at the first choice in its menu, and leaves properly when it is started again.
+#[test]
+fn the_one_that_crashes_can_still_leave() {
+    let files = folder(&[("rfc99.txt", b"Hosts\n")]);
+    let program = format!("{OUR_OWN} --host localhost:{{port}} --dir .");
+    let command =
+        format!("[ -e again ] && exec {program}; touch again; {program} share & read line; exit 7");
+    let (own, only) = (files.path().to_str().unwrap(), "lookup-form,exit-closes");
+    let graded = grade_peer(&["--in", own, "--only", only, "--run", &command]);
+    graded.says(&[
+        "        no LOOKUP came, because the program has ended: exit code 7\n",
+        "  ok    exit-closes ",
+        "the program ended early, and was started again once\n",
+    ]);
+}
+
 #[test]
 fn options_that_conflict_are_refused() {
     for (arguments, error) in [
@@ -285,7 +341,7 @@ fn options_that_conflict_are_refused() {
         (&["--keys", "get=4 {nummer}"], "{nummer}\" is unknown"),
         (
             &["--files", "missing"],
-            "--files missing: there is no such folder",
+            "--files: cannot read the folder missing: ",
         ),
         (&["--only", "list-all"], "unknown check \"list-all\""),
     ] {

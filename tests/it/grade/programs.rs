@@ -80,6 +80,11 @@ fn how_a_start_failed_is_reported() {
         [
             ("echo oh; exit 3 # {port}", "exit code 3", "oh\n"),
             (
+                "printf '\\033]0;owned\\007'; exit 3 # {port}",
+                "exit code 3",
+                "\\u{1b}]0;owned\\u{7}",
+            ),
+            (
                 "nothing-like-it # {port}",
                 "did not find the command",
                 "nothing-like-it",

@@ -1,12 +1,13 @@
 //! The forms of the report, and what is chosen for it.
 
 use std::fs;
+use std::process::Command;
 
 use serde_json::Value;
 
 use super::deviant::Deviant;
 use super::{grade, grade_port};
-use crate::support::{at_once, dead_port, folder};
+use crate::support::{at_once, dead_port, folder, peer_command, run};
 
 #[test]
 fn a_failure_shows_the_bytes_and_how_they_usually_come_about() {
@@ -24,7 +25,7 @@ fn a_failure_shows_the_bytes_and_how_they_usually_come_about() {
 ";
     assert!(graded.out.contains(expected), "{}", graded.out);
     let expected = r#"
-            Title: \r\n
+            Title: Nobody Has It\r\n
             \r\n
         expected:
             P2P-CI/1.0 404 Not Found\r\n
@@ -35,7 +36,7 @@ fn a_failure_shows_the_bytes_and_how_they_usually_come_about() {
                                     ^ first difference
             \n
             \n
-        usually a line ends with LF alone: print() and "\n" write LF; the protocol wants "\r\n"
+        usual cause: a line ends with LF alone: print() and "\n" write LF; the protocol wants "\r\n"
 
 0 of 1 points for the protocol. 1 check failed: lookup-404-form.
 "#;
@@ -55,7 +56,7 @@ fn what_is_too_much_is_marked_with_its_usual_cause() {
             (
                 "reset-forgets",
                 "RFC 9065 Of Two Peers peer-1",
-                "skips what removes",
+                "skips the lines that remove",
             ),
             (
                 "lookup-by-number",
@@ -154,4 +155,110 @@ fn the_checks_are_listed_and_wrong_names_are_refused() {
         assert!(graded.errors.contains(error), "{}", graded.errors);
         assert_eq!(graded.out, "");
     }
+}
+
+/// Nothing waits for the other end of a pipe, or reads a device to its end.
+#[test]
+fn what_is_no_file_to_read_or_write_is_named() {
+    let server = crate::support::server(&["-q"]);
+    let files = folder(&[("file", b"")]);
+    let path = |name: &str| files.path().join(name).to_str().unwrap().to_owned();
+    let [pipe, file, folder, missing] = [path("pipe"), path("file"), path(""), path("x/y")];
+    let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    fs::create_dir(files.path().join("submission")).unwrap();
+    let target = format!("127.0.0.1:{}", server.port);
+    let server = ["server", &target, "--only", "add-ok"];
+    let started = ["server", "--port", "0", "--run", "exit 3 # {port}"];
+    let isolated = ["server", "--isolated", "--run", "true"];
+    let class = ["class", &folder, "--server", "true", "--out"];
+    let with_rubric = ["class", &folder, "--peer", "true", "--peer-rubric"];
+    let irregular = "it is not a regular file";
+    let unread = "it is a pipe that nobody reads";
+    let cases = [
+        (&["printout"][..], "", &pipe, 1, "cannot read", irregular),
+        (&["printout"], "", &folder, 1, "cannot read", irregular),
+        (
+            &["printout"],
+            "",
+            &missing,
+            1,
+            "cannot read",
+            "No such file",
+        ),
+        (&server, "--rubric", &pipe, 2, "cannot read", irregular),
+        (&server, "--rubric", &folder, 2, "cannot read", irregular),
+        (
+            &server,
+            "--rubric",
+            &missing,
+            2,
+            "cannot read",
+            "No such file",
+        ),
+        (&with_rubric, "", &pipe, 2, "cannot read", irregular),
+        (&server, "--junit", &pipe, 1, "cannot write", unread),
+        (
+            &server,
+            "--junit",
+            &folder,
+            1,
+            "cannot write",
+            "Is a directory",
+        ),
+        (&server, "--gradescope", &pipe, 1, "cannot write", unread),
+        (
+            &server,
+            "--gradescope",
+            &missing,
+            1,
+            "cannot write",
+            "No such file",
+        ),
+        (&started, "--keep-output", &pipe, 1, "cannot write", unread),
+        (
+            &started,
+            "--keep-output",
+            &folder,
+            1,
+            "cannot write",
+            "Is a directory",
+        ),
+        (&isolated, "--hide", &file, 1, "", "not a directory"),
+        (&isolated, "--hide", &missing, 1, "", "No such file"),
+        (
+            &["peer"],
+            "--files",
+            &file,
+            2,
+            "cannot read the folder",
+            "Not a directory",
+        ),
+        (
+            &class,
+            "",
+            &file,
+            1,
+            "cannot create the folder",
+            "File exists",
+        ),
+    ];
+    at_once(cases, |(arguments, option, path, code, doing, reason)| {
+        let option = Some(option).filter(|it| !it.is_empty());
+        let all = ["grade"].into_iter().chain(arguments.iter().copied());
+        let all: Vec<_> = all.chain(option).chain([path.as_str()]).collect();
+        let (status, out, errors) = run("grader", peer_command(&all));
+        if option == Some("--hide") && !super::programs::can_isolate() {
+            return;
+        }
+        assert_eq!(status.code(), Some(code), "{all:?}: {errors}");
+        assert!(
+            errors.contains(&format!("{doing} {path}")) || doing.is_empty(),
+            "{errors}"
+        );
+        assert!(errors.contains(reason), "{reason} in {errors}");
+        // What took minutes is not lost.
+        let has_report = matches!(option, Some("--junit" | "--gradescope"));
+        assert_eq!(out.ends_with("All checks hold.\n"), has_report, "{out}");
+    });
 }
