@@ -6,7 +6,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What is sent after a request in place of a faithful answer; `None` is silence.
 pub(super) type Rewrite = fn(&str, String) -> Option<String>;
@@ -95,10 +95,9 @@ impl Deviant {
         thread::spawn(move || {
             for (id, stream) in listener.incoming().enumerate() {
                 let (stream, deviant) = (stream.unwrap(), Arc::clone(&deviant));
-                let count = deviant.open.fetch_add(1, Ordering::SeqCst) + 1;
-                let is_refused = deviant.lacks("concurrent") && count > 10;
+                deviant.open.fetch_add(1, Ordering::SeqCst);
                 thread::spawn(move || {
-                    if !is_refused {
+                    if deviant.has_room() {
                         deviant.serve(id, &stream);
                     }
                     deviant.open.fetch_sub(1, Ordering::SeqCst);
@@ -107,6 +106,16 @@ impl Deviant {
             }
         });
         port
+    }
+
+    /// Whether there are no more than ten connections, once those that have ended are counted out.
+    fn has_room(&self) -> bool {
+        let is_full = || self.lacks("concurrent") && self.open.load(Ordering::SeqCst) > 10;
+        let end = Instant::now() + Duration::from_secs(1);
+        while is_full() && Instant::now() < end {
+            thread::yield_now();
+        }
+        !is_full()
     }
 
     fn lacks(&self, check: &str) -> bool {
