@@ -9,7 +9,7 @@ fn main() {
         Some(commit) => format!("{version} ({commit})"),
         None => version.to_owned(),
     };
-    println!("cargo::rustc-env=P2PCI_VERSION={version}");
+    println!("cargo::rustc-env=BUILD_VERSION={version}");
     println!("cargo::rerun-if-changed=src/build.rs");
     // Git writes this file with each commit and each checkout. Naming a missing file would rebuild
     // the crate every time.

@@ -40,7 +40,7 @@ use crate::wire::{Port, TermError};
 use stage::PRINT_TIME;
 
 /// The version of the programs, with the commit if it is known.
-pub const VERSION: &str = env!("P2PCI_VERSION");
+pub const VERSION: &str = env!("BUILD_VERSION");
 
 /// Reads the log, besides those who read it on standard error.
 pub type LogReader = Box<dyn Layer<Registry> + Send + Sync>;
