@@ -36,7 +36,7 @@ picture: ## draw the picture in README from a real session
 	@UPDATE_EXPECT=1 $(CARGO) test --quiet --test it documents::picture
 
 # Most tests wait for programs and use little CPU.
-test: export RUST_TEST_THREADS ?= 8
+test: export RUST_TEST_THREADS ?= 10
 test: ## check everything: formatting, lints, tests, docs
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets --quiet -- -D warnings

@@ -50,7 +50,7 @@ fn the_one_that_allocates_in_many_processes() {
 fn the_one_that_allocates_for_ever() {
     let isolated = can_isolate().then_some("--isolated");
     at_once([None, isolated], |isolated| {
-        let command = "for size in 1 10 100 1000 10000; do \
+        let command = "for size in 1 10 100 10000; do \
                        dd if=/dev/zero of=/dev/null bs=${size}M count=1 || exit 7; echo has $size; \
                        done";
         let graded = run_and_grade(command, isolated);
