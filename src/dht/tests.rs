@@ -101,7 +101,8 @@ fn a_node_knows_some_dozens_of_others_but_not_the_introducer_as_a_peer() {
     let expected = ports(others.iter().map(DhtNode::address));
     let mut found = ports(late.more_nodes());
     found.retain(|port| expected.contains(port));
-    assert_eq!(found, expected);
+    // No node knows all others for certain: a bucket of a table may be full.
+    assert!(found.len() >= 25, "{found:?} of {expected:?}");
     assert!(!late.nodes().contains(&first.address()));
 }
 
