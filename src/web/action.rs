@@ -34,6 +34,16 @@ pub(super) struct Shared {
     bytes: Option<u64>,
 }
 
+impl Shared {
+    /// The cells of its row in a plain table.
+    pub(super) fn cells(&self) -> Vec<String> {
+        let bytes = self
+            .bytes
+            .map_or_else(String::new, |bytes| bytes.to_string());
+        vec![self.number.to_string(), self.title.to_string(), bytes]
+    }
+}
+
 /// What a peer shares.
 pub(super) fn shared(node: &Handle) -> Vec<Shared> {
     let documents = node.documents().into_iter();

@@ -1,5 +1,6 @@
 //! The files of the page, in the program.
 
+use super::action::Shared;
 use super::shown::{Peer, Record};
 
 struct File {
@@ -67,8 +68,13 @@ pub(super) fn page(title: &str, plain: &str) -> String {
     page
 }
 
-/// Tables of peers and records, and whether there are more records.
-pub(super) fn tables(peers: &[Peer], records: &[Record], has_more: bool) -> String {
+/// Tables of what a peer shares, of peers, and of records, and whether there are more records.
+pub(super) fn tables(
+    shared: Option<&[Shared]>,
+    peers: &[Peer],
+    records: &[Record],
+    has_more: bool,
+) -> String {
     let mut out = String::new();
     let mut table = |caption: &str, names: &[&str], rows: Vec<Vec<String>>| {
         out.push_str("<table><caption>");
@@ -91,6 +97,10 @@ pub(super) fn tables(peers: &[Peer], records: &[Record], has_more: bool) -> Stri
         }
         out.push_str("</tbody></table>\n");
     };
+    if let Some(shared) = shared {
+        let rows = shared.iter().map(Shared::cells).collect();
+        table("Shared by this peer", &["RFC", "Title", "Bytes"], rows);
+    }
     let rows = peers.iter().map(Peer::cells).collect();
     table("Peers", &["Peer", "Records", "Connected from"], rows);
     let caption = if has_more {

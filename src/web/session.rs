@@ -162,7 +162,9 @@ impl Sessions {
             "<p>This page needs JavaScript here, to send the token of its address.</p>".to_owned()
         } else {
             let page = shown.records(None, LIMITS.0).unwrap_or_default();
-            files::tables(&self.hub.peers(), &page.records, page.next.is_some())
+            let shared = shown.node().map(action::shared);
+            let (peers, has_more) = (self.hub.peers(), page.next.is_some());
+            files::tables(shared.as_deref(), &peers, &page.records, has_more)
         };
         Response::ok(files::HTML, files::page(&title, &plain))
     }

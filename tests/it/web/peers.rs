@@ -39,6 +39,14 @@ fn a_click_finds_and_downloads() {
             format!("localhost:{}", shown.program.port)
         );
 
+        // Without scripts, a table shows the folder.
+        let page = shown.get("/").body;
+        let own = "<caption>Shared by this peer</caption>";
+        assert!(
+            page.contains(own) && page.contains("<tr><td>5</td>"),
+            "{page}"
+        );
+
         let server = format!("127.0.0.1:{}", index.port);
         let messages = snapshot["messages"].as_array().unwrap();
         assert!(
