@@ -355,9 +355,12 @@ fn main() {
          server; {strangers} strangers"
     );
 
-    let held = || kind.indexed(port).into_iter().collect::<BTreeSet<_>>();
-    let same = settles(|| held() == shared(&members));
-    let (index_holds, folders_hold) = (kind.indexed(port), shared(&members));
+    // GETs may still end meanwhile, so what agrees is what is looked at.
+    let (mut index_holds, mut folders_hold) = (kind.indexed(port), shared(&members));
+    let same = settles(|| {
+        (index_holds, folders_hold) = (kind.indexed(port), shared(&members));
+        index_holds.iter().cloned().collect::<BTreeSet<_>>() == folders_hold
+    });
     assert!(
         same,
         "the index holds {index_holds:?}, the folders {folders_hold:?}"
