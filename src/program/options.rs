@@ -21,11 +21,15 @@ pub fn options<P: Program>() -> P {
         let answered = answered.map_err(Failure::from);
         std::process::exit(end(&Screen::default(), answered, PRINT_TIME).into());
     }
-    let screen = Screen::default();
-    for warning in unknown(&program, P::OTHER_VARIABLES) {
-        screen.warn(warning);
+    let warnings = unknown(&program, P::OTHER_VARIABLES);
+    // A screen that is used has threads, which would stay beside those of the program's own.
+    if !warnings.is_empty() {
+        let screen = Screen::default();
+        for warning in warnings {
+            screen.warn(warning);
+        }
+        screen.stderr().finish(PRINT_TIME);
     }
-    screen.stderr().finish(PRINT_TIME);
     P::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
 }
 
