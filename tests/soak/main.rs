@@ -128,6 +128,15 @@ struct Member {
     folder: TempDir,
 }
 
+impl Member {
+    /// Ends the input, at which the program leaves.
+    fn leave(&mut self) {
+        self.program.close_input();
+        let (status, _) = self.program.wait();
+        assert!(status.success(), "{status}: {}", self.program.errors());
+    }
+}
+
 fn join(kind: &Kind, server: u16, chance: &mut Chance) -> Member {
     let folder = tempfile::tempdir().unwrap();
     for _ in 0..3 {
@@ -328,8 +337,7 @@ fn main() {
             }
             130..150 if members.len() > PEERS / 2 && chance.below(kind.calm()) == 0 => {
                 let mut member = members.swap_remove(some);
-                member.program.close_input();
-                assert!(member.program.wait().0.success());
+                member.leave();
                 check_files(member.folder.path());
                 exits += 1;
             }
@@ -341,7 +349,8 @@ fn main() {
             200..400 if !members.is_empty() => members[some].program.type_line("3"),
             400..700 if !members.is_empty() => {
                 let wanted = chance.number();
-                for line in ["4", &wanted.to_string(), ""] {
+                // No title; and a file that is there is not replaced.
+                for line in ["4", &wanted.to_string(), "", ""] {
                     members[some].program.type_line(line);
                 }
                 gets += 1;
@@ -385,8 +394,7 @@ fn main() {
     let busy = busy.map(|member| threads(&member.program));
     assert!(are_idle, "a peer still has the threads {busy:?}");
     for mut member in members {
-        member.program.close_input();
-        assert!(member.program.wait().0.success());
+        member.leave();
     }
     let back = settles(|| usage(&index).0 <= at_first.0 && usage(&index).1 <= at_first.1);
     let at_last = usage(&index);

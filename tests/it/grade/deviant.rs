@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// What is sent after a request in place of a faithful answer; `None` is silence.
 pub(super) type Rewrite = fn(&str, String) -> Option<String>;
@@ -18,7 +18,10 @@ pub(super) struct Deviant {
     rewrite: Rewrite,
     /// Newest first, each with the number of its connection.
     records: Mutex<Vec<(usize, Record)>>,
-    open: AtomicUsize,
+    /// How many connections are open,
+    open: Mutex<usize>,
+    /// and that one fewer is.
+    closed: Condvar,
     is_broken: AtomicBool,
 }
 
@@ -87,7 +90,8 @@ impl Deviant {
             pieces,
             rewrite,
             records: Mutex::default(),
-            open: AtomicUsize::new(0),
+            open: Mutex::default(),
+            closed: Condvar::new(),
             is_broken: AtomicBool::new(false),
         });
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -95,12 +99,13 @@ impl Deviant {
         thread::spawn(move || {
             for (id, stream) in listener.incoming().enumerate() {
                 let (stream, deviant) = (stream.unwrap(), Arc::clone(&deviant));
-                deviant.open.fetch_add(1, Ordering::SeqCst);
+                *deviant.open.lock().unwrap() += 1;
                 thread::spawn(move || {
                     if deviant.has_room() {
                         deviant.serve(id, &stream);
                     }
-                    deviant.open.fetch_sub(1, Ordering::SeqCst);
+                    *deviant.open.lock().unwrap() -= 1;
+                    deviant.closed.notify_all();
                     let _ = stream.shutdown(Shutdown::Both);
                 });
             }
@@ -110,12 +115,10 @@ impl Deviant {
 
     /// Whether there are no more than ten connections, once those that have ended are counted out.
     fn has_room(&self) -> bool {
-        let is_full = || self.lacks("concurrent") && self.open.load(Ordering::SeqCst) > 10;
-        let end = Instant::now() + Duration::from_secs(1);
-        while is_full() && Instant::now() < end {
-            thread::sleep(Duration::from_millis(10));
-        }
-        !is_full()
+        let is_full = |open: &mut usize| self.lacks("concurrent") && *open > 10;
+        let open = self.open.lock().unwrap();
+        let time = Duration::from_secs(1);
+        !self.closed.wait_timeout_while(open, time, is_full).unwrap().1.timed_out()
     }
 
     fn lacks(&self, check: &str) -> bool {
