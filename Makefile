@@ -19,17 +19,14 @@ help: ## list the targets
 
 demo: ## show a server and two peers at work: eight scenarios with their printouts
 	@$(BUILDING)
-	@$(CARGO) build --quiet
 	@$(CARGO) test --quiet --test demo
 
 demo-di: ## show a registration server and two peers of a distributed index at work
 	@$(BUILDING)
-	@$(CARGO) build --quiet
 	@$(CARGO) test --quiet --test demo -- distributed
 
 demo-dht: ## show an introducer and two peers of a hash table at work
 	@$(BUILDING)
-	@$(CARGO) build --quiet
 	@$(CARGO) test --quiet --test demo -- dht
 
 picture: ## draw the picture in README from a real session
