@@ -48,11 +48,11 @@ impl Sequence {
 impl From<u64> for Sequence {
     /// What is beyond all positions becomes the last one.
     fn from(number: u64) -> Self {
-        let [0, 0, bytes @ ..] = number.to_be_bytes() else {
+        let part = |shift| u16::try_from(number >> shift & 0xFFFF).unwrap_or_default();
+        if number >> 48 > 0 {
             return Self::MAX;
-        };
-        let [a, b, c, d, e, f] = bytes;
-        Self([[a, b], [c, d], [e, f]].map(u16::from_be_bytes))
+        }
+        Self([part(32), part(16), part(0)])
     }
 }
 
