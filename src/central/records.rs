@@ -48,7 +48,7 @@ impl Sequence {
 impl From<u64> for Sequence {
     /// What is beyond all positions becomes the last one.
     fn from(number: u64) -> Self {
-        let part = |shift| u16::try_from(number >> shift & 0xFFFF).unwrap_or_default();
+        let part = |shift: u32| u16::try_from(number >> shift & 0xFFFF).unwrap_or_default();
         if number >> 48 > 0 {
             return Self::MAX;
         }
