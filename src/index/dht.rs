@@ -48,6 +48,8 @@ struct Dht {
     participation: Arc<Participation>,
     node: Arc<DhtNode>,
     silent: Silent,
+    /// Each thread that asks a peer has a clone.
+    askers: Arc<()>,
     /// When a command began to join, until its first query.
     joined_since: Mutex<Option<Instant>>,
 }
@@ -86,6 +88,7 @@ pub(super) fn join(participation: Participation) -> Result<Arc<dyn Index>, Index
         participation,
         node,
         silent: Silent::default(),
+        askers: Arc::default(),
         joined_since,
     }))))
 }

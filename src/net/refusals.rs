@@ -64,7 +64,11 @@ impl Refusals {
 fn tell_all(refused: &Receiver<Stream>, answer: &[u8]) {
     let mut lingering: VecDeque<(Instant, Stream)> = VecDeque::new();
     loop {
-        match refused.recv_timeout(LINGER_TIME) {
+        let next = match lingering.front() {
+            Some((told, _)) => refused.recv_timeout(LINGER_TIME.saturating_sub(told.elapsed())),
+            None => refused.recv().map_err(RecvTimeoutError::from),
+        };
+        match next {
             Ok(stream) => {
                 // One that is already gone needs no wait.
                 if tell(&stream, answer).is_ok() {

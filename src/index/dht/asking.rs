@@ -5,7 +5,7 @@ use std::iter;
 use std::net::SocketAddrV4;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -18,9 +18,11 @@ use crate::index::ask::AskError;
 use crate::net::connect_to_peer;
 use crate::wire::{Endpoint, Port, ReadError, RfcNumber};
 
-/// How many peers are asked at a time: enough that as many silent addresses as a node stores for a
-/// key hold up nobody.
+/// How many peers are asked at a time for one query: enough that as many silent addresses as a node
+/// stores for a key hold up nobody.
 const AT_ONCE: usize = 64;
+/// How many are asked at a time for all queries together. Beyond it, a query asks one by one.
+const AT_ONCE_IN_ALL: usize = 256;
 /// The most peers that are asked for one query: who is in an index decides where this peer connects
 /// to.
 const MOST: usize = 1024;
@@ -126,39 +128,20 @@ impl Asking {
         question: Question,
         until: Instant,
     ) -> Self {
+        let (send, answers) = mpsc::channel();
         let found = Arc::new(AtomicUsize::new(0));
         let silent_last = silent_last(Arc::clone(dht), candidates.take(MOST));
-        let candidates = Arc::new(Mutex::new(silent_last));
-        let (send, answers) = mpsc::channel();
-        for _ in 0..AT_ONCE {
-            let (candidates, send) = (Arc::clone(&candidates), send.clone());
-            let (dht, found) = (Arc::clone(dht), Arc::clone(&found));
-            let work = move || {
-                // Waiting for the next one holds up only those who would wait for it as well.
-                while let Some(Candidate { peer, is_guess }) = { candidates.lock().next() } {
-                    if !is_guess {
-                        found.fetch_add(1, Ordering::SeqCst);
-                    }
-                    if Instant::now() >= until || dht.participation.sockets.is_closing() {
-                        return;
-                    }
-                    let answer = ask(&dht.participation, &peer, is_guess, question);
-                    dht.silent.note(&peer, answer, Instant::now());
-                    if is_guess && answer == Answer::Nobody {
-                        continue;
-                    }
-                    if is_guess {
-                        found.fetch_add(1, Ordering::SeqCst);
-                    }
-                    if send.send((peer, answer)).is_err() {
-                        return;
-                    }
-                }
-            };
-            // With fewer threads it only takes longer.
-            let thread = thread::Builder::new().name("asking".to_owned());
-            let _ = thread.spawn(work);
-        }
+        let queue = Queue {
+            dht: Arc::clone(dht),
+            candidates: Mutex::new(Box::new(silent_last)),
+            question,
+            until,
+            found: Arc::clone(&found),
+            answers: send,
+            threads: AtomicUsize::new(0),
+            waiting: AtomicUsize::new(0),
+        };
+        Arc::new(queue).start_one();
         Self {
             participation: Arc::clone(&dht.participation),
             found,
@@ -185,6 +168,73 @@ impl Iterator for Asking {
                     if left > LOOK && !self.participation.sockets.is_closing() => {}
                 Err(_) => return None,
             }
+        }
+    }
+}
+
+/// The candidates of a query that are still to be asked, and the threads that ask them.
+struct Queue {
+    dht: Arc<Dht>,
+    candidates: Mutex<Box<dyn Iterator<Item = Candidate> + Send>>,
+    question: Question,
+    until: Instant,
+    found: Arc<AtomicUsize>,
+    answers: Sender<(Endpoint, Answer)>,
+    /// How many threads were started,
+    threads: AtomicUsize,
+    /// and how many of them wait for a candidate.
+    waiting: AtomicUsize,
+}
+
+impl Queue {
+    /// Starts a thread. If that fails, the others ask its candidates.
+    fn start_one(self: &Arc<Self>) {
+        let queue = Arc::clone(self);
+        let asker = Arc::clone(&self.dht.askers);
+        self.threads.fetch_add(1, Ordering::SeqCst);
+        self.waiting.fetch_add(1, Ordering::SeqCst);
+        let thread = thread::Builder::new().name("asking".to_owned());
+        let work = move || {
+            queue.work();
+            drop(asker);
+        };
+        if thread.spawn(work).is_err() {
+            self.waiting.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+
+    /// The next candidate. If no thread is left to wait for the one after it, this starts one.
+    fn next(self: &Arc<Self>) -> Option<Candidate> {
+        // Waiting for one holds up only those who would wait for it as well.
+        let next = self.candidates.lock().next();
+        let was_last = self.waiting.fetch_sub(1, Ordering::SeqCst) == 1;
+        let may_start = self.threads.load(Ordering::SeqCst) < AT_ONCE
+            && Arc::strong_count(&self.dht.askers) <= AT_ONCE_IN_ALL;
+        if next.is_some() && was_last && may_start {
+            self.start_one();
+        }
+        next
+    }
+
+    fn work(self: &Arc<Self>) {
+        let participation = &self.dht.participation;
+        while let Some(Candidate { peer, is_guess }) = self.next() {
+            if !is_guess {
+                self.found.fetch_add(1, Ordering::SeqCst);
+            }
+            if Instant::now() >= self.until || participation.sockets.is_closing() {
+                return;
+            }
+            let answer = ask(participation, &peer, is_guess, self.question);
+            self.dht.silent.note(&peer, answer, Instant::now());
+            let is_there = !is_guess || answer != Answer::Nobody;
+            if is_there && is_guess {
+                self.found.fetch_add(1, Ordering::SeqCst);
+            }
+            if is_there && self.answers.send((peer, answer)).is_err() {
+                return;
+            }
+            self.waiting.fetch_add(1, Ordering::SeqCst);
         }
     }
 }
