@@ -1,6 +1,7 @@
 //! Peers that find each other: at the menu, by commands, and in the background.
 
 use std::fs;
+use std::thread;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -120,6 +121,42 @@ fn a_peer_in_the_background_works_for_commands() {
         "{out}"
     );
     assert_eq!(ask(&["stop"]).0, Some(0));
+}
+
+#[test]
+fn many_questions_at_once_share_the_threads_that_ask() {
+    let server = introducer(&["-q"]);
+    let state = folder(&[]);
+    let _leftovers = Leftovers(state.path().to_owned());
+    let (theirs, ours) = (samples_of_peer_2(), samples());
+    let _holder = announced(started(server.port, theirs.path()), 2);
+    let ask = |arguments: &[&str]| {
+        let mut command = command(server.port, ours.path(), arguments);
+        command.env(STATE, state.path());
+        let (status, out, errors) = run("peer", command);
+        assert!(status.success(), "{errors}");
+        out
+    };
+    ask(&["share", "--daemon"]);
+    let status = ask(&["status"]);
+    let id = status.lines().find_map(|line| line.strip_prefix("pid: "));
+    let tasks = format!("/proc/{}/task", id.unwrap());
+    let most = thread::scope(|scope| {
+        let asking: Vec<_> = (0..30)
+            .map(|_| scope.spawn(|| ask(&["find", "ipsec"])))
+            .collect();
+        let mut most = 0;
+        while asking.iter().any(|asking| !asking.is_finished()) {
+            most = fs::read_dir(&tasks).unwrap().count().max(most);
+            thread::yield_now();
+        }
+        for answer in asking {
+            assert_eq!(answer.join().unwrap().lines().count(), 2);
+        }
+        most
+    });
+    // A thread for each client and some for the rest. Two peers and an introducer are there to ask.
+    assert!(most < 300, "{most} threads");
 }
 
 #[test]
