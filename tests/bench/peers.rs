@@ -21,7 +21,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use load::{Line, Program, add, fill, free_port, lookup, one_record, pairs, rate, record};
+use load::{Line, Program, add, echo, fill, free_port, lookup, one_record, pairs, rate, record};
 
 fn main() {
     println!(
@@ -72,6 +72,7 @@ fn redis() {
     line.take(OK.len());
     let question = resp(&["GET", "500"]);
     let answer = format!("${}\r\n{value}\r\n", value.len()).len();
+    let idle = echo(asked.len(), value.len());
     let clients: [(&str, Rate); 2] = [("threads of their own", rate_apart), ("one thread", rate)];
     for (clients, rate) in clients {
         for ahead in [1, 16] {
@@ -80,6 +81,14 @@ fn redis() {
                 let ours = rate(server.port, asked.as_bytes(), value.len(), ahead);
                 (ours, rate(port, &question, answer, ahead))
             });
+            row(
+                "  the same of threads that read and write only",
+                "/s",
+                || {
+                    let limit = rate(idle, asked.as_bytes(), value.len(), ahead);
+                    (limit, rate(port, &question, answer, ahead))
+                },
+            );
         }
     }
     let mut turn = 0;
