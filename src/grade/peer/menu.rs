@@ -143,20 +143,20 @@ fn request_form(bytes: &[u8], record: &Record, sender: &Registered) -> Held {
     };
     let codec = Codec::new(Protocol::Ci, Dialect::Text);
     let strict = codec.get(record.number, &record.holder, origin);
-    let host: Option<Host> = head
+    let asked: Option<Host> = head
         .field("Host")
         .ok()
         .flatten()
         .and_then(|it| it.parse().ok());
     let is_own = |host: &Host| sender.records.iter().any(|it| it.holder.host == *host);
-    let held = same(&strict, bytes, "the GET");
-    match host.filter(|host| *host != record.holder.host && is_own(host)) {
-        Some(_) => {
-            let cause = "Host of a GET is the host that is asked, not your own";
-            held.map_err(|unmet| unmet.usually(cause))
+    let names_itself = asked.is_some_and(|host| host != record.holder.host && is_own(&host));
+    same(&strict, bytes, "the GET").map_err(|unmet| {
+        if names_itself {
+            unmet.usually("Host of a GET is the host that is asked, not your own")
+        } else {
+            unmet
         }
-        None => held,
-    }
+    })
 }
 
 pub(super) fn get_unknown(subject: &Subject<'_>, _: &Registered, sheet: &mut Sheet) -> Held {

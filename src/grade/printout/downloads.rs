@@ -80,13 +80,13 @@ fn names(peers: &[&File]) -> HashMap<Endpoint, BTreeSet<usize>> {
 }
 
 /// The GETs of a printout that its peer has sent and that brought a document. One of an RFC that the
-/// peer itself has registered may be one that it has received.
+/// peer itself has added may be one that it has received.
 fn sent(peer: &File) -> Vec<Sent<'_>> {
     let mut sent = Vec::new();
     let mut own = BTreeSet::new();
     let mut known: BTreeMap<u32, (usize, Vec<Endpoint>)> = BTreeMap::new();
     for exchange in &peer.exchanges {
-        if exchange.is("ADD ", 200) {
+        if exchange.request.start_line().starts_with("ADD ") {
             own.extend(number(&exchange.request));
         } else if exchange.is("GET ", 200) {
             let number = number(&exchange.request);
@@ -124,5 +124,52 @@ fn asked(get: &Exchange, holders: &[Endpoint]) -> Vec<Endpoint> {
         holders.to_vec()
     } else {
         asked
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::lines;
+    use super::*;
+
+    fn file(name: &str, text: &str) -> File {
+        File::new(name.to_owned(), &lines::of(text))
+    }
+
+    fn add(number: u32, host: &str) -> String {
+        format!(
+            "ADD RFC {number} P2P-CI/1.0\nHost: {host}\nPort: 5\nTitle: T\n\n\
+             P2P-CI/1.0 200 OK\n\nRFC {number} T {host} 5\n\n"
+        )
+    }
+
+    fn get(host: &str) -> String {
+        format!("GET RFC 7 P2P-CI/1.0\nHost: {host}\n\nP2P-CI/1.0 200 OK\nContent-Length: 1\n\n")
+    }
+
+    #[test]
+    fn a_get_is_lost_only_if_all_who_can_have_been_asked_are_here() {
+        let lookup = "LOOKUP RFC 7 P2P-CI/1.0\nHost: a\nPort: 5\nTitle: \n\n\
+                      P2P-CI/1.0 200 OK\n\nRFC 7 T b 5\nRFC 7 T c 5\n\n";
+        let a = |host| file("a", &format!("{}{lookup}{}", add(1, "a"), get(host)));
+        let [b, c] = ["b", "c"].map(|host| file(host, &add(7, host)));
+        let served = file("b", &(add(7, "b") + &get("b")));
+        let own = file("a", &format!("{}{lookup}{}", add(7, "a"), get("a")));
+        let unknown = file("a", &(add(1, "a") + &get("b")));
+        for (peers, found, absent) in [
+            (vec![&a("b"), &b], 1, 0),
+            (vec![&a("b"), &c], 0, 1),
+            (vec![&a("b"), &served], 0, 0),
+            (vec![&a("elsewhere"), &b], 0, 1),
+            (vec![&a("elsewhere"), &b, &c], 1, 0),
+            (vec![&a("elsewhere")], 0, 1),
+            (vec![&own, &b, &c], 0, 0),
+            (vec![&unknown, &served], 0, 0),
+            (vec![&unknown, &b], 0, 1),
+        ] {
+            let compared = compare(&peers);
+            let counts = (compared.findings.len(), compared.absent.len());
+            assert_eq!(counts, (found, absent), "{peers:?}");
+        }
     }
 }
