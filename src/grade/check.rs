@@ -111,6 +111,15 @@ impl Unmet {
         }))
     }
 
+    /// Begins the message of a deviation with when it came about.
+    #[must_use]
+    pub fn when(mut self, when: &str) -> Self {
+        if let Self::Failed(finding) = &mut self {
+            finding.message = format!("{when}, {}", finding.message);
+        }
+        self
+    }
+
     /// Adds how the deviation usually comes about.
     #[must_use]
     pub fn usually(mut self, cause: &'static str) -> Self {

@@ -45,7 +45,7 @@ pub fn perform(options: &Options, stage: &Stage) -> Result<(), Failure> {
             peer::grade(peer, sheet, stage)
         }),
         What::Printout(saved) => grade(&saved.common, checks::PRINTOUT, stage, |sheet| {
-            printout::grade(saved, sheet)
+            printout::grade(saved, sheet, &stage.stop)
         }),
         What::Class(class) => class::perform(class, stage),
     }

@@ -116,9 +116,10 @@ pub struct Peer {
     /// sends is compared with its files. It may be a link, and its files may not
     #[arg(long, value_name = "FOLDER", help_heading = "Program")]
     pub(super) files: Option<PathBuf>,
-    /// What to type for add, lookup, list, get, and exit, for example get='4\n{number}\n\n'; \n is
-    /// Enter, {number} and {title} are those of the RFC [default: the menu of P2P-CI]. An ADD is only
-    /// typed if the peer registers nothing by itself
+    /// What to type for start, add, lookup, list, get, and exit, for example get='4\n{number}\n\n'; \n
+    /// is Enter, {number} and {title} are those of the RFC [default: nothing at the start, and then the
+    /// menu of P2P-CI]. What start names answers questions before the peer connects; {port} in it is
+    /// the port. An ADD is only typed if the peer registers nothing by itself
     #[arg(long, value_name = "STEP=TEXT", num_args = 1.., value_parser = keys, help_heading = "Program")]
     pub(super) keys: Vec<(Step, String)>,
     /// How long to wait for what a person does, in seconds, where no program is started
@@ -183,6 +184,8 @@ pub struct Class {
 /// What a menu is asked to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
+    /// What it asks before it connects.
+    Start,
     /// ADD, of a file that the peer has.
     Add,
     /// LOOKUP.
@@ -199,6 +202,7 @@ impl Step {
     /// What the menu of P2P-CI (section 6) needs for it.
     const fn usual_keys(self) -> &'static str {
         match self {
+            Self::Start => "",
             Self::Add => "1\n{number}\n{title}\n",
             Self::Lookup => "2\n{number}\n{title}\n",
             Self::List => "3\n",
@@ -210,9 +214,10 @@ impl Step {
 
 /// Reads STEP=TEXT.
 fn keys(text: &str) -> Result<(Step, String), String> {
-    let expected = "expected add=TEXT, lookup=TEXT, list=TEXT, get=TEXT, or exit=TEXT";
+    let expected = "expected start=TEXT, add=TEXT, lookup=TEXT, list=TEXT, get=TEXT, or exit=TEXT";
     let (step, text) = text.split_once('=').ok_or(expected)?;
     let step = match step {
+        "start" => Step::Start,
         "add" => Step::Add,
         "lookup" => Step::Lookup,
         "list" => Step::List,
@@ -220,13 +225,16 @@ fn keys(text: &str) -> Result<(Step, String), String> {
         "exit" => Step::Exit,
         _ => return Err(expected.to_owned()),
     };
-    let rest = ["\\n", "{number}", "{title}"];
-    let rest = rest
+    let (known, names): (&[&str], _) = match step {
+        Step::Start => (&["\\n", "{port}"], "and {port}"),
+        _ => (&["\\n", "{number}", "{title}"], "{number}, and {title}"),
+    };
+    let rest = known
         .iter()
         .fold(text.to_owned(), |rest, known| rest.replace(known, " "));
     match rest.find(['\\', '{', '}']) {
         Some(place) => Err(format!(
-            "\"{}\" is unknown: there are \\n for Enter, {{number}}, and {{title}}",
+            "\"{}\" is unknown: there are \\n for Enter, {names}",
             rest.get(place..).unwrap_or_default()
         )),
         None => Ok((step, text.replace("\\n", "\n"))),

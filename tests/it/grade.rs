@@ -127,6 +127,16 @@ fn a_deviant_fails_its_check_and_no_other() {
 }
 
 #[test]
+fn a_server_that_removes_records_by_host_learns_why() {
+    let port = Deviant::start("same-host");
+    let graded = grade_port(port, &["--only", "same-host"]);
+    graded.says(&[
+        "        after the other peer of this host left, it ",
+        "usual cause: records are removed by host alone: host and port together name a peer\n",
+    ]);
+}
+
+#[test]
 fn what_needs_a_failed_check_is_not_judged() {
     let graded = grade_port(Deviant::start("add-ok"), &["--json"]);
     let verdicts = graded.verdicts();

@@ -13,7 +13,7 @@ use crate::grade::options::Step;
 use crate::wire::ci::p2s::Request;
 use crate::wire::di::Origin;
 use crate::wire::p2p::Codec;
-use crate::wire::{Dialect, Head, Protocol, Record, RfcNumber, Waits};
+use crate::wire::{Dialect, Head, Host, Protocol, Record, RfcNumber, Waits};
 
 /// How long nothing may follow where nothing should.
 const QUIET_TIME: Duration = Duration::from_secs(1);
@@ -77,7 +77,10 @@ pub(super) fn get(subject: &Subject<'_>, registered: &Registered, sheet: &mut Sh
         Err(_) => request_since(subject, then, record.number),
     };
     if let Some(request) = request {
-        let _ = sheet.judge("get-request-form", request_form(&request, &record));
+        let _ = sheet.judge(
+            "get-request-form",
+            request_form(&request, &record, registered),
+        );
     }
     got?;
     needs(sheet, &["add-port", "get-ok"])?;
@@ -109,10 +112,7 @@ fn flow(subject: &Subject<'_>, record: &Record, then: usize) -> Held<Vec<u8>> {
         } if *of == Some(number) => Some(bytes.clone()),
         _ => None,
     });
-    let got = got.ok_or_else(|| {
-        let (in_time, printed) = (subject.in_time(), subject.printed());
-        Unmet::failed(format!("no GET to the holder {in_time}{printed}"))
-    })?;
+    let got = got.ok_or_else(|| Unmet::failed(subject.missed("GET to the holder")))?;
     let is_add = |it: &Request| matches!(it, Request::Add(it) if it.number == number);
     subject.wait_for_request(then, "ADD of what it got", is_add)?;
     Ok(got)
@@ -129,7 +129,7 @@ fn request_since(subject: &Subject<'_>, then: usize, number: RfcNumber) -> Optio
 }
 
 /// Whether a GET is to the byte what our own peer sends from that system.
-fn request_form(bytes: &[u8], record: &Record) -> Held {
+fn request_form(bytes: &[u8], record: &Record, sender: &Registered) -> Held {
     let waits = Waits {
         first: None,
         whole: QUIET_TIME,
@@ -143,7 +143,20 @@ fn request_form(bytes: &[u8], record: &Record) -> Held {
     };
     let codec = Codec::new(Protocol::Ci, Dialect::Text);
     let strict = codec.get(record.number, &record.holder, origin);
-    same(&strict, bytes, "the GET")
+    let asked: Option<Host> = head
+        .field("Host")
+        .ok()
+        .flatten()
+        .and_then(|it| it.parse().ok());
+    let is_own = |host: &Host| sender.records.iter().any(|it| it.holder.host == *host);
+    let names_itself = asked.is_some_and(|host| host != record.holder.host && is_own(&host));
+    same(&strict, bytes, "the GET").map_err(|unmet| {
+        if names_itself {
+            unmet.usually("Host of a GET is the host that is asked, not your own")
+        } else {
+            unmet
+        }
+    })
 }
 
 pub(super) fn get_unknown(subject: &Subject<'_>, _: &Registered, sheet: &mut Sheet) -> Held {
@@ -161,10 +174,8 @@ pub(super) fn get_unknown(subject: &Subject<'_>, _: &Registered, sheet: &mut She
             _ => None,
         });
         let goes_on = goes_on.ok_or_else(|| {
-            let (in_time, printed) = (subject.in_time(), subject.printed());
-            Unmet::failed(format!(
-                "the menu does not go on: no LIST {in_time}{printed}"
-            ))
+            let missed = subject.missed("LIST");
+            Unmet::failed(format!("the menu does not go on: {missed}"))
         });
         for event in subject.seen.since(then) {
             let (what, bytes) = match event.what {
@@ -207,12 +218,27 @@ pub(super) fn split(subject: &Subject<'_>, _: &Registered, sheet: &mut Sheet) ->
     needs(sheet, &["get-flow"])?;
     let record = subject.offer(SPLIT, 1)?;
     subject.index.answer_in(Manner::Pieces);
-    let held = subject
-        .choose(Step::Get, SPLIT)
-        .and_then(|then| flow(subject, &record, then));
     let cause = "what one recv() returns is taken for a whole answer: it may be a part, so read on until \
          the empty line after the records";
-    let held = held.map(drop).map_err(|unmet| unmet.usually(cause));
+    let held = subject.choose(Step::Get, SPLIT).and_then(|then| {
+        let held = flow(subject, &record, then).map(drop);
+        held.map_err(|unmet| {
+            // Without a LOOKUP there was no answer to read.
+            let has_asked = subject
+                .seen
+                .since(then)
+                .iter()
+                .any(|event| match &event.what {
+                    What::Asked(asked) => looks_up(&asked.request, record.number),
+                    _ => false,
+                });
+            if has_asked {
+                unmet.usually(cause)
+            } else {
+                unmet
+            }
+        })
+    });
     subject.index.answer_in(Manner::Whole);
     sheet.judge("answer-split", held)
 }
@@ -230,6 +256,7 @@ pub(super) fn exit(subject: &Subject<'_>, _: &Registered, sheet: &mut Sheet) -> 
         (matches!(event.what, What::Left) && Some(event.link) == last).then_some(())
     });
     let held = left.ok_or_else(|| {
+        subject.goes_on_without("end of its connection");
         let printed = subject.printed();
         Unmet::failed(format!("after EXIT its connection stays open{printed}"))
     });

@@ -117,8 +117,14 @@ fn skip_all(sheet: &mut Sheet, reason: &str) {
 }
 
 fn play(subject: &Subject<'_>, registered: &Registered, sheet: &mut Sheet) {
+    let mut is_over = None;
     for scenario in SCENARIOS {
         if !sheet.wants(scenario.checks) {
+            continue;
+        }
+        is_over = is_over.or_else(|| subject.is_over());
+        if let Some(reason) = is_over {
+            sheet.skip(scenario.checks, reason);
             continue;
         }
         let reason = match (scenario.play)(subject, registered, sheet) {

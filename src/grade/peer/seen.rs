@@ -75,6 +75,14 @@ impl Seen {
         self.0.0.lock().get(then..).unwrap_or_default().to_vec()
     }
 
+    /// Whether all connections to the index are closed, of one at least.
+    pub(super) fn has_left(&self) -> bool {
+        let events = self.0.0.lock();
+        let count = |is_it: fn(&What) -> bool| events.iter().filter(|it| is_it(&it.what)).count();
+        let came = count(|it| matches!(it, What::Came(_)));
+        came > 0 && came == count(|it| matches!(it, What::Left))
+    }
+
     /// Waits until there is more than this, but not longer than `time`.
     pub(super) fn wait(&self, than: usize, time: Duration) {
         let (events, more) = &*self.0;

@@ -1,4 +1,6 @@
-//! The peer under test: how it is started, what is typed into it, and what it does.
+//! The peer under test: how it is started, and what it does.
+
+mod steps;
 
 use std::cell::RefCell;
 use std::fs::File;
@@ -93,16 +95,22 @@ impl<'a> Subject<'a> {
 
     /// Starts the peer, or asks the person to, and waits until it connects.
     pub(super) fn start(&mut self) -> Result<(), Failure> {
-        let port = self.index.port();
         let Some(command) = &self.options.running.run else {
+            let (port, time) = (self.index.port(), self.time().as_secs());
             self.stage.say(format_args!(
                 "Start your peer with this machine as its server, port {port}, and let it register \
-                 an RFC."
+                 an RFC ({time} s)."
             ));
             let came = self.wait(0, |_| Some(()));
             return came.ok_or_else(|| self.nobody());
         };
-        Ok(self.run(command, Program::start)?)
+        self.run(command, Program::start).map_err(|error| {
+            let way_out = match &error {
+                ProgramError::Asks { .. } => "; --keys 'start=TEXT\\n' types TEXT and Enter",
+                _ => return error.into(),
+            };
+            Failure::new(Code::IndexUnreachable, format!("{error}{way_out}"))
+        })
     }
 
     /// Starts the program, and waits until it connects.
@@ -115,6 +123,8 @@ impl<'a> Subject<'a> {
         let then = self.seen.now();
         let command = command.replace("{port}", &port.to_string());
         let mut program = start(&command, &self.options.running)?;
+        let keys = self.options.keys(Step::Start);
+        program.type_text(&keys.replace("{port}", &port.to_string()));
         let awaited = format!("connected to port {port}");
         let begun = program.wait_until(&awaited, &self.stage.stop, || {
             (self.seen.now() > then).then_some(())
@@ -188,7 +198,7 @@ impl<'a> Subject<'a> {
         if let Some(refused) = self.refused(0) {
             return Err(refused);
         }
-        let nothing = || Unmet::failed(format!("no ADD {}{}", self.in_time(), self.printed()));
+        let nothing = || Unmet::failed(self.missed("ADD"));
         if self.end().is_some() {
             return Err(nothing());
         }
@@ -246,38 +256,10 @@ impl<'a> Subject<'a> {
         Ok(first)
     }
 
-    /// Types what a step needs, or tells the person. Returns since when to look for what follows.
-    pub(super) fn choose(&self, step: Step, place: u32) -> Held<usize> {
-        let (number, title) = self.document(place)?;
-        Ok(self.type_or_tell(step, number, &title))
-    }
-
-    fn type_or_tell(&self, step: Step, number: RfcNumber, title: &Title) -> usize {
-        let then = self.seen.now();
-        if let Some(program) = &mut *self.program.borrow_mut() {
-            if step == Step::Exit {
-                program.may_end();
-            }
-            let keys = self.options.keys(step);
-            let keys = keys.replace("{number}", &number.to_string());
-            program.type_text(&keys.replace("{title}", title.as_str()));
-        } else {
-            let what = match step {
-                Step::Add => format!("ADD, RFC {number}, title {title} (or another file it has)"),
-                Step::Lookup => format!("LOOKUP, RFC {number}, title {title}"),
-                Step::Get => format!("GET, RFC {number}, title {title}"),
-                Step::List => "LIST".to_owned(),
-                Step::Exit => "EXIT".to_owned(),
-            };
-            self.stage
-                .say(format_args!("Choose in the menu of your peer: {what}"));
-        }
-        then
-    }
-
     /// Waits for something that the peer does, since then.
     pub(super) fn wait<T>(&self, then: usize, found: impl Fn(&Event) -> Option<T>) -> Option<T> {
-        let mut until = Instant::now() + self.time();
+        let until = Instant::now() + self.time();
+        let mut ended_at = None;
         let mut count = then;
         loop {
             let events = self.seen.since(count);
@@ -285,12 +267,12 @@ impl<'a> Subject<'a> {
                 return Some(it);
             }
             count += events.len();
-            if Instant::now() >= until || self.stage.stop.signal().is_some() {
+            let now = Instant::now();
+            // What it did before its end is still on its way, or it connects again.
+            ended_at = self.end().and(ended_at.or(Some(now)));
+            let is_over = ended_at.is_some_and(|ended_at| now >= ended_at + LAST_TIME);
+            if is_over || now >= until || self.stage.stop.signal().is_some() {
                 return None;
-            }
-            if self.end().is_some() {
-                // What it did before is still on its way.
-                until = until.min(Instant::now() + LAST_TIME);
             }
             self.seen.wait(count, LOOK);
         }
@@ -308,9 +290,8 @@ impl<'a> Subject<'a> {
             _ => None,
         });
         asked.ok_or_else(|| {
-            let nothing =
-                || Unmet::failed(format!("no {what} {}{}", self.in_time(), self.printed()));
-            self.refused(then).unwrap_or_else(nothing)
+            let missed = self.missed(what);
+            self.refused(then).unwrap_or_else(|| Unmet::failed(missed))
         })
     }
 
@@ -342,22 +323,18 @@ impl<'a> Subject<'a> {
 
     /// How long to wait for what the peer is made to do.
     fn time(&self) -> Duration {
-        if self.options.running.run.is_some() {
-            CHECK_TIME
-        } else {
+        if self.is_by_hand() {
             Duration::from_secs(self.options.patience)
+        } else {
+            CHECK_TIME
         }
     }
 
-    pub(super) fn in_time(&self) -> String {
-        match self.end() {
-            Some(ended) => format!("came, because {ended}"),
-            None => format!("within {} s", self.time().as_secs()),
-        }
-    }
-
-    /// How the program has ended, if it has.
+    /// How the program has ended, or that the peer of a person has left, if it has.
     pub(super) fn end(&self) -> Option<String> {
+        if self.is_by_hand() {
+            return self.seen.has_left().then(|| steps::HAS_LEFT.to_owned());
+        }
         self.program.borrow_mut().as_mut().and_then(Program::end)
     }
 

@@ -1,6 +1,6 @@
 //! Requests and their answers, and what they show.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::messages::Message;
 use super::{File, Findings, head, request};
@@ -50,7 +50,8 @@ const LEAVING: [&str; 9] = [
 ];
 
 impl Exchange {
-    fn is(&self, begin: &str, code: u16) -> bool {
+    /// Whether a request that begins so was answered with this code.
+    pub(super) fn is(&self, begin: &str, code: u16) -> bool {
         let answered = self.response.as_ref().and_then(Message::code);
         self.request.start_line().starts_with(begin) && answered == Some(code)
     }
@@ -61,31 +62,54 @@ impl Exchange {
 pub(super) fn pair(messages: Vec<Message>) -> (Vec<Exchange>, Vec<Message>) {
     let mut exchanges: Vec<Exchange> = Vec::new();
     let mut unasked = Vec::new();
+    let mut open = Open::default();
     for message in messages {
         if message.is_request {
+            open.add(message.other_side.clone(), exchanges.len());
             exchanges.push(Exchange {
                 request: message,
                 response: None,
             });
             continue;
         }
-        let open = |it: &&mut Exchange| it.response.is_none();
-        let same = exchanges.iter_mut().filter(open);
-        let mut same = same.filter(|it| it.request.other_side == message.other_side);
-        if let Some(exchange) = same.next() {
-            exchange.response = Some(message);
-            continue;
-        }
-        drop(same);
-        let mut rest = exchanges.iter_mut().rev().filter(open);
-        let unknown =
-            rest.find(|it| it.request.other_side.is_none() || message.other_side.is_none());
-        match unknown {
+        let answered = open.take(message.other_side.as_deref());
+        match answered.and_then(|place| exchanges.get_mut(place)) {
             Some(exchange) => exchange.response = Some(message),
             None => unasked.push(message),
         }
     }
     (exchanges, unasked)
+}
+
+/// The places of the requests that have no answer yet, in order, so that a long printout takes no
+/// longer for each message than a short one.
+#[derive(Default)]
+struct Open {
+    /// All of them, each with its other side.
+    all: BTreeMap<usize, Option<String>>,
+    /// The same by their other side.
+    by_side: BTreeMap<Option<String>, BTreeSet<usize>>,
+}
+
+impl Open {
+    fn add(&mut self, side: Option<String>, place: usize) {
+        self.all.insert(place, side.clone());
+        self.by_side.entry(side).or_default().insert(place);
+    }
+
+    /// Takes the request that an answer with this other side is for.
+    fn take(&mut self, side: Option<&str>) -> Option<usize> {
+        let side = side.map(str::to_owned);
+        let same = self.by_side.get(&side).and_then(BTreeSet::first);
+        let unknown = || match &side {
+            Some(_) => self.by_side.get(&None)?.last(),
+            None => self.all.last_key_value().map(|(place, _)| place),
+        };
+        let place = *same.or_else(unknown)?;
+        let side = self.all.remove(&place)?;
+        self.by_side.get_mut(&side)?.remove(&place);
+        Some(place)
+    }
 }
 
 /// The lines that show that a peer leaves: a server says so, or a list lacks its records.
@@ -130,7 +154,7 @@ pub(super) fn findings(file: &File) -> Findings {
     for exchange in &file.exchanges {
         let Exchange { request, response } = exchange;
         let what = match response {
-            None => Some("it has no answer".to_owned()),
+            None => Some("no answer is printed after it".to_owned()),
             Some(response) => misfit(exchange, response, &added, file.is_server),
         };
         findings.extend(what.map(|what| {
@@ -201,7 +225,7 @@ fn saved(response: &Message) -> Option<String> {
 }
 
 /// The number that a request is about.
-fn number(request: &Message) -> Option<u32> {
+pub(super) fn number(request: &Message) -> Option<u32> {
     let (_, rest) = request.start_line().split_once(" RFC ")?;
     rest.split(' ').next()?.parse().ok()
 }

@@ -1,6 +1,5 @@
 //! The form of messages in a printout: it is what our own writer makes of them.
 
-use std::iter;
 use std::time::SystemTime;
 
 use super::messages::Message;
@@ -24,38 +23,58 @@ const STATUSES: [Status; 6] = [
 /// All deviations of form in a printout.
 pub(super) fn findings(file: &File) -> Findings {
     let mut findings = Findings::new();
+    let shows = EmptyLines::of(file);
     for exchange in &file.exchanges {
         // What was refused may be wrong on purpose.
         let code = exchange.response.as_ref().and_then(Message::code);
         if !code.is_some_and(|code| code == 400 || code == 505) {
             let wrong = of_request(&exchange.request);
-            add(file, &exchange.request, wrong, &mut findings);
+            add(file, shows, &exchange.request, wrong, &mut findings);
         }
         if let Some(response) = &exchange.response {
-            add(file, response, of_response(response), &mut findings);
+            add(file, shows, response, of_response(response), &mut findings);
         }
     }
     for response in &file.unasked {
-        add(file, response, of_response(response), &mut findings);
+        add(file, shows, response, of_response(response), &mut findings);
     }
     findings
 }
 
-/// Whether a printout shows the empty lines of such messages: print(head) may leave them out.
-fn shows_empty_lines(file: &File, is_request: bool) -> bool {
-    let exchanges = file.exchanges.iter();
-    let messages = exchanges.flat_map(|it| iter::once(&it.request).chain(&it.response));
-    let mut same = messages
-        .chain(&file.unasked)
-        .filter(|it| it.is_request == is_request);
-    same.any(|it| it.has_empty_line)
+/// Whether a printout shows the empty lines of requests, and of responses: print(head) may leave them
+/// out.
+#[derive(Clone, Copy)]
+struct EmptyLines {
+    of_requests: bool,
+    of_responses: bool,
 }
 
-fn add(file: &File, message: &Message, wrong: Option<String>, findings: &mut Findings) {
+impl EmptyLines {
+    fn of(file: &File) -> Self {
+        let mut requests = file.exchanges.iter().map(|it| &it.request);
+        let responses = file.exchanges.iter().filter_map(|it| it.response.as_ref());
+        Self {
+            of_requests: requests.any(|it| it.has_empty_line),
+            of_responses: responses.chain(&file.unasked).any(|it| it.has_empty_line),
+        }
+    }
+}
+
+fn add(
+    file: &File,
+    shows: EmptyLines,
+    message: &Message,
+    wrong: Option<String>,
+    findings: &mut Findings,
+) {
     let has_bare_lf = message.has_crlf == Some(false);
     let ends = has_bare_lf.then(|| "a line ends with \\n alone instead of \\r\\n".to_owned());
-    let is_open = !message.has_empty_line
-        && (message.has_crlf.is_some() || shows_empty_lines(file, message.is_request));
+    let shows_empty_lines = if message.is_request {
+        shows.of_requests
+    } else {
+        shows.of_responses
+    };
+    let is_open = !message.has_empty_line && (message.has_crlf.is_some() || shows_empty_lines);
     let open = is_open.then(|| "no empty line ends its head".to_owned());
     let all = wrong.into_iter().chain(ends).chain(open);
     findings.extend(

@@ -80,9 +80,15 @@ pub(super) fn find(lines: &[Line]) -> Vec<Message> {
 /// What stands before the start line of a message in this line, the start line, and whether it is
 /// that of a request.
 fn start(line: &str) -> Option<(&str, &str, bool)> {
+    let mut seen = 0;
     line.match_indices(VERSION).find_map(|(place, _)| {
+        // What begins no message does not begin one further on in the same word.
+        if place < seen {
+            return None;
+        }
         let (before, after) = (line.get(..place)?, line.get(place..)?);
         let end = after.find([' ', '\'', '"']).unwrap_or(after.len());
+        seen = place + end;
         let rest = after.get(end..)?;
         let is_code = |code: &str| code.len() == 3 && code.bytes().all(|it| it.is_ascii_digit());
         let mut words = rest.split_ascii_whitespace();

@@ -1,16 +1,20 @@
 //! Grades saved printouts: finds the messages, and says what they show and where they deviate.
 
+mod downloads;
 mod exchanges;
 mod form;
 mod lines;
 mod messages;
 mod sides;
 
+use std::path::PathBuf;
+
 use super::Played;
 use super::check::{Held, Sheet, Unmet};
 use super::excerpt::one_line;
 use super::options::Printout;
 use crate::file_error::FileError;
+use crate::net::Stop;
 use crate::program::Failure;
 use crate::terminal::escape::escaped;
 use crate::wire::ci::p2s::Request;
@@ -38,20 +42,14 @@ type Findings = Vec<String>;
 pub(super) use lines::check;
 
 /// Judges the printouts.
-pub(super) fn grade(options: &Printout, sheet: &mut Sheet) -> Played {
+pub(super) fn grade(options: &Printout, sheet: &mut Sheet, stop: &Stop) -> Played {
     let names: Vec<_> = options
         .files
         .iter()
         .map(|path| path.display().to_string())
         .collect();
     let target = names.join(", ");
-    let files: Result<Vec<_>, FileError> = options
-        .files
-        .iter()
-        .zip(names)
-        .map(|(path, name)| Ok(File::new(name, &lines::read(path)?)))
-        .collect();
-    match files {
+    match read(&options.files, stop) {
         Err(error) => Played {
             target,
             notes: Vec::new(),
@@ -59,10 +57,18 @@ pub(super) fn grade(options: &Printout, sheet: &mut Sheet) -> Played {
         },
         Ok(files) => Played {
             target,
-            notes: judge(&files, sheet),
+            notes: judge(&files, sheet, stop),
             ended: Ok(()),
         },
     }
+}
+
+/// Reads the files until a stop.
+fn read(paths: &[PathBuf], stop: &Stop) -> Result<Vec<File>, FileError> {
+    let paths = paths.iter().take_while(|_| stop.signal().is_none());
+    paths
+        .map(|path| Ok(File::new(path.display().to_string(), &lines::read(path)?)))
+        .collect()
 }
 
 impl File {
@@ -79,9 +85,18 @@ impl File {
         }
     }
 
+    fn has_messages(&self) -> bool {
+        !self.exchanges.is_empty() || !self.unasked.is_empty()
+    }
+
+    /// Its name, as reports show it.
+    fn name(&self) -> String {
+        escaped(self.name.as_bytes(), false)
+    }
+
     /// A place in it, as reports name it.
     fn at(&self, line: usize) -> String {
-        format!("{}:{line}", escaped(self.name.as_bytes(), false))
+        format!("{}:{line}", self.name())
     }
 
     /// A finding about a line.
@@ -90,17 +105,19 @@ impl File {
     }
 }
 
-/// Judges all checks. Returns by which lines the scenarios are shown.
-fn judge(files: &[File], sheet: &mut Sheet) -> Vec<String> {
+/// Judges all checks. Returns by which lines the scenarios are shown, and what is not compared. After
+/// a stop the rest is left out: nobody reads it.
+fn judge(files: &[File], sheet: &mut Sheet, stop: &Stop) -> Vec<String> {
     let mut notes = Vec::new();
+    let files_until_stop = || files.iter().take_while(|_| stop.signal().is_none());
     for (check, is_it) in exchanges::SCENARIOS {
-        let places = files.iter().flat_map(|file| {
+        let places = files_until_stop().flat_map(|file| {
             let shown = file.exchanges.iter().filter(|it| is_it(it));
             shown.map(|it| file.at(it.request.number))
         });
         note(sheet, check, &places.collect::<Vec<_>>(), &mut notes);
     }
-    let leaving = files.iter().flat_map(|file| {
+    let leaving = files_until_stop().flat_map(|file| {
         let lines = exchanges::leaving(file);
         lines.into_iter().map(|line| file.at(line))
     });
@@ -110,22 +127,27 @@ fn judge(files: &[File], sheet: &mut Sheet) -> Vec<String> {
         &leaving.collect::<Vec<_>>(),
         &mut notes,
     );
-    let is_empty = files
-        .iter()
-        .all(|it| it.exchanges.is_empty() && it.unasked.is_empty());
-    if is_empty {
+    let (full, empty): (Vec<_>, Vec<_>) = files.iter().partition(|file| file.has_messages());
+    if full.is_empty() {
         let reason = "no message was found: programs must print what they send and receive";
         sheet.skip(&["messages-form", "messages-fit", "sides-agree"], reason);
         return notes;
     }
-    let form: Findings = files.iter().flat_map(form::findings).collect();
+    if !empty.is_empty() {
+        let names: Vec<_> = empty.iter().map(|file| file.name()).collect();
+        notes.push(format!(
+            "No message was found in {}.",
+            bounded(&names, ", ")
+        ));
+    }
+    let form: Findings = files_until_stop().flat_map(form::findings).collect();
     let _ = sheet.judge("messages-form", held(&form));
-    let fit: Findings = files.iter().flat_map(exchanges::findings).collect();
+    let fit: Findings = files_until_stop().flat_map(exchanges::findings).collect();
     let _ = sheet.judge("messages-fit", held(&fit));
-    let _ = sheet.judge(
-        "sides-agree",
-        sides::findings(files).and_then(|it| held(&it)),
-    );
+    if sheet.wants(&["sides-agree"]) && stop.signal().is_none() {
+        let agree = sides::findings(&full, &mut notes).and_then(|it| held(&it));
+        let _ = sheet.judge("sides-agree", agree);
+    }
     notes.push(
         "Line ends are judged only where a printout shows them, as \\r\\n, and empty lines where it \
          shows any: a terminal need not."
@@ -175,4 +197,27 @@ fn head(message: &Message) -> Option<Head> {
     };
     let bytes = message.head_bytes();
     Head::read(&mut bytes.as_slice(), waits).ok()?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_read_or_judged_after_a_stop() {
+        let stop = Stop::default();
+        let missing = [PathBuf::from("missing.txt")];
+        assert!(read(&missing, &stop).is_err());
+        let text = "ADD RFC 1 P2P-CI/1.0\n";
+        let files = [File::new("peer.txt".to_owned(), &lines::of(text))];
+        let is_judged = |stop: &Stop| {
+            let mut sheet = Sheet::new(Vec::new());
+            judge(&files, &mut sheet, stop);
+            sheet.has_failed("messages-fit")
+        };
+        assert!(is_judged(&stop));
+        stop.now(2);
+        assert!(read(&missing, &stop).is_ok_and(|files| files.is_empty()));
+        assert!(!is_judged(&stop));
+    }
 }

@@ -1,38 +1,38 @@
 //! Compares the printouts of both sides.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::messages::Message;
-use super::{File, Findings, request};
+use super::exchanges::Exchange;
+use super::{File, Findings, bounded, downloads, request};
 use crate::grade::check::{Held, Unmet};
 
-/// What peers have sent and the server has not received, and GETs that no other peer has received.
-pub(super) fn findings(files: &[File]) -> Held<Findings> {
-    let (servers, peers): (Vec<_>, Vec<_>) = files.iter().partition(|file| file.is_server);
+/// What peers have sent and the server has not received, or the other way round, and GETs that their
+/// holder has not received. Notes what is not compared.
+pub(super) fn findings(files: &[&File], notes: &mut Vec<String>) -> Held<Findings> {
+    let (servers, peers): (Vec<&File>, Vec<&File>) =
+        files.iter().copied().partition(|file| file.is_server);
     let mut findings = Findings::new();
-    if peers.is_empty() || files.len() < 2 {
+    let downloads = downloads::compare(&peers);
+    if !downloads.absent.is_empty() {
+        notes.push(format!(
+            "sides-agree: the holder's printout is not here, so these GETs are not compared: {}",
+            bounded(&downloads.absent, ", ")
+        ));
+    }
+    let has_both = !servers.is_empty() && !peers.is_empty();
+    if !has_both && !downloads.is_any_compared {
         let reason = "it needs printouts of both sides";
         return Err(Unmet::Skipped(reason.to_owned()));
     }
-    if !servers.is_empty() {
+    if has_both {
         compare(&peers, &servers, &mut findings);
         compare_back(&servers, &peers, &mut findings);
     }
-    if peers.len() > 1 {
-        for (place, peer) in peers.iter().enumerate() {
-            let others = peers.iter().enumerate();
-            let others: Vec<_> = others
-                .filter(|(other, _)| *other != place)
-                .map(|(_, file)| *file)
-                .collect();
-            let received = count(&others, is_download);
-            missing(peer, received, "another peer", is_download, &mut findings);
-        }
-    }
+    findings.extend(downloads.findings);
     Ok(findings)
 }
 
-fn is_download(line: &str) -> bool {
+pub(super) fn is_download(line: &str) -> bool {
     line.starts_with("GET ")
 }
 
@@ -46,7 +46,13 @@ fn is_for_server(line: &str) -> bool {
 fn compare(peers: &[&File], servers: &[&File], findings: &mut Findings) {
     let mut received = count(servers, is_for_server);
     for peer in peers {
-        received = missing(peer, received, "the server", is_for_server, findings);
+        for Exchange { request, .. } in &peer.exchanges {
+            let line = request.start_line();
+            if is_for_server(line) && !take(&mut received, &request.lines) {
+                let what = format!("{line}: the server has not received it");
+                findings.push(peer.finding(request.number, &what));
+            }
+        }
     }
 }
 
@@ -58,7 +64,7 @@ fn compare_back(servers: &[&File], peers: &[&File], findings: &mut Findings) {
         let names = requests.filter_map(|it| it.name());
         names.map(|it| it.to_string()).collect()
     };
-    let known: Vec<_> = peers.iter().flat_map(names).collect();
+    let known: BTreeSet<_> = peers.iter().flat_map(names).collect();
     let mut sent = count(peers, is_for_server);
     for server in servers {
         for exchange in &server.exchanges {
@@ -75,9 +81,10 @@ fn compare_back(servers: &[&File], peers: &[&File], findings: &mut Findings) {
     }
 }
 
-type Counts = BTreeMap<Vec<String>, usize>;
+/// How often each message is there.
+pub(super) type Counts = BTreeMap<Vec<String>, usize>;
 
-fn count(files: &[&File], is_it: impl Fn(&str) -> bool) -> Counts {
+pub(super) fn count(files: &[&File], is_it: impl Fn(&str) -> bool) -> Counts {
     let mut counts = Counts::new();
     for exchange in files.iter().flat_map(|file| &file.exchanges) {
         if is_it(exchange.request.start_line()) {
@@ -87,31 +94,10 @@ fn count(files: &[&File], is_it: impl Fn(&str) -> bool) -> Counts {
     counts
 }
 
-fn take(counts: &mut Counts, lines: &[String]) -> bool {
+pub(super) fn take(counts: &mut Counts, lines: &[String]) -> bool {
     let Some(count) = counts.get_mut(lines).filter(|count| **count > 0) else {
         return false;
     };
     *count -= 1;
     true
-}
-
-/// Adds the answered requests of a file that are not among those received.
-fn missing(
-    file: &File,
-    mut received: Counts,
-    by: &str,
-    is_it: impl Fn(&str) -> bool,
-    findings: &mut Findings,
-) -> Counts {
-    for exchange in &file.exchanges {
-        let line = exchange.request.start_line();
-        let answered = exchange.response.as_ref().and_then(Message::code);
-        // A GET that is refused may come from somebody without a printout.
-        let counts = is_it(line) && (!is_download(line) || answered == Some(200));
-        if counts && !take(&mut received, &exchange.request.lines) {
-            let what = format!("{line}: {by} has not received it");
-            findings.push(file.finding(exchange.request.number, &what));
-        }
-    }
-    received
 }

@@ -96,12 +96,24 @@ pub enum ProgramError {
         how: String,
     },
     /// It did not begin in time.
-    #[error("the program has not {awaited} after {} s{asks}", START_TIME.as_secs())]
+    #[error("the program has not {awaited} after {} s{instead}", START_TIME.as_secs())]
     Late {
         /// What it was expected to do.
         awaited: String,
-        /// What it seems to do instead.
-        asks: String,
+        /// What it does instead, if that is known.
+        instead: String,
+    },
+    /// It did not begin in time, because it asks something.
+    #[error(
+        "the program has not {awaited} after {} s; it seems to wait for an answer to {question:?}, \
+         and gets none",
+        START_TIME.as_secs()
+    )]
+    Asks {
+        /// What it was expected to do.
+        awaited: String,
+        /// The last line that it printed.
+        question: String,
     },
     /// Ctrl-C.
     #[error("interrupted")]
@@ -112,7 +124,7 @@ pub enum ProgramError {
 impl From<ProgramError> for Failure {
     fn from(error: ProgramError) -> Self {
         match error {
-            ProgramError::Ended { .. } | ProgramError::Late { .. } => {
+            ProgramError::Ended { .. } | ProgramError::Late { .. } | ProgramError::Asks { .. } => {
                 Self::new(Code::IndexUnreachable, error)
             }
             error => Self::other(error),
@@ -176,23 +188,25 @@ impl Program {
                 return Err(ProgramError::Ended { awaited, how });
             }
             if Instant::now() >= until {
-                let asks = self.instead();
-                return Err(ProgramError::Late { awaited, asks });
+                return Err(self.late(awaited));
             }
             thread::sleep(LOOK);
         }
     }
 
     /// What a program that does not begin seems to do instead.
-    fn instead(&self) -> String {
+    fn late(&self, awaited: String) -> ProgramError {
         let total = self.output.total();
-        if total > MUCH_OUTPUT {
-            return format!("; it printed {total} bytes instead");
+        if total <= MUCH_OUTPUT
+            && let Some(question) = self.output.unfinished_line()
+        {
+            return ProgramError::Asks { awaited, question };
         }
-        let question = self.output.unfinished_line();
-        question.map_or_else(String::new, |line| {
-            format!("; it seems to wait for an answer to {line:?}, and gets no input")
-        })
+        let much = (total > MUCH_OUTPUT).then(|| format!("; it printed {total} bytes instead"));
+        ProgramError::Late {
+            awaited,
+            instead: much.unwrap_or_default(),
+        }
     }
 
     /// Types into the program. One that has ended, or does not read, is not typed to.

@@ -157,8 +157,13 @@ pub(super) fn same_host(target: &Target<'_>, sheet: &mut Sheet) -> Held {
         b.ask(&request, only)?.with_code(&[200])?;
         has(&b.find(&of_b, &[of_b.clone(), of_a.clone()])?, only)?;
         drop(a);
-        let last = until_forgotten(&mut b, &of_a, &of_b)?;
-        has(&last, only)
+        let last = until_forgotten(&mut b, &of_a, &of_b);
+        let held = last.and_then(|last| has(&last, only));
+        held.map_err(|unmet| {
+            unmet
+                .when("after the other peer of this host left")
+                .usually("records are removed by host alone: host and port together name a peer")
+        })
     };
     sheet.judge("same-host", held())
 }

@@ -130,6 +130,7 @@ impl Deviant {
             let Some((_, choice)) = line.split_once("Choose in the menu of your peer: ") else {
                 continue;
             };
+            let (choice, _seconds) = choice.rsplit_once(" (").unwrap();
             let mut words = choice.splitn(3, ", ");
             let step = words.next().unwrap();
             let number = words.next().map_or(0, |rfc| rfc[4..].parse().unwrap());

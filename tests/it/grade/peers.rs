@@ -1,16 +1,18 @@
 //! Peers under test: our own with `--run`, and those that deviate, who do what a person would.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use p2pci::grade::checks::PEER;
 
 use super::Graded;
-use super::deviant_peer::{ALSO, BY_HAND, DOCUMENT, Deviant, SPACES};
+use super::deviant_peer::{ALSO, BY_HAND, DOCUMENT, Deviant, FAITHFUL, Kind, SPACES};
 use crate::support::{at_once, folder, peer_command, run};
 
 const OUR_OWN: &str = env!("CARGO_BIN_EXE_peer");
@@ -275,6 +277,87 @@ fn a_body_that_is_not_the_file_is_shown() {
     ]);
 }
 
+/// The lines that a person reads while a peer joins, and then closes its connection at the first choice
+/// in its menu, or does nothing.
+fn grade_idle(arguments: &[&str], leaves: bool) -> (Graded, Vec<String>) {
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let all = Arc::clone(&told);
+    let graded = grade_one(arguments, move |port, lines| {
+        let mut index = Some(TcpStream::connect(("127.0.0.1", port)).unwrap());
+        let add = b"ADD RFC 9 P2P-CI/1.0\r\nHost: localhost\r\nPort: 9\r\nTitle: T\r\n\r\n";
+        index.as_mut().unwrap().write_all(add).unwrap();
+        for line in lines {
+            if leaves {
+                index = None;
+            }
+            all.lock().unwrap().push(line);
+        }
+        drop(index);
+    });
+    let told = told.lock().unwrap().clone();
+    (graded, told)
+}
+
+#[test]
+fn a_person_whose_peer_has_left_is_told_so() {
+    let only = ["--only", "lookup-form,list-form,exit-closes"];
+    let (graded, told) = grade_idle(&only, true);
+    graded.says(&[
+        "        no LOOKUP came, because the peer has left\n",
+        "  skip  list-form         the peer has left\n",
+        "  skip  exit-closes       the peer has left\n",
+    ]);
+    assert!(graded.errors.ends_with("register an RFC (5 s)."));
+    let lookup = "LOOKUP, RFC 9001, title Grading Over Carrier Pigeons (5 s)";
+    assert_eq!(
+        told,
+        [
+            &format!("Choose in the menu of your peer: {lookup}"),
+            "The peer has left; the remaining steps are skipped.",
+        ]
+    );
+}
+
+#[test]
+fn a_person_who_chooses_nothing_is_told_that_the_grader_goes_on() {
+    let (graded, told) = grade_idle(&["--only", "answer-split"], false);
+    graded.says(&["        no LOOKUP within 5 s\n"]);
+    // There was no answer to read.
+    assert!(!graded.out.contains("usual cause"), "{}", graded.out);
+    assert_eq!(told[1..], ["No LOOKUP came within 5 s; going on."]);
+    let graded = grade_deviant("answer-split", &["--only", "answer-split"]);
+    graded.says(&["usual cause: what one recv() returns"]);
+}
+
+#[test]
+fn a_get_that_names_its_sender_learns_whose_host_it_needs() {
+    let kind = Kind {
+        request: |request| request.replace("Host: 127.0.0.1", "Host: localhost"),
+        ..FAITHFUL
+    };
+    let arguments = ["--only", "get-flow,get-request-form"];
+    let graded = grade_one(&arguments, move |port, lines| {
+        Deviant::run_as(kind, port, lines);
+    });
+    let cause = "usual cause: Host of a GET is the host that is asked, not your own\n";
+    graded.says(&["  ok    get-flow ", cause]);
+}
+
+/// It asks where the server is before it connects.
+#[test]
+fn questions_at_the_start_are_answered() {
+    let files = folder(&[("rfc99.txt", b"Hosts\n")]);
+    let command = format!(
+        "printf 'Server: '; read host; printf 'Port: '; read port; \
+         exec {OUR_OWN} --host $host:$port --dir {}",
+        files.path().display()
+    );
+    let keys = ["--keys", "start=localhost\\n{port}\\n"];
+    let run = ["--run", &command, "--only", "joins,list-form"];
+    let graded = grade_peer(&[&run[..], &keys].concat());
+    assert!(graded.out.ends_with("All checks hold.\n"), "{}", graded.out);
+}
+
 #[test]
 fn own_keys_are_typed() {
     let files = folder(&[("rfc99.txt", b"Hosts\n")]);
@@ -304,7 +387,8 @@ fn a_peer_that_does_not_come_is_code_4() {
             (&["--run", "echo oh; exit 3"], "exit code 3"),
             (
                 &["--run", "printf 'Host name: '; read host; sleep 100"],
-                "it seems to wait for an answer to \"Host name: \"",
+                "it seems to wait for an answer to \"Host name: \", and gets none; \
+                 --keys 'start=TEXT\\n' types TEXT",
             ),
         ],
         |(arguments, said)| {
@@ -336,7 +420,8 @@ fn options_that_conflict_are_refused() {
     for (arguments, error) in [
         (&["--isolated"][..], "--isolated is for"),
         (&["--keys", "get=4"], "--keys is for"),
-        (&["--keys", "quit=4"], "expected add=TEXT"),
+        (&["--keys", "quit=4"], "expected start=TEXT, add=TEXT"),
+        (&["--keys", "start={number}"], "{number}\" is unknown"),
         (&["--keys", "get=4\\q"], "\\q\" is unknown"),
         (&["--keys", "get=4 {nummer}"], "{nummer}\" is unknown"),
         (

@@ -7,7 +7,7 @@ use std::path::Path;
 use tempfile::TempDir;
 
 use super::Graded;
-use crate::support::{folder, peer_command, run};
+use crate::support::{at_once, folder, peer_command, run};
 
 fn grade_files(folder: &Path, files: &[&str], arguments: &[&str]) -> Graded {
     let arguments = [&["grade", "printout"], files, arguments].concat();
@@ -121,7 +121,7 @@ fn our_own_printouts_with_something_changed_have_that_finding_and_no_other() {
             "[SERVER] Response to 127.0.0.1:50001:\nP2P-CI/1.0 404 Not Found\n\n\n",
             "",
             "messages-fit",
-            "LOOKUP RFC 999 P2P-CI/1.0: it has no answer",
+            "LOOKUP RFC 999 P2P-CI/1.0: no answer is printed after it",
         ),
     ] {
         let whole = read(name);
@@ -157,6 +157,75 @@ fn what_the_other_side_has_not_received_is_found() {
     let alone = grade_files(files.path(), &["server.txt"], &["--only", "sides-agree"]);
     let skipped = "skip  sides-agree       it needs printouts of both sides\n";
     assert!(alone.out.contains(skipped), "{}", alone.out);
+}
+
+/// A GET is lost only if the one who was asked has a printout that does not show it.
+#[test]
+fn a_file_that_is_not_the_holders_accuses_nobody() {
+    let files = golden();
+    let third_peer = "ADD RFC 7 P2P-CI/1.0\nHost: localhost\nPort: 40009\nTitle: T\n\n\
+                      P2P-CI/1.0 200 OK\n\nRFC 7 T localhost 40009\n\n";
+    let sent = "$ peer send 'BLAH RFC 1 P2P-CI/1.0'\nBLAH RFC 1 P2P-CI/1.0\nHost: localhost\n\n\
+                P2P-CI/1.0 400 Bad Request\n\n\n";
+    let server = fs::read_to_string(files.path().join("server.txt")).unwrap();
+    for (text, is_empty) in [
+        ("", true),
+        ("hello\n", true),
+        ("2 RFC(s) of rfcs are shared\n", true),
+        (third_peer, false),
+        (sent, false),
+    ] {
+        fs::write(files.path().join("s1.txt"), text).unwrap();
+        // The server has received what the third one sent.
+        let received = if text == third_peer { text } else { "" };
+        fs::write(files.path().join("server.txt"), server.clone() + received).unwrap();
+        for peer in ["peer1.txt", "peer2.txt"] {
+            let graded = grade_files(files.path(), &["server.txt", peer, "s1.txt"], &[]);
+            graded.says(&["  ok    sides-agree "]);
+            let note = "No message was found in s1.txt.\n";
+            assert_eq!(graded.out.contains(note), is_empty, "{}", graded.out);
+            let note = "sides-agree: the holder's printout is not here, so these GETs are not \
+                        compared: peer1.txt:";
+            let is_noted = graded.out.contains(note);
+            assert_eq!(is_noted, peer == "peer1.txt", "{}", graded.out);
+        }
+    }
+    let path = files.path().join("peer2.txt");
+    let holder = fs::read_to_string(&path).unwrap();
+    let silent = holder.replacen("GET RFC 123 ", "GET RFC 124 ", 1);
+    fs::write(&path, silent).unwrap();
+    let all = ["server.txt", "peer1.txt", "peer2.txt", "s1.txt"];
+    let graded = grade_files(files.path(), &all, &["--only", "sides-agree"]);
+    graded.says(&["GET RFC 123 P2P-CI/1.0: the holder has not received it"]);
+    let alone = ["peer1.txt", "s1.txt"];
+    let graded = grade_files(files.path(), &alone, &["--only", "sides-agree"]);
+    graded.says(&["  skip  sides-agree       it needs printouts of both sides\n"]);
+}
+
+/// The time for a message must not grow with their number: otherwise these take many minutes.
+#[test]
+fn long_printouts_of_many_messages_are_graded() {
+    let requests = "ADD RFC 1 P2P-CI/1.0\n".repeat(50_000);
+    let answers = "P2P-CI/1.0 200 OK\n".repeat(50_000);
+    let hosts = (0..50_000).map(|host| format!("LIST ALL P2P-CI/1.0\nHost: vm{host}\nPort: 5\n\n"));
+    let lists: String = hosts.collect();
+    let names = ("P2P-CI/".repeat(1170) + "\n").repeat(1000);
+    let files = folder(&[
+        ("requests.txt", requests.as_bytes()),
+        ("peer.txt", lists.as_bytes()),
+        ("server.txt", lists.as_bytes()),
+        ("answers.txt", (requests.clone() + &answers).as_bytes()),
+        ("names.txt", names.as_bytes()),
+    ]);
+    at_once(
+        [
+            (&["requests.txt"][..], "and 49980 more"),
+            (&["answers.txt"], "and 49980 more"),
+            (&["names.txt"], "no message was found"),
+            (&["peer.txt", "server.txt"], "ok    sides-agree"),
+        ],
+        |(names, said)| grade_files(files.path(), names, &[]).says(&[said]),
+    );
 }
 
 #[test]
