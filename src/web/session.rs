@@ -66,6 +66,7 @@ impl Sessions {
     }
 
     fn run(&self, connection: &mut Connection) -> io::Result<()> {
+        connection.keep_little()?;
         loop {
             let read = Request::read(connection, REQUEST_TIME);
             self.sockets.heard(connection.id());
@@ -199,7 +200,6 @@ impl Sessions {
         if method == Method::Head {
             return connection.flush();
         }
-        connection.keep_little()?;
         let Begin { text, after, .. } = begin;
         connection.send_in_time(|connection| connection.write_all((*text).as_ref()))?;
         drop(text);

@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::{Value, json};
 
 use super::Shown;
-use crate::support::{Client, folder, peer, server};
+use crate::support::{Client, folder, peer, peer_of, run, server};
 
 /// The answer to an action.
 fn act(peer: &Shown, action: &Value) -> Value {
@@ -72,6 +72,7 @@ fn a_click_finds_and_downloads() {
         );
 
         assert_eq!(shown.get("/document/7").status, 404);
+        stream.find("counts", |counts| counts["records"] == 2);
         let got = act(&shown, &json!({"action": "get", "number": 7}));
         let from = format!("localhost:{}", other.port);
         assert_eq!(
@@ -89,6 +90,17 @@ fn a_click_finds_and_downloads() {
             (&json!("download"), &json!(from))
         );
         assert_eq!((&done["done"], &done["length"]), (&json!(31), &json!(31)));
+        // It is a holder now.
+        let is_ours =
+            |record: &Value| record["number"] == 7 && record["port"] == shown.program.port;
+        if kind == "central" {
+            stream.find("record", |event| is_ours(&event["record"]));
+        }
+        let listed = shown.wait("/api/records", |page| {
+            let records = page["records"].as_array().unwrap();
+            records.iter().any(is_ours).then(|| records.len())
+        });
+        assert_eq!(listed, 3);
         let text = fs::read_to_string(ours.path().join("rfc7.txt")).unwrap();
         let document = shown.get("/document/7");
         assert_eq!((document.status, &document.body), (200, &text));
@@ -119,6 +131,23 @@ fn a_click_finds_and_downloads() {
             (&json!(7), &json!(31))
         );
     }
+}
+
+#[test]
+fn a_command_that_ends_at_once_has_no_page() {
+    let (server, folder) = (server(&[]), folder(&[]));
+    for command in ["list", "status", "grade server localhost", "get 5"] {
+        let words: Vec<_> = command.split(' ').collect();
+        let options = [&["--web", "0"], &words[..]].concat();
+        let (status, _, errors) = run("peer", peer_of(server.port, folder.path(), &options));
+        let why = "error: --web needs a peer that stays: use it with the menu or with share\n";
+        assert_eq!(status.code(), Some(2), "{command}");
+        assert!(errors.starts_with(why), "{errors}");
+    }
+    // In the environment it may be meant for others.
+    let mut list = peer_of(server.port, folder.path(), &["list"]);
+    list.env("P2PCI_WEB", "0");
+    assert!(run("peer", list).0.success());
 }
 
 #[test]
