@@ -128,7 +128,7 @@ mod tests {
         let budget = Budget::default();
         let held: Vec<_> = std::iter::from_fn(|| room(&budget)).collect();
         std::thread::scope(|scope| {
-            let waiting = scope.spawn(|| budget.room_within(Duration::from_secs(60)).is_ok());
+            let waiting = scope.spawn(|| budget.room_within(Duration::from_mins(1)).is_ok());
             drop(held);
             assert!(waiting.join().unwrap());
         });

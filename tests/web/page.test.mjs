@@ -116,10 +116,10 @@ test('text of strangers stays text, and a refusal is red', async () => {
   await refused.click();
   await page.locator('#details .wire.refusal', { hasText: '400 Bad Request' }).waitFor();
   // An answer has its own request beside it, also where several were sent at once.
-  await page.locator('#messages .row.answer', { hasText: '200' }).click();
+  await page.locator('#messages .row.answer:not(.refusal)').click();
   await page.locator('#details pre', { hasText: `Title: ${TITLE}\\r\\n` }).waitFor();
   assert.equal(await page.locator('#details .wire').count(), 2);
-  await page.locator('#messages .row.answer', { hasText: '400' }).click();
+  await page.locator('#messages .row.answer.refusal').click();
   await page.locator('#details .wire.refusal', { hasText: 'BLAH RFC 1' }).waitFor();
   await page.locator('#details .wire.refusal', { hasText: '400 Bad Request' }).waitFor();
   assert.equal(await page.locator('#details .wire').count(), 2);

@@ -72,7 +72,6 @@ fn a_click_finds_and_downloads() {
         );
 
         assert_eq!(shown.get("/document/7").status, 404);
-        stream.find("counts", |counts| counts["records"] == 2);
         let got = act(&shown, &json!({"action": "get", "number": 7}));
         let from = format!("localhost:{}", other.port);
         assert_eq!(
@@ -90,17 +89,6 @@ fn a_click_finds_and_downloads() {
             (&json!("download"), &json!(from))
         );
         assert_eq!((&done["done"], &done["length"]), (&json!(31), &json!(31)));
-        // It is a holder now.
-        let is_ours =
-            |record: &Value| record["number"] == 7 && record["port"] == shown.program.port;
-        if kind == "central" {
-            stream.find("record", |event| is_ours(&event["record"]));
-        }
-        let listed = shown.wait("/api/records", |page| {
-            let records = page["records"].as_array().unwrap();
-            records.iter().any(is_ours).then(|| records.len())
-        });
-        assert_eq!(listed, 3);
         let text = fs::read_to_string(ours.path().join("rfc7.txt")).unwrap();
         let document = shown.get("/document/7");
         assert_eq!((document.status, &document.body), (200, &text));
@@ -130,6 +118,42 @@ fn a_click_finds_and_downloads() {
             (&shared[1]["number"], &shared[1]["bytes"]),
             (&json!(7), &json!(31))
         );
+    }
+}
+
+#[test]
+fn a_download_makes_this_peer_a_holder() {
+    for kind in ["central", "distributed"] {
+        let index = server(&["--index", kind]);
+        let (theirs, ours) = (folder(&[("rfc7.txt", b"")]), folder(&[("rfc5.txt", b"")]));
+        let options = ["--index", kind, "-q", "share"];
+        let other = peer("other", index.port, theirs.path(), &options);
+        other.expect_error("1 RFC(s)");
+        let shown = Shown::peer(index.port, ours.path(), &["--index", kind]);
+        // What it has registered is known before anybody asks.
+        let is_ours = |record: &Value| record["port"] == shown.program.port;
+        let count = |page: &Value| page["records"].as_array().unwrap().len();
+        let page = shown.wait("/api/records", |page| {
+            (count(page) > 0).then_some(page.clone())
+        });
+        assert!(is_ours(&page["records"][0]), "{page}");
+        let mut stream = shown.watch("");
+        act(&shown, &json!({"action": "list"}));
+        stream.find("counts", |counts| counts["records"] == 2);
+        act(&shown, &json!({"action": "get", "number": 7}));
+        if kind == "central" {
+            let is_new = |event: &Value| event["record"]["number"] == 7;
+            let added = stream.find("record", is_new);
+            assert!(
+                is_ours(&added["record"]) && added["added"] == true,
+                "{added}"
+            );
+        }
+        stream.find("counts", |counts| counts["records"] == 3);
+        let page = shown.json("/api/records");
+        let records = page["records"].as_array().unwrap();
+        let holders = records.iter().filter(|record| record["number"] == 7);
+        assert_eq!((holders.count(), records.len()), (2, 3), "{page}");
     }
 }
 
