@@ -146,17 +146,23 @@ impl Sessions {
 
     /// What needs the token unless only this machine can connect.
     fn read(&self, shown: &dyn Shown, request: &Request) -> Result<Response, Refusal> {
-        if request.path == "/api/events" {
-            return Ok(Response::ok(JSON, self.hub.messages()?));
+        let path = request.path.as_str();
+        match path {
+            "/api/events" => return Ok(Response::ok(JSON, self.hub.messages()?)),
+            // They are short, and wanted most when others fill the room.
+            "/metrics" => {
+                let text = metrics::text(&self.hub);
+                return Ok(Response::ok(metrics::KIND, Arc::new(text)));
+            }
+            _ => {}
         }
         let room = self.hub.budget.room()?;
-        let (kind, text) = match request.path.as_str() {
-            "/metrics" => (metrics::KIND, metrics::text(&self.hub)),
-            "/api/peers" => (JSON, json(&self.hub.peers(PEERS))),
-            "/api/records" => (JSON, json(&records(shown, request)?)),
-            _ => (JSON, json(&shown.node().map(action::shared))),
+        let text = match path {
+            "/api/peers" => json(&self.hub.peers(PEERS)),
+            "/api/records" => json(&records(shown, request)?),
+            _ => json(&shown.node().map(action::shared)),
         };
-        Ok(Response::ok(kind, room.hold(text)))
+        Ok(Response::ok(JSON, room.hold(text)))
     }
 
     /// The page. Without scripts it shows tables, unless reading needs a token, which only a script

@@ -274,7 +274,9 @@ fn answers_that_nobody_reads_have_a_limit_together() {
         assert!(head.contains("\r\nRetry-After: 5\r\n"), "{head}");
     }
     // What is small needs no room, and who is gone gives back what he had.
-    assert_eq!(server.get("/app.js").status, 200);
+    for path in ["/app.js", "/metrics"] {
+        assert_eq!(server.get(path).status, 200, "{path}");
+    }
     drop(clients);
     assert_eq!(server.get("/api/records").status, 200);
 }
