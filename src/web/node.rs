@@ -94,12 +94,14 @@ impl Listing {
         self.revision += 1;
     }
 
-    /// Adds a record of this peer, if it is new.
-    fn add(&mut self, record: &wire::Record) {
-        if self.own.len() < OWN && self.own.insert(record.number) {
+    /// Adds a record of this peer, if it is new. After a connection was lost, all of them come again.
+    fn add(&mut self, record: &wire::Record) -> bool {
+        let is_new = self.own.len() < OWN && self.own.insert(record.number);
+        if is_new {
             self.records.add(record);
             self.count += 1;
         }
+        is_new
     }
 }
 
@@ -148,8 +150,8 @@ impl Shown for NodePage {
         self.listing.lock().replace(records, self.node.endpoint());
     }
 
-    fn published(&self, record: &wire::Record) {
-        self.listing.lock().add(record);
+    fn published(&self, record: &wire::Record) -> bool {
+        self.listing.lock().add(record)
     }
 }
 

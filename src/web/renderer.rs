@@ -91,10 +91,10 @@ impl<'a> Renderer<'a> {
                     self.left(&name, why, records);
                 }
                 Change::Published(record) => {
-                    if let Some(shown) = self.hub.shown() {
-                        shown.published(&record);
+                    let shown = self.hub.shown();
+                    if shown.is_some_and(|shown| shown.published(&record)) {
+                        self.record(&Record::from(&record), true);
                     }
-                    self.record(&Record::from(&record), true);
                 }
                 Change::Record { record, is_added } => {
                     changed.insert(record.holder.to_string());

@@ -144,8 +144,10 @@ pub trait Shown: Send + Sync {
     /// Takes in a listing of all records that the page has asked for.
     fn listed(&self, _records: Records) {}
 
-    /// Takes in a record of its own that the index has accepted.
-    fn published(&self, _record: &wire::Record) {}
+    /// Takes in a record of its own that the index has accepted. Returns whether it is new.
+    fn published(&self, _record: &wire::Record) -> bool {
+        false
+    }
 
     /// The peer that can be used from the page.
     fn node(&self) -> Option<&Handle> {
