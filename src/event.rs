@@ -412,6 +412,8 @@ pub enum IndexStep<'a> {
         /// Whether this peer keeps the index itself, so that no server is involved.
         is_local: bool,
     },
+    /// A server has accepted a record of this peer.
+    Published { record: &'a Record },
     /// A document was not registered.
     NotPublished {
         number: RfcNumber,

@@ -197,9 +197,14 @@ impl Central {
         let are_exact = { answered }.all(|(request, response)| response.accepts(request));
         let codes = responses.iter().map(|response| response.code);
         let mut taken = 0;
-        for (&Rfc { number, .. }, code) in documents.iter().zip(codes) {
+        for (request, code) in requests.iter().zip(codes) {
+            let Request::Add(record) = request else {
+                continue;
+            };
+            let number = record.number;
             if code == Status::Ok.code() {
                 taken += 1;
+                participation.tell(Topic::Life, || IndexStep::Published { record });
                 link.refused.remove(&number);
             } else {
                 link.refused.insert(number);

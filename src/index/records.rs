@@ -66,6 +66,27 @@ impl Records {
         }
     }
 
+    /// Adds a record.
+    pub(crate) fn add(&mut self, record: &Record) {
+        let Record {
+            number,
+            title,
+            holder: Endpoint { host, port },
+        } = record;
+        let line = TimedLine {
+            number: *number,
+            ttl: TTL,
+            host: host.as_str(),
+            port: *port,
+            title: title.as_str(),
+        };
+        match self.form {
+            // Writing to memory does not fail.
+            Form::Plain => drop(writeln!(self.lines, "{record}")),
+            Form::Timed => line.write(&mut self.lines),
+        }
+    }
+
     /// The records, one after the other.
     pub fn iter(&self) -> impl Iterator<Item = Listed> {
         self.with_lines().map(|(_, listed)| listed)

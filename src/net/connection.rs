@@ -173,8 +173,8 @@ impl Connection {
         sent
     }
 
-    /// Keeps the system from holding much output that the other side has not read, so that a stream
-    /// for one that does not read ends soon.
+    /// Keeps the system from holding much output that the other side has not read: beside the limits
+    /// on ours it would have none.
     pub fn keep_little(&self) -> io::Result<()> {
         let stream = &self.input.get_ref().stream;
         stream.set_send_buffer_size(OUTPUT)

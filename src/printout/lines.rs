@@ -211,7 +211,9 @@ fn of_index(server: &Endpoint, step: &IndexStep<'_>) -> Option<String> {
             "[PEER] Connected to server at port {port} again, registered {taken} of {all} RFC(s)"
         ),
         IndexStep::Leaving => "[PEER] Disconnecting...".to_owned(),
-        IndexStep::PublishingAll { .. } | IndexStep::PublishedAll { .. } => return None,
+        IndexStep::PublishingAll { .. }
+        | IndexStep::PublishedAll { .. }
+        | IndexStep::Published { .. } => return None,
     })
 }
 

@@ -11,7 +11,7 @@ mod variables;
 pub use crate::node::{Code, Failure};
 pub use look::Look;
 pub use manual::Program;
-pub use options::{options, usage_error};
+pub use options::{is_typed, options, usage_error};
 pub use stage::{Printing, Stage, run, unless_unread};
 pub use variables::IN_BACKGROUND;
 

@@ -3,6 +3,7 @@
 use std::env;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::parser::ValueSource;
 use clap::{ArgMatches, Command, Error};
 
 use super::Failure;
@@ -31,6 +32,12 @@ pub fn options<P: Program>() -> P {
         screen.stderr().finish(PRINT_TIME);
     }
     P::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+}
+
+/// Whether an option was given on the command line, and not only in the environment.
+pub fn is_typed<P: Program>(option: &str) -> bool {
+    let matches = manual::with_manual::<P>().get_matches();
+    matches.value_source(option) == Some(ValueSource::CommandLine)
 }
 
 /// Exits with 2 because options conflict, and shows the usage of the command that they belong to.

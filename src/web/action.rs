@@ -1,14 +1,16 @@
 //! What can be done from the page of a peer: search, list, download, and read what it shares.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::events;
 use super::http::{JSON, Response, Status};
-use super::shown::{Record, Shown};
+use super::shown::{Record, Shown, first};
 use crate::library::Rfc;
 use crate::node::get::{Downloaded, Kept};
-use crate::node::{Actions as _, Failure, Handle, Outcome, Query, Records, Wanted, numbers};
+use crate::node::{Actions as _, Failure, Handle, Outcome, Query, Wanted, numbers};
 use crate::wire::{RfcNumber, Title};
 
 /// The most records in the answer to a search.
@@ -81,14 +83,15 @@ fn answer(status: Status, answer: &serde_json::Value) -> Response {
     Response {
         status,
         kind: JSON,
-        body: events::json(answer).into(),
+        body: Arc::new(events::json(answer)),
     }
 }
 
 fn list(shown: &dyn Shown, node: &Handle) -> Result<serde_json::Value, Failure> {
     let found = node.find(&Query::All { fresh: true })?;
-    shown.listed(&found.records);
-    Ok(json!({ "done": { "records": found.records.len() } }))
+    let count = found.records.len();
+    shown.listed(found.records);
+    Ok(json!({ "done": { "records": count } }))
 }
 
 fn find(node: &Handle, words: &str) -> Result<serde_json::Value, Failure> {
@@ -99,14 +102,10 @@ fn find(node: &Handle, words: &str) -> Result<serde_json::Value, Failure> {
         }
         Err(_) => node.find_titles(words)?,
     };
-    Ok(
-        json!({ "records": first(&found.records), "more": found.records.len().saturating_sub(MOST) }),
-    )
-}
-
-fn first(records: &Records) -> Vec<Record> {
-    let records = records.iter().take(MOST);
-    records.map(|listed| Record::from(&listed.record)).collect()
+    let records = found.records.iter();
+    let records = first(records.map(|listed| Record::from(&listed.record)), MOST);
+    let more = found.records.len().saturating_sub(records.len());
+    Ok(json!({ "records": records, "more": more }))
 }
 
 fn get(node: &Handle, number: RfcNumber) -> Result<serde_json::Value, Failure> {

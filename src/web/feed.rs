@@ -13,7 +13,9 @@ use parking_lot::{Condvar, Mutex};
 
 use super::counters::{Counters, Reason};
 use super::first_line::{Kind, METHODS, OTHER, kind};
-use crate::event::{Departure, DhtStep, Event, Link, Reader, Role, Step, Topic, Topics, Way};
+use crate::event::{
+    Departure, DhtStep, Event, IndexStep, Link, Reader, Role, Step, Topic, Topics, Way,
+};
 use crate::wire::{Endpoint, Record, RfcNumber};
 
 /// The most of a message that is shown, in bytes.
@@ -101,6 +103,8 @@ pub(super) enum Change {
         record: Record,
         is_added: bool,
     },
+    /// The index has accepted a record of this peer.
+    Published(Record),
     Transfer(Transfer),
     /// The nodes of the hash table in contact have changed.
     Nodes,
@@ -337,6 +341,10 @@ impl Reader for Feed {
             } => self.message(*link, *way, bytes, *more, *is_bad),
             Event::Added { record, .. } => self.record(record, true),
             Event::Removed { record, .. } => self.record(record, false),
+            Event::Index {
+                step: IndexStep::Published { record },
+                ..
+            } => self.push(Change::Published((*record).clone())),
             Event::Entered { name, .. } => self.push(Change::Entered((*name).clone())),
             Event::Left {
                 name,

@@ -1,7 +1,7 @@
 //! The files of the page, in the program.
 
 use super::action::Shared;
-use super::shown::{Peer, Record};
+use super::shown::{Page, Peer, Record};
 
 struct File {
     path: &'static str,
@@ -68,12 +68,11 @@ pub(super) fn page(title: &str, plain: &str) -> String {
     page
 }
 
-/// Tables of what a peer shares, of peers, and of records, and whether there are more records.
+/// Tables of what a peer shares, of peers, the number of which is known, and of records.
 pub(super) fn tables(
     shared: Option<&[Shared]>,
-    peers: &[Peer],
-    records: &[Record],
-    has_more: bool,
+    (peers, all): (&[Peer], usize),
+    page: &Page,
 ) -> String {
     let mut out = String::new();
     let mut table = |caption: &str, names: &[&str], rows: Vec<Vec<String>>| {
@@ -101,15 +100,19 @@ pub(super) fn tables(
         let rows = shared.iter().map(Shared::cells).collect();
         table("Shared by this peer", &["RFC", "Title", "Bytes"], rows);
     }
-    let rows = peers.iter().map(Peer::cells).collect();
-    table("Peers", &["Peer", "Records", "Connected from"], rows);
-    let caption = if has_more {
-        format!("The first {} RFCs", records.len())
-    } else {
-        "RFCs".to_owned()
+    let caption = |what: &str, count: usize, has_more: bool| {
+        if has_more {
+            format!("The first {count} {what}")
+        } else {
+            what.to_owned()
+        }
     };
-    let rows = records.iter().map(Record::cells).collect();
-    table(&caption, &["RFC", "Title", "Host", "Port"], rows);
+    let some_peers = caption("Peers", peers.len(), all > peers.len());
+    let rows = peers.iter().map(Peer::cells).collect();
+    table(&some_peers, &["Peer", "Records", "Connected from"], rows);
+    let some_records = caption("RFCs", page.records.len(), page.next.is_some());
+    let rows = page.records.iter().map(Record::cells).collect();
+    table(&some_records, &["RFC", "Title", "Host", "Port"], rows);
     out
 }
 

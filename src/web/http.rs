@@ -5,6 +5,7 @@
 
 use std::fmt::Write as _;
 use std::io::{self, BufRead, Read, Write};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::wire::Source;
@@ -232,20 +233,19 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; c
     img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// A response.
-#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Response {
     pub(super) status: Status,
     /// The type of the body.
     pub(super) kind: &'static str,
-    pub(super) body: Vec<u8>,
+    /// It may be shared with other responses.
+    pub(super) body: Arc<dyn AsRef<[u8]>>,
 }
 
 pub(super) const JSON: &str = "application/json";
 pub(super) const TEXT: &str = "text/plain; charset=utf-8";
 
 impl Response {
-    pub(super) fn ok(kind: &'static str, body: impl Into<Vec<u8>>) -> Self {
-        let body = body.into();
+    pub(super) fn ok(kind: &'static str, body: Arc<dyn AsRef<[u8]>>) -> Self {
         Self {
             status: Status::Ok,
             kind,
@@ -260,11 +260,12 @@ impl Response {
         method: Method,
         stays_open: bool,
     ) -> io::Result<()> {
-        let length = u64::try_from(self.body.len()).ok();
+        let body = (*self.body).as_ref();
+        let length = u64::try_from(body.len()).ok();
         let head = head(self.status, self.kind, length, stays_open);
         out.write_all(head.as_bytes())?;
         if method != Method::Head {
-            out.write_all(&self.body)?;
+            out.write_all(body)?;
         }
         out.flush()
     }
@@ -275,7 +276,7 @@ impl From<Refusal> for Response {
         Self {
             status,
             kind: TEXT,
-            body: format!("{why}\n").into(),
+            body: Arc::new(format!("{why}\n")),
         }
     }
 }

@@ -10,6 +10,7 @@
 //! [`Shown`]: a server, or a peer with its actions. The files of the page are in `page`.
 
 mod action;
+mod budget;
 mod counters;
 mod events;
 mod feed;

@@ -1,13 +1,17 @@
 //! What a page shows of a peer: what it knows of others, and its last listing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use super::shown::{About, Page, Peer, Record, Shown};
-use crate::node::{Handle, Records};
+use super::hub::PEERS;
+use super::shown::{About, Page, Peer, Record, Shown, first};
+use crate::node::{Handle, Listed, Records};
+use crate::wire::{self, Endpoint, RfcNumber};
 
+/// The most own records that are told apart from those of others.
+const OWN: usize = 100_000;
 /// How old the view of what other peers have told may be.
 const FRESH: Duration = Duration::from_secs(2);
 
@@ -23,8 +27,11 @@ pub struct NodePage {
 #[derive(Debug, Default)]
 struct Listing {
     records: Records,
-    peers: BTreeMap<String, usize>,
     count: usize,
+    /// How many of them each other peer has. An index can name millions, so the rest are only counted.
+    peers: BTreeMap<String, usize>,
+    /// What this peer has.
+    own: BTreeSet<RfcNumber>,
     /// Counts the changes.
     revision: u64,
     /// When what other peers have told was looked at.
@@ -49,7 +56,7 @@ impl NodePage {
             .is_none_or(|looked| looked.elapsed() >= FRESH)
         {
             if let Some(records) = self.node.known() {
-                listing.replace(records);
+                listing.replace(records, self.node.endpoint());
             }
             listing.looked = Some(Instant::now());
         }
@@ -58,23 +65,43 @@ impl NodePage {
 }
 
 impl Listing {
-    fn replace(&mut self, records: Records) {
+    fn replace(&mut self, records: Records, me: &Endpoint) {
         // Only times to live differ in most cases.
         let (former, new) = (self.records.iter(), records.iter());
         if former.map(|it| it.record).eq(new.map(|it| it.record)) {
             return;
         }
+        // The former ones are gone before the new ones are read.
+        self.records = records;
         self.peers.clear();
+        self.own.clear();
         self.count = 0;
-        for listed in records.iter() {
-            *self
-                .peers
-                .entry(listed.record.holder.to_string())
-                .or_default() += 1;
+        for Listed { record, .. } in self.records.iter() {
+            self.count += 1;
+            if record.holder == *me {
+                if self.own.len() < OWN {
+                    self.own.insert(record.number);
+                }
+                continue;
+            }
+            let name = record.holder.to_string();
+            if let Some(count) = self.peers.get_mut(&name) {
+                *count += 1;
+            } else if self.peers.len() < PEERS {
+                self.peers.insert(name, 1);
+            }
+        }
+        self.revision += 1;
+    }
+
+    /// Adds a record of this peer, if it is new. After a connection was lost, all of them come again.
+    fn add(&mut self, record: &wire::Record) -> bool {
+        let is_new = self.own.len() < OWN && self.own.insert(record.number);
+        if is_new {
+            self.records.add(record);
             self.count += 1;
         }
-        self.records = records;
-        self.revision += 1;
+        is_new
     }
 }
 
@@ -83,15 +110,9 @@ impl Shown for NodePage {
         self.about.clone()
     }
 
-    fn peers(&self) -> Vec<Peer> {
-        let others = |listing: &Listing| {
-            let peers = listing.peers.iter();
-            let others = peers.filter(|(name, _)| **name != self.about.name);
-            others
-                .map(|(name, records)| known(name, *records))
-                .collect()
-        };
-        self.listing(others)
+    fn peers(&self, most: usize) -> Vec<Peer> {
+        let peer = |(name, records): (&String, &usize)| known(name, *records);
+        self.listing(|listing| listing.peers.iter().take(most).map(peer).collect())
     }
 
     fn peer(&self, name: &str) -> Option<Peer> {
@@ -99,15 +120,14 @@ impl Shown for NodePage {
     }
 
     fn counts(&self) -> (usize, usize) {
-        let own = |listing: &Listing| usize::from(listing.peers.contains_key(&self.about.name));
-        self.listing(|listing| (listing.peers.len() - own(listing), listing.count))
+        self.listing(|listing| (listing.peers.len(), listing.count))
     }
 
     fn records(&self, after: Option<&str>, limit: usize) -> Option<Page> {
         let start: usize = after.map_or(Some(0), |after| after.parse().ok())?;
         self.listing(|listing| {
-            let records = listing.records.iter().skip(start).take(limit);
-            let records: Vec<_> = records.map(|listed| Record::from(&listed.record)).collect();
+            let records = listing.records.iter().skip(start);
+            let records = first(records.map(|listed| Record::from(&listed.record)), limit);
             let end = start.saturating_add(records.len());
             let next = (end < listing.count).then(|| end.to_string());
             Some(Page { records, next })
@@ -126,8 +146,12 @@ impl Shown for NodePage {
         Some(&self.node)
     }
 
-    fn listed(&self, records: &Records) {
-        self.listing.lock().replace(records.clone());
+    fn listed(&self, records: Records) {
+        self.listing.lock().replace(records, self.node.endpoint());
+    }
+
+    fn published(&self, record: &wire::Record) -> bool {
+        self.listing.lock().add(record)
     }
 }
 

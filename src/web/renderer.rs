@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use super::events::{self, Counts, Missed, PerSecond};
 use super::feed::{Change, Message, Other, Taken, Transfer, TransferStep};
-use super::hub::Hub;
+use super::hub::{Hub, PEERS};
 use super::names::Names;
 use super::shown::{Peer, Record, Shown};
 use crate::event::Departure;
@@ -90,6 +90,12 @@ impl<'a> Renderer<'a> {
                     changed.remove(&name);
                     self.left(&name, why, records);
                 }
+                Change::Published(record) => {
+                    let shown = self.hub.shown();
+                    if shown.is_some_and(|shown| shown.published(&record)) {
+                        self.record(&Record::from(&record), true);
+                    }
+                }
                 Change::Record { record, is_added } => {
                     changed.insert(record.holder.to_string());
                     self.record(&Record::from(&record), is_added);
@@ -98,6 +104,9 @@ impl<'a> Renderer<'a> {
                 // The peers are compared with the counts.
                 Change::Nodes => {}
             }
+        }
+        if taken.lost > 0 {
+            self.forget_gone();
         }
         for name in changed {
             let peer = self.hub.shown().and_then(|shown| shown.peer(&name));
@@ -116,6 +125,16 @@ impl<'a> Renderer<'a> {
             self.event("gap", &Missed { missed });
         }
         is_busy
+    }
+
+    /// Forgets when peers came that have left while too much happened to be told.
+    fn forget_gone(&self) {
+        if let Some(shown) = self.hub.shown()
+            && shown.tells_peers()
+        {
+            let mut since = self.hub.since.lock();
+            since.retain(|name, _| shown.peer(name).is_some());
+        }
     }
 
     fn event(&mut self, name: &str, data: &impl serde::Serialize) {
@@ -242,7 +261,7 @@ impl<'a> Renderer<'a> {
         };
         if !shown.tells_peers() {
             let now = events::millis(SystemTime::now());
-            let peers = shown.peers().into_iter();
+            let peers = shown.peers(PEERS).into_iter();
             let peers: HashMap<_, _> = peers.map(|peer| (peer.name.clone(), peer)).collect();
             let former = std::mem::take(&mut self.known);
             for name in former.keys().filter(|name| !peers.contains_key(*name)) {

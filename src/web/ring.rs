@@ -9,12 +9,13 @@ use parking_lot::{Condvar, Mutex};
 
 /// The most bytes of events that are kept for watchers.
 const MOST_BYTES: usize = 2 * 1024 * 1024;
-/// The most bytes that a watcher takes at once: one that does not read holds them.
-const AT_ONCE: usize = 256 * 1024;
+/// The most bytes that a watcher takes at once, unless they are one chunk: one that does not read
+/// holds them.
+const AT_ONCE: usize = 64 * 1024;
 /// The most messages that are kept,
 const MESSAGES: usize = 1_000;
 /// and the most bytes of them.
-const MESSAGE_BYTES: usize = 8 * 1024 * 1024;
+const MESSAGE_BYTES: usize = 4 * 1024 * 1024;
 
 /// Events with consecutive numbers, as they are sent to every watcher.
 #[derive(Debug)]
@@ -49,6 +50,8 @@ struct State {
     bytes: usize,
     messages: VecDeque<Arc<str>>,
     message_bytes: usize,
+    /// How many messages were added so far.
+    added: u64,
     is_ended: bool,
 }
 
@@ -68,6 +71,7 @@ impl Ring {
         }
         for message in messages {
             state.message_bytes += message.len();
+            state.added += 1;
             state.messages.push_back(message);
         }
         while (state.messages.len() > MESSAGES || state.message_bytes > MESSAGE_BYTES)
@@ -84,11 +88,23 @@ impl Ring {
         self.state.lock().last
     }
 
-    /// The last messages as JSON, oldest first, at most `most` of them.
-    pub(super) fn messages(&self, most: usize) -> Vec<Arc<str>> {
+    /// The last messages as JSON, oldest first: at most `most` of them, and `bytes` in all.
+    pub(super) fn messages(&self, most: usize, mut bytes: usize) -> Vec<Arc<str>> {
         let state = self.state.lock();
-        let skipped = state.messages.len().saturating_sub(most);
-        state.messages.iter().skip(skipped).cloned().collect()
+        let fits = |message: &&Arc<str>| {
+            let left = bytes.checked_sub(message.len());
+            bytes = left.unwrap_or_default();
+            left.is_some()
+        };
+        let newest = state.messages.iter().rev().take(most).take_while(fits);
+        let mut messages: Vec<_> = newest.cloned().collect();
+        messages.reverse();
+        messages
+    }
+
+    /// How many messages were added so far.
+    pub(super) fn added(&self) -> u64 {
+        self.state.lock().added
     }
 
     /// What follows the event of this number. It waits for more, at most for `time`.
@@ -145,8 +161,12 @@ mod tests {
         assert_eq!(next(&ring, 0), (0, "abc".to_owned(), 3));
         assert_eq!(next(&ring, 2), (0, "c".to_owned(), 3));
         assert_eq!(next(&ring, 3), (0, String::new(), 3));
-        let kept: Vec<_> = ring.messages(2).iter().map(ToString::to_string).collect();
-        assert_eq!(kept, ["b", "c"]);
+        let kept = |most, bytes| ring.messages(most, bytes).concat();
+        assert_eq!(
+            (kept(2, 9), kept(9, 2), kept(9, 0)),
+            ("bc".into(), "bc".into(), String::new())
+        );
+        assert_eq!(ring.added(), 3);
     }
 
     #[test]
@@ -180,7 +200,7 @@ mod tests {
         for number in 1..=1_500 {
             ring.add(number, String::new(), vec![number.to_string().into()]);
         }
-        let kept = ring.messages(usize::MAX);
+        let kept = ring.messages(usize::MAX, usize::MAX);
         assert_eq!((kept.len(), &*kept[0], &*kept[999]), (1_000, "501", "1500"));
     }
 }

@@ -13,7 +13,7 @@ use std::time::Instant;
 use parking_lot::Mutex;
 
 use super::events::millis;
-use super::shown::{About, Page, Peer, Record, Shown};
+use super::shown::{About, Page, Peer, Record, Shown, are_long};
 use crate::central::Catalog;
 use crate::central::catalog::{Cursor, Member};
 #[cfg(feature = "dht")]
@@ -50,9 +50,10 @@ impl Shown for CentralPage {
         self.about.clone()
     }
 
-    fn peers(&self) -> Vec<Peer> {
+    fn peers(&self, most: usize) -> Vec<Peer> {
         let mut peers: Vec<_> = self.catalog.members().into_iter().map(Peer::from).collect();
         peers.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+        peers.truncate(most);
         peers
     }
 
@@ -76,7 +77,7 @@ impl Shown for CentralPage {
             let (lines, next) = self.catalog.records(from, limit - records.len());
             records.extend(lines.records().map(|record| Record::from(&record)));
             match next {
-                Some(next) if records.len() < limit => from = next,
+                Some(next) if records.len() < limit && !are_long(&records) => from = next,
                 next => {
                     let next = next.map(|next| next.sequence().to_string());
                     return Some(Page { records, next });
@@ -111,11 +112,11 @@ impl Shown for RegistrationPage {
         self.about.clone()
     }
 
-    fn peers(&self) -> Vec<Peer> {
+    fn peers(&self, most: usize) -> Vec<Peer> {
         let now = Now::read();
         let mut active = self.register.look(|table| table.active(now));
         active.sort();
-        active.iter().map(Peer::from).collect()
+        active.iter().take(most).map(Peer::from).collect()
     }
 
     fn peer(&self, name: &str) -> Option<Peer> {
@@ -149,26 +150,33 @@ pub struct IntroducerPage {
 }
 
 #[cfg(feature = "dht")]
-impl Shown for IntroducerPage {
-    fn about(&self) -> About {
-        self.about.clone()
-    }
-
-    fn peers(&self) -> Vec<Peer> {
+impl IntroducerPage {
+    /// Every peer.
+    fn addresses(&self) -> BTreeSet<SocketAddr> {
         let mut table = self.table.lock();
         table.drop_expired(Instant::now());
         let members = table.members();
         let members = members.map(|member| SocketAddr::new(member.address, member.port.get()));
         let nodes = self.node.contacts().into_iter().map(SocketAddr::from);
         // One that does both uses one port number for both.
-        let all: BTreeSet<_> = members.chain(nodes).collect();
+        members.chain(nodes).collect()
+    }
+}
+
+#[cfg(feature = "dht")]
+impl Shown for IntroducerPage {
+    fn about(&self) -> About {
+        self.about.clone()
+    }
+
+    fn peers(&self, most: usize) -> Vec<Peer> {
         let peer = |address: SocketAddr| Peer {
             name: address.to_string(),
             since: 0,
             records: 0,
             remote: Some(address.ip()),
         };
-        all.into_iter().map(peer).collect()
+        self.addresses().into_iter().take(most).map(peer).collect()
     }
 
     fn peer(&self, _: &str) -> Option<Peer> {
@@ -176,7 +184,7 @@ impl Shown for IntroducerPage {
     }
 
     fn counts(&self) -> (usize, usize) {
-        (self.peers().len(), 0)
+        (self.addresses().len(), 0)
     }
 
     fn records(&self, after: Option<&str>, _: usize) -> Option<Page> {

@@ -12,9 +12,9 @@ use super::events::json;
 use super::files;
 use super::gate::Gate;
 use super::http::{self, JSON, Method, Refusal, Request, Response, Status, TEXT};
-use super::hub::Hub;
+use super::hub::{Begin, Hub, PEERS};
 use super::metrics;
-use super::shown::Shown;
+use super::shown::{Page, Shown};
 use crate::library::Document;
 use crate::net::{Connection, Sockets};
 use crate::node::Handle;
@@ -44,7 +44,7 @@ enum Answer {
     Whole(Response),
     Document(Document),
     /// The stream of events.
-    Stream(Watcher),
+    Stream(Watcher, Begin),
 }
 
 /// A place among the watchers, freed on drop.
@@ -66,6 +66,7 @@ impl Sessions {
     }
 
     fn run(&self, connection: &mut Connection) -> io::Result<()> {
+        connection.keep_little()?;
         loop {
             let read = Request::read(connection, REQUEST_TIME);
             self.sockets.heard(connection.id());
@@ -90,7 +91,9 @@ impl Sessions {
                     }
                     connection.flush()?;
                 }
-                Ok(Answer::Stream(watcher)) => return self.stream(connection, method, &watcher),
+                Ok(Answer::Stream(watcher, begin)) => {
+                    return self.stream(connection, method, &watcher, begin);
+                }
             }
             if !stays_open {
                 return Ok(());
@@ -122,12 +125,15 @@ impl Sessions {
             _ if !matches!(request.method, Method::Get | Method::Head) => {
                 return Err(not_allowed("GET, HEAD"));
             }
-            "/" => self.page(shown),
-            path if let Some((kind, text)) = files::file(path) => Response::ok(kind, text),
+            "/" => self.page(shown)?,
+            path if let Some((kind, text)) = files::file(path) => {
+                Response::ok(kind, Arc::new(text))
+            }
             path => {
                 self.gate.check_reading(request)?;
                 if path == "/api/events" && request.wants_events() {
-                    return self.watcher().map(Answer::Stream);
+                    let watcher = self.watcher()?;
+                    return Ok(Answer::Stream(watcher, self.hub.begin(shown)?));
                 }
                 if let Some((node, number)) = shown.node().zip(number(path)) {
                     return document(node, number).map(Answer::Document);
@@ -140,33 +146,42 @@ impl Sessions {
 
     /// What needs the token unless only this machine can connect.
     fn read(&self, shown: &dyn Shown, request: &Request) -> Result<Response, Refusal> {
-        let body = match request.path.as_str() {
-            "/metrics" => return Ok(Response::ok(metrics::KIND, metrics::text(&self.hub))),
-            "/api/peers" => json(&self.hub.peers()),
-            "/api/records" => return records(shown, request),
-            "/api/events" => {
-                let messages = self.hub.ring.messages(usize::MAX).join(",\n");
-                format!("[{messages}]")
+        let path = request.path.as_str();
+        match path {
+            "/api/events" => return Ok(Response::ok(JSON, self.hub.messages()?)),
+            // They are short, and wanted most when others fill the room.
+            "/metrics" => {
+                let text = metrics::text(&self.hub);
+                return Ok(Response::ok(metrics::KIND, Arc::new(text)));
             }
+            _ => {}
+        }
+        let room = self.hub.budget.room()?;
+        let text = match path {
+            "/api/peers" => json(&self.hub.peers(PEERS)),
+            "/api/records" => json(&records(shown, request)?),
             _ => json(&shown.node().map(action::shared)),
         };
-        Ok(Response::ok(JSON, body))
+        Ok(Response::ok(JSON, room.hold(text)))
     }
 
     /// The page. Without scripts it shows tables, unless reading needs a token, which only a script
     /// can send.
-    fn page(&self, shown: &dyn Shown) -> Response {
+    fn page(&self, shown: &dyn Shown) -> Result<Response, Refusal> {
+        let room = self.hub.budget.room()?;
         let about = shown.about();
         let title = format!("{} {}", about.program, about.name);
         let plain = if self.gate.reading_needs_token() {
             "<p>This page needs JavaScript here, to send the token of its address.</p>".to_owned()
         } else {
-            let page = shown.records(None, LIMITS.0).unwrap_or_default();
+            let (most, _) = LIMITS;
             let shared = shown.node().map(action::shared);
-            let (peers, has_more) = (self.hub.peers(), page.next.is_some());
-            files::tables(shared.as_deref(), &peers, &page.records, has_more)
+            let (peers, all) = (self.hub.peers(most), shown.counts().0);
+            let page = shown.records(None, most).unwrap_or_default();
+            files::tables(shared.as_deref(), (&peers, all), &page)
         };
-        Response::ok(files::HTML, files::page(&title, &plain))
+        let text = room.hold(files::page(&title, &plain));
+        Ok(Response::ok(files::HTML, text))
     }
 
     fn watcher(&self) -> Result<Watcher, Refusal> {
@@ -184,42 +199,42 @@ impl Sessions {
         connection: &mut Connection,
         method: Method,
         _watcher: &Watcher,
+        begin: Begin,
     ) -> io::Result<()> {
         let head = http::head(Status::Ok, "text/event-stream", None, false);
         connection.write_all(head.as_bytes())?;
         if method == Method::Head {
             return connection.flush();
         }
-        connection.keep_little()?;
-        let mut last = match self.hub.begin() {
-            Some(begin) => {
-                connection.write_all(begin.text.as_bytes())?;
-                connection.flush()?;
-                begin.after
-            }
-            None => return Ok(()),
-        };
+        let Begin { text, after, .. } = begin;
+        connection.send_in_time(|connection| connection.write_all((*text).as_ref()))?;
+        drop(text);
+        let mut last = after;
         let watch = connection.watch();
         let mut sent = Instant::now();
         loop {
             let next = self.hub.ring.after(last, LOOK);
-            if next.missed > 0 {
-                self.hub.counters().mine().missed.add(next.missed);
-                let missed = next.missed;
-                write!(connection, "event: gap\ndata: {{\"missed\":{missed}}}\n\n")?;
-            }
-            for text in &next.texts {
-                connection.write_all(text.as_bytes())?;
-            }
             let is_silent = next.last <= last;
+            // Whoever reads a little now and then would hold these events for ever.
+            connection.send_in_time(|connection| {
+                if next.missed > 0 {
+                    self.hub.counters().mine().missed.add(next.missed);
+                    let missed = next.missed;
+                    write!(connection, "event: gap\ndata: {{\"missed\":{missed}}}\n\n")?;
+                }
+                for text in &next.texts {
+                    connection.write_all(text.as_bytes())?;
+                }
+                if is_silent && sent.elapsed() >= STILL_HERE {
+                    connection.write_all(b": still here\n\n")?;
+                    sent = Instant::now();
+                }
+                Ok(())
+            })?;
             if !is_silent {
-                sent = Instant::now();
-            } else if sent.elapsed() >= STILL_HERE {
-                connection.write_all(b": still here\n\n")?;
                 sent = Instant::now();
             }
             last = next.last;
-            connection.flush()?;
             // Otherwise writing fails once the browser is gone.
             if next.is_ended || (is_silent && watch.wait_until_closed(Duration::ZERO)) {
                 return Ok(());
@@ -256,7 +271,7 @@ fn is_known(path: &str, shown: &dyn Shown) -> bool {
     }
 }
 
-fn records(shown: &dyn Shown, request: &Request) -> Result<Response, Refusal> {
+fn records(shown: &dyn Shown, request: &Request) -> Result<Page, Refusal> {
     let (usual, most) = LIMITS;
     let limit = request.parameter("limit").map_or(Some(usual), |digits| {
         digits
@@ -269,11 +284,10 @@ fn records(shown: &dyn Shown, request: &Request) -> Result<Response, Refusal> {
         Refusal::new(Status::BadRequest, why)
     })?;
     let page = shown.records(request.parameter("after"), limit);
-    let page = page.ok_or_else(|| {
+    page.ok_or_else(|| {
         let why = "after is the value of next of another page";
         Refusal::new(Status::BadRequest, why)
-    })?;
-    Ok(Response::ok(JSON, json(&page)))
+    })
 }
 
 fn document(node: &Handle, number: RfcNumber) -> Result<Document, Refusal> {

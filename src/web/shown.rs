@@ -68,6 +68,11 @@ impl From<&wire::Record> for Record {
 }
 
 impl Record {
+    /// The bytes whose number others decide.
+    fn size(&self) -> usize {
+        self.title.len() + self.host.len()
+    }
+
     /// What a table shows.
     pub(super) fn cells(&self) -> Vec<String> {
         vec![
@@ -77,6 +82,26 @@ impl Record {
             self.port.to_string(),
         ]
     }
+}
+
+/// A list of records ends after this many bytes of hosts and titles.
+const MOST_BYTES: usize = 512 * 1024;
+
+/// Whether these records fill a list, however few they are.
+pub(super) fn are_long(records: &[Record]) -> bool {
+    let sizes = records.iter().map(Record::size);
+    sizes.sum::<usize>() > MOST_BYTES
+}
+
+/// The first of these records: at most `most`, and fewer if they are long.
+pub(super) fn first(records: impl Iterator<Item = Record>, most: usize) -> Vec<Record> {
+    let mut bytes = 0;
+    let fits = |record: &Record| {
+        let has_room = bytes <= MOST_BYTES;
+        bytes += record.size();
+        has_room
+    };
+    records.take(most).take_while(fits).collect()
 }
 
 /// Some of the records.
@@ -93,8 +118,8 @@ pub trait Shown: Send + Sync {
     /// The program itself.
     fn about(&self) -> About;
 
-    /// Every peer.
-    fn peers(&self) -> Vec<Peer>;
+    /// The peers, at most so many.
+    fn peers(&self, most: usize) -> Vec<Peer>;
 
     /// One peer.
     fn peer(&self, name: &str) -> Option<Peer>;
@@ -102,7 +127,8 @@ pub trait Shown: Send + Sync {
     /// How many peers and records there are.
     fn counts(&self) -> (usize, usize);
 
-    /// At most `limit` records, from `after` on. It is `None` if there is no such place.
+    /// At most `limit` records, from `after` on, and fewer if they are long. It is `None` if there is
+    /// no such place.
     fn records(&self, after: Option<&str>, limit: usize) -> Option<Page>;
 
     /// Whether events report its peers. If not, they are compared from time to time.
@@ -116,7 +142,12 @@ pub trait Shown: Send + Sync {
     }
 
     /// Takes in a listing of all records that the page has asked for.
-    fn listed(&self, _records: &Records) {}
+    fn listed(&self, _records: Records) {}
+
+    /// Takes in a record of its own that the index has accepted. Returns whether it is new.
+    fn published(&self, _record: &wire::Record) -> bool {
+        false
+    }
 
     /// The peer that can be used from the page.
     fn node(&self) -> Option<&Handle> {

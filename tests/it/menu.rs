@@ -72,6 +72,26 @@ fn what_has_nothing_to_show_says_so() {
 }
 
 #[test]
+fn a_lookup_takes_a_title_and_a_get_several_numbers() {
+    let server = server(&[]);
+    let (theirs, ours) = (folder(&[("rfc1.txt", b""), ("rfc2.txt", b"")]), folder(&[]));
+    let _holder = peer_at_menu("holder", server.port, theirs.path(), &[]);
+    let mut peer = peer_at_menu("peer", server.port, ours.path(), &[]);
+    let printed = peer.answer(&["lookup rfc 9001 A Title"]);
+    let asked = format!(
+        "LOOKUP RFC 9001 P2P-CI/1.0\nHost: localhost\nPort: {}\nTitle: A Title\n\n",
+        peer.port
+    );
+    assert!(printed.contains(&asked), "{printed}");
+    let printed = peer.answer(&["4", "1 x", "2 1"]);
+    let wrong = "RFC number: 1 x\n[PEER] Not understood: an RFC number is a whole number from 1 to \
+                 4294967295, not \"x\" (Enter goes back).\n";
+    assert!(printed.contains(wrong), "{printed}");
+    assert!(!printed.contains("RFC title"), "{printed}");
+    assert!(ours.path().join("rfc1.txt").exists() && ours.path().join("rfc2.txt").exists());
+}
+
+#[test]
 fn a_list_is_filtered_and_sorted_by_what_is_typed() {
     let server = server(&[]);
     let folder = folder(&[("rfc1.txt", b""), ("rfc2.txt", b""), ("rfc3.txt", b"")]);

@@ -115,6 +115,14 @@ test('text of strangers stays text, and a refusal is red', async () => {
   const refused = page.locator('#messages .row.refusal', { hasText: 'BLAH' });
   await refused.click();
   await page.locator('#details .wire.refusal', { hasText: '400 Bad Request' }).waitFor();
+  // An answer has its own request beside it, also where several were sent at once.
+  await page.locator('#messages .row.answer:not(.refusal)').click();
+  await page.locator('#details pre', { hasText: `Title: ${TITLE}\\r\\n` }).waitFor();
+  assert.equal(await page.locator('#details .wire').count(), 2);
+  await page.locator('#messages .row.answer.refusal').click();
+  await page.locator('#details .wire.refusal', { hasText: 'BLAH RFC 1' }).waitFor();
+  await page.locator('#details .wire.refusal', { hasText: '400 Bad Request' }).waitFor();
+  assert.equal(await page.locator('#details .wire').count(), 2);
   await page.locator('#messages .row', { hasText: 'ADD' }).click();
   await page.locator('#details pre', { hasText: `Title: ${TITLE}\\r\\n` }).waitFor();
   await shoot(page, 'dark');
@@ -299,9 +307,13 @@ test('a peer: found and downloaded by a click, opened as text', async () => {
   await page.getByRole('button', { name: 'Get RFC 123' }).click();
   await page.locator('#folder .row', { hasText: 'A Proferred Official ICP' }).waitFor();
   await page.locator('#transfers .done', { hasText: 'RFC 123' }).waitFor();
+  await page.locator('#records .row', { hasText: '123' }).getByText(peer.name).waitFor();
   await page.getByRole('button', { name: 'List all' }).click();
+  await page.locator('[data-count="records"] dd', { hasText: /^5$/ }).waitFor();
   await page.getByRole('button', { name: 'Get RFC 666' }).click();
   await page.locator('#folder .row', { hasText: '666' }).waitFor();
+  await page.locator('#records .row', { hasText: '666' }).getByText(peer.name).waitFor();
+  await page.locator('[data-count="records"] dd', { hasText: /^6$/ }).waitFor();
   await page.getByRole('link', { name: 'Open RFC 666' }).waitFor();
   await page.locator('#records .row', { hasText: TITLE }).waitFor();
   await shoot(page, 'peer');

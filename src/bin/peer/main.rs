@@ -57,6 +57,12 @@ fn check(arguments: &Arguments) {
     {
         usage_error("--daemon conflicts with --foreground");
     }
+    if arguments.web.is_some()
+        && !arguments.may_have_page()
+        && program::is_typed::<Arguments>("web")
+    {
+        usage_error("--web needs a peer that stays: use it with the menu or with share");
+    }
 }
 
 fn send(arguments: &Arguments, request: &Send, screen: &Screen) -> ExitCode {

@@ -47,7 +47,7 @@ pub(super) const HELP: [&str; 12] = [
     "A choice is its number, its name, or the beginning of its name.",
     "Arguments may follow:",
     "  1  add [N [TITLE]]          register an RFC",
-    "  2  lookup [N]               show who has an RFC",
+    "  2  lookup [N [TITLE]]       show who has an RFC",
     "  3  list [WORDS] [by title]  show the records of the index, or some;",
     "                              by number, title or host",
     "  4  get [N...]               download RFCs: 123, rfc123, 8600-8605, all",

@@ -3,7 +3,7 @@
 use super::interrupts::Work;
 use super::{Menu, Undone, say};
 use crate::node::get::{Place, Question, Replace};
-use crate::node::numbers::Selection;
+use crate::node::numbers::{Selection, SelectionError};
 use crate::node::{Actions as _, Code, Outcome, Wanted};
 use crate::printout::Transcript;
 use crate::terminal::Expected;
@@ -11,17 +11,31 @@ use crate::wire::{RfcNumber, Title};
 
 impl Menu<'_> {
     pub(super) fn get(&mut self, arguments: &str) -> Result<(), Undone> {
-        if arguments.is_empty() {
-            let (number, title) = (self.number()?, self.title(super::TITLE_OR_NONE)?);
-            return self.get_each(&[number], &title, Replace::Ask);
-        }
-        let words: Vec<_> = arguments.split_whitespace().collect();
-        let selection = self.understood(Selection::parse(&words))?;
+        let (selection, title) = if arguments.is_empty() {
+            let selection = self.selection()?;
+            let title = match selection.single() {
+                Some(_) => self.title(super::TITLE_OR_NONE)?,
+                None => Title::default(),
+            };
+            (selection, title)
+        } else {
+            (self.understood(selected(arguments))?, Title::default())
+        };
         let numbers = self.ask_index("", || self.node.selected(&selection));
         let numbers = self.or_say(super::UNLISTED, numbers)?;
         match selection {
-            Selection::These(_) => self.get_each(&numbers, &Title::default(), Replace::Ask),
+            Selection::These(_) => self.get_each(&numbers, &title, Replace::Ask),
             Selection::All => self.get_all(&numbers),
+        }
+    }
+
+    /// Asks for one number or more; an empty answer goes back.
+    fn selection(&mut self) -> Result<Selection, Undone> {
+        loop {
+            match selected(&self.ask_number()?) {
+                Ok(selection) => return Ok(selection),
+                Err(error) => self.say_again(error),
+            }
         }
     }
 
@@ -94,6 +108,11 @@ impl Menu<'_> {
             }
         }
     }
+}
+
+fn selected(typed: &str) -> Result<Selection, SelectionError> {
+    let words: Vec<_> = typed.split_whitespace().collect();
+    Selection::parse(&words)
 }
 
 fn question_of(question: &Question) -> String {

@@ -111,13 +111,7 @@ impl Menu<'_> {
     }
 
     fn add(&mut self, arguments: &str) -> Result<(), Undone> {
-        let (number, title) = if arguments.is_empty() {
-            (self.number()?, self.title("RFC title: ")?)
-        } else {
-            let (number, title) = number_first(arguments);
-            let number = self.understood(numbers::number(number))?;
-            (number, self.understood(title.parse())?)
-        };
+        let (number, title) = self.number_and_title(arguments, "RFC title: ")?;
         let title = Some(title).filter(|title: &Title| !title.is_empty());
         let _work = self.console.work();
         let added = self.node.add(number, title);
@@ -135,12 +129,7 @@ impl Menu<'_> {
     }
 
     fn lookup(&mut self, arguments: &str) -> Result<(), Undone> {
-        let (number, title) = if arguments.is_empty() {
-            (self.number()?, self.title(TITLE_OR_NONE)?)
-        } else {
-            let number = self.understood(numbers::number(arguments))?;
-            (number, Title::default())
-        };
+        let (number, title) = self.number_and_title(arguments, TITLE_OR_NONE)?;
         let found = self.ask_index(BELOW, || self.node.find(&Query::Number { number, title }));
         let found = self.or_say(format_args!("RFC {number} was not looked up"), found)?;
         if found.records.is_empty() && self.are_shown(&found) {
@@ -200,20 +189,40 @@ impl Menu<'_> {
         }
     }
 
+    /// The number and the title in the arguments. If there are none, it asks for both.
+    fn number_and_title(
+        &mut self,
+        arguments: &str,
+        question: &str,
+    ) -> Result<(RfcNumber, Title), Undone> {
+        if arguments.is_empty() {
+            return Ok((self.number()?, self.title(question)?));
+        }
+        let (number, title) = number_first(arguments);
+        let number = self.understood(numbers::number(number))?;
+        Ok((number, self.understood(title.parse())?))
+    }
+
     /// Asks for a number; an empty answer goes back.
     fn number(&mut self) -> Result<RfcNumber, Undone> {
         loop {
-            let answer = self.ask("RFC number: ", Expected::Number)?;
-            if answer.is_empty() {
-                return Err(Undone::Back);
-            }
-            match numbers::number(&answer) {
+            match numbers::number(&self.ask_number()?) {
                 Ok(number) => return Ok(number),
-                Err(error) => {
-                    self.say(format_args!("Not understood: {error} (Enter goes back)."));
-                }
+                Err(error) => self.say_again(error),
             }
         }
+    }
+
+    fn ask_number(&mut self) -> Result<String, Undone> {
+        let answer = self.ask("RFC number: ", Expected::Number)?;
+        if answer.is_empty() {
+            return Err(Undone::Back);
+        }
+        Ok(answer)
+    }
+
+    fn say_again(&self, error: impl Display) {
+        self.say(format_args!("Not understood: {error} (Enter goes back)."));
     }
 
     fn title(&mut self, question: &str) -> Result<Title, Undone> {

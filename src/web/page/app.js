@@ -64,7 +64,7 @@ function apply({ name, data }, isShown) {
       announce(`${data.name} ${data.why === 'left' ? 'left' : `is ${data.why}`}`);
       break;
     case 'record':
-      if (data.added) records.catalog.add(data.record);
+      if (data.added) added(data.record);
       else records.catalog.remove(data.record);
       records.changed();
       break;
@@ -76,6 +76,11 @@ function apply({ name, data }, isShown) {
       sharing?.transfer(data);
       break;
   }
+}
+
+/** What was searched for does not get longer by itself, but holders do come in. */
+function added(record) {
+  if (!sharing?.isSearching || records.catalog.has(record)) records.catalog.add(record);
 }
 
 function snapshot({ program, kind, version, name, index, peers, counts: now, messages: last }) {

@@ -23,6 +23,10 @@ export class Catalog {
     return this.#byHolder.size;
   }
 
+  has({ number, title }) {
+    return this.#groups.has(`${number} ${title}`);
+  }
+
   add({ number, title, host, port }) {
     const holder = `${host}:${port}`;
     const key = `${number} ${title}`;

@@ -35,11 +35,10 @@ export class Details {
     return this.#pane.classList.contains('open');
   }
 
-  /** A message, and what it was answered with. */
+  /** A request and its answer, whichever of them was selected. */
   message(message) {
     this.#messages.select(message);
-    const answer = this.#messages.answerTo(message);
-    this.#open(block(message), answer && block(answer));
+    this.#open(...this.#messages.exchange(message).map(block));
   }
 
   peer(name) {

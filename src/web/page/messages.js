@@ -115,11 +115,19 @@ export class Messages {
     return this.#all.filter((message) => other(message) === name).slice(-n);
   }
 
-  /** The answer to a request: the next message in the other direction on its connection. */
-  answerTo(request) {
-    if (!isRequest(request)) return undefined;
-    return this.#all.find(({ id, role, link, way }) => id > request.id && role === request.role
-      && link === request.link && way !== request.way);
+  /** A message and its counterpart, the request first. Requests of a connection are answered in order. */
+  exchange(message) {
+    const unanswered = [];
+    for (const next of this.#all) {
+      if (next.role !== message.role || next.link !== message.link) continue;
+      if (isRequest(next)) {
+        unanswered.push(next);
+        continue;
+      }
+      const request = unanswered.shift();
+      if (next === message || request === message) return [request, next].filter(Boolean);
+    }
+    return [message];
   }
 
   #changed() {

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use super::{Response, Shown};
-use crate::support::{Client, at_once, folder, server};
+use crate::support::{Client, at_once, folder, pretend, server};
 
 /// The status of the answer to these bytes.
 fn status(port: u16, bytes: impl AsRef<[u8]>) -> u16 {
@@ -220,4 +220,89 @@ fn reading_needs_the_token_unless_only_this_machine_can_connect() {
             "{path}"
         );
     }
+}
+
+/// A server whose index has so many records with titles of 1,000 quotation marks, which take two
+/// bytes each in JSON.
+fn server_with_long_titles(count: u32) -> Shown {
+    let server = Shown::server(&["-q"]);
+    let mut peer = Client::connect(server.program.port);
+    let title = "\"".repeat(1000);
+    for number in 1..=count {
+        peer.add(number, &title, "vm", 9);
+    }
+    // Its records stay while it is connected.
+    std::mem::forget(peer);
+    server
+}
+
+#[test]
+fn a_list_of_long_records_ends_early_and_goes_on() {
+    let server = server_with_long_titles(1200);
+    let (mut all, mut after) = (0, String::new());
+    loop {
+        let page = server.get(&format!("/api/records?limit=5000{after}"));
+        assert!(page.body.len() < 2 * 1024 * 1024, "{}", page.body.len());
+        let page: serde_json::Value = serde_json::from_str(&page.body).unwrap();
+        all += page["records"].as_array().unwrap().len();
+        match page["next"].as_str() {
+            Some(next) => after = format!("&after={next}"),
+            None => break,
+        }
+    }
+    assert_eq!((all, after.is_empty()), (1200, false));
+}
+
+#[test]
+fn answers_that_nobody_reads_have_a_limit_together() {
+    let server = server_with_long_titles(600);
+    // Each takes 1 MiB, and there are 32.
+    let request = "GET /api/records?limit=5000 HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let ask = || {
+        let mut client = Client::connect(server.port);
+        client.send(request);
+        client
+    };
+    let mut clients: Vec<_> = (0..40).map(|_| ask()).collect();
+    let heads: Vec<_> = clients.iter_mut().map(Client::head).collect();
+    let (held, refused): (Vec<_>, Vec<_>) = heads
+        .iter()
+        .partition(|head| head.starts_with("HTTP/1.1 200 OK\r\n"));
+    assert!((20..=32).contains(&held.len()), "{}", held.len());
+    for head in refused {
+        assert!(head.starts_with("HTTP/1.1 503 "), "{head}");
+        assert!(head.contains("\r\nRetry-After: 5\r\n"), "{head}");
+    }
+    // What is small needs no room, and who is gone gives back what he had.
+    for path in ["/app.js", "/metrics"] {
+        assert_eq!(server.get(path).status, 200, "{path}");
+    }
+    drop(clients);
+    assert_eq!(server.get("/api/records").status, 200);
+}
+
+#[test]
+fn an_index_that_names_many_peers_does_not_fill_the_page() {
+    let line = |number: u32| format!("RFC 1 a h{number:05} 5000\r\n");
+    let lines: String = (0..6000).map(line).collect();
+    let index = pretend(move |mut client| {
+        client.head();
+        client.send(format!("P2P-CI/1.0 200 OK\r\n\r\n{lines}\r\n"));
+        client.rest();
+    });
+    let folder = folder(&[]);
+    let peer = Shown::peer(index, folder.path(), &[]);
+    let headers = format!(
+        "Origin: http://localhost:{}\r\nAuthorization: Bearer {}\r\n",
+        peer.port, peer.token
+    );
+    let listed = peer.ask("POST /api/action", &headers, "{\"action\":\"list\"}");
+    assert_eq!(listed.body, "{\"done\":{\"records\":6000}}");
+    assert_eq!(peer.json("/api/peers").as_array().unwrap().len(), 5000);
+    let snapshot = peer.watch("").expect("snapshot");
+    assert_eq!(snapshot["peers"].as_array().unwrap().len(), 5000);
+    assert_eq!(snapshot["counts"]["records"], 6000);
+    let page = peer.get("/").body;
+    assert_eq!(page.matches("<tr><td>h0").count(), 1000);
+    assert!(page.contains("<caption>The first 1000 Peers</caption>"));
 }

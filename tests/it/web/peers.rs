@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::{Value, json};
 
 use super::Shown;
-use crate::support::{Client, folder, peer, server};
+use crate::support::{Client, folder, peer, peer_of, run, server};
 
 /// The answer to an action.
 fn act(peer: &Shown, action: &Value) -> Value {
@@ -119,6 +119,59 @@ fn a_click_finds_and_downloads() {
             (&json!(7), &json!(31))
         );
     }
+}
+
+#[test]
+fn a_download_makes_this_peer_a_holder() {
+    for kind in ["central", "distributed"] {
+        let index = server(&["--index", kind]);
+        let (theirs, ours) = (folder(&[("rfc7.txt", b"")]), folder(&[("rfc5.txt", b"")]));
+        let options = ["--index", kind, "-q", "share"];
+        let other = peer("other", index.port, theirs.path(), &options);
+        other.expect_error("1 RFC(s)");
+        let shown = Shown::peer(index.port, ours.path(), &["--index", kind]);
+        // What it has registered is known before anybody asks.
+        let is_ours = |record: &Value| record["port"] == shown.program.port;
+        let count = |page: &Value| page["records"].as_array().unwrap().len();
+        let page = shown.wait("/api/records", |page| {
+            (count(page) > 0).then_some(page.clone())
+        });
+        assert!(is_ours(&page["records"][0]), "{page}");
+        let mut stream = shown.watch("");
+        act(&shown, &json!({"action": "list"}));
+        stream.find("counts", |counts| counts["records"] == 2);
+        act(&shown, &json!({"action": "get", "number": 7}));
+        if kind == "central" {
+            let is_new = |event: &Value| event["record"]["number"] == 7;
+            let added = stream.find("record", is_new);
+            assert!(
+                is_ours(&added["record"]) && added["added"] == true,
+                "{added}"
+            );
+        }
+        stream.find("counts", |counts| counts["records"] == 3);
+        let page = shown.json("/api/records");
+        let records = page["records"].as_array().unwrap();
+        let holders = records.iter().filter(|record| record["number"] == 7);
+        assert_eq!((holders.count(), records.len()), (2, 3), "{page}");
+    }
+}
+
+#[test]
+fn a_command_that_ends_at_once_has_no_page() {
+    let (server, folder) = (server(&[]), folder(&[]));
+    for command in ["list", "status", "grade server localhost", "get 5"] {
+        let words: Vec<_> = command.split(' ').collect();
+        let options = [&["--web", "0"], &words[..]].concat();
+        let (status, _, errors) = run("peer", peer_of(server.port, folder.path(), &options));
+        let why = "error: --web needs a peer that stays: use it with the menu or with share\n";
+        assert_eq!(status.code(), Some(2), "{command}");
+        assert!(errors.starts_with(why), "{errors}");
+    }
+    // In the environment it may be meant for others.
+    let mut list = peer_of(server.port, folder.path(), &["list"]);
+    list.env("P2PCI_WEB", "0");
+    assert!(run("peer", list).0.success());
 }
 
 #[test]

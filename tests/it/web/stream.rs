@@ -94,6 +94,41 @@ fn nothing_that_a_stranger_sends_begins_another_event() {
 }
 
 #[test]
+fn a_snapshot_of_long_messages_is_short() {
+    let server = Shown::server(&["-q"]);
+    let mut peer = Client::connect(server.program.port);
+    // Control characters take six times their room in JSON.
+    let long = "\u{1}".repeat(7000);
+    let mut stream = server.watch("");
+    stream.expect("snapshot");
+    for turn in 0..20 {
+        peer.send(format!("BLAH RFC {turn} P2P-CI/1.0\r\nX: {long}\r\n\r\n"));
+        peer.head();
+    }
+    stream.find("message", |message| {
+        message["text"]
+            .as_str()
+            .unwrap()
+            .starts_with("BLAH RFC 19 ")
+    });
+    // One that is made later has it.
+    let snapshot = loop {
+        let snapshot = server.watch("").expect("snapshot");
+        let messages = snapshot["messages"].as_array().unwrap();
+        let is_last = |line: &str| line.starts_with("BLAH RFC 19 ");
+        if messages
+            .iter()
+            .any(|it| is_last(it["line"].as_str().unwrap()))
+        {
+            break snapshot;
+        }
+    };
+    let length = snapshot["messages"].to_string().len();
+    assert!((100_000..300_000).contains(&length), "{length}");
+    assert_eq!(server.json("/api/events").as_array().unwrap().len(), 40);
+}
+
+#[test]
 fn one_that_does_not_read_loses_events_and_holds_up_nobody() {
     let server = Shown::server(&["-q"]);
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
