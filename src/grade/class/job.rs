@@ -195,7 +195,7 @@ impl Job<'_> {
             ..Outputs::default()
         };
         // Without the files, the table has them.
-        let _ = report.write(&outputs);
+        let _ = report.write(&outputs, None);
         let _ = File::options()
             .append(true)
             .open(text)

@@ -14,7 +14,7 @@ use crate::file_error::FileError;
 use crate::grade::check::{Held, Unmet};
 use crate::grade::file;
 use crate::grade::options::{Peer, Step};
-use crate::grade::program::{Program, ProgramError, Running};
+use crate::grade::program::{Program, ProgramError};
 use crate::library::scan;
 use crate::net::{Connection, Limits, Sockets, connect};
 use crate::program::{Code, Failure, Stage};
@@ -45,6 +45,8 @@ pub(super) struct Subject<'a> {
     pub(super) holders: Holders,
     pub(super) sockets: Sockets,
     program: RefCell<Option<Program>>,
+    /// Where its output is kept.
+    kept: Option<File>,
     /// What is remarkable about a program that ended early.
     notes: RefCell<Vec<String>>,
     /// The folder that the peer shares, if it is known. It was opened before the program could put a
@@ -84,6 +86,7 @@ impl<'a> Subject<'a> {
             seen,
             sockets,
             program: RefCell::new(None),
+            kept: None,
             notes: RefCell::default(),
             files: files.transpose().map_err(Failure::other)?,
             first_number: 0,
@@ -102,19 +105,16 @@ impl<'a> Subject<'a> {
             let came = self.wait(0, |_| Some(()));
             return came.ok_or_else(|| self.nobody());
         };
-        Ok(self.run(command, Program::start)?)
+        self.kept = self.options.running.output()?;
+        Ok(self.run(command)?)
     }
 
     /// Starts the program, and waits until it connects.
-    fn run(
-        &self,
-        command: &str,
-        start: fn(&str, &Running) -> Result<Program, ProgramError>,
-    ) -> Result<(), ProgramError> {
+    fn run(&self, command: &str) -> Result<(), ProgramError> {
         let port = self.index.port();
         let then = self.seen.now();
         let command = command.replace("{port}", &port.to_string());
-        let mut program = start(&command, &self.options.running)?;
+        let mut program = Program::start(&command, &self.options.running, self.kept.as_ref())?;
         let awaited = format!("connected to port {port}");
         let begun = program.wait_until(&awaited, &self.stage.stop, || {
             (self.seen.now() > then).then_some(())
@@ -132,7 +132,7 @@ impl<'a> Subject<'a> {
         self.notes.borrow_mut().extend(notes.into_iter().flatten());
         let again = "the program ended early, and was started again once";
         self.notes.borrow_mut().push(again.to_owned());
-        let begun = self.run(command, Program::start_again);
+        let begun = self.run(command);
         begun.map_err(|error| Unmet::Skipped(format!("{ended}; started again, {error}")))?;
         self.settle();
         Ok(())

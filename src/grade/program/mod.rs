@@ -12,7 +12,7 @@ mod watch;
 pub use isolation::{can_isolate, isolate};
 pub use launch::becomes_program;
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -63,6 +63,27 @@ pub struct Running {
     /// Keep what it prints in this file, at most 16 MiB
     #[arg(long, value_name = "FILE")]
     pub keep_output: Option<PathBuf>,
+}
+
+impl Running {
+    /// The folder of an isolated program. What is linked there may lead anywhere.
+    pub fn untrusted(&self) -> Option<&Path> {
+        (self.isolated && self.run.is_some()).then(|| self.folder())
+    }
+
+    fn folder(&self) -> &Path {
+        self.folder.as_deref().unwrap_or(Path::new("."))
+    }
+
+    /// Opens the file for the output, if there is one. It stays the same however often the program is
+    /// started: a program could put a link in its place.
+    pub fn output(&self) -> Result<Option<File>, ProgramError> {
+        let open = |path: &PathBuf| {
+            let file = file::create(path, self.untrusted());
+            file.map_err(FileError::of("write", path))
+        };
+        Ok(self.keep_output.as_ref().map(open).transpose()?)
+    }
 }
 
 /// A running program. All its processes are killed when this is dropped.
@@ -122,19 +143,18 @@ impl From<ProgramError> for Failure {
 
 impl Program {
     /// Starts the command in its folder. Its input is open, as that of a person who types nothing
-    /// until [`type_text`](Self::type_text).
-    pub fn start(command: &str, running: &Running) -> Result<Self, ProgramError> {
-        if let Some(path) = &running.keep_output {
-            file::create(path, false).map_err(FileError::of("write", path))?;
-        }
-        Self::start_again(command, running)
-    }
-
-    /// The same, but a file for its output keeps that of an earlier start.
-    pub fn start_again(command: &str, running: &Running) -> Result<Self, ProgramError> {
+    /// until [`type_text`](Self::type_text). What it prints is also written to the file, which is that
+    /// of [`Running::output`].
+    pub fn start(
+        command: &str,
+        running: &Running,
+        file: Option<&File>,
+    ) -> Result<Self, ProgramError> {
         processes::adopt_orphans();
         let (reader, writer) = std::io::pipe().map_err(ProgramError::Start)?;
-        let output = Captured::start(reader, running.keep_output.as_deref())?;
+        let file = file.map(File::try_clone).transpose();
+        let output = file.and_then(|file| Captured::start(reader, file));
+        let output = output.map_err(ProgramError::Start)?;
         let errors = writer.try_clone().map_err(ProgramError::Start)?;
         let child = launcher(command, running)?
             .stdin(Stdio::piped())
@@ -282,7 +302,7 @@ impl Drop for Program {
 
 /// The process that becomes the program under test, in its folder.
 fn launcher(command: &str, running: &Running) -> Result<Command, ProgramError> {
-    let folder = running.folder.as_deref().unwrap_or(Path::new("."));
+    let folder = running.folder();
     // Otherwise it would be unclear what does not exist.
     fs::read_dir(folder).map_err(FileError::of("open the folder", folder))?;
     let hidden = running.hide.iter().map(|it| {

@@ -9,7 +9,7 @@ pub use rubric::Rubric;
 pub(super) use rubric::unknown;
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -156,15 +156,15 @@ impl Report {
         }
     }
 
-    /// Writes the files.
-    pub fn write(&self, outputs: &Outputs) -> Result<(), FileError> {
+    /// Writes the files. Links in the `untrusted` folder may be those of the program.
+    pub fn write(&self, outputs: &Outputs, untrusted: Option<&Path>) -> Result<(), FileError> {
         let files = [
             (&outputs.junit, junit::junit(self)),
             (&outputs.gradescope, gradescope::results(self)),
         ];
         for (path, text) in files {
             if let Some(path) = path {
-                let file = file::create(path, false);
+                let file = file::create(path, untrusted);
                 let written = file.and_then(|mut file| file.write_all(text.as_bytes()));
                 written.map_err(FileError::of("write", path))?;
             }
