@@ -1,8 +1,9 @@
 //! One program of a submission, graded by a process of its own.
 
-use std::fmt;
+use std::ffi::OsStr;
+use std::fmt::{self, Write as _};
 use std::fs::{self, File};
-use std::io::{self, Read, Write as _};
+use std::io::{self, Read};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -11,12 +12,14 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
 
+use super::restore;
 use crate::file_error::FileError;
-use crate::grade::check::{Group, Sheet};
+use crate::grade::check::Sheet;
 use crate::grade::checks;
 use crate::grade::options::Class;
-use crate::grade::program::how;
+use crate::grade::program::{end_descendants, how};
 use crate::grade::report::{Outputs, Points, Report, Rubric};
 use crate::program::Stage;
 use crate::terminal::escape::escaped;
@@ -25,6 +28,10 @@ use crate::terminal::escape::escaped;
 const LOOK: Duration = Duration::from_millis(50);
 /// How long a grader has to end its program after a signal.
 const END_TIME: Duration = Duration::from_secs(3);
+
+/// The longest name of a submission in the names of its files, in bytes. These have at most 255, and those
+/// that replace them have a few more.
+const MAX_STEM: usize = 150;
 
 /// The longest file of a report, in bytes. Every excerpt in it has a limit.
 const MAX_REPORT: u64 = 4 * 1024 * 1024;
@@ -64,18 +71,40 @@ pub(super) struct Outcome {
     pub(super) tests: Vec<Test>,
     /// Why nothing was judged.
     pub(super) problem: Option<String>,
-    /// The files of its report, as they were right after it was graded.
-    pub(super) files: [(PathBuf, Vec<u8>); 2],
+    pub(super) files: Files,
 }
+
+/// The files of a report, for people and for Gradescope, as they were right after it was graded.
+type Files = [(PathBuf, Vec<u8>); 2];
 
 /// A check in the report for Gradescope.
 #[derive(Debug, Deserialize)]
 pub(super) struct Test {
     /// The group and the check.
     name: String,
-    pub(super) score: Points,
-    pub(super) max_score: Points,
+    #[serde(flatten)]
+    points: Counted,
     output: String,
+}
+
+/// The points of a check, and how many there could be.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(untagged)]
+enum Counted {
+    /// Those of the sum.
+    Sum {
+        score: Points,
+        max_score: Points,
+    },
+    Apart {
+        extra_data: Apart,
+    },
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+struct Apart {
+    points: Points,
+    max: Points,
 }
 
 #[derive(Debug, Deserialize)]
@@ -89,6 +118,19 @@ impl Test {
         self.name.split_once(": ").unwrap_or((&self.name, ""))
     }
 
+    /// Its points, and how many there could be.
+    pub(super) const fn points(&self) -> (Points, Points) {
+        match self.points {
+            Counted::Sum { score, max_score } => (score, max_score),
+            Counted::Apart { extra_data } => (extra_data.points, extra_data.max),
+        }
+    }
+
+    fn loses_points(&self) -> bool {
+        let (points, max) = self.points();
+        points < max
+    }
+
     /// Why it was not judged, if so.
     fn reason(&self) -> Option<&str> {
         self.output.lines().next()?.strip_prefix("not judged: ")
@@ -96,23 +138,27 @@ impl Test {
 
     /// Whether it was judged and does not hold.
     pub(super) fn has_failed(&self) -> bool {
-        self.score < self.max_score && self.reason().is_none()
+        self.loses_points() && self.reason().is_none()
     }
 }
 
 impl Outcome {
-    /// The points for the protocol, and how many there could be. Those for robustness are a group of
-    /// the table.
+    /// The points that do not count apart, and how many there could be.
     pub(super) fn points(&self) -> (Points, Points) {
-        let tests = self.tests.iter();
-        let tests = tests.filter(|test| test.names().0 != Group::Robust.name());
-        tests.fold((0.0, 0.0), |(score, max), test| {
-            (score + test.score, max + test.max_score)
+        self.sum(|test| matches!(test.points, Counted::Sum { .. }))
+    }
+
+    /// The points of some checks, and how many there could be.
+    pub(super) fn sum(&self, is_counted: impl Fn(&Test) -> bool) -> (Points, Points) {
+        let tests = self.tests.iter().filter(|test| is_counted(test));
+        tests.fold((0.0, 0.0), |(sum, sum_max), test| {
+            let (points, max) = test.points();
+            (sum + points, sum_max + max)
         })
     }
 
     pub(super) fn has_failed(&self) -> bool {
-        self.problem.is_some() || self.tests.iter().any(|test| test.score < test.max_score)
+        self.problem.is_some() || self.tests.iter().any(Test::loses_points)
     }
 }
 
@@ -131,10 +177,10 @@ impl Job<'_> {
     /// Grades it, within the deadline. `None` if a signal ended the work before it was done.
     pub(super) fn run(&self, stage: &Stage) -> Option<Outcome> {
         let name = self.folder.file_name().unwrap_or_default();
-        // Also in the name of a file nothing controls a terminal.
+        let stem = stem(name);
         let name = escaped(name.as_encoded_bytes(), false);
         let report = |end: &str| -> PathBuf {
-            let file = format!("{name}-{}{end}", self.kind.name());
+            let file = format!("{stem}-{}{end}", self.kind.name());
             self.options.out.join(file)
         };
         let (text, results) = (report(".txt"), report(".json"));
@@ -149,26 +195,32 @@ impl Job<'_> {
         }
         // That of an earlier run must not count.
         let _ = fs::remove_file(&results);
-        let ended = self.wait(&text, &results, stage).transpose()?;
+        let ended = self.wait(&text, &results, stage).transpose();
+        if !self.is_isolated {
+            // A program that has killed its grader would be in the way of the next.
+            end_descendants();
+        }
+        let ended = ended?;
         let read = || -> Result<Results, String> {
             ended?;
             let json = contents(&results);
             let json = json.map_err(|_| format!("no report; see {}", text.display()))?;
             serde_json::from_slice(&json).map_err(|error| error.to_string())
         };
-        let (tests, problem) = match read() {
+        let read = read();
+        let mut files = [text, results].map(|path| {
+            let contents = contents(&path).unwrap_or_default();
+            (path, contents)
+        });
+        let (tests, problem) = match read {
             Ok(Results { tests }) => {
                 let reason = tests.first().and_then(Test::reason);
                 let is_graded = tests.iter().any(|test| test.reason().is_none());
                 let reason = reason.filter(|_| !is_graded).map(str::to_owned);
                 (tests, reason)
             }
-            Err(problem) => (self.no_points(&problem, &text, &results), Some(problem)),
+            Err(problem) => (self.no_points(&problem, &mut files), Some(problem)),
         };
-        let files = [text, results].map(|path| {
-            let contents = contents(&path).unwrap_or_default();
-            (path, contents)
-        });
         Some(Outcome {
             name,
             kind: self.kind,
@@ -178,8 +230,8 @@ impl Job<'_> {
         })
     }
 
-    /// Writes the report of a program of which nothing was judged.
-    fn no_points(&self, problem: &str, text: &Path, results: &Path) -> Vec<Test> {
+    /// Completes the report of a program of which nothing was judged, and returns its checks.
+    fn no_points(&self, problem: &str, files: &mut Files) -> Vec<Test> {
         let (table, rubric) = match self.kind {
             Kind::Server => (checks::SERVER, &self.options.server_rubric),
             Kind::Peer => (checks::PEER, &self.options.peer_rubric),
@@ -190,18 +242,14 @@ impl Job<'_> {
         };
         let checks = Sheet::new(table.iter().collect()).finish(problem);
         let report = Report::new(self.command.to_owned(), checks, &rubric, Vec::new());
-        let outputs = Outputs {
-            gradescope: Some(results.to_owned()),
-            ..Outputs::default()
-        };
-        // Without the files, the table has them.
-        let _ = report.write(&outputs, None);
-        let _ = File::options()
-            .append(true)
-            .open(text)
-            .and_then(|mut file| file.write_all(report.print(&Outputs::default()).as_bytes()));
-        let read = contents(results).ok();
-        let read = read.and_then(|json| serde_json::from_slice::<Results>(&json).ok());
+        let [(_, text), (_, results)] = files;
+        text.extend(report.print(&Outputs::default()).into_bytes());
+        *results = report.gradescope().into_bytes();
+        let read = serde_json::from_slice::<Results>(results);
+        for (path, contents) in files {
+            // They are written again at the end, and what is wrong is reported there.
+            let _ = restore(path, contents);
+        }
         read.map(|read| read.tests).unwrap_or_default()
     }
 
@@ -295,8 +343,26 @@ impl Job<'_> {
     }
 }
 
+/// The beginning of the names of the files of a submission, which no other has. A name that is too long
+/// for them, or has characters that are escaped, is replaced by its beginning and its digest after `~`.
+fn stem(name: &OsStr) -> String {
+    let bytes = name.as_encoded_bytes();
+    // Also in the name of a file nothing controls a terminal.
+    let mut stem = escaped(bytes, false);
+    if stem.len() <= MAX_STEM && stem.as_bytes() == bytes && !stem.contains('~') {
+        return stem;
+    }
+    stem.truncate(stem.floor_char_boundary(MAX_STEM));
+    stem.push('~');
+    for byte in Sha256::digest(bytes) {
+        // Writing to memory does not fail.
+        let _ = write!(stem, "{byte:02x}");
+    }
+    stem
+}
+
 /// A file of a report, at most as long as one can be.
-fn contents(path: &Path) -> io::Result<Vec<u8>> {
+pub(super) fn contents(path: &Path) -> io::Result<Vec<u8>> {
     let mut contents = Vec::new();
     File::open(path)?
         .take(MAX_REPORT)
@@ -315,4 +381,27 @@ fn end(child: &mut Child) {
     }
     let _ = kill_process_group(id, Signal::KILL);
     let _ = child.wait();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_submissions_have_the_same_files() {
+        let long = "x".repeat(250);
+        let names = [&long, &long[1..], "a\u{a}b", "a\nb", "alice"];
+        let stems: Vec<_> = names.iter().map(|name| stem(name.as_ref())).collect();
+        assert_eq!(stems[4], "alice");
+        let mut all: Vec<_> = stems.iter().cloned().collect();
+        // Somebody may take such a name on purpose.
+        all.extend(stems[..3].iter().map(|name| stem(name.as_ref())));
+        all.sort();
+        all.dedup();
+        assert_eq!(all.len(), 8, "{all:?}");
+        assert!(
+            all.iter()
+                .all(|name| name.len() < 230 && !name.contains('\n'))
+        );
+    }
 }

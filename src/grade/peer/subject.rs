@@ -1,8 +1,9 @@
 //! The peer under test: how it is started, what is typed into it, and what it does.
 
 use std::cell::RefCell;
-use std::fs::File;
+use std::fs::{self, File};
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::LARGE;
@@ -74,10 +75,7 @@ impl<'a> Subject<'a> {
         });
         stage.stop.watch(&sockets);
         let seen = Seen::default();
-        let files = options.files.as_deref().map(|path| {
-            let opened = file::open(path);
-            opened.map_err(FileError::of("open the folder", path))
-        });
+        let files = options.files.as_deref().map(open_folder).transpose()?;
         Ok(Self {
             options,
             stage,
@@ -88,7 +86,7 @@ impl<'a> Subject<'a> {
             program: RefCell::new(None),
             kept: None,
             notes: RefCell::default(),
-            files: files.transpose().map_err(Failure::other)?,
+            files,
             first_number: 0,
             own: Host::localhost(),
         })
@@ -376,6 +374,15 @@ impl<'a> Subject<'a> {
         notes.extend(last);
         notes
     }
+}
+
+fn open_folder(path: &Path) -> Result<File, Failure> {
+    let opened = fs::read_dir(path).and_then(|_| file::open(path));
+    opened.map_err(|error| {
+        let error = FileError::of("read the folder", path)(error);
+        let hint = "name it as seen from the current one";
+        Failure::other(format_args!("--files: {error}; {hint}"))
+    })
 }
 
 /// The record of an ADD.

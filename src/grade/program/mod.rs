@@ -6,11 +6,15 @@ mod folders;
 mod isolation;
 mod launch;
 mod output;
+#[cfg(target_os = "linux")]
+mod ports;
+mod privileges;
 mod processes;
 mod watch;
 
 pub use isolation::{can_isolate, isolate};
 pub use launch::becomes_program;
+pub(in crate::grade) use processes::{adopt_orphans, end_descendants};
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -24,6 +28,7 @@ use std::os::unix::process::ExitStatusExt;
 use clap::Args;
 
 use self::output::Captured;
+use self::privileges::Folder;
 use self::watch::Watch;
 use super::excerpt::last_lines;
 use super::file;
@@ -97,6 +102,8 @@ pub struct Program {
     /// Whether its end is no surprise.
     may_end: bool,
     is_killed: bool,
+    /// The folder of an isolated one.
+    folder: Option<Folder>,
 }
 
 /// How a start or a run failed.
@@ -150,13 +157,19 @@ impl Program {
         running: &Running,
         file: Option<&File>,
     ) -> Result<Self, ProgramError> {
-        processes::adopt_orphans();
+        adopt_orphans();
         let (reader, writer) = std::io::pipe().map_err(ProgramError::Start)?;
         let file = file.map(File::try_clone).transpose();
         let output = file.and_then(|file| Captured::start(reader, file));
         let output = output.map_err(ProgramError::Start)?;
         let errors = writer.try_clone().map_err(ProgramError::Start)?;
-        let child = launcher(command, running)?
+        let mut launcher = launcher(command, running)?;
+        let folder = running.untrusted().map(|path| {
+            let opened = Folder::open(path);
+            opened.map_err(FileError::of("open the folder", path))
+        });
+        let folder = folder.transpose()?;
+        let child = launcher
             .stdin(Stdio::piped())
             .stdout(writer)
             .stderr(errors)
@@ -169,6 +182,7 @@ impl Program {
             has_begun: false,
             may_end: false,
             is_killed: false,
+            folder,
         })
     }
 
@@ -213,6 +227,19 @@ impl Program {
         question.map_or_else(String::new, |line| {
             format!("; it seems to wait for an answer to {line:?}, and gets no input")
         })
+    }
+
+    /// Where it listens, as the end of a sentence; empty if it does not, and where the system does not
+    /// say it. Only Linux does.
+    pub fn listens(&self) -> String {
+        #[cfg(target_os = "linux")]
+        let places = Vec::from_iter(ports::listening()).join(", ");
+        #[cfg(not(target_os = "linux"))]
+        let places = String::new();
+        if places.is_empty() {
+            return places;
+        }
+        format!("; it listens on {places}")
     }
 
     /// Types into the program. One that has ended, or does not read, is not typed to.
@@ -272,7 +299,7 @@ impl Program {
         let mut notes = Vec::new();
         let ended = self.end().filter(|_| !self.may_end);
         let is_silent = ended.is_none() && !self.has_begun;
-        self.kill();
+        let privileged = self.kill();
         self.output.wait_for_end();
         notes.extend(ended);
         if !notes.is_empty() || is_silent {
@@ -282,15 +309,19 @@ impl Program {
         if total > MUCH_OUTPUT {
             notes.push(format!("the program printed {total} bytes"));
         }
+        notes.extend(privileged);
         notes
     }
 
-    fn kill(&mut self) {
+    /// Returns what may be left of an isolated program.
+    fn kill(&mut self) -> Option<String> {
         // Later its number may be that of another process.
-        if !self.is_killed {
-            processes::kill_all(&mut self.child);
-            self.is_killed = true;
+        if self.is_killed {
+            return None;
         }
+        processes::kill_all(&mut self.child);
+        self.is_killed = true;
+        self.folder.as_ref()?.drop_privileges().err()
     }
 }
 

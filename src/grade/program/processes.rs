@@ -26,8 +26,8 @@ pub(super) fn usage() -> Usage {
 }
 
 /// Makes this process the parent of orphans among the descendants of the program under test, so that
-/// [`kill_all`] finds them. Only Linux can.
-pub(super) fn adopt_orphans() {
+/// [`kill_all`] and [`end_descendants`] find them. Only Linux can.
+pub(in crate::grade) fn adopt_orphans() {
     #[cfg(target_os = "linux")]
     // If this fails, only a process that hides is missed.
     let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
@@ -48,6 +48,19 @@ pub(super) fn kill_group(group: Pid) {
     #[cfg(target_os = "linux")]
     linux::kill_descendants();
 }
+
+/// Ends all that descends from this process, and forgets it (Linux). Nothing else may wait for a child
+/// meanwhile.
+pub(in crate::grade) fn end_descendants() {
+    #[cfg(target_os = "linux")]
+    {
+        linux::kill_descendants();
+        while let Ok(Some(_)) = rustix::process::wait(rustix::process::WaitOptions::NOHANG) {}
+    }
+}
+
+#[cfg(target_os = "linux")]
+pub(super) use linux::descendants;
 
 #[cfg(target_os = "linux")]
 mod linux {
@@ -94,7 +107,7 @@ mod linux {
     }
 
     /// The living processes that descend from this one.
-    fn descendants() -> Vec<Stat> {
+    pub(in super::super) fn descendants() -> Vec<Stat> {
         let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
         let mut others: Vec<_> = entries
             .filter_map(|entry| Stat::of(entry.file_name().to_str()?.parse().ok()?))
@@ -113,8 +126,8 @@ mod linux {
     }
 
     /// A process that is alive, as `/proc/ID/stat` describes it (proc(5)).
-    struct Stat {
-        id: Pid,
+    pub(in super::super) struct Stat {
+        pub(in super::super) id: Pid,
         parent: i32,
         threads: u64,
         /// How many pages of memory it has.
