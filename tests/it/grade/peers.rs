@@ -339,10 +339,6 @@ fn options_that_conflict_are_refused() {
         (&["--keys", "quit=4"], "expected add=TEXT"),
         (&["--keys", "get=4\\q"], "\\q\" is unknown"),
         (&["--keys", "get=4 {nummer}"], "{nummer}\" is unknown"),
-        (
-            &["--files", "missing"],
-            "--files: cannot read the folder missing: ",
-        ),
         (&["--only", "list-all"], "unknown check \"list-all\""),
     ] {
         let graded = grade_peer(arguments);
