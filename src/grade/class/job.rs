@@ -205,7 +205,9 @@ impl Job<'_> {
             ended?;
             let json = contents(&results);
             let json = json.map_err(|_| format!("no report; see {}", text.display()))?;
-            serde_json::from_slice(&json).map_err(|error| error.to_string())
+            let incomplete =
+                |error| format!("no complete report ({error}); see {}", text.display());
+            serde_json::from_slice(&json).map_err(incomplete)
         };
         let read = read();
         let mut files = [text, results].map(|path| {
