@@ -395,7 +395,7 @@ mod tests {
         let names = [&long, &long[1..], "a\u{a}b", "a\nb", "alice"];
         let stems: Vec<_> = names.iter().map(|name| stem(name.as_ref())).collect();
         assert_eq!(stems[4], "alice");
-        let mut all: Vec<_> = stems.iter().cloned().collect();
+        let mut all = stems.clone();
         // Somebody may take such a name on purpose.
         all.extend(stems[..3].iter().map(|name| stem(name.as_ref())));
         all.sort();

@@ -331,6 +331,15 @@ fn the_one_that_crashes_can_still_leave() {
     ]);
 }
 
+/// It is no wrong option.
+#[test]
+fn a_folder_of_files_that_is_missing_is_named() {
+    let graded = grade_peer(&["--files", "missing", "--run", "true"]);
+    assert_eq!(graded.code, Some(1), "{}", graded.errors);
+    let said = "error: --files: cannot read the folder missing: ";
+    assert!(graded.errors.starts_with(said), "{}", graded.errors);
+}
+
 #[test]
 fn options_that_conflict_are_refused() {
     for (arguments, error) in [

@@ -228,14 +228,6 @@ fn what_is_no_file_to_read_or_write_is_named() {
         (&isolated, "--hide", &file, 1, "", "not a directory"),
         (&isolated, "--hide", &missing, 1, "", "No such file"),
         (
-            &["peer", "--run", "true"],
-            "--files",
-            &missing,
-            1,
-            "--files: cannot read the folder",
-            "No such file",
-        ),
-        (
             &["peer"],
             "--files",
             &file,
