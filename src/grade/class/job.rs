@@ -1,9 +1,8 @@
 //! One program of a submission, graded by a process of its own.
 
-use std::ffi::OsStr;
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -12,9 +11,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde::Deserialize;
-use sha2::{Digest as _, Sha256};
 
-use super::restore;
+use super::files::{contents, restore, stem};
 use crate::file_error::FileError;
 use crate::grade::check::Sheet;
 use crate::grade::checks;
@@ -28,13 +26,6 @@ use crate::terminal::escape::escaped;
 const LOOK: Duration = Duration::from_millis(50);
 /// How long a grader has to end its program after a signal.
 const END_TIME: Duration = Duration::from_secs(3);
-
-/// The longest name of a submission in the names of its files, in bytes. These have at most 255, and those
-/// that replace them have a few more.
-const MAX_STEM: usize = 150;
-
-/// The longest file of a report, in bytes. Every excerpt in it has a limit.
-const MAX_REPORT: u64 = 4 * 1024 * 1024;
 
 /// Which program of a submission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -345,33 +336,6 @@ impl Job<'_> {
     }
 }
 
-/// The beginning of the names of the files of a submission, which no other has. A name that is too long
-/// for them, or has characters that are escaped, is replaced by its beginning and its digest after `~`.
-fn stem(name: &OsStr) -> String {
-    let bytes = name.as_encoded_bytes();
-    // Also in the name of a file nothing controls a terminal.
-    let mut stem = escaped(bytes, false);
-    if stem.len() <= MAX_STEM && stem.as_bytes() == bytes && !stem.contains('~') {
-        return stem;
-    }
-    stem.truncate(stem.floor_char_boundary(MAX_STEM));
-    stem.push('~');
-    for byte in Sha256::digest(bytes) {
-        // Writing to memory does not fail.
-        let _ = write!(stem, "{byte:02x}");
-    }
-    stem
-}
-
-/// A file of a report, at most as long as one can be.
-pub(super) fn contents(path: &Path) -> io::Result<Vec<u8>> {
-    let mut contents = Vec::new();
-    File::open(path)?
-        .take(MAX_REPORT)
-        .read_to_end(&mut contents)?;
-    Ok(contents)
-}
-
 /// Lets a grader end what it has started, and then ends it.
 fn end(child: &mut Child) {
     let id = Pid::from_child(child);
@@ -383,27 +347,4 @@ fn end(child: &mut Child) {
     }
     let _ = kill_process_group(id, Signal::KILL);
     let _ = child.wait();
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_two_submissions_have_the_same_files() {
-        let long = "x".repeat(250);
-        let names = [&long, &long[1..], "a\u{a}b", "a\nb", "alice"];
-        let stems: Vec<_> = names.iter().map(|name| stem(name.as_ref())).collect();
-        assert_eq!(stems[4], "alice");
-        let mut all = stems.clone();
-        // Somebody may take such a name on purpose.
-        all.extend(stems[..3].iter().map(|name| stem(name.as_ref())));
-        all.sort();
-        all.dedup();
-        assert_eq!(all.len(), 8, "{all:?}");
-        assert!(
-            all.iter()
-                .all(|name| name.len() < 230 && !name.contains('\n'))
-        );
-    }
 }

@@ -1,15 +1,14 @@
 //! Grades a class: every subfolder is a submission, and each is graded by a process of its own.
 
+mod files;
 mod job;
 mod table;
 
 use std::collections::VecDeque;
 use std::fs;
-use std::io::Write as _;
 use std::path::{self, Path, PathBuf};
 use std::thread;
 
-use atomic_write_file::AtomicWriteFile;
 use parking_lot::Mutex;
 
 use super::options::Class;
@@ -18,6 +17,7 @@ use crate::event::Level;
 use crate::file_error::FileError;
 use crate::program::{Code, Failure, Stage};
 use crate::terminal::escape::escaped;
+use files::{replace, restore};
 use job::{Job, Kind, Outcome};
 
 /// The file with the points of all submissions.
@@ -121,25 +121,6 @@ fn take(queue: &Mutex<VecDeque<PathBuf>>, stage: &Stage) -> Option<PathBuf> {
         return None;
     }
     queue.lock().pop_front()
-}
-
-/// Writes a file if it has other contents, or is a link.
-fn restore(path: &Path, contents: &[u8]) -> Result<(), FileError> {
-    let is_same = path.symlink_metadata().is_ok_and(|it| it.is_file())
-        && job::contents(path).is_ok_and(|now| now == contents);
-    if is_same {
-        return Ok(());
-    }
-    replace(path, contents)
-}
-
-/// Writes a file in one step. A link in its place is replaced.
-fn replace(path: &Path, contents: &[u8]) -> Result<(), FileError> {
-    let written = AtomicWriteFile::open(path).and_then(|mut file| {
-        file.write_all(contents)?;
-        file.commit()
-    });
-    written.map_err(FileError::of("write", path))
 }
 
 /// The submission in which a folder is, or would be.
