@@ -81,11 +81,14 @@ mod linux {
     /// Kills until nothing is left. All are stopped before the first is killed, or one that forks
     /// all the time would be faster.
     pub(super) fn kill_descendants() {
+        let mut was_empty = false;
         for _ in 0..ROUNDS {
             let found = descendants();
-            if found.is_empty() {
+            // One look may miss a process whose parent has ended meanwhile.
+            if found.is_empty() && was_empty {
                 return;
             }
+            was_empty = found.is_empty();
             for signal in [Signal::STOP, Signal::KILL] {
                 for process in &found {
                     // It may have ended meanwhile.
@@ -118,20 +121,22 @@ mod linux {
             let is_child = |it: &mut Stat| family.contains(&it.parent);
             let children: Vec<_> = others.extract_if(.., is_child).collect();
             if children.is_empty() {
-                return found;
+                return found.into_iter().filter(|it: &Stat| it.is_alive).collect();
             }
             family.extend(children.iter().map(|it| it.id.as_raw_pid()));
             found.extend(children);
         }
     }
 
-    /// A process that is alive, as `/proc/ID/stat` describes it (proc(5)).
+    /// A process, as `/proc/ID/stat` describes it (proc(5)).
     pub(in super::super) struct Stat {
         pub(in super::super) id: Pid,
         parent: i32,
         threads: u64,
         /// How many pages of memory it has.
         pages: u64,
+        /// Whether it has not ended. One that has may have been the parent of others a moment ago.
+        is_alive: bool,
     }
 
     impl Stat {
@@ -141,16 +146,17 @@ mod linux {
             let (_, rest) = stat.rsplit_once(") ")?;
             // The third field, the state, is the first of these.
             let mut words = rest.split(' ');
-            let state = words.next()?;
-            let stat = Self {
+            let has_ended = ["Z", "X"].contains(&words.next()?);
+            let parent = words.next()?.parse().ok()?;
+            let threads = words.nth(15)?.parse().ok()?;
+            Some(Self {
                 id: Pid::from_raw(id)?,
-                parent: words.next()?.parse().ok()?,
-                threads: words.nth(15)?.parse().ok()?,
+                parent,
+                threads,
                 pages: words.nth(3)?.parse().ok()?,
-            };
-            // One that has ended may still have threads.
-            let is_alive = !["Z", "X"].contains(&state) || stat.threads > 1;
-            is_alive.then_some(stat)
+                // One that has ended may still have threads.
+                is_alive: !has_ended || threads > 1,
+            })
         }
     }
 }
