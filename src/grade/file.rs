@@ -1,6 +1,6 @@
 //! Files that the grader reads and writes. None of them can make it wait for ever, or fill it.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
@@ -36,27 +36,42 @@ pub(super) fn content(
     }
 }
 
-/// Opens a file to write to it: an empty one, or to append. A pipe does not wait for somebody who
-/// reads it.
-pub(super) fn create(path: &Path, is_appended: bool) -> io::Result<File> {
+/// Opens an empty file to write to it. A pipe does not wait for somebody who reads it. An isolated
+/// program under test can link from its folder to anywhere: there a link in place of the file is
+/// replaced, and a link on the way to it is an error.
+pub(super) fn create(path: &Path, untrusted: Option<&Path>) -> io::Result<File> {
+    if let Some(folder) = untrusted {
+        remove_link(path, &fs::canonicalize(folder)?)?;
+    }
     let mut options = File::options();
     options.custom_flags(OFlags::NONBLOCK.bits().cast_signed());
-    options.create(true).append(is_appended);
-    if !is_appended {
-        options.write(true).truncate(true);
-    }
+    options.create(true).write(true).truncate(true);
     let file = options.open(path).map_err(|error| {
         if Errno::from_io_error(&error) == Some(Errno::NXIO) {
             return io::Error::other("it is a pipe that nobody reads");
         }
         error
     })?;
-    // What is written may wait for a reader that exists.
-    let flags = if is_appended {
-        OFlags::APPEND
-    } else {
-        OFlags::empty()
-    };
-    fcntl_setfl(&file, flags)?;
+    // What is written may wait for a reader that exists, and replaces nothing that others write.
+    fcntl_setfl(&file, OFlags::APPEND)?;
     Ok(file)
+}
+
+/// Removes a link in this folder that is in place of the file.
+fn remove_link(path: &Path, folder: &Path) -> io::Result<()> {
+    for link in path.ancestors().filter(|place| place.is_symlink()) {
+        let parent = link.parent().filter(|it| !it.as_os_str().is_empty());
+        let parent = fs::canonicalize(parent.unwrap_or(Path::new(".")))?;
+        // In /dev, links such as /dev/stdout are those of the system, even if the folder is /.
+        if !parent.starts_with(folder) || parent.starts_with("/dev") {
+            continue;
+        }
+        if link != path {
+            let link = link.display();
+            let why = "a link that the program may have made; name another folder";
+            return Err(io::Error::other(format!("{link} is {why}")));
+        }
+        fs::remove_file(path)?;
+    }
+    Ok(())
 }

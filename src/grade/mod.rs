@@ -26,6 +26,8 @@ pub mod server;
 
 pub use options::{Options, What};
 
+use std::path::Path;
+
 use self::check::{Check, Sheet};
 use self::options::Common;
 use self::report::Report;
@@ -38,13 +40,19 @@ pub fn perform(options: &Options, stage: &Stage) -> Result<(), Failure> {
         return stage.print(|out| out.write_all(options::list_all().as_bytes()));
     };
     match what {
-        What::Server(server) => grade(&server.common, checks::SERVER, stage, |sheet| {
-            server::grade(server, sheet, stage)
-        }),
-        What::Peer(peer) => grade(&peer.common, checks::PEER, stage, |sheet| {
-            peer::grade(peer, sheet, stage)
-        }),
-        What::Printout(saved) => grade(&saved.common, checks::PRINTOUT, stage, |sheet| {
+        What::Server(server) => {
+            let untrusted = server.running.untrusted();
+            grade(&server.common, untrusted, checks::SERVER, stage, |sheet| {
+                server::grade(server, sheet, stage)
+            })
+        }
+        What::Peer(peer) => {
+            let untrusted = peer.running.untrusted();
+            grade(&peer.common, untrusted, checks::PEER, stage, |sheet| {
+                peer::grade(peer, sheet, stage)
+            })
+        }
+        What::Printout(saved) => grade(&saved.common, None, checks::PRINTOUT, stage, |sheet| {
             printout::grade(saved, sheet, &stage.stop)
         }),
         What::Class(class) => class::perform(class, stage),
@@ -66,6 +74,7 @@ pub struct Played {
 /// if nothing could be graded: who collects points needs them then too.
 fn grade(
     common: &Common,
+    untrusted: Option<&Path>,
     table: &'static [Check],
     stage: &Stage,
     play: impl FnOnce(&mut Sheet) -> Played,
@@ -90,7 +99,7 @@ fn grade(
     let mut report = Report::new(target, sheet.finish(&reason), &rubric, notes);
     report.is_error = ended.is_err();
     // A file that can't be written must not cost the report.
-    let written = report.write(&common.outputs);
+    let written = report.write(&common.outputs, untrusted);
     if ended.is_ok() || common.outputs.json {
         let text = report.print(&common.outputs);
         stage.print(|out| out.write_all(text.as_bytes()))?;

@@ -1,7 +1,6 @@
 //! The options of `peer grade`.
 
 use std::fmt::Write as _;
-use std::fs;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -11,7 +10,6 @@ use super::checks;
 use super::printout;
 use super::program::Running;
 use super::report::{Outputs, Rubric, unknown};
-use crate::file_error::FileError;
 use crate::wire::ci::SERVER_PORT;
 use crate::wire::{Endpoint, Port};
 
@@ -154,10 +152,15 @@ pub struct Class {
     #[arg(long, value_name = "COMMAND", help_heading = "Program")]
     pub(super) peer: Option<String>,
     /// The folder that a peer shares, within its submission; a link out of it does not count
-    #[arg(long, value_name = "FOLDER", help_heading = "Program")]
+    #[arg(
+        long,
+        value_name = "FOLDER",
+        requires = "peer",
+        help_heading = "Program"
+    )]
     pub(super) files: Option<PathBuf>,
     /// What to type for a step of the menu, as in `peer grade peer`
-    #[arg(long, value_name = "STEP=TEXT", num_args = 1.., value_parser = keys_as_they_are, help_heading = "Program")]
+    #[arg(long, value_name = "STEP=TEXT", num_args = 1.., requires = "peer", value_parser = keys_as_they_are, help_heading = "Program")]
     pub(super) keys: Vec<String>,
     /// How many submissions are graded at the same time, if they can be isolated
     #[arg(short, long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
@@ -174,10 +177,15 @@ pub struct Class {
     )]
     pub(super) out: PathBuf,
     /// The points of the checks of a server, as with --rubric of `peer grade server`
-    #[arg(long, value_name = "FILE", help_heading = "Report")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "server",
+        help_heading = "Report"
+    )]
     pub(super) server_rubric: Option<PathBuf>,
     /// The points of the checks of a peer
-    #[arg(long, value_name = "FILE", help_heading = "Report")]
+    #[arg(long, value_name = "FILE", requires = "peer", help_heading = "Report")]
     pub(super) peer_rubric: Option<PathBuf>,
 }
 
@@ -330,12 +338,6 @@ impl Server {
 impl Peer {
     fn check(&self) -> Result<(), String> {
         self.common.check(checks::PEER)?;
-        if let Some((folder, Err(error))) = self.files.as_ref().map(|it| (it, fs::read_dir(it))) {
-            let error = FileError::of("read the folder", folder)(error);
-            return Err(format!(
-                "--files: {error}; name it as seen from the current one"
-            ));
-        }
         if self.running.run.is_some() || self.common.list_checks {
             return Ok(());
         }

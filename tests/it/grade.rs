@@ -8,6 +8,7 @@ mod deviant_peer;
 mod kinds;
 mod limits;
 mod peers;
+mod planted;
 mod printouts;
 mod programs;
 mod reports;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs::{self, File};
-use std::io::{self, Read, Write as _};
+use std::io;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -12,11 +12,12 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde::Deserialize;
 
+use super::files::{contents, restore, stem};
 use crate::file_error::FileError;
-use crate::grade::check::{Group, Sheet};
+use crate::grade::check::Sheet;
 use crate::grade::checks;
 use crate::grade::options::Class;
-use crate::grade::program::how;
+use crate::grade::program::{end_descendants, how};
 use crate::grade::report::{Outputs, Points, Report, Rubric};
 use crate::program::Stage;
 use crate::terminal::escape::escaped;
@@ -25,9 +26,6 @@ use crate::terminal::escape::escaped;
 const LOOK: Duration = Duration::from_millis(50);
 /// How long a grader has to end its program after a signal.
 const END_TIME: Duration = Duration::from_secs(3);
-
-/// The longest file of a report, in bytes. Every excerpt in it has a limit.
-const MAX_REPORT: u64 = 4 * 1024 * 1024;
 
 /// Which program of a submission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,18 +62,40 @@ pub(super) struct Outcome {
     pub(super) tests: Vec<Test>,
     /// Why nothing was judged.
     pub(super) problem: Option<String>,
-    /// The files of its report, as they were right after it was graded.
-    pub(super) files: [(PathBuf, Vec<u8>); 2],
+    pub(super) files: Files,
 }
+
+/// The files of a report, for people and for Gradescope, as they were right after it was graded.
+type Files = [(PathBuf, Vec<u8>); 2];
 
 /// A check in the report for Gradescope.
 #[derive(Debug, Deserialize)]
 pub(super) struct Test {
     /// The group and the check.
     name: String,
-    pub(super) score: Points,
-    pub(super) max_score: Points,
+    #[serde(flatten)]
+    points: Counted,
     output: String,
+}
+
+/// The points of a check, and how many there could be.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(untagged)]
+enum Counted {
+    /// Those of the sum.
+    Sum {
+        score: Points,
+        max_score: Points,
+    },
+    Apart {
+        extra_data: Apart,
+    },
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+struct Apart {
+    points: Points,
+    max: Points,
 }
 
 #[derive(Debug, Deserialize)]
@@ -89,6 +109,19 @@ impl Test {
         self.name.split_once(": ").unwrap_or((&self.name, ""))
     }
 
+    /// Its points, and how many there could be.
+    pub(super) const fn points(&self) -> (Points, Points) {
+        match self.points {
+            Counted::Sum { score, max_score } => (score, max_score),
+            Counted::Apart { extra_data } => (extra_data.points, extra_data.max),
+        }
+    }
+
+    fn loses_points(&self) -> bool {
+        let (points, max) = self.points();
+        points < max
+    }
+
     /// Why it was not judged, if so.
     fn reason(&self) -> Option<&str> {
         self.output.lines().next()?.strip_prefix("not judged: ")
@@ -96,23 +129,27 @@ impl Test {
 
     /// Whether it was judged and does not hold.
     pub(super) fn has_failed(&self) -> bool {
-        self.score < self.max_score && self.reason().is_none()
+        self.loses_points() && self.reason().is_none()
     }
 }
 
 impl Outcome {
-    /// The points for the protocol, and how many there could be. Those for robustness are a group of
-    /// the table.
+    /// The points that do not count apart, and how many there could be.
     pub(super) fn points(&self) -> (Points, Points) {
-        let tests = self.tests.iter();
-        let tests = tests.filter(|test| test.names().0 != Group::Robust.name());
-        tests.fold((0.0, 0.0), |(score, max), test| {
-            (score + test.score, max + test.max_score)
+        self.sum(|test| matches!(test.points, Counted::Sum { .. }))
+    }
+
+    /// The points of some checks, and how many there could be.
+    pub(super) fn sum(&self, is_counted: impl Fn(&Test) -> bool) -> (Points, Points) {
+        let tests = self.tests.iter().filter(|test| is_counted(test));
+        tests.fold((0.0, 0.0), |(sum, sum_max), test| {
+            let (points, max) = test.points();
+            (sum + points, sum_max + max)
         })
     }
 
     pub(super) fn has_failed(&self) -> bool {
-        self.problem.is_some() || self.tests.iter().any(|test| test.score < test.max_score)
+        self.problem.is_some() || self.tests.iter().any(Test::loses_points)
     }
 }
 
@@ -131,10 +168,10 @@ impl Job<'_> {
     /// Grades it, within the deadline. `None` if a signal ended the work before it was done.
     pub(super) fn run(&self, stage: &Stage) -> Option<Outcome> {
         let name = self.folder.file_name().unwrap_or_default();
-        // Also in the name of a file nothing controls a terminal.
+        let stem = stem(name);
         let name = escaped(name.as_encoded_bytes(), false);
         let report = |end: &str| -> PathBuf {
-            let file = format!("{name}-{}{end}", self.kind.name());
+            let file = format!("{stem}-{}{end}", self.kind.name());
             self.options.out.join(file)
         };
         let (text, results) = (report(".txt"), report(".json"));
@@ -149,26 +186,34 @@ impl Job<'_> {
         }
         // That of an earlier run must not count.
         let _ = fs::remove_file(&results);
-        let ended = self.wait(&text, &results, stage).transpose()?;
+        let ended = self.wait(&text, &results, stage).transpose();
+        if !self.is_isolated {
+            // A program that has killed its grader would be in the way of the next.
+            end_descendants();
+        }
+        let ended = ended?;
         let read = || -> Result<Results, String> {
             ended?;
             let json = contents(&results);
             let json = json.map_err(|_| format!("no report; see {}", text.display()))?;
-            serde_json::from_slice(&json).map_err(|error| error.to_string())
+            let incomplete =
+                |error| format!("no complete report ({error}); see {}", text.display());
+            serde_json::from_slice(&json).map_err(incomplete)
         };
-        let (tests, problem) = match read() {
+        let read = read();
+        let mut files = [text, results].map(|path| {
+            let contents = contents(&path).unwrap_or_default();
+            (path, contents)
+        });
+        let (tests, problem) = match read {
             Ok(Results { tests }) => {
                 let reason = tests.first().and_then(Test::reason);
                 let is_graded = tests.iter().any(|test| test.reason().is_none());
                 let reason = reason.filter(|_| !is_graded).map(str::to_owned);
                 (tests, reason)
             }
-            Err(problem) => (self.no_points(&problem, &text, &results), Some(problem)),
+            Err(problem) => (self.no_points(&problem, &mut files), Some(problem)),
         };
-        let files = [text, results].map(|path| {
-            let contents = contents(&path).unwrap_or_default();
-            (path, contents)
-        });
         Some(Outcome {
             name,
             kind: self.kind,
@@ -178,8 +223,8 @@ impl Job<'_> {
         })
     }
 
-    /// Writes the report of a program of which nothing was judged.
-    fn no_points(&self, problem: &str, text: &Path, results: &Path) -> Vec<Test> {
+    /// Completes the report of a program of which nothing was judged, and returns its checks.
+    fn no_points(&self, problem: &str, files: &mut Files) -> Vec<Test> {
         let (table, rubric) = match self.kind {
             Kind::Server => (checks::SERVER, &self.options.server_rubric),
             Kind::Peer => (checks::PEER, &self.options.peer_rubric),
@@ -190,18 +235,14 @@ impl Job<'_> {
         };
         let checks = Sheet::new(table.iter().collect()).finish(problem);
         let report = Report::new(self.command.to_owned(), checks, &rubric, Vec::new());
-        let outputs = Outputs {
-            gradescope: Some(results.to_owned()),
-            ..Outputs::default()
-        };
-        // Without the files, the table has them.
-        let _ = report.write(&outputs);
-        let _ = File::options()
-            .append(true)
-            .open(text)
-            .and_then(|mut file| file.write_all(report.print(&Outputs::default()).as_bytes()));
-        let read = contents(results).ok();
-        let read = read.and_then(|json| serde_json::from_slice::<Results>(&json).ok());
+        let [(_, text), (_, results)] = files;
+        text.extend(report.print(&Outputs::default()).into_bytes());
+        *results = report.gradescope().into_bytes();
+        let read = serde_json::from_slice::<Results>(results);
+        for (path, contents) in files {
+            // They are written again at the end, and what is wrong is reported there.
+            let _ = restore(path, contents);
+        }
         read.map(|read| read.tests).unwrap_or_default()
     }
 
@@ -293,15 +334,6 @@ impl Job<'_> {
         }
         Ok(command)
     }
-}
-
-/// A file of a report, at most as long as one can be.
-fn contents(path: &Path) -> io::Result<Vec<u8>> {
-    let mut contents = Vec::new();
-    File::open(path)?
-        .take(MAX_REPORT)
-        .read_to_end(&mut contents)?;
-    Ok(contents)
 }
 
 /// Lets a grader end what it has started, and then ends it.

@@ -1,22 +1,23 @@
 //! Grades a class: every subfolder is a submission, and each is graded by a process of its own.
 
+mod files;
 mod job;
 mod table;
 
 use std::collections::VecDeque;
 use std::fs;
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::{self, Path, PathBuf};
 use std::thread;
 
-use atomic_write_file::AtomicWriteFile;
 use parking_lot::Mutex;
 
 use super::options::Class;
-use super::program::can_isolate;
+use super::program::{adopt_orphans, can_isolate};
+use crate::event::Level;
 use crate::file_error::FileError;
 use crate::program::{Code, Failure, Stage};
 use crate::terminal::escape::escaped;
+use files::{replace, restore};
 use job::{Job, Kind, Outcome};
 
 /// The file with the points of all submissions.
@@ -33,11 +34,18 @@ pub(super) fn perform(options: &Class, stage: &Stage) -> Result<(), Failure> {
             "{folder} has no subfolder to grade"
         )));
     }
+    if let Some(holder) = holder(out, &submissions) {
+        let (out, holder) = (out.display(), holder.display());
+        return Err(Failure::other(format!(
+            "{holder} could change the results in {out}; name another folder with --out"
+        )));
+    }
     fs::create_dir_all(out).map_err(FileError::of("create the folder", out))?;
     // A folder that can't be written is found before hours of work, and not after them.
     replace(&out.join(TABLE), &table::csv(&[]))?;
     let isolation = can_isolate();
     if let Err(why) = &isolation {
+        adopt_orphans();
         stage.say(format_args!(
             "Not isolated, so one at a time: {why}. Submissions can reach the network and each other."
         ));
@@ -82,17 +90,25 @@ pub(super) fn perform(options: &Class, stage: &Stage) -> Result<(), Failure> {
     finish(&outcomes, out, stage)
 }
 
-/// Writes the tables, and says how all of it ended.
+/// Writes the tables, and says how all of it ended. The reports come last: whatever is wrong with the
+/// file of one submission, the others have their points.
 fn finish(outcomes: &[Outcome], out: &Path, stage: &Stage) -> Result<(), Failure> {
+    let mut unwritten = Vec::from_iter(replace(&out.join(TABLE), &table::csv(outcomes)).err());
+    let text = table::text(outcomes);
+    let printed = stage.print(|to| to.write_all(text.as_bytes()));
     // Where submissions are not isolated, one may have changed the report of another.
     for (path, contents) in outcomes.iter().flat_map(|it| &it.files) {
-        replace(path, contents)?;
+        unwritten.extend(restore(path, contents).err());
     }
-    replace(&out.join(TABLE), &table::csv(outcomes))?;
-    let text = table::text(outcomes);
-    stage.print(|to| to.write_all(text.as_bytes()))?;
+    for error in &unwritten {
+        stage.events.notice(Level::Warning, error);
+    }
     if let Some(signal) = stage.stop.signal() {
         return Err(Failure::reported(Code::Interrupted(signal)));
+    }
+    printed?;
+    if !unwritten.is_empty() {
+        return Err(Failure::reported(Code::Other));
     }
     if outcomes.iter().any(Outcome::has_failed) {
         return Err(Failure::reported(Code::ChecksFailed));
@@ -107,13 +123,17 @@ fn take(queue: &Mutex<VecDeque<PathBuf>>, stage: &Stage) -> Option<PathBuf> {
     queue.lock().pop_front()
 }
 
-/// Writes a file in one step. A link in its place is replaced.
-fn replace(path: &Path, contents: &[u8]) -> Result<(), FileError> {
-    let written = AtomicWriteFile::open(path).and_then(|mut file| {
-        file.write_all(contents)?;
-        file.commit()
-    });
-    written.map_err(FileError::of("write", path))
+/// The submission in which a folder is, or would be.
+fn holder<'a>(folder: &Path, submissions: &'a [PathBuf]) -> Option<&'a PathBuf> {
+    let folder = path::absolute(folder).ok()?;
+    let parents = folder.ancestors().filter(|it| it.file_name().is_some());
+    // Every one of them counts: in a submission it may be a link.
+    let parents = parents.filter_map(|it| fs::canonicalize(it.parent()?).ok());
+    let parents: Vec<_> = parents.collect();
+    submissions.iter().find(|submission| {
+        let submission = fs::canonicalize(submission);
+        submission.is_ok_and(|it| parents.iter().any(|parent| parent.starts_with(&it)))
+    })
 }
 
 /// The subfolders in the order of their names, without the results of an earlier run and hidden ones.

@@ -24,13 +24,11 @@ fn groups(outcomes: &[Outcome], kind: Kind) -> Vec<&str> {
 
 /// The points of a group, and how many there could be.
 fn of_group(outcome: &Outcome, group: &str) -> (f64, f64) {
-    let tests = outcome.tests.iter().filter(|test| test.names().0 == group);
-    tests.fold((0.0, 0.0), |(score, max), test| {
-        (score + test.score, max + test.max_score)
-    })
+    outcome.sum(|test| test.names().0 == group)
 }
 
-/// One line for each program of each submission: its points, and those of each group.
+/// One line for each program of each submission: its points, and those of each group, with how many
+/// there could be.
 pub(super) fn csv(outcomes: &[Outcome]) -> Vec<u8> {
     let mut all = groups(outcomes, Kind::Server);
     for group in groups(outcomes, Kind::Peer) {
@@ -40,7 +38,11 @@ pub(super) fn csv(outcomes: &[Outcome]) -> Vec<u8> {
     }
     let mut table = csv::Writer::from_writer(Vec::new());
     let columns = ["submission", "program", "points", "max", "problem"];
-    let head = columns.into_iter().chain(all.iter().copied());
+    let head = columns.into_iter().map(str::to_owned);
+    let head = head.chain(all.iter().flat_map(|group| {
+        let max = format!("{group} max");
+        [(*group).to_owned(), max]
+    }));
     // Writing to memory does not fail.
     let _ = table.write_record(head);
     for outcome in outcomes {
@@ -52,13 +54,11 @@ pub(super) fn csv(outcomes: &[Outcome]) -> Vec<u8> {
             points(max),
             harmless(outcome.problem.as_deref().unwrap_or_default()),
         ];
-        row.extend(all.iter().map(|group| {
+        row.extend(all.iter().flat_map(|group| {
             let (score, max) = of_group(outcome, group);
-            if max > 0.0 {
-                points(score)
-            } else {
-                String::new()
-            }
+            // A group of the other kind of program has no points.
+            let cells = (max > 0.0).then(|| [score, max].map(points));
+            cells.unwrap_or_default()
         }));
         let _ = table.write_record(row);
     }

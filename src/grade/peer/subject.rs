@@ -3,8 +3,9 @@
 mod steps;
 
 use std::cell::RefCell;
-use std::fs::File;
+use std::fs::{self, File};
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::LARGE;
@@ -16,7 +17,7 @@ use crate::file_error::FileError;
 use crate::grade::check::{Held, Unmet};
 use crate::grade::file;
 use crate::grade::options::{Peer, Step};
-use crate::grade::program::{Program, ProgramError, Running};
+use crate::grade::program::{Program, ProgramError};
 use crate::library::scan;
 use crate::net::{Connection, Limits, Sockets, connect};
 use crate::program::{Code, Failure, Stage};
@@ -47,6 +48,8 @@ pub(super) struct Subject<'a> {
     pub(super) holders: Holders,
     pub(super) sockets: Sockets,
     program: RefCell<Option<Program>>,
+    /// Where its output is kept.
+    kept: Option<File>,
     /// What is remarkable about a program that ended early.
     notes: RefCell<Vec<String>>,
     /// The folder that the peer shares, if it is known. It was opened before the program could put a
@@ -74,10 +77,7 @@ impl<'a> Subject<'a> {
         });
         stage.stop.watch(&sockets);
         let seen = Seen::default();
-        let files = options.files.as_deref().map(|path| {
-            let opened = file::open(path);
-            opened.map_err(FileError::of("open the folder", path))
-        });
+        let files = options.files.as_deref().map(open_folder).transpose()?;
         Ok(Self {
             options,
             stage,
@@ -86,8 +86,9 @@ impl<'a> Subject<'a> {
             seen,
             sockets,
             program: RefCell::new(None),
+            kept: None,
             notes: RefCell::default(),
-            files: files.transpose().map_err(Failure::other)?,
+            files,
             first_number: 0,
             own: Host::localhost(),
         })
@@ -104,7 +105,8 @@ impl<'a> Subject<'a> {
             let came = self.wait(0, |_| Some(()));
             return came.ok_or_else(|| self.nobody());
         };
-        self.run(command, Program::start).map_err(|error| {
+        self.kept = self.options.running.output()?;
+        self.run(command).map_err(|error| {
             let way_out = match &error {
                 ProgramError::Asks { .. } => "; --keys 'start=TEXT\\n' types TEXT and Enter",
                 _ => return error.into(),
@@ -114,15 +116,11 @@ impl<'a> Subject<'a> {
     }
 
     /// Starts the program, and waits until it connects.
-    fn run(
-        &self,
-        command: &str,
-        start: fn(&str, &Running) -> Result<Program, ProgramError>,
-    ) -> Result<(), ProgramError> {
+    fn run(&self, command: &str) -> Result<(), ProgramError> {
         let port = self.index.port();
         let then = self.seen.now();
         let command = command.replace("{port}", &port.to_string());
-        let mut program = start(&command, &self.options.running)?;
+        let mut program = Program::start(&command, &self.options.running, self.kept.as_ref())?;
         let keys = self.options.keys(Step::Start);
         program.type_text(&keys.replace("{port}", &port.to_string()));
         let awaited = format!("connected to port {port}");
@@ -142,7 +140,7 @@ impl<'a> Subject<'a> {
         self.notes.borrow_mut().extend(notes.into_iter().flatten());
         let again = "the program ended early, and was started again once";
         self.notes.borrow_mut().push(again.to_owned());
-        let begun = self.run(command, Program::start_again);
+        let begun = self.run(command);
         begun.map_err(|error| Unmet::Skipped(format!("{ended}; started again, {error}")))?;
         self.settle();
         Ok(())
@@ -353,6 +351,15 @@ impl<'a> Subject<'a> {
         notes.extend(last);
         notes
     }
+}
+
+fn open_folder(path: &Path) -> Result<File, Failure> {
+    let opened = fs::read_dir(path).and_then(|_| file::open(path));
+    opened.map_err(|error| {
+        let error = FileError::of("read the folder", path)(error);
+        let hint = "name it as seen from the current one";
+        Failure::other(format_args!("--files: {error}; {hint}"))
+    })
 }
 
 /// The record of an ADD.

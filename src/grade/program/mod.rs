@@ -6,13 +6,17 @@ mod folders;
 mod isolation;
 mod launch;
 mod output;
+#[cfg(target_os = "linux")]
+mod ports;
+mod privileges;
 mod processes;
 mod watch;
 
 pub use isolation::{can_isolate, isolate};
 pub use launch::becomes_program;
+pub(in crate::grade) use processes::{adopt_orphans, end_descendants};
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -24,6 +28,7 @@ use std::os::unix::process::ExitStatusExt;
 use clap::Args;
 
 use self::output::Captured;
+use self::privileges::Folder;
 use self::watch::Watch;
 use super::excerpt::last_lines;
 use super::file;
@@ -65,6 +70,27 @@ pub struct Running {
     pub keep_output: Option<PathBuf>,
 }
 
+impl Running {
+    /// The folder of an isolated program. What is linked there may lead anywhere.
+    pub fn untrusted(&self) -> Option<&Path> {
+        (self.isolated && self.run.is_some()).then(|| self.folder())
+    }
+
+    fn folder(&self) -> &Path {
+        self.folder.as_deref().unwrap_or(Path::new("."))
+    }
+
+    /// Opens the file for the output, if there is one. It stays the same however often the program is
+    /// started: a program could put a link in its place.
+    pub fn output(&self) -> Result<Option<File>, ProgramError> {
+        let open = |path: &PathBuf| {
+            let file = file::create(path, self.untrusted());
+            file.map_err(FileError::of("write", path))
+        };
+        Ok(self.keep_output.as_ref().map(open).transpose()?)
+    }
+}
+
 /// A running program. All its processes are killed when this is dropped.
 #[derive(Debug)]
 pub struct Program {
@@ -76,6 +102,8 @@ pub struct Program {
     /// Whether its end is no surprise.
     may_end: bool,
     is_killed: bool,
+    /// The folder of an isolated one.
+    folder: Option<Folder>,
 }
 
 /// How a start or a run failed.
@@ -134,21 +162,26 @@ impl From<ProgramError> for Failure {
 
 impl Program {
     /// Starts the command in its folder. Its input is open, as that of a person who types nothing
-    /// until [`type_text`](Self::type_text).
-    pub fn start(command: &str, running: &Running) -> Result<Self, ProgramError> {
-        if let Some(path) = &running.keep_output {
-            file::create(path, false).map_err(FileError::of("write", path))?;
-        }
-        Self::start_again(command, running)
-    }
-
-    /// The same, but a file for its output keeps that of an earlier start.
-    pub fn start_again(command: &str, running: &Running) -> Result<Self, ProgramError> {
-        processes::adopt_orphans();
+    /// until [`type_text`](Self::type_text). What it prints is also written to the file, which is that
+    /// of [`Running::output`].
+    pub fn start(
+        command: &str,
+        running: &Running,
+        file: Option<&File>,
+    ) -> Result<Self, ProgramError> {
+        adopt_orphans();
         let (reader, writer) = std::io::pipe().map_err(ProgramError::Start)?;
-        let output = Captured::start(reader, running.keep_output.as_deref())?;
+        let file = file.map(File::try_clone).transpose();
+        let output = file.and_then(|file| Captured::start(reader, file));
+        let output = output.map_err(ProgramError::Start)?;
         let errors = writer.try_clone().map_err(ProgramError::Start)?;
-        let child = launcher(command, running)?
+        let mut launcher = launcher(command, running)?;
+        let folder = running.untrusted().map(|path| {
+            let opened = Folder::open(path);
+            opened.map_err(FileError::of("open the folder", path))
+        });
+        let folder = folder.transpose()?;
+        let child = launcher
             .stdin(Stdio::piped())
             .stdout(writer)
             .stderr(errors)
@@ -161,6 +194,7 @@ impl Program {
             has_begun: false,
             may_end: false,
             is_killed: false,
+            folder,
         })
     }
 
@@ -207,6 +241,19 @@ impl Program {
             awaited,
             instead: much.unwrap_or_default(),
         }
+    }
+
+    /// Where it listens, as the end of a sentence; empty if it does not, and where the system does not
+    /// say it. Only Linux does.
+    pub fn listens(&self) -> String {
+        #[cfg(target_os = "linux")]
+        let places = Vec::from_iter(ports::listening()).join(", ");
+        #[cfg(not(target_os = "linux"))]
+        let places = String::new();
+        if places.is_empty() {
+            return places;
+        }
+        format!("; it listens on {places}")
     }
 
     /// Types into the program. One that has ended, or does not read, is not typed to.
@@ -266,7 +313,7 @@ impl Program {
         let mut notes = Vec::new();
         let ended = self.end().filter(|_| !self.may_end);
         let is_silent = ended.is_none() && !self.has_begun;
-        self.kill();
+        let privileged = self.kill();
         self.output.wait_for_end();
         notes.extend(ended);
         if !notes.is_empty() || is_silent {
@@ -276,15 +323,19 @@ impl Program {
         if total > MUCH_OUTPUT {
             notes.push(format!("the program printed {total} bytes"));
         }
+        notes.extend(privileged);
         notes
     }
 
-    fn kill(&mut self) {
+    /// Returns what may be left of an isolated program.
+    fn kill(&mut self) -> Option<String> {
         // Later its number may be that of another process.
-        if !self.is_killed {
-            processes::kill_all(&mut self.child);
-            self.is_killed = true;
+        if self.is_killed {
+            return None;
         }
+        processes::kill_all(&mut self.child);
+        self.is_killed = true;
+        self.folder.as_ref()?.drop_privileges().err()
     }
 }
 
@@ -296,7 +347,7 @@ impl Drop for Program {
 
 /// The process that becomes the program under test, in its folder.
 fn launcher(command: &str, running: &Running) -> Result<Command, ProgramError> {
-    let folder = running.folder.as_deref().unwrap_or(Path::new("."));
+    let folder = running.folder();
     // Otherwise it would be unclear what does not exist.
     fs::read_dir(folder).map_err(FileError::of("open the folder", folder))?;
     let hidden = running.hide.iter().map(|it| {

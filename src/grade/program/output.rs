@@ -1,17 +1,14 @@
 //! What a program under test prints, kept within a bound. It never waits for us to read it.
 
 use std::collections::VecDeque;
-use std::io::{PipeReader, Read, Write};
-use std::path::Path;
+use std::fs::File;
+use std::io::{self, PipeReader, Read, Write};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
-use super::ProgramError;
-use crate::file_error::FileError;
-use crate::grade::file;
 use crate::terminal::escape::escaped;
 
 /// How much of the end is kept in memory, in bytes.
@@ -38,15 +35,8 @@ struct Kept {
 }
 
 impl Captured {
-    /// Reads from the pipe in a thread until all writers have closed it. The file gets it appended.
-    pub(super) fn start(mut pipe: PipeReader, file: Option<&Path>) -> Result<Self, ProgramError> {
-        let mut file = match file {
-            Some(path) => {
-                let file = file::create(path, true);
-                Some(file.map_err(FileError::of("write", path))?)
-            }
-            None => None,
-        };
+    /// Reads from the pipe in a thread until all writers have closed it. The file gets it too.
+    pub(super) fn start(mut pipe: PipeReader, mut file: Option<File>) -> io::Result<Self> {
         let captured = Self::default();
         let all = captured.clone();
         let read = move || {
@@ -67,7 +57,7 @@ impl Captured {
             ended.notify_all();
         };
         let thread = thread::Builder::new().name("output".to_owned());
-        thread.spawn(read).map_err(ProgramError::Start)?;
+        thread.spawn(read)?;
         Ok(captured)
     }
 

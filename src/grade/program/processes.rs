@@ -26,8 +26,8 @@ pub(super) fn usage() -> Usage {
 }
 
 /// Makes this process the parent of orphans among the descendants of the program under test, so that
-/// [`kill_all`] finds them. Only Linux can.
-pub(super) fn adopt_orphans() {
+/// [`kill_all`] and [`end_descendants`] find them. Only Linux can.
+pub(in crate::grade) fn adopt_orphans() {
     #[cfg(target_os = "linux")]
     // If this fails, only a process that hides is missed.
     let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
@@ -49,6 +49,19 @@ pub(super) fn kill_group(group: Pid) {
     linux::kill_descendants();
 }
 
+/// Ends all that descends from this process, and forgets it (Linux). Nothing else may wait for a child
+/// meanwhile.
+pub(in crate::grade) fn end_descendants() {
+    #[cfg(target_os = "linux")]
+    {
+        linux::kill_descendants();
+        while let Ok(Some(_)) = rustix::process::wait(rustix::process::WaitOptions::NOHANG) {}
+    }
+}
+
+#[cfg(target_os = "linux")]
+pub(super) use linux::descendants;
+
 #[cfg(target_os = "linux")]
 mod linux {
     use std::collections::BTreeSet;
@@ -68,11 +81,14 @@ mod linux {
     /// Kills until nothing is left. All are stopped before the first is killed, or one that forks
     /// all the time would be faster.
     pub(super) fn kill_descendants() {
+        let mut was_empty = false;
         for _ in 0..ROUNDS {
             let found = descendants();
-            if found.is_empty() {
+            // One look may miss a process whose parent has ended meanwhile.
+            if found.is_empty() && was_empty {
                 return;
             }
+            was_empty = found.is_empty();
             for signal in [Signal::STOP, Signal::KILL] {
                 for process in &found {
                     // It may have ended meanwhile.
@@ -94,7 +110,7 @@ mod linux {
     }
 
     /// The living processes that descend from this one.
-    fn descendants() -> Vec<Stat> {
+    pub(in super::super) fn descendants() -> Vec<Stat> {
         let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
         let mut others: Vec<_> = entries
             .filter_map(|entry| Stat::of(entry.file_name().to_str()?.parse().ok()?))
@@ -105,20 +121,22 @@ mod linux {
             let is_child = |it: &mut Stat| family.contains(&it.parent);
             let children: Vec<_> = others.extract_if(.., is_child).collect();
             if children.is_empty() {
-                return found;
+                return found.into_iter().filter(|it: &Stat| it.is_alive).collect();
             }
             family.extend(children.iter().map(|it| it.id.as_raw_pid()));
             found.extend(children);
         }
     }
 
-    /// A process that is alive, as `/proc/ID/stat` describes it (proc(5)).
-    struct Stat {
-        id: Pid,
+    /// A process, as `/proc/ID/stat` describes it (proc(5)).
+    pub(in super::super) struct Stat {
+        pub(in super::super) id: Pid,
         parent: i32,
         threads: u64,
         /// How many pages of memory it has.
         pages: u64,
+        /// Whether it has not ended. One that has may have been the parent of others a moment ago.
+        is_alive: bool,
     }
 
     impl Stat {
@@ -128,16 +146,17 @@ mod linux {
             let (_, rest) = stat.rsplit_once(") ")?;
             // The third field, the state, is the first of these.
             let mut words = rest.split(' ');
-            let state = words.next()?;
-            let stat = Self {
+            let has_ended = ["Z", "X"].contains(&words.next()?);
+            let parent = words.next()?.parse().ok()?;
+            let threads = words.nth(15)?.parse().ok()?;
+            Some(Self {
                 id: Pid::from_raw(id)?,
-                parent: words.next()?.parse().ok()?,
-                threads: words.nth(15)?.parse().ok()?,
+                parent,
+                threads,
                 pages: words.nth(3)?.parse().ok()?,
-            };
-            // One that has ended may still have threads.
-            let is_alive = !["Z", "X"].contains(&state) || stat.threads > 1;
-            is_alive.then_some(stat)
+                // One that has ended may still have threads.
+                is_alive: !has_ended || threads > 1,
+            })
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The report as `results.json`, which Gradescope reads.
 
-use serde_json::json;
+use serde_json::{Map, json};
 
 use super::{Judged, Report};
 
@@ -12,15 +12,37 @@ pub(super) fn results(report: &Report) -> String {
             "skip" => format!("not judged: {}", check.message),
             _ => check.message.clone(),
         };
-        json!({
-            "name": format!("{}: {}", check.group.name(), check.name),
-            "score": check.points,
-            "max_score": check.max,
-            "output": output,
-        })
+        let mut test = Map::new();
+        let mut put = |name: &str, value| test.insert(name.to_owned(), value);
+        put(
+            "name",
+            format!("{}: {}", check.group.name(), check.name).into(),
+        );
+        put("output", output.into());
+        if check.is_apart {
+            // Gradescope would add a score to the sum.
+            put(
+                "extra_data",
+                json!({ "points": check.points, "max": check.max }),
+            );
+            match check.verdict {
+                "ok" => put("status", "passed".into()),
+                "fail" => put("status", "failed".into()),
+                _ => None,
+            };
+        } else {
+            put("score", check.points.into());
+            put("max_score", check.max.into());
+        }
+        test
     };
     let tests: Vec<_> = report.checks.iter().map(test).collect();
-    let results = json!({ "output": report.notes.join("\n"), "tests": tests });
+    let results = json!({
+        // It must be given if a test has no score.
+        "score": report.points,
+        "output": report.notes.join("\n"),
+        "tests": tests,
+    });
     format!("{results:#}\n")
 }
 
@@ -40,6 +62,14 @@ mod tests {
                 "name": "1 registration: add-ok", "score": 1.0, "max_score": 1.0,
                 "output": "an ADD is answered with 200",
             })
+        );
+        assert_eq!(results["score"], 1.0);
+        assert_eq!(tests[3]["name"], "robust: garbage");
+        assert_eq!(tests[3]["status"], "failed");
+        let apart = json!({ "points": 0.0, "max": 1.0 });
+        assert_eq!(
+            (&tests[3]["extra_data"], tests[3].get("score")),
+            (&apart, None)
         );
         let output = tests[2]["output"].as_str().unwrap();
         assert!(

@@ -9,7 +9,7 @@ pub use rubric::Rubric;
 pub(super) use rubric::unknown;
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -26,9 +26,9 @@ pub type Points = f64;
 pub struct Report {
     /// What was graded.
     pub target: String,
-    /// The points of the checks of the protocol that hold.
+    /// The points of the checks that hold, but for those that count apart.
     pub points: Points,
-    /// The points of all checks of the protocol.
+    /// The points of all these checks.
     pub max: Points,
     /// The points for robustness, which are counted apart.
     pub robust_points: Points,
@@ -66,6 +66,9 @@ pub struct Judged {
     pub expected: String,
     /// What came.
     pub got: String,
+    /// Whether its points count apart ([`Rubric::counts_apart`]).
+    #[serde(skip)]
+    pub is_apart: bool,
     /// Whether it is skipped because it is not about this program.
     #[serde(skip)]
     pub is_moot: bool,
@@ -112,13 +115,13 @@ impl Report {
         rubric: &Rubric,
         notes: Vec<String>,
     ) -> Self {
-        let judged = verdicts.into_iter().map(|(check, verdict)| {
-            let max = rubric.points(check);
-            Judged::new(check, verdict, max)
+        let judged = verdicts.into_iter().map(|(check, verdict)| Judged {
+            is_apart: rubric.counts_apart(check),
+            ..Judged::new(check, verdict, rubric.points(check))
         });
         let checks: Vec<_> = judged.collect();
-        let sum = |is_robust, points: fn(&Judged) -> Points| {
-            let is_it = |check: &&Judged| (check.group == Group::Robust) == is_robust;
+        let sum = |is_apart, points: fn(&Judged) -> Points| {
+            let is_it = |check: &&Judged| check.is_apart == is_apart;
             checks.iter().filter(is_it).map(points).sum()
         };
         Self {
@@ -156,15 +159,20 @@ impl Report {
         }
     }
 
-    /// Writes the files.
-    pub fn write(&self, outputs: &Outputs) -> Result<(), FileError> {
+    /// The report as `results.json` of Gradescope.
+    pub fn gradescope(&self) -> String {
+        gradescope::results(self)
+    }
+
+    /// Writes the files. Links in the `untrusted` folder may be those of the program.
+    pub fn write(&self, outputs: &Outputs, untrusted: Option<&Path>) -> Result<(), FileError> {
         let files = [
             (&outputs.junit, junit::junit(self)),
-            (&outputs.gradescope, gradescope::results(self)),
+            (&outputs.gradescope, self.gradescope()),
         ];
         for (path, text) in files {
             if let Some(path) = path {
-                let file = file::create(path, false);
+                let file = file::create(path, untrusted);
                 let written = file.and_then(|mut file| file.write_all(text.as_bytes()));
                 written.map_err(FileError::of("write", path))?;
             }
@@ -185,6 +193,7 @@ impl Judged {
             sent: String::new(),
             expected: String::new(),
             got: String::new(),
+            is_apart: false,
             is_moot: false,
             sentence: check.sentence,
             finding: None,

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::Points;
 use crate::file_error::FileError;
-use crate::grade::check::Check;
+use crate::grade::check::{Check, Group};
 use crate::grade::file;
 
 /// The points of the checks: those of the file, or each check's own. A check that the file does not
@@ -51,6 +51,13 @@ impl Rubric {
             Some(points) => points.get(check.name).copied().unwrap_or_default(),
         }
     }
+
+    /// Whether the points of a check are not among those for the protocol: the points for robustness
+    /// are only if the file names the check.
+    pub fn counts_apart(&self, check: &Check) -> bool {
+        let names = |points: &BTreeMap<_, _>| points.contains_key(check.name);
+        check.group == Group::Robust && !self.0.as_ref().is_some_and(names)
+    }
 }
 
 /// The message for a check that does not exist.
@@ -73,6 +80,19 @@ mod tests {
         assert_eq!(points("add-ok"), (10.0, 1.0));
         assert_eq!(points("split"), (2.5, 1.0));
         assert_eq!(points("add-form"), (0.0, 1.0));
+    }
+
+    #[test]
+    fn robustness_counts_with_the_protocol_if_the_file_names_it() {
+        let rubric = Rubric::parse("split = 2.5\n", SERVER).unwrap();
+        let apart = |rubric: &Rubric| {
+            let apart = SERVER.iter().filter(|check| rubric.counts_apart(check));
+            apart.map(|check| check.name).collect::<Vec<_>>()
+        };
+        let all = apart(&Rubric::default());
+        assert_eq!((all.len(), all.contains(&"split")), (9, true));
+        let others: Vec<_> = all.into_iter().filter(|name| *name != "split").collect();
+        assert_eq!(apart(&rubric), others);
     }
 
     #[test]

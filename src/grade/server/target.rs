@@ -1,6 +1,7 @@
 //! The server under test: where it is, and how much time is left for it.
 
 use std::cell::{Cell, RefCell};
+use std::fs::File;
 use std::net::Ipv6Addr;
 use std::time::{Duration, Instant};
 
@@ -8,7 +9,7 @@ use super::peer::Peer;
 use super::stop::Stop;
 use crate::grade::check::{Held, Unmet};
 use crate::grade::options::{Server, endpoint};
-use crate::grade::program::{Program, ProgramError, Running};
+use crate::grade::program::{Program, ProgramError};
 use crate::net::{Connection, Limits, Sockets, connect};
 use crate::program::{Code, Failure, Stage};
 use crate::wire::{Endpoint, Host, Port};
@@ -33,6 +34,8 @@ pub(super) struct Target<'a> {
     /// Where it listens, once that is known.
     endpoint: Option<Endpoint>,
     program: RefCell<Option<Program>>,
+    /// Where its output is kept.
+    kept: Option<File>,
     restarts: u8,
     /// Why the program can't be started again.
     is_over: Option<String>,
@@ -62,6 +65,7 @@ impl<'a> Target<'a> {
             sockets,
             endpoint: None,
             program: RefCell::new(None),
+            kept: None,
             restarts: 0,
             is_over: None,
             is_serial: Cell::new(None),
@@ -84,15 +88,12 @@ impl<'a> Target<'a> {
             self.found(endpoint, connected);
             return Ok(());
         };
-        self.run(command, Program::start)
+        self.kept = self.options.running.output()?;
+        self.run(command)
     }
 
     /// Starts the program, and waits until it listens.
-    fn run(
-        &mut self,
-        command: &str,
-        start: fn(&str, &Running) -> Result<Program, ProgramError>,
-    ) -> Result<(), Failure> {
+    fn run(&mut self, command: &str) -> Result<(), Failure> {
         let port = free_port(self.options.port)?;
         let places = places(port);
         if let Some((place, _)) = self.knock_at(&places) {
@@ -100,9 +101,23 @@ impl<'a> Target<'a> {
             return Err(Failure::other(said + " avoids it"));
         }
         let command = command.replace("{port}", &port.to_string());
-        let mut program = start(&command, &self.options.running)?;
+        let mut program = Program::start(&command, &self.options.running, self.kept.as_ref())?;
         let awaited = format!("listened on port {port}");
         let begun = program.wait_until(&awaited, &self.stage.stop, || self.knock_at(&places));
+        let begun = begun.map_err(|error| match (error, program.listens()) {
+            (ProgramError::Late { awaited, instead }, listens) => ProgramError::Late {
+                awaited,
+                instead: instead + &listens,
+            },
+            // What looked like a question was only a line without an end.
+            (ProgramError::Asks { awaited, .. }, listens) if !listens.is_empty() => {
+                ProgramError::Late {
+                    awaited,
+                    instead: listens,
+                }
+            }
+            (error, _) => error,
+        });
         *self.program.get_mut() = Some(program);
         let (endpoint, connection) = begun?;
         self.found(endpoint, connection);
@@ -124,7 +139,7 @@ impl<'a> Target<'a> {
                 self.restarts += 1;
                 // What is left of it may listen.
                 drop(self.program.get_mut().take());
-                let again = self.run(command, Program::start_again);
+                let again = self.run(command);
                 let failed = again.err();
                 failed.map(|failure| format!("{ended}; started again, {failure}"))
             };

@@ -1,7 +1,7 @@
 //! A class of submissions.
 
-use std::fs;
-use std::os::unix::fs::symlink;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 
 use rustix::process::Signal;
@@ -57,10 +57,16 @@ fn every_submission_has_a_row_and_a_report() {
     let table = read("table.csv");
     let rows: Vec<_> = table.lines().collect();
     assert!(
-        rows[0].starts_with("submission,program,points,max,problem,1 registration,2 list,"),
+        rows[0].starts_with(
+            "submission,program,points,max,problem,1 registration,1 registration max,2 list,"
+        ),
         "{table}"
     );
-    assert_eq!(rows[1], "alice,server,18,18,,4,2,3,2,2,3,2,9");
+    assert!(rows[0].ends_with(",robust,robust max"), "{table}");
+    assert_eq!(
+        rows[1],
+        "alice,server,18,18,,4,4,2,2,3,3,2,2,2,2,3,3,2,2,9,9"
+    );
     for (row, begin, said) in [
         (
             rows[2],
@@ -73,7 +79,11 @@ fn every_submission_has_a_row_and_a_report() {
     }
     assert!(read("alice-server.txt").contains("All checks hold."));
     assert!(read("carol-server.txt").contains("exit code 3"));
-    assert!(read("alice-server.json").contains("max_score"));
+    // The points of all three agree, and those for robustness are apart.
+    let json: serde_json::Value = serde_json::from_str(&read("alice-server.json")).unwrap();
+    let tests = json["tests"].as_array().unwrap().iter();
+    let scores: f64 = tests.filter_map(|test| test["score"].as_f64()).sum();
+    assert_eq!((&json["score"], scores), (&18.0.into(), 18.0));
     for said in [
         "server         points  1 registration",
         "alice          18/18   4/4",
@@ -146,15 +156,106 @@ fn a_killed_grader_is_no_success() {
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     let tests = json["tests"].as_array().unwrap();
     assert_eq!(tests.len(), 27);
+    let apart = serde_json::json!({ "points": 0.0, "max": 1.0 });
     assert!(
-        tests
-            .iter()
-            .all(|it| it["score"] == 0.0 && it["max_score"] == 1.0)
+        tests.iter().all(|it| {
+            (it["score"] == 0.0 && it["max_score"] == 1.0) || it["extra_data"] == apart
+        })
     );
     let table = fs::read_to_string(format!("{out}/table.csv")).unwrap();
     assert!(table.contains("alice,server,0,18,\"its grader"), "{table}");
     // The program under test ends with its grader.
     assert!(!runs("98764.1"));
+}
+
+/// Without isolation a program can end its grader. What it leaves behind would be graded in place of the
+/// next, or hold its port. A system without `unshare` isolates nothing.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_one_that_kills_its_grader_is_not_in_the_way_of_the_next() {
+    let class = class(&[
+        (
+            "alice",
+            "setsid sleep 98768.1 & sleep 98768.2 & id=$PPID; \
+             until tr '\\0' ' ' < /proc/$id/cmdline | grep -q 'grade server'; do \
+             id=$(ps -o ppid= -p $id | tr -d ' '); done; kill -9 $id; wait",
+        ),
+        (
+            "bob",
+            &format!("ps -e -o args | grep '[9]8768' && exit 3; exec {SERVER} -q --port $1"),
+        ),
+    ]);
+    let programs = folder(&[("unshare", b"#!/bin/sh\nexit 1\n")]);
+    let unshare = programs.path().join("unshare");
+    fs::set_permissions(unshare, Permissions::from_mode(0o755)).unwrap();
+    let path = format!(
+        "{}:{}",
+        programs.path().display(),
+        std::env::var("PATH").unwrap()
+    );
+    let results = folder(&[]);
+    let out = results.path().to_str().unwrap();
+    let mut command = peer_command(&arguments(&class, out, &[]));
+    command.env("PATH", path);
+    let (status, printed, errors) = run("grader", command);
+    assert_eq!(status.code(), Some(8), "{errors}");
+    assert!(
+        errors.contains("Not isolated, so one at a time"),
+        "{errors}"
+    );
+    for said in [
+        "alice   its grader was ended from outside (signal 9)",
+        "bob     18/18 ",
+    ] {
+        assert!(printed.contains(said), "{said} in {printed}");
+    }
+    assert!(!runs("98768."));
+}
+
+/// One has a name that is too long for its files, and one has no place for them.
+#[test]
+fn the_one_without_a_report_costs_nobody_the_table() {
+    let long = "x".repeat(250);
+    let good = format!("exec {SERVER} -q --port $1");
+    let class = class(&[("alice", &good), ("bob", &good), (&long, "exit 3")]);
+    let results = folder(&[]);
+    let out = results.path().to_str().unwrap();
+    fs::create_dir(results.path().join("bob-server.txt")).unwrap();
+    let command = peer_command(&arguments(&class, out, &["-j", "3"]));
+    let (status, printed, errors) = run("grader", command);
+    assert_eq!(status.code(), Some(1), "{errors}");
+    let said = format!("cannot write {out}/bob-server.txt: Is a directory");
+    assert!(errors.contains(&format!("warning: {said}")), "{errors}");
+    let table = fs::read_to_string(format!("{out}/table.csv")).unwrap();
+    for row in [
+        "\nalice,server,18,18,,4,4,",
+        &format!("\nbob,server,0,18,cannot start its grader: {said}"),
+        &format!("\n{long},server,0,18,the program ended "),
+    ] {
+        assert!(table.contains(row), "{row} in {table}");
+    }
+    assert!(printed.contains("2 could not be graded.\n"), "{printed}");
+    let names = fs::read_dir(out).unwrap().flatten();
+    let names = names.map(|file| file.file_name().into_string().unwrap());
+    let reports: Vec<_> = names.filter(|name| name.starts_with("xxx")).collect();
+    assert_eq!(reports.len(), 2, "{reports:?}");
+    let json = fs::read_to_string(format!("{out}/bob-server.json")).unwrap();
+    assert!(json.contains("not judged: cannot start"), "{json}");
+}
+
+#[test]
+fn ctrl_c_keeps_the_table_of_a_name_that_is_too_long() {
+    let long = "x".repeat(250);
+    let class = class(&[(&long, "exit 3"), ("yes", "sleep 1000")]);
+    let results = folder(&[]);
+    let out = results.path().to_str().unwrap();
+    let mut grader = Program::start("grader", peer_command(&arguments(&class, out, &[])));
+    grader.expect_error(&format!("{long}: server: the program ended before "));
+    grader.signal(Signal::INT);
+    let (status, _, _) = grader.end();
+    assert_eq!(status.code(), Some(130));
+    let table = fs::read_to_string(results.path().join("table.csv")).unwrap();
+    assert!(table.contains(&format!("\n{long},server,0,18")), "{table}");
 }
 
 /// One changes the reports of those before it, and links to other folders are no submissions.
@@ -225,6 +326,29 @@ fn the_one_that_links_its_files_to_those_of_others() {
     }
 }
 
+/// Otherwise it could change them, and put links in their place.
+#[test]
+fn the_results_are_in_no_submission() {
+    let class = class(&[("alice", "exit 3")]);
+    let elsewhere = folder(&[]);
+    let alice = class.path().join("alice");
+    symlink(elsewhere.path(), alice.join("link")).unwrap();
+    for out in ["results", "new/results", "link", "link/results"] {
+        let out = alice.join(out);
+        let command = peer_command(&arguments(&class, out.to_str().unwrap(), &[]));
+        let (status, _, errors) = run("grader", command);
+        assert_eq!(status.code(), Some(1), "{errors}");
+        let said = format!(
+            "{} could change the results in {}; name another folder with --out\n",
+            alice.display(),
+            out.display()
+        );
+        assert!(errors.ends_with(&said), "{errors}");
+    }
+    assert_eq!(fs::read_dir(&alice).unwrap().count(), 2);
+    assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 0);
+}
+
 /// The server of a submission is graded, and its peer is not.
 #[test]
 fn ctrl_c_keeps_a_finished_half() {
@@ -250,6 +374,12 @@ fn a_class_needs_submissions_and_a_command() {
     for (arguments, code, error) in [
         (&[path][..], 2, "name the command of a server"),
         (&[path, "--server", "true"], 1, "has no subfolder to grade"),
+        (&[path, "--server", "true", "--files", "x"], 2, "--peer "),
+        (
+            &[path, "--server", "true", "--keys", "exit=6"],
+            2,
+            "--peer ",
+        ),
         (
             &["nothing-here", "--server", "true"],
             1,

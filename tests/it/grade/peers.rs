@@ -415,6 +415,15 @@ fn the_one_that_crashes_can_still_leave() {
     ]);
 }
 
+/// It is no wrong option.
+#[test]
+fn a_folder_of_files_that_is_missing_is_named() {
+    let graded = grade_peer(&["--files", "missing", "--run", "true"]);
+    assert_eq!(graded.code, Some(1), "{}", graded.errors);
+    let said = "error: --files: cannot read the folder missing: ";
+    assert!(graded.errors.starts_with(said), "{}", graded.errors);
+}
+
 #[test]
 fn options_that_conflict_are_refused() {
     for (arguments, error) in [
@@ -424,10 +433,6 @@ fn options_that_conflict_are_refused() {
         (&["--keys", "start={number}"], "{number}\" is unknown"),
         (&["--keys", "get=4\\q"], "\\q\" is unknown"),
         (&["--keys", "get=4 {nummer}"], "{nummer}\" is unknown"),
-        (
-            &["--files", "missing"],
-            "--files: cannot read the folder missing: ",
-        ),
         (&["--only", "list-all"], "unknown check \"list-all\""),
     ] {
         let graded = grade_peer(arguments);

@@ -76,8 +76,16 @@ fn the_one_that_forks_leaves_nothing_behind() {
 
 #[test]
 fn how_a_start_failed_is_reported() {
+    // On another port than that of the grader.
+    let elsewhere = format!("exec {SERVER} -q --port 0 # {{port}}");
     crate::support::at_once(
         [
+            #[cfg(target_os = "linux")]
+            (
+                elsewhere.as_str(),
+                "; it listens on ",
+                "] Listening on port ",
+            ),
             ("echo oh; exit 3 # {port}", "exit code 3", "oh\n"),
             (
                 "printf '\\033]0;owned\\007'; exit 3 # {port}",
