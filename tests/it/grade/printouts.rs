@@ -205,9 +205,9 @@ fn a_file_that_is_not_the_holders_accuses_nobody() {
 /// The time for a message must not grow with their number: otherwise these take many minutes.
 #[test]
 fn long_printouts_of_many_messages_are_graded() {
-    let requests = "ADD RFC 1 P2P-CI/1.0\n".repeat(50_000);
-    let answers = "P2P-CI/1.0 200 OK\n".repeat(50_000);
-    let hosts = (0..50_000).map(|host| format!("LIST ALL P2P-CI/1.0\nHost: vm{host}\nPort: 5\n\n"));
+    let requests = "ADD RFC 1 P2P-CI/1.0\n".repeat(20_000);
+    let answers = "P2P-CI/1.0 200 OK\n".repeat(20_000);
+    let hosts = (0..20_000).map(|host| format!("LIST ALL P2P-CI/1.0\nHost: vm{host}\nPort: 5\n\n"));
     let lists: String = hosts.collect();
     let names = ("P2P-CI/".repeat(1170) + "\n").repeat(1000);
     let files = folder(&[
@@ -219,8 +219,8 @@ fn long_printouts_of_many_messages_are_graded() {
     ]);
     at_once(
         [
-            (&["requests.txt"][..], "and 49980 more"),
-            (&["answers.txt"], "and 49980 more"),
+            (&["requests.txt"][..], "and 19980 more"),
+            (&["answers.txt"], "and 19980 more"),
             (&["names.txt"], "no message was found"),
             (&["peer.txt", "server.txt"], "ok    sides-agree"),
         ],
