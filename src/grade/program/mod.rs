@@ -148,6 +148,26 @@ pub enum ProgramError {
     Interrupted,
 }
 
+impl ProgramError {
+    /// The error of a server that did not begin in time but `listens` elsewhere. If it does, what looked
+    /// like a question was only a line without an end.
+    #[must_use]
+    pub fn elsewhere(self, listens: impl FnOnce() -> String) -> Self {
+        let (awaited, instead, listens) = match &self {
+            Self::Late { awaited, instead } => (awaited, instead.as_str(), listens()),
+            Self::Asks { awaited, .. } => (awaited, "", listens()),
+            _ => return self,
+        };
+        if listens.is_empty() {
+            return self;
+        }
+        Self::Late {
+            awaited: awaited.clone(),
+            instead: format!("{instead}{listens}"),
+        }
+    }
+}
+
 /// A program that never serves is like a server that can't be reached.
 impl From<ProgramError> for Failure {
     fn from(error: ProgramError) -> Self {

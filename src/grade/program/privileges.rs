@@ -57,7 +57,8 @@ fn drop_all(folder: BorrowedFd<'_>, depth: usize, until: Instant) -> Result<(), 
             Ok(opened) => opened,
             // A link or a socket.
             Err(Errno::LOOP | Errno::NXIO) => continue,
-            // The user can open what is his own: the rights of an isolated grader are those of root.
+            // It is another user's: an isolated grader can open all files of
+            // its own user, whatever their modes.
             Err(Errno::ACCESS) if !may_be(FileType::Directory) => continue,
             Err(error) => return Err(error.to_string()),
         };

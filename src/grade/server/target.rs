@@ -9,7 +9,7 @@ use super::peer::Peer;
 use super::stop::Stop;
 use crate::grade::check::{Held, Unmet};
 use crate::grade::options::{Server, endpoint};
-use crate::grade::program::{Program, ProgramError};
+use crate::grade::program::Program;
 use crate::net::{Connection, Limits, Sockets, connect};
 use crate::program::{Code, Failure, Stage};
 use crate::wire::{Endpoint, Host, Port};
@@ -104,20 +104,7 @@ impl<'a> Target<'a> {
         let mut program = Program::start(&command, &self.options.running, self.kept.as_ref())?;
         let awaited = format!("listened on port {port}");
         let begun = program.wait_until(&awaited, &self.stage.stop, || self.knock_at(&places));
-        let begun = begun.map_err(|error| match (error, program.listens()) {
-            (ProgramError::Late { awaited, instead }, listens) => ProgramError::Late {
-                awaited,
-                instead: instead + &listens,
-            },
-            // What looked like a question was only a line without an end.
-            (ProgramError::Asks { awaited, .. }, listens) if !listens.is_empty() => {
-                ProgramError::Late {
-                    awaited,
-                    instead: listens,
-                }
-            }
-            (error, _) => error,
-        });
+        let begun = begun.map_err(|error| error.elsewhere(|| program.listens()));
         *self.program.get_mut() = Some(program);
         let (endpoint, connection) = begun?;
         self.found(endpoint, connection);

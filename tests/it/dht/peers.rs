@@ -1,6 +1,7 @@
 //! Peers that find each other: at the menu, by commands, and in the background.
 
 use std::fs;
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
@@ -88,6 +89,19 @@ fn a_document_that_comes_is_announced_and_found() {
     assert_eq!(fs::read(ours.path().join("rfc7.txt")).unwrap(), b"seven");
 }
 
+/// Runs a command that finds a peer in the background by this state.
+fn ask_beside(
+    server: u16,
+    folder: &Path,
+    state: &Path,
+    arguments: &[&str],
+) -> (Option<i32>, String, String) {
+    let mut command = command(server, folder, arguments);
+    command.env(STATE, state);
+    let (status, out, errors) = run("peer", command);
+    (status.code(), out, errors)
+}
+
 #[test]
 fn a_peer_in_the_background_works_for_commands() {
     let server = introducer(&["-q"]);
@@ -95,12 +109,7 @@ fn a_peer_in_the_background_works_for_commands() {
     let _leftovers = Leftovers(state.path().to_owned());
     let (theirs, ours) = (samples_of_peer_2(), samples());
     let _holder = announced(started(server.port, theirs.path()), 2);
-    let ask = |arguments: &[&str]| {
-        let mut command = command(server.port, ours.path(), arguments);
-        command.env(STATE, state.path());
-        let (status, out, errors) = run("peer", command);
-        (status.code(), out, errors)
-    };
+    let ask = |arguments: &[&str]| ask_beside(server.port, ours.path(), state.path(), arguments);
     assert_eq!(ask(&["share", "--daemon"]).0, Some(0));
     let (code, out, errors) = ask(&["-v", "lookup", "123"]);
     assert!(
@@ -131,10 +140,8 @@ fn many_questions_at_once_share_the_threads_that_ask() {
     let (theirs, ours) = (samples_of_peer_2(), samples());
     let _holder = announced(started(server.port, theirs.path()), 2);
     let ask = |arguments: &[&str]| {
-        let mut command = command(server.port, ours.path(), arguments);
-        command.env(STATE, state.path());
-        let (status, out, errors) = run("peer", command);
-        assert!(status.success(), "{errors}");
+        let (code, out, errors) = ask_beside(server.port, ours.path(), state.path(), arguments);
+        assert_eq!(code, Some(0), "{errors}");
         out
     };
     ask(&["share", "--daemon"]);
