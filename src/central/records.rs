@@ -3,6 +3,7 @@
 //! The records of a chunk are one piece of memory, newest first, so a long answer is little more
 //! than a copy of the chunks.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -15,7 +16,7 @@ const CHUNK: usize = 32;
 ///
 /// It has 48 bits, the highest first, which last for eight years of a million additions a second. In
 /// a map from numbers of RFCs, a `u64` would take 16 bytes for a record instead of 10.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Sequence([u16; 3]);
 
 impl Sequence {
@@ -42,6 +43,19 @@ impl Sequence {
             middle,
             first + u16::try_from(slot).unwrap_or_default(),
         ])
+    }
+}
+
+/// The order of the numbers: to compare the parts one by one would take longer.
+impl Ord for Sequence {
+    fn cmp(&self, other: &Self) -> Ordering {
+        u64::from(*self).cmp(&u64::from(*other))
+    }
+}
+
+impl PartialOrd for Sequence {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 

@@ -5,8 +5,10 @@
 //! start line are skipped.
 
 use std::mem;
-use std::ops::Range;
 use std::time::Duration;
+
+use memchr::memchr_iter;
+use smallvec::SmallVec;
 
 use super::requests::{Reading, Waits};
 use super::{ReadError, Source, TermError};
@@ -15,19 +17,34 @@ use super::{ReadError, Source, TermError};
 pub(crate) const MAX_HEAD: usize = 8 * 1024;
 /// The most header fields in a head.
 pub(crate) const MAX_FIELDS: usize = 64;
-/// The room for a head at first, in bytes,
-const USUAL_HEAD: usize = 256;
-/// and for its fields. Most fit.
+/// Most heads have no more fields than this.
 const USUAL_FIELDS: usize = 4;
+
+/// Where a part of a head is, in bytes. No head is longer than these numbers can say.
+#[derive(Debug, Clone, Copy, Default)]
+struct Span {
+    start: u16,
+    end: u16,
+}
+
+impl Span {
+    fn new(start: usize, end: usize) -> Self {
+        let at = |at| u16::try_from(at).unwrap_or(u16::MAX);
+        Self {
+            start: at(start),
+            end: at(end),
+        }
+    }
+}
 
 /// A message head, as received.
 #[derive(Debug, Clone, Default)]
 pub struct Head {
     pub(super) text: Vec<u8>,
-    /// Where the start line is, without its line end.
-    start_line: Range<usize>,
-    /// Where the name and the value of each field are.
-    fields: Vec<(Range<usize>, Range<usize>)>,
+    /// The start line, without its line end.
+    start_line: Span,
+    /// The name and the value of each field.
+    fields: SmallVec<[(Span, Span); USUAL_FIELDS]>,
     /// Whether a header line is not a field.
     is_malformed: bool,
     /// Whether the empty line at the end of the head arrived; it may be missing in a response if
@@ -38,13 +55,24 @@ pub struct Head {
 }
 
 impl Head {
-    /// An empty head, with room for most.
-    pub(super) fn with_room() -> Self {
-        Self {
-            text: Vec::with_capacity(USUAL_HEAD),
-            fields: Vec::with_capacity(USUAL_FIELDS),
-            ..Self::default()
+    /// The head at the beginning of `arrived`, if all of it is there, within the limits, and no empty
+    /// line precedes it. Most heads are, so this is what a busy server does for each of them.
+    pub(super) fn arrived(arrived: &[u8]) -> Option<Self> {
+        let mut head = Self::default();
+        let mut start = 0;
+        let most = arrived.len().min(MAX_HEAD);
+        for (count, end) in memchr_iter(b'\n', arrived.get(..most)?).enumerate() {
+            if head.enter(start, arrived.get(start..=end)?) {
+                head.is_whole = start > 0;
+                head.text = arrived.get(..=end)?.to_vec();
+                return head.is_whole.then_some(head);
+            }
+            if count > MAX_FIELDS {
+                return None;
+            }
+            start = end + 1;
         }
+        None
     }
 
     /// Reads the head of the next response, at most 8 KiB. It ends with an empty line or with the
@@ -76,7 +104,7 @@ impl Head {
 
     /// The start line, without its line end.
     pub fn start_line(&self) -> &[u8] {
-        self.part(&self.start_line)
+        self.part(self.start_line)
     }
 
     /// Whether a request ends with an empty line in CR LF, as the agreement says.
@@ -86,7 +114,7 @@ impl Head {
 
     /// Whether it has a field of this name, in this letter case.
     pub(super) fn has_name(&self, name: &str) -> bool {
-        let mut names = self.fields.iter().map(|(name, _)| self.part(name));
+        let mut names = self.fields.iter().map(|&(name, _)| self.part(name));
         names.any(|found| found == name.as_bytes())
     }
 
@@ -102,25 +130,25 @@ impl Head {
 
     /// The value of the field `name`, without surrounding white space. A duplicate field is an
     /// error.
+    #[inline]
     pub fn field(&self, name: &str) -> Result<Option<&str>, TermError> {
-        let not_utf8 = |_| TermError(format!("the header {name} is not UTF-8"));
-        let name_bytes = name.as_bytes();
-        let is_it = |(found, _): &&(Range<usize>, _)| {
-            found.len() == name.len() && {
-                let found = self.part(found);
-                // Nearly all names are written as in the agreement.
-                found == name_bytes || found.eq_ignore_ascii_case(name_bytes)
+        let mut found = None;
+        for &(other, value) in &self.fields {
+            if self.is_name(other, name) && found.replace(value).is_some() {
+                return Err(TermError(format!("duplicate header {name}")));
             }
-        };
-        let mut found = self.fields.iter().filter(is_it);
-        match (found.next(), found.next()) {
-            (None, _) => Ok(None),
-            (Some((_, value)), None) => {
-                let value = str::from_utf8(self.part(value));
-                value.map(Some).map_err(not_utf8)
-            }
-            (Some(_), Some(_)) => Err(TermError(format!("duplicate header {name}"))),
         }
+        let value = found.map(|value| str::from_utf8(self.part(value)));
+        let not_utf8 = |_| TermError(format!("the header {name} is not UTF-8"));
+        value.transpose().map_err(not_utf8)
+    }
+
+    /// Whether this part is the name, in any letter case.
+    #[inline]
+    fn is_name(&self, part: Span, name: &str) -> bool {
+        let (part, name) = (self.part(part), name.as_bytes());
+        // Nearly all names are written as in the agreement.
+        part == name || (part.len() == name.len() && part.eq_ignore_ascii_case(name))
     }
 
     /// Takes in the line at the end of the text, from `start` on. Returns whether it is empty.
@@ -145,10 +173,10 @@ impl Head {
             return true;
         }
         if start == 0 {
-            self.start_line = 0..end;
+            self.start_line = Span::new(0, end);
         } else if let Some((name, value)) = field(line) {
-            let name = start..start + name.len();
-            let value = end - value.len()..end;
+            let name = Span::new(start, start + name.len());
+            let value = Span::new(end - value.len(), end);
             self.fields.push((name, value));
         } else {
             self.is_malformed = true;
@@ -156,8 +184,9 @@ impl Head {
         false
     }
 
-    fn part(&self, part: &Range<usize>) -> &[u8] {
-        self.text.get(part.clone()).unwrap_or_default()
+    fn part(&self, Span { start, end }: Span) -> &[u8] {
+        let part = usize::from(start)..usize::from(end);
+        self.text.get(part).unwrap_or_default()
     }
 }
 
@@ -165,21 +194,29 @@ impl Head {
 /// space is not a field: these protocols have no folded header lines.
 pub(super) fn field(line: &[u8]) -> Option<(&[u8], &[u8])> {
     let colon = line.iter().position(|&byte| byte == b':')?;
-    let (name, value) = (line.get(..colon)?, line.get(colon + 1..)?);
+    let (name, mut value) = (line.get(..colon)?, line.get(colon + 1..)?);
     if is_blank(*name.first()?) {
         return None;
     }
-    let blanks = value.iter().take_while(|byte| is_blank(**byte)).count();
-    Some((name, value.get(blanks..)?))
+    while let [b' ' | b'\t', rest @ ..] = value {
+        value = rest;
+    }
+    Some((name, value))
 }
 
 /// `line` without its line end and trailing spaces and tabs. Other control characters stay, so that
 /// later checks refuse them.
-pub(super) fn trim_line_end(line: &[u8]) -> &[u8] {
-    let line = line.strip_suffix(b"\n").unwrap_or(line);
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
-    let end = line.iter().rposition(|byte| !is_blank(*byte));
-    end.and_then(|end| line.get(..=end)).unwrap_or_default()
+pub(super) fn trim_line_end(mut line: &[u8]) -> &[u8] {
+    if let [before @ .., b'\n'] = line {
+        line = before;
+    }
+    if let [before @ .., b'\r'] = line {
+        line = before;
+    }
+    while let [before @ .., b' ' | b'\t'] = line {
+        line = before;
+    }
+    line
 }
 
 fn is_blank(byte: u8) -> bool {

@@ -152,11 +152,8 @@ impl Protocol {
     /// checks). Returns what precedes the version: a method and its arguments, one to three words.
     pub(super) fn request_line(self, head: &Head) -> Result<&str, Reject> {
         let (words, version) = split_version(head).ok_or_else(|| no_request_line(head))?;
-        let mut parts = words.as_bytes().split(|&byte| byte == b' ');
-        let is_shaped = parts.by_ref().take(3).all(|part| !part.is_empty());
-        let is_shaped = is_shaped && parts.next().is_none();
         let ours = self.version();
-        if !is_shaped || !(version == ours || self.has_version(version)) {
+        if !is_one_to_three_words(words) || !(version == ours || self.has_version(version)) {
             return Err(no_request_line(head));
         }
         if version != ours {
@@ -196,9 +193,19 @@ impl Protocol {
     }
 }
 
+/// Whether a text is one to three words, with one space between two of them.
+fn is_one_to_three_words(text: &str) -> bool {
+    let mut words = text.as_bytes().split(|&byte| byte == b' ');
+    let are_words = words.by_ref().take(3).all(|word| !word.is_empty());
+    are_words && words.next().is_none()
+}
+
 /// Splits a request line into the words before its version, and the version.
 pub(super) fn split_version(head: &Head) -> Option<(&str, &str)> {
-    str::from_utf8(head.start_line()).ok()?.rsplit_once(' ')
+    let line = str::from_utf8(head.start_line()).ok()?;
+    // The version is short, so this finds the space sooner than a search in large steps.
+    let space = line.bytes().rposition(|byte| byte == b' ')?;
+    Some((line.get(..space)?, line.get(space + 1..)?))
 }
 
 pub(super) fn no_request_line(head: &Head) -> Reject {

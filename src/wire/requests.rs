@@ -154,7 +154,11 @@ impl<'a, S: Source> Reading<'a, S> {
     }
 
     fn next(mut self) -> Result<Option<Next>, ReadError> {
-        let mut head = Head::with_room();
+        self.wait_for_rest()?;
+        if let Some(head) = self.arrived()? {
+            return Ok(Some(Next::Head(head)));
+        }
+        let mut head = Head::default();
         let limit = match self.start_line(&mut head)? {
             First::Start(limit) => limit,
             First::Unended => return Ok(Some(Next::Head(head))),
@@ -162,52 +166,34 @@ impl<'a, S: Source> Reading<'a, S> {
             First::End => return self.closed(head),
         };
         let mut lines = 0;
-        while !self.whole_lines(&mut head, limit, &mut lines)? && !self.is_over(&head)? {
+        while !head.is_whole && !self.is_over(&head)? {
             let start = head.text.len();
             match self.line(&mut head, limit - start)? {
                 LineEnd::There => head.is_whole = head.take_line(start),
                 LineEnd::Missing => break,
                 LineEnd::Closed => return self.closed(head),
             }
-            if head.is_whole {
-                break;
-            }
             lines += 1;
-            if lines > MAX_FIELDS {
+            if lines > MAX_FIELDS && !head.is_whole {
                 return Err(ReadError::ManyFields);
             }
         }
         Ok(Some(Next::Head(head)))
     }
 
-    /// Takes in the header lines that have arrived whole, `lines` of them so far, and returns
-    /// whether the head ends with them. Most heads arrive in one piece.
-    fn whole_lines(
-        &mut self,
-        head: &mut Head,
-        limit: usize,
-        lines: &mut usize,
-    ) -> Result<bool, ReadError> {
-        let before = head.text.len();
-        let arrived = self.source.buffered();
-        let arrived = arrived.get(..limit - before).unwrap_or(arrived);
-        let mut count = 0;
-        for end in memchr::memchr_iter(b'\n', arrived) {
-            let line = arrived.get(count..=end).unwrap_or_default();
-            head.is_whole = head.enter(before + count, line);
-            count = end + 1;
-            if head.is_whole {
-                break;
-            }
-            *lines += 1;
-            if *lines > MAX_FIELDS {
-                return Err(ReadError::ManyFields);
-            }
+    /// The next head, if it arrives in one piece and nothing precedes it.
+    fn arrived(&mut self) -> Result<Option<Head>, ReadError> {
+        if self.unfinished.is_some() || self.padding > 0 {
+            return Ok(None);
         }
-        let taken = arrived.get(..count).unwrap_or_default();
-        head.text.extend_from_slice(taken);
-        self.source.consume(count);
-        Ok(head.is_whole)
+        let arrived = self.source.fill_buf();
+        let arrived = arrived.map_err(|error| self.waits.failed(error, false))?;
+        let head = Head::arrived(arrived);
+        if let Some(head) = &head {
+            self.source.consume(head.text.len());
+            self.source.allow(Some(self.waits.whole));
+        }
+        Ok(head)
     }
 
     /// The result when the connection closed before the end of `head`.
@@ -224,7 +210,6 @@ impl<'a, S: Source> Reading<'a, S> {
     fn start_line(&mut self, head: &mut Head) -> Result<First, ReadError> {
         let mut limit = MAX_HEAD;
         let mut has_begun = false;
-        self.wait_for_rest()?;
         while limit > 0 {
             let waiting = self.source.fill_buf();
             let waiting = waiting.map_err(|error| self.waits.failed(error, false))?;

@@ -8,9 +8,9 @@ use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 use std::num::{NonZeroU16, NonZeroU32};
 use std::str::FromStr;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use smol_str::{SmolStr, format_smolstr};
 
 /// A word or header that the protocol does not allow.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -29,10 +29,9 @@ const NUMBER: &str = "an RFC number is a whole number from 1 to 4294967295";
 const PORT: &str = "a port is a whole number from 1 to 65535";
 const HOST: &str = "a host is a DNS name or an IP address of at most 255 bytes";
 
-/// Parses ASCII digits only: `parse` alone would also accept `+5`.
+/// Parses an unsigned number. It has digits only: `parse` alone would also accept `+5`.
 pub(super) fn decimal<T: FromStr>(word: &str) -> Option<T> {
-    let is_decimal = word.bytes().all(|byte| byte.is_ascii_digit());
-    word.parse().ok().filter(|_| is_decimal)
+    word.parse().ok().filter(|_| !word.starts_with('+'))
 }
 
 /// The number of an RFC, from 1 to 4294967295.
@@ -106,7 +105,7 @@ impl fmt::Display for Port {
 /// The title of an RFC: UTF-8, at most [`Title::MAX_BYTES`], no control characters, one space
 /// between words. It may be empty.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-pub struct Title(Arc<str>);
+pub struct Title(SmolStr);
 
 impl Title {
     /// The longest title, in bytes, after white space is folded.
@@ -124,7 +123,7 @@ impl Title {
 
     /// The title of a document that does not contain one: `RFC N`.
     pub fn fallback(number: RfcNumber) -> Self {
-        Self(format!("RFC {number}").into())
+        Self(format_smolstr!("RFC {number}"))
     }
 }
 
@@ -132,9 +131,6 @@ impl FromStr for Title {
     type Err = TermError;
 
     fn from_str(text: &str) -> Result<Self, TermError> {
-        if text.is_empty() {
-            return Ok(Self::default());
-        }
         if text.len() <= Self::MAX_BYTES && is_plain(text) {
             return Ok(Self(text.into()));
         }
@@ -145,44 +141,37 @@ impl FromStr for Title {
             return Err(TermError::new(expected, text));
         }
         let title: Vec<_> = text.split_whitespace().collect();
-        let title: Arc<str> = title.join(" ").into();
+        let title = title.join(" ");
         let (length, most) = (title.len(), Self::MAX_BYTES);
         if length > most {
             let message = format!("a title has at most {most} bytes, not {length}");
             return Err(TermError(message));
         }
-        Ok(Self(title))
+        Ok(Self(title.into()))
     }
 }
 
 /// Whether a title is ASCII that has nothing to fold, as most are.
 fn is_plain(title: &str) -> bool {
-    let is_printable = all(title, |byte| matches!(byte, b' '..=b'~'));
-    let is_trimmed = !title.starts_with(' ') && !title.ends_with(' ');
-    is_printable && is_trimmed && !has_double(title, b' ')
-}
-
-/// Whether all bytes of a word are allowed. Without an early end, many are checked at once.
-fn all(word: &str, is_allowed: impl Fn(u8) -> bool) -> bool {
-    word.bytes().fold(true, |all, byte| all & is_allowed(byte))
-}
-
-/// Whether this byte follows itself.
-fn has_double(word: &str, byte: u8) -> bool {
-    let pairs = word.bytes().zip(word.bytes().skip(1));
-    pairs.filter(|pair| *pair == (byte, byte)).count() > 0
+    let mut before = b' ';
+    let mut is_plain = true;
+    for byte in title.bytes() {
+        is_plain &= matches!(byte, b' '..=b'~') & ((before, byte) != (b' ', b' '));
+        before = byte;
+    }
+    is_plain && (before != b' ' || title.is_empty())
 }
 
 impl fmt::Display for Title {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 
 /// The name at which others reach a host: a DNS name or an IP address, at most [`Host::MAX_BYTES`].
 /// It keeps its letter case, but comparison ignores case, as in DNS.
 #[derive(Debug, Clone)]
-pub struct Host(Arc<str>);
+pub struct Host(SmolStr);
 
 impl Host {
     /// The longest name, in bytes.
@@ -190,7 +179,7 @@ impl Host {
 
     /// This machine, as its own programs name it.
     pub fn localhost() -> Self {
-        Self("localhost".into())
+        Self(SmolStr::new_static("localhost"))
     }
 
     /// The name as text; an IPv6 address has no brackets.
@@ -220,8 +209,16 @@ impl FromStr for Host {
 /// Whether `word` consists of labels separated by dots, with an optional dot at the end. Labels
 /// have letters, digits, `-`, and `_` (nonstandard, but in use).
 fn is_dns_name(word: &str) -> bool {
-    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() | matches!(byte, b'.' | b'-' | b'_');
-    all(word, is_allowed) && !has_double(word, b'.') && !word.starts_with('.') && !word.is_empty()
+    // No label is empty.
+    let mut is_label = false;
+    for byte in word.bytes() {
+        is_label = match byte {
+            b'a'..=b'z' | b'0'..=b'9' | b'A'..=b'Z' | b'-' | b'_' => true,
+            b'.' if is_label => false,
+            _ => return false,
+        }
+    }
+    !word.is_empty()
 }
 
 impl PartialEq for Host {

@@ -70,10 +70,14 @@ impl Request {
                 title: required(head, "Title")?.parse()?,
             }))
         } else if let Some(number) = words.strip_prefix("LOOKUP RFC ") {
+            let number = number.parse()?;
+            let host = host(head)?;
+            let title = head.field("Title")?.unwrap_or_default();
+            let port = port(head)?;
             Ok(Self::Lookup {
-                number: number.parse()?,
-                sender: sender(head)?,
-                title: head.field("Title")?.unwrap_or_default().parse()?,
+                number,
+                title: title.parse()?,
+                sender: Sender { host, port },
             })
         } else if words == "LIST ALL" || words == "LISTALL" {
             Ok(Self::List(sender(head)?))
@@ -138,8 +142,12 @@ pub(super) fn sender(head: &Head) -> Result<Sender, Reject> {
     let host = host(head)?;
     // LIST has no use for Title, but a duplicate is still an error.
     head.field("Title")?;
-    let port = head.field("Port")?.map(str::parse).transpose()?;
+    let port = port(head)?;
     Ok(Sender { host, port })
+}
+
+fn port(head: &Head) -> Result<Option<Port>, Reject> {
+    Ok(head.field("Port")?.map(str::parse).transpose()?)
 }
 
 impl Record {
