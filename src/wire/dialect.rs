@@ -101,16 +101,7 @@ impl Incoming {
             }
             Some(Dialect::Framed) => {
                 let frame = Frame::read(source, waits, MAX_HEAD)?;
-                Ok(frame.map(|frame| Received {
-                    request: match Head::in_frame(frame.content()) {
-                        Ok((head, _)) => parse(Dialect::Framed, &head),
-                        Err(error) => Err(error
-                            .reject()
-                            .unwrap_or_else(|| Reject::bad_request(error.to_string()))),
-                    },
-                    bytes: frame.into_bytes(),
-                    is_late: false,
-                }))
+                Ok(frame.map(|frame| in_frame(frame, parse)))
             }
         }
     }
@@ -122,17 +113,40 @@ impl Incoming {
         source: &mut impl Source,
         parse: impl Fn(Dialect, &Head) -> Result<T, Reject>,
     ) -> Option<Received<T>> {
-        // Otherwise it may be the rest of the request before.
-        if self.dialect.is_none() || self.has_unfinished() {
-            return None;
+        match self.dialect? {
+            Dialect::Text => {
+                let head = self.requests.arrived(source)?;
+                self.manner = Manner::default();
+                Some(Received {
+                    request: parse(Dialect::Text, &head),
+                    bytes: head.text,
+                    is_late: false,
+                })
+            }
+            Dialect::Framed => {
+                let mut rest = source.buffered();
+                let before = rest.len();
+                let frame = Frame::read(&mut rest, Waits::of(Duration::MAX), MAX_HEAD);
+                let count = before - rest.len();
+                let frame = frame.ok().flatten()?;
+                source.consume(count);
+                Some(in_frame(frame, parse))
+            }
         }
-        let mut rest = source.buffered();
-        let before = rest.len();
-        let received = self.next(&mut rest, Waits::of(Duration::MAX), parse);
-        let received = received.ok().flatten()?;
-        let count = before - rest.len();
-        source.consume(count);
-        Some(received)
+    }
+}
+
+/// The request in a frame.
+fn in_frame<T>(frame: Frame, parse: impl Fn(Dialect, &Head) -> Result<T, Reject>) -> Received<T> {
+    Received {
+        request: match Head::in_frame(frame.content()) {
+            Ok((head, _)) => parse(Dialect::Framed, &head),
+            Err(error) => Err(error
+                .reject()
+                .unwrap_or_else(|| Reject::bad_request(error.to_string()))),
+        },
+        bytes: frame.into_bytes(),
+        is_late: false,
     }
 }
 

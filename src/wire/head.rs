@@ -10,7 +10,7 @@ use std::time::Duration;
 use memchr::memchr_iter;
 use smallvec::SmallVec;
 
-use super::requests::{Reading, Waits};
+use super::requests::{Reading, Requests, Waits};
 use super::{ReadError, Source, TermError};
 
 /// The longest head, in bytes, including the empty lines before it.
@@ -63,9 +63,9 @@ impl Head {
         let most = arrived.len().min(MAX_HEAD);
         for (count, end) in memchr_iter(b'\n', arrived.get(..most)?).enumerate() {
             if head.enter(start, arrived.get(start..=end)?) {
-                head.is_whole = start > 0;
+                head.is_whole = true;
                 head.text = arrived.get(..=end)?.to_vec();
-                return head.is_whole.then_some(head);
+                return (start > 0).then_some(head);
             }
             if count > MAX_FIELDS {
                 return None;
@@ -78,7 +78,7 @@ impl Head {
     /// Reads the head of the next response, at most 8 KiB. It ends with an empty line or with the
     /// close of the connection. `Ok(None)`: the stream ended before a head began.
     pub fn read(source: &mut impl Source, waits: Waits) -> Result<Option<Self>, ReadError> {
-        Reading::new(source, waits).head()
+        Reading::response(source, waits, &mut Requests::default()).head()
     }
 
     /// Reads the head of a message from the content of a frame. The empty line and the last line

@@ -43,7 +43,7 @@ impl Waits {
 #[derive(Debug, Default)]
 pub struct Requests {
     /// The last head, if it was accepted before its end.
-    unfinished: Option<Head>,
+    unfinished: Option<Box<Head>>,
     /// How many more empty lines belong to the message before them,
     surplus: usize,
     /// and how many more bytes of padding.
@@ -74,20 +74,40 @@ impl Requests {
         waits: Waits,
         is_request: impl Fn(&Head) -> bool,
     ) -> Result<Option<Next>, ReadError> {
-        let mut reading = Reading::new(source, waits);
-        reading.unfinished = self.unfinished.take();
-        reading.surplus = self.surplus;
-        reading.padding = self.padding;
-        reading.is_request = Some(&is_request);
+        let reading = Reading {
+            source,
+            waits,
+            before: self,
+            is_request: Some(&is_request),
+        };
         let next = reading.next()?;
         let head = match &next {
             None => return Ok(None),
             Some(Next::Head(head) | Next::Late(head)) => head,
         };
-        self.unfinished = (!head.is_whole).then(|| head.clone());
+        self.follow(head);
+        Ok(next)
+    }
+
+    /// Reads the next head if all of it has arrived and nothing precedes it. `None` says nothing
+    /// about the stream.
+    pub fn arrived(&mut self, source: &mut impl Source) -> Option<Head> {
+        let arrived = source.buffered();
+        let has_rest = self.unfinished.is_some();
+        if has_rest || arrived.is_empty() || (self.padding > 0 && padding::prefix(arrived) > 0) {
+            return None;
+        }
+        let head = Head::arrived(arrived)?;
+        source.consume(head.text.len());
+        self.follow(&head);
+        Some(head)
+    }
+
+    /// Remembers what may follow this head and belong to it.
+    fn follow(&mut self, head: &Head) {
+        self.unfinished = (!head.is_whole).then(|| Box::new(head.clone()));
         self.surplus = SURPLUS_LINES;
         self.padding = if head.is_faithful() { 0 } else { MAX_HEAD };
-        Ok(next)
     }
 
     /// Whether the last head was accepted before its end, so that more of it may arrive.
@@ -103,10 +123,8 @@ impl Requests {
 pub(super) struct Reading<'a, S> {
     source: &'a mut S,
     waits: Waits,
-    /// The head before, if its end has not arrived.
-    unfinished: Option<Head>,
-    surplus: usize,
-    padding: usize,
+    /// What may still belong to the message before.
+    before: &'a mut Requests,
     /// Says whether a head is a complete request even without its empty line. `None`: the head is
     /// that of a response.
     is_request: Option<&'a dyn Fn(&Head) -> bool>,
@@ -135,13 +153,13 @@ enum LineEnd {
 }
 
 impl<'a, S: Source> Reading<'a, S> {
-    pub(super) fn new(source: &'a mut S, waits: Waits) -> Self {
+    /// Reads the head of a response, which has its empty line or ends with the connection. Nothing
+    /// may be left of what is `before` it.
+    pub(super) fn response(source: &'a mut S, waits: Waits, before: &'a mut Requests) -> Self {
         Self {
             source,
             waits,
-            unfinished: None,
-            surplus: 0,
-            padding: 0,
+            before,
             is_request: None,
         }
     }
@@ -155,8 +173,13 @@ impl<'a, S: Source> Reading<'a, S> {
 
     fn next(mut self) -> Result<Option<Next>, ReadError> {
         self.wait_for_rest()?;
-        if let Some(head) = self.arrived()? {
-            return Ok(Some(Next::Head(head)));
+        if self.before.unfinished.is_none() {
+            let waiting = self.source.fill_buf();
+            waiting.map_err(|error| self.waits.failed(error, false))?;
+            if let Some(head) = self.before.arrived(self.source) {
+                self.source.allow(Some(self.waits.whole));
+                return Ok(Some(Next::Head(head)));
+            }
         }
         let mut head = Head::default();
         let limit = match self.start_line(&mut head)? {
@@ -181,21 +204,6 @@ impl<'a, S: Source> Reading<'a, S> {
         Ok(Some(Next::Head(head)))
     }
 
-    /// The next head, if it arrives in one piece and nothing precedes it.
-    fn arrived(&mut self) -> Result<Option<Head>, ReadError> {
-        if self.unfinished.is_some() || self.padding > 0 {
-            return Ok(None);
-        }
-        let arrived = self.source.fill_buf();
-        let arrived = arrived.map_err(|error| self.waits.failed(error, false))?;
-        let head = Head::arrived(arrived);
-        if let Some(head) = &head {
-            self.source.consume(head.text.len());
-            self.source.allow(Some(self.waits.whole));
-        }
-        Ok(head)
-    }
-
     /// The result when the connection closed before the end of `head`.
     fn closed(&self, head: Head) -> Result<Option<Next>, ReadError> {
         match self.is_request {
@@ -216,10 +224,10 @@ impl<'a, S: Source> Reading<'a, S> {
             if waiting.is_empty() {
                 return Ok(First::End);
             }
-            let padding = padding::prefix(waiting).min(self.padding);
+            let padding = padding::prefix(waiting).min(self.before.padding);
             if padding > 0 {
                 self.source.consume(padding);
-                self.padding -= padding;
+                self.before.padding -= padding;
                 continue;
             }
             let is_end = |byte: &u8| matches!(byte, b'\r' | b'\n');
@@ -229,7 +237,7 @@ impl<'a, S: Source> Reading<'a, S> {
             let lines = ends.iter().map(|byte| usize::from(*byte == b'\n')).sum();
             if !has_begun && (empty == 0 || !self.belongs_before(lines)) {
                 has_begun = true;
-                if self.unfinished.is_none() {
+                if self.before.unfinished.is_none() {
                     self.source.allow(Some(self.waits.whole));
                 }
             }
@@ -244,13 +252,12 @@ impl<'a, S: Source> Reading<'a, S> {
                 LineEnd::Missing => return Ok(First::Unended),
                 LineEnd::Closed => return Ok(First::End),
             }
-            let was_unfinished = self.unfinished.is_some();
-            if let Some(late) = self.late_field(&head.text)? {
-                return Ok(First::Late(late));
-            }
-            if was_unfinished {
+            if self.before.unfinished.is_some() {
+                if let Some(late) = self.late_field(&head.text)? {
+                    return Ok(First::Late(late));
+                }
                 // It is the start line of another request.
-                self.unfinished = None;
+                self.before.unfinished = None;
                 self.source.allow(Some(self.waits.whole));
             }
             if !head.take_line(0) {
@@ -265,10 +272,12 @@ impl<'a, S: Source> Reading<'a, S> {
 
     /// Waits for more of the unfinished head, in what is left of its time, and else for a first byte.
     fn wait_for_rest(&mut self) -> Result<(), ReadError> {
-        if self.unfinished.is_some() {
+        if self.before.unfinished.is_some() {
             match self.source.fill_buf() {
                 Ok(_) => return Ok(()),
-                Err(error) if error.kind() == io::ErrorKind::TimedOut => self.unfinished = None,
+                Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+                    self.before.unfinished = None;
+                }
                 Err(error) => return Err(self.waits.failed(error, false)),
             }
         }
@@ -277,38 +286,42 @@ impl<'a, S: Source> Reading<'a, S> {
     }
 
     /// Takes empty lines that belong to the message before. `false`: there are too many.
+    #[cold]
     fn belongs_before(&mut self, mut lines: usize) -> bool {
         if lines > 0
-            && let Some(head) = self.unfinished.as_mut().filter(|head| head.is_unended)
+            && let Some(head) = self.before.unfinished.as_mut()
+            && head.is_unended
         {
             // The first one ends its last line.
             head.text.push(b'\n');
             head.is_unended = false;
             lines -= 1;
         }
-        if lines > 0 && self.unfinished.take().is_some() {
+        if lines > 0 && self.before.unfinished.take().is_some() {
             // The first one ends its head.
-            self.surplus += 1;
+            self.before.surplus += 1;
             self.source.allow(self.waits.first);
         }
-        let left = self.surplus.checked_sub(lines);
-        self.surplus = left.unwrap_or_default();
+        let left = self.before.surplus.checked_sub(lines);
+        self.before.surplus = left.unwrap_or_default();
         left.is_some()
     }
 
     /// The unfinished head with one more field, if this line is one or the rest of one.
+    #[cold]
     fn late_field(&mut self, line: &[u8]) -> Result<Option<Head>, ReadError> {
         let is_field = field(trim_line_end(line)).is_some();
-        let head = match self.unfinished.take() {
+        let head = match self.before.unfinished.take() {
             Some(head) if head.is_unended => unended::continued(&head, line),
-            Some(mut head) if is_field => {
+            Some(head) if is_field => {
+                let mut head = *head;
                 let start = head.text.len();
                 head.text.extend_from_slice(line);
                 head.take_line(start);
                 Some(head)
             }
             unfinished => {
-                self.unfinished = unfinished;
+                self.before.unfinished = unfinished;
                 None
             }
         };

@@ -154,12 +154,13 @@ impl FromStr for Title {
 /// Whether a title is ASCII that has nothing to fold, as most are.
 fn is_plain(title: &str) -> bool {
     let mut before = b' ';
-    let mut is_plain = true;
     for byte in title.bytes() {
-        is_plain &= matches!(byte, b' '..=b'~') & ((before, byte) != (b' ', b' '));
+        if (before, byte) == (b' ', b' ') || !matches!(byte, b' '..=b'~') {
+            return false;
+        }
         before = byte;
     }
-    is_plain && (before != b' ' || title.is_empty())
+    before != b' ' || title.is_empty()
 }
 
 impl fmt::Display for Title {

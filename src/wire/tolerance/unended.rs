@@ -13,6 +13,7 @@ use crate::wire::protocol::Protocol;
 
 /// The head that ends with the line from `start` on, although this line has no end. `None` if it is
 /// one of P2P-DI, whose programs end their lines.
+#[cold]
 pub(in crate::wire) fn head(head: &Head, start: usize) -> Option<Head> {
     let mut head = head.clone();
     let line = head.text.get(start..).unwrap_or_default();
