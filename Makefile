@@ -102,10 +102,9 @@ run-peer1: built ## run a peer that shares rfcs/ (RFCs 2345 and 3457)
 run-peer2: built ## run a peer that shares rfcs/peer2/ (RFCs 123 and 3457)
 	@"$(TARGET_DIR)/debug/peer" --host $(HOST) --dir rfcs/peer2
 
-# The programs that the demo runs. `cargo run` would build others, with fewer features of dependencies.
 built:
 	@$(BUILDING)
-	@$(CARGO) test --quiet --no-run --test demo
+	@$(CARGO) build --quiet --bins
 
 release:
 	@$(CARGO) build --quiet --release --bins --target-dir "$(TARGET_DIR)"

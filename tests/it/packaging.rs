@@ -355,8 +355,7 @@ fn make_says_that_it_builds_before_it_does() {
         fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
     }
     let building = "Building, which takes";
-    // What the demo has built is what the others run: no other features, no release.
-    let built = "cargo test --quiet --no-run --test demo";
+    let built = "cargo build --quiet --bins";
     for (target, expected) in [
         ("demo", vec!["cargo test --quiet --test demo"]),
         ("run-server", vec![built, "debug/server "]),
