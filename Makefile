@@ -7,7 +7,7 @@ PREFIX ?= /usr/local
 TARGET_DIR = $(or $(CARGO_TARGET_DIR),target)
 
 # Cargo says nothing here, so that what follows stands alone.
-BUILDING = echo "Building, which takes one to two minutes the first time..." >&2
+BUILDING = echo "Building, which takes about a minute the first time..." >&2
 
 .PHONY: help demo demo-di demo-dht picture test test-web picture-web bench bench-peers experiment compare fuzz soak run-server run-peer1 run-peer2 built release man \
 	completions install uninstall clean
