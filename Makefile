@@ -7,7 +7,7 @@ PREFIX ?= /usr/local
 TARGET_DIR = $(or $(CARGO_TARGET_DIR),target)
 
 # Cargo says nothing here, so that what follows stands alone.
-BUILDING = echo "Building, which takes one to two minutes the first time..." >&2
+BUILDING = echo "Building, which takes about a minute the first time..." >&2
 
 .PHONY: help demo demo-di demo-dht picture test test-web picture-web bench bench-peers experiment compare fuzz soak run-server run-peer1 run-peer2 built release man \
 	completions install uninstall clean
@@ -102,10 +102,9 @@ run-peer1: built ## run a peer that shares rfcs/ (RFCs 2345 and 3457)
 run-peer2: built ## run a peer that shares rfcs/peer2/ (RFCs 123 and 3457)
 	@"$(TARGET_DIR)/debug/peer" --host $(HOST) --dir rfcs/peer2
 
-# The programs that the demo runs. `cargo run` would build others, with fewer features of dependencies.
 built:
 	@$(BUILDING)
-	@$(CARGO) test --quiet --no-run --test demo
+	@$(CARGO) build --quiet --bins
 
 release:
 	@$(CARGO) build --quiet --release --bins --target-dir "$(TARGET_DIR)"

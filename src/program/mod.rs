@@ -27,11 +27,11 @@ use bytesize::ByteSize;
 use clap::builder::{PossibleValue, PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tracing::{debug, info};
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::Registry;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::layer::{Layer, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{EnvFilter, Registry};
 
 use crate::event::{Events, Level};
 use crate::index::Kind;
@@ -48,12 +48,12 @@ pub type LogReader = Box<dyn Layer<Registry> + Send + Sync>;
 /// Sends the log and panic messages to standard error. `RUST_LOG` selects what is logged; by
 /// default warnings, and more with each `-v`. Another `reader` of the log selects by itself.
 pub fn log_to_stderr(verbose: u8, screen: &Screen, reader: Option<LogReader>) {
-    let level = match verbose {
-        // That nobody answers is an error to the crate of the DHT, and an event to us.
-        0 => "warn,mainline=off",
-        1 => "info,mainline=off",
-        2 => "debug",
-        _ => "trace",
+    // That nobody answers is an error to the crate of the DHT, and an event to us.
+    let (level, dht) = match verbose {
+        0 => (LevelFilter::WARN, LevelFilter::OFF),
+        1 => (LevelFilter::INFO, LevelFilter::OFF),
+        2 => (LevelFilter::DEBUG, LevelFilter::DEBUG),
+        _ => (LevelFilter::TRACE, LevelFilter::TRACE),
     };
     let filter = match wanted_log() {
         Ok(wanted) => wanted,
@@ -62,7 +62,10 @@ pub fn log_to_stderr(verbose: u8, screen: &Screen, reader: Option<LogReader>) {
             None
         }
     };
-    let filter = filter.unwrap_or_else(|| EnvFilter::new(level));
+    let filter = filter.unwrap_or_else(|| {
+        let all = Targets::new().with_default(level);
+        all.with_target("mainline", dht)
+    });
     let to = screen.clone();
     let log = tracing_subscriber::fmt::layer()
         .with_target(false)
@@ -79,27 +82,32 @@ pub fn log_to_stderr(verbose: u8, screen: &Screen, reader: Option<LogReader>) {
     info!(version = VERSION, system = %os_info::get(), "starting");
 }
 
+/// Which parts of the program log how much.
+const LOG_VARIABLE: &str = "RUST_LOG";
+
 /// What `RUST_LOG` selects, if it is set.
-fn wanted_log() -> Result<Option<EnvFilter>, String> {
-    let Some(value) = env::var_os(EnvFilter::DEFAULT_ENV).filter(|value| !value.is_empty()) else {
-        return Ok(None);
-    };
+fn wanted_log() -> Result<Option<Targets>, String> {
+    let value = env::var_os(LOG_VARIABLE).unwrap_or_default();
     let value = value.to_string_lossy();
+    let words = value.split(',').map(str::trim);
+    let words: Vec<_> = words.filter(|word| !word.is_empty()).collect();
+    if words.is_empty() {
+        return Ok(None);
+    }
     let invalid = |why: &dyn Display| {
-        let name = EnvFilter::DEFAULT_ENV;
+        let name = LOG_VARIABLE;
         format!("ignoring {name}={value}: {why}; for example {name}=debug or {name}=p2pci=info")
     };
     // The library would take a misspelled level for the name of a part of the program.
     let is_known = |word: &str| {
         let parts = ["p2pci", "server", "peer", "mainline"];
         let names_part = parts.iter().any(|part| word.starts_with(part));
-        let is_level = word.parse::<LevelFilter>().is_ok();
-        word.is_empty() || names_part || word.contains(['=', '[']) || is_level
+        names_part || word.contains('=') || word.parse::<LevelFilter>().is_ok()
     };
-    if let Some(word) = value.split(',').find(|word| !is_known(word.trim())) {
+    if let Some(word) = words.iter().find(|word| !is_known(word)) {
         return Err(invalid(&format_args!("unknown level {word:?}")));
     }
-    let filter = EnvFilter::try_new(&*value);
+    let filter = words.join(",").parse();
     filter
         .map(Some)
         .map_err(|_| invalid(&"invalid filter directive"))

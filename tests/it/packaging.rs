@@ -1,5 +1,6 @@
 //! What is installed besides the programs: completions, man pages and the systemd unit.
 
+use std::collections::BTreeSet;
 use std::fs::{self, Permissions};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -355,8 +356,7 @@ fn make_says_that_it_builds_before_it_does() {
         fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
     }
     let building = "Building, which takes";
-    // What the demo has built is what the others run: no other features, no release.
-    let built = "cargo test --quiet --no-run --test demo";
+    let built = "cargo build --quiet --bins";
     for (target, expected) in [
         ("demo", vec!["cargo test --quiet --test demo"]),
         ("run-server", vec![built, "debug/server "]),
@@ -385,6 +385,27 @@ fn make_says_that_it_builds_before_it_does() {
         assert!(first.starts_with(building), "{errors}");
         assert_eq!(rest.lines().collect::<Vec<_>>(), expected);
     }
+}
+
+/// Otherwise `cargo build` compiles again what `cargo test` has compiled.
+#[test]
+fn tests_ask_dependencies_for_no_more_features() {
+    let features = |kinds: &str| {
+        let mut tree = Command::new(env!("CARGO"));
+        tree.current_dir(env!("CARGO_MANIFEST_DIR"))
+            .args(["tree", "--offline", "--locked", "--prefix", "none"])
+            .args(["--format", "{p} {f}", "--edges", kinds]);
+        let output = tree.output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let lines = String::from_utf8(output.stdout).unwrap();
+        let lines = lines
+            .lines()
+            .map(|line| line.trim_end_matches(" (*)").to_owned());
+        lines.collect::<BTreeSet<_>>()
+    };
+    let (programs, tests) = (features("normal,build"), features("normal,build,dev"));
+    let differing: Vec<_> = programs.difference(&tests).collect();
+    assert!(programs.len() > 1 && differing.is_empty(), "{differing:?}");
 }
 
 #[test]

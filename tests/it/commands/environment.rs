@@ -261,6 +261,8 @@ fn an_invalid_rust_log_is_said() {
         "ERROR",
         "off",
         "p2pci=warn,mainline=off",
+        "warn, mainline=off,",
+        ",",
         "p2pci::net=error",
     ] {
         list(value).result();
