@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, Read, Write};
+use std::mem;
 use std::net::{Shutdown, SocketAddr};
 use std::sync::Arc;
 use std::thread;
@@ -26,9 +27,9 @@ const KEPT_OUTPUT: usize = 4 * 1024;
 /// How often a blocked send checks its progress: the system restarts its timeout with each call,
 /// even if the one before had sent something.
 pub(super) const SEND_LOOK: Duration = Duration::from_secs(1);
-/// How often a read lets other threads run before it sleeps. It reads after an answer, and the next
-/// request is often on its way: to sleep and to be woken costs more than to answer.
-const YIELDS: u32 = 4;
+/// How often a thread lets others run before it sleeps until a connection or a request comes. The next
+/// one is often on its way: to sleep and to be woken costs more than to answer.
+pub(super) const YIELDS: u32 = 4;
 /// The longest that a closed connection waits for the other side to read the last bytes,
 const LINGER_TIME: Duration = Duration::from_secs(2);
 /// and the most that it reads and discards in that time.
@@ -57,6 +58,8 @@ struct Socket {
     wait: Wait,
     /// The socket's current read timeout. It is set only when it changes.
     timeout: Option<Duration>,
+    /// Whether a request is expected at once: the connection was just accepted.
+    is_new: bool,
 }
 
 /// How long reads may wait.
@@ -96,6 +99,7 @@ impl Connection {
             send_end: None,
             wait: Wait::ForEver,
             timeout: None,
+            is_new: false,
         };
         Self {
             input: Input::new(socket),
@@ -104,9 +108,11 @@ impl Connection {
         }
     }
 
-    /// The same connection, whose socket already has this read timeout.
-    pub(super) fn with_timeout(mut self, timeout: Duration) -> Self {
-        self.input.get_mut().timeout = Some(timeout);
+    /// The same connection, which was accepted and whose socket already has this read timeout.
+    pub(super) fn accepted(mut self, timeout: Duration) -> Self {
+        let socket = self.input.get_mut();
+        socket.timeout = Some(timeout);
+        socket.is_new = true;
         self
     }
 
@@ -436,9 +442,9 @@ impl Origin for Socket {
         time: Option<Duration>,
         into: &mut [u8],
     ) -> io::Result<Option<usize>> {
-        let has_answered = !self.output.is_empty();
+        let is_soon = !self.output.is_empty() || mem::take(&mut self.is_new);
         self.send()?;
-        let mut soon = has_answered.then(|| self.read_soon(into)).flatten();
+        let mut soon = is_soon.then(|| self.read_soon(into)).flatten();
         loop {
             let (is_short, read) = match soon.take() {
                 Some(read) => (false, read),
