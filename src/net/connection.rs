@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use rustix::net::{RecvFlags, recv};
+use rustix::net::{RecvFlags, SendFlags, recv, send};
 
 use super::input::{Input, Origin, SMALL};
 use super::sockets::Admission;
@@ -60,6 +60,8 @@ struct Socket {
     timeout: Option<Duration>,
     /// Whether a request is expected at once: the connection was just accepted.
     is_new: bool,
+    /// Whether the connection ends after the output.
+    is_ending: bool,
 }
 
 /// How long reads may wait.
@@ -100,6 +102,7 @@ impl Connection {
             wait: Wait::ForEver,
             timeout: None,
             is_new: false,
+            is_ending: false,
         };
         Self {
             input: Input::new(socket),
@@ -135,6 +138,12 @@ impl Connection {
         }
     }
 
+    /// Lets what is sent from now on leave with the end of the connection, which must follow at once:
+    /// then the other side need not wake twice.
+    pub fn send_with_end(&mut self) {
+        self.input.get_mut().is_ending = true;
+    }
+
     /// Sends the next `length` bytes of `file`, after the buffered output, no faster than `pace`.
     ///
     /// # Errors
@@ -164,7 +173,9 @@ impl Connection {
                 cork(&socket.stream, true);
                 socket.send()?;
                 send_rest(&socket.stream, file, length, socket.send_time)?;
-                cork(&socket.stream, false);
+                if !socket.is_ending {
+                    cork(&socket.stream, false);
+                }
                 Ok(())
             }
         }
@@ -366,32 +377,48 @@ fn send_rest(stream: &Stream, file: &File, mut left: u64, time: Duration) -> io:
         if io::copy(&mut file.take(most), &mut buffer)? < most {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        send_bytes(stream, &buffer, time, None)?;
+        send_bytes(stream, &buffer, SendFlags::empty(), time, None)?;
         left -= most;
     }
     Ok(())
 }
 
+/// Less than a segment waits for more, or for the end of the connection.
+#[cfg(target_os = "linux")]
+const HELD: SendFlags = SendFlags::MORE;
+#[cfg(not(target_os = "linux"))]
+const HELD: SendFlags = SendFlags::empty();
+
 fn send_bytes(
-    mut stream: &Stream,
+    stream: &Stream,
     mut bytes: &[u8],
+    flags: SendFlags,
     time: Duration,
     end: Option<Instant>,
 ) -> io::Result<()> {
     let left = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
     send_all(left, time, end, |_| {
-        let sent = stream.write(bytes)?;
+        let sent = send(stream, bytes, flags)?;
         bytes = bytes.get(sent..).unwrap_or_default();
         Ok(sent)
     })
 }
 
 impl Socket {
+    fn send_bytes(&self, bytes: &[u8]) -> io::Result<()> {
+        let flags = if self.is_ending {
+            HELD
+        } else {
+            SendFlags::empty()
+        };
+        send_bytes(&self.stream, bytes, flags, self.send_time, self.send_end)
+    }
+
     fn send(&mut self) -> io::Result<()> {
         if self.output.is_empty() {
             return Ok(());
         }
-        let sent = send_bytes(&self.stream, &self.output, self.send_time, self.send_end);
+        let sent = self.send_bytes(&self.output);
         if self.output.capacity() > KEPT_OUTPUT {
             self.output = Vec::new();
         } else {
@@ -526,7 +553,7 @@ impl Write for Connection {
             socket.send()?;
         }
         if is_long {
-            send_bytes(&socket.stream, bytes, socket.send_time, socket.send_end)?;
+            socket.send_bytes(bytes)?;
         } else {
             socket.output.extend_from_slice(bytes);
         }

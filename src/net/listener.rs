@@ -241,4 +241,32 @@ mod tests {
             Some(Duration::from_secs(90))
         );
     }
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_last_output_leaves_with_the_end_of_the_connection() {
+        use std::io::{ErrorKind, Read, Write};
+
+        let sockets = Sockets::default();
+        let listener = Listener::bind(Some(Ipv4Addr::LOCALHOST.into()), 0).unwrap();
+        // The system holds it for a fifth of a second at most, so a slow machine may miss some.
+        let was_held = |_| {
+            let address = ("127.0.0.1", listener.port());
+            let mut client = std::net::TcpStream::connect(address).unwrap();
+            let (stream, from) = listener.accept().unwrap();
+            let mut connection = sockets.admit_accepted(stream, from).unwrap();
+            connection.send_with_end();
+            connection.write_all(b"the end").unwrap();
+            connection.flush().unwrap();
+            client.set_nonblocking(true).unwrap();
+            let early = client.peek(&mut [0; 8]);
+            connection.end();
+            drop(connection);
+            client.set_nonblocking(false).unwrap();
+            let mut text = String::new();
+            client.read_to_string(&mut text).unwrap();
+            assert_eq!(text, "the end");
+            early.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+        };
+        assert!((0..20).any(was_held));
+    }
 }

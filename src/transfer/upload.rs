@@ -198,6 +198,9 @@ impl<S: Snapshot, K: Fn() -> S + Send + Sync + 'static> Uploads<K> {
             thread::sleep(pause);
         }
         if !codec.is_framed() {
+            if !codec.stays_open() {
+                connection.send_with_end();
+            }
             return connection.send_file(file, length, pace);
         }
         // The head of the message is not part of the document.

@@ -41,7 +41,7 @@ pub(crate) fn against_nginx(mut row: impl FnMut(&str, &str, f64, f64)) -> bool {
 }
 
 /// Sends as many bytes as the small document has to everyone who asks anything, from as many threads
-/// as there are cores. It shows the limit of a thread for each connection.
+/// as there are cores. It shows what a thread for each connection costs by itself.
 fn sender() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
