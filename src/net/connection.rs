@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, Read, Write};
+use std::mem;
 use std::net::{Shutdown, SocketAddr};
 use std::sync::Arc;
 use std::thread;
@@ -9,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use rustix::net::{RecvFlags, recv};
+use rustix::net::{RecvFlags, SendFlags, recv, send};
 
 use super::input::{Input, Origin, SMALL};
 use super::sockets::Admission;
@@ -26,9 +27,9 @@ const KEPT_OUTPUT: usize = 4 * 1024;
 /// How often a blocked send checks its progress: the system restarts its timeout with each call,
 /// even if the one before had sent something.
 pub(super) const SEND_LOOK: Duration = Duration::from_secs(1);
-/// How often a read lets other threads run before it sleeps. It reads after an answer, and the next
-/// request is often on its way: to sleep and to be woken costs more than to answer.
-const YIELDS: u32 = 4;
+/// How often a thread lets others run before it sleeps until a connection or a request comes. The next
+/// one is often on its way: to sleep and to be woken costs more than to answer.
+pub(super) const YIELDS: u32 = 4;
 /// The longest that a closed connection waits for the other side to read the last bytes,
 const LINGER_TIME: Duration = Duration::from_secs(2);
 /// and the most that it reads and discards in that time.
@@ -57,6 +58,10 @@ struct Socket {
     wait: Wait,
     /// The socket's current read timeout. It is set only when it changes.
     timeout: Option<Duration>,
+    /// Whether a request is expected at once: the connection was just accepted.
+    is_new: bool,
+    /// Whether the connection ends after the output.
+    is_ending: bool,
 }
 
 /// How long reads may wait.
@@ -96,6 +101,8 @@ impl Connection {
             send_end: None,
             wait: Wait::ForEver,
             timeout: None,
+            is_new: false,
+            is_ending: false,
         };
         Self {
             input: Input::new(socket),
@@ -104,9 +111,11 @@ impl Connection {
         }
     }
 
-    /// The same connection, whose socket already has this read timeout.
-    pub(super) fn with_timeout(mut self, timeout: Duration) -> Self {
-        self.input.get_mut().timeout = Some(timeout);
+    /// The same connection, which was accepted and whose socket already has this read timeout.
+    pub(super) fn accepted(mut self, timeout: Duration) -> Self {
+        let socket = self.input.get_mut();
+        socket.timeout = Some(timeout);
+        socket.is_new = true;
         self
     }
 
@@ -127,6 +136,12 @@ impl Connection {
             role,
             remote: self.peer,
         }
+    }
+
+    /// Lets what is sent from now on leave with the end of the connection, which must follow at once:
+    /// then the other side need not wake twice.
+    pub fn send_with_end(&mut self) {
+        self.input.get_mut().is_ending = true;
     }
 
     /// Sends the next `length` bytes of `file`, after the buffered output, no faster than `pace`.
@@ -158,7 +173,9 @@ impl Connection {
                 cork(&socket.stream, true);
                 socket.send()?;
                 send_rest(&socket.stream, file, length, socket.send_time)?;
-                cork(&socket.stream, false);
+                if !socket.is_ending {
+                    cork(&socket.stream, false);
+                }
                 Ok(())
             }
         }
@@ -360,32 +377,48 @@ fn send_rest(stream: &Stream, file: &File, mut left: u64, time: Duration) -> io:
         if io::copy(&mut file.take(most), &mut buffer)? < most {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        send_bytes(stream, &buffer, time, None)?;
+        send_bytes(stream, &buffer, SendFlags::empty(), time, None)?;
         left -= most;
     }
     Ok(())
 }
 
+/// Less than a segment waits for more, or for the end of the connection.
+#[cfg(target_os = "linux")]
+const HELD: SendFlags = SendFlags::MORE;
+#[cfg(not(target_os = "linux"))]
+const HELD: SendFlags = SendFlags::empty();
+
 fn send_bytes(
-    mut stream: &Stream,
+    stream: &Stream,
     mut bytes: &[u8],
+    flags: SendFlags,
     time: Duration,
     end: Option<Instant>,
 ) -> io::Result<()> {
     let left = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
     send_all(left, time, end, |_| {
-        let sent = stream.write(bytes)?;
+        let sent = send(stream, bytes, flags)?;
         bytes = bytes.get(sent..).unwrap_or_default();
         Ok(sent)
     })
 }
 
 impl Socket {
+    fn send_bytes(&self, bytes: &[u8]) -> io::Result<()> {
+        let flags = if self.is_ending {
+            HELD
+        } else {
+            SendFlags::empty()
+        };
+        send_bytes(&self.stream, bytes, flags, self.send_time, self.send_end)
+    }
+
     fn send(&mut self) -> io::Result<()> {
         if self.output.is_empty() {
             return Ok(());
         }
-        let sent = send_bytes(&self.stream, &self.output, self.send_time, self.send_end);
+        let sent = self.send_bytes(&self.output);
         if self.output.capacity() > KEPT_OUTPUT {
             self.output = Vec::new();
         } else {
@@ -436,9 +469,9 @@ impl Origin for Socket {
         time: Option<Duration>,
         into: &mut [u8],
     ) -> io::Result<Option<usize>> {
-        let has_answered = !self.output.is_empty();
+        let is_soon = !self.output.is_empty() || mem::take(&mut self.is_new);
         self.send()?;
-        let mut soon = has_answered.then(|| self.read_soon(into)).flatten();
+        let mut soon = is_soon.then(|| self.read_soon(into)).flatten();
         loop {
             let (is_short, read) = match soon.take() {
                 Some(read) => (false, read),
@@ -520,7 +553,7 @@ impl Write for Connection {
             socket.send()?;
         }
         if is_long {
-            send_bytes(&socket.stream, bytes, socket.send_time, socket.send_end)?;
+            socket.send_bytes(bytes)?;
         } else {
             socket.output.extend_from_slice(bytes);
         }

@@ -1,17 +1,20 @@
 //! The threads of sessions: one for each connection.
 //!
 //! Each waiting thread accepts by itself and serves what it has accepted, because waking another
-//! one takes longer than sending a small file. If none is left waiting, it first starts one.
+//! one takes longer than sending a small file. If none is left that accepts, it first wakes or starts
+//! one.
 
 use std::fmt::Arguments;
 use std::io::{self, Write};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use parking_lot::Mutex;
 
+use super::idle::Idle;
+use super::listener::IDLE_TIME;
 use super::refusals::Refusals;
 use super::seldom::Seldom;
 use super::sockets::Refused;
@@ -20,8 +23,6 @@ use crate::event::{Events, Role};
 
 /// The stack size of a session's thread, in bytes.
 const STACK: usize = 128 * 1024;
-/// The most threads that go on waiting when their session has ended. Each holds a descriptor, too.
-const MOST_WAITING: usize = 8;
 /// How long a thread pauses when descriptors or threads have run out.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -39,8 +40,7 @@ pub(super) struct Crew<S> {
     pauses: Mutex<Seldom>,
     /// How many threads were started.
     started: AtomicU64,
-    /// How many threads have no connection.
-    waiting: AtomicUsize,
+    idle: Idle,
 }
 
 impl<S: Fn(&mut Connection) + Send + Sync + 'static> Crew<S> {
@@ -65,24 +65,20 @@ impl<S: Fn(&mut Connection) + Send + Sync + 'static> Crew<S> {
             events,
             pauses: Mutex::default(),
             started: AtomicU64::new(0),
-            waiting: AtomicUsize::new(0),
+            idle: Idle::new(IDLE_TIME),
         };
         Arc::new(crew).start_one()
     }
 
-    /// Starts a thread that waits for connections.
+    /// Starts a thread that accepts.
     fn start_one(self: &Arc<Self>) -> io::Result<()> {
         let number = self.started.fetch_add(1, Ordering::Relaxed) + 1;
         let crew = Arc::clone(self);
-        self.waiting.fetch_add(1, Ordering::SeqCst);
-        let thread = thread::Builder::new()
+        thread::Builder::new()
             .name(format!("{:?} {number}", self.role))
             .stack_size(STACK)
-            .spawn(move || crew.work());
-        if thread.is_err() {
-            self.waiting.fetch_sub(1, Ordering::SeqCst);
-        }
-        thread.map(drop)
+            .spawn(move || crew.work())
+            .map(drop)
     }
 
     /// The main loop of a thread. Only a panic of its session ends it early.
@@ -103,9 +99,12 @@ impl<S: Fn(&mut Connection) + Send + Sync + 'static> Crew<S> {
         loop {
             let (stream, from) = match self.listener.accept() {
                 Ok(accepted) => accepted,
-                Err(_) if self.sockets.is_closing() => return None,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    if self.waits(|waiting| (waiting > 1).then(|| waiting - 1)) {
+                Err(_) if self.sockets.is_closing() => {
+                    self.idle.close();
+                    return None;
+                }
+                Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+                    if self.idle.retire() {
                         return None;
                     }
                     continue;
@@ -117,7 +116,10 @@ impl<S: Fn(&mut Connection) + Send + Sync + 'static> Crew<S> {
             };
             match self.sockets.admit_accepted(stream, from) {
                 Ok(connection) => return Some(Box::new(connection)),
-                Err((Refused::Closing, _)) => return None,
+                Err((Refused::Closing, _)) => {
+                    self.idle.close();
+                    return None;
+                }
                 Err((why, stream)) => self.refusals.refuse(stream, why),
             }
         }
@@ -125,9 +127,9 @@ impl<S: Fn(&mut Connection) + Send + Sync + 'static> Crew<S> {
 
     /// Runs the session of a connection. Returns whether this thread waits for another one.
     fn serve(self: &Arc<Self>, mut connection: Box<Connection>) -> bool {
-        let was_last = self.waiting.fetch_sub(1, Ordering::SeqCst) == 1;
-        if was_last && let Err(error) = self.start_one() {
-            self.waiting.fetch_add(1, Ordering::SeqCst);
+        if !self.idle.leave()
+            && let Err(error) = self.start_one()
+        {
             let told = connection.write_all(&self.no_room);
             drop((told.and_then(|()| connection.flush()), connection));
             self.pause(format_args!("no thread can be started: {error}"));
@@ -135,15 +137,7 @@ impl<S: Fn(&mut Connection) + Send + Sync + 'static> Crew<S> {
         }
         (self.session)(&mut connection);
         drop(connection);
-        self.waits(|waiting| (waiting < MOST_WAITING).then(|| waiting + 1))
-    }
-
-    /// Changes how many threads wait, unless that is `None`. Returns whether it did.
-    fn waits(&self, change: impl Fn(usize) -> Option<usize>) -> bool {
-        let changed = self
-            .waiting
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, change);
-        changed.is_ok()
+        self.idle.enter()
     }
 
     /// Some errors concern one connection that is already gone. Others last, such as running out of

@@ -3,20 +3,24 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 use tracing::debug;
 
-use super::connection::SEND_LOOK;
+use super::connection::{SEND_LOOK, YIELDS};
 use super::crew::Crew;
 use super::{Connection, Sockets, Stream};
 use crate::event::{Events, Role};
 
 /// How many connections may wait to be accepted. The system may lower it.
 const BACKLOG: i32 = 4096;
-/// How long accepting waits for a connection before it returns. On Linux accepted connections inherit
-/// this as their read timeout, so it is what most of them wait for a request, and need not set it.
+/// How long accepting waits for a connection before it returns. On Linux it is also the read timeout
+/// of the listener, which accepted connections inherit: most of them wait as long for a request, and
+/// need not set it.
 pub(super) const IDLE_TIME: Duration = Duration::from_secs(30);
 /// How long a connection is silent before the system probes whether the remote host is still there,
 const KEEPALIVE_AFTER: Duration = Duration::from_mins(1);
@@ -95,7 +99,7 @@ impl Listener {
 
     /// Listens on a Unix domain socket that is bound to its path.
     pub(super) fn local(socket: Socket) -> io::Result<Self> {
-        socket.set_read_timeout(Some(IDLE_TIME))?;
+        socket.set_nonblocking(true)?;
         socket.listen(BACKLOG)?;
         Ok(Self {
             socket: Arc::new(socket),
@@ -126,13 +130,29 @@ impl Listener {
         Ok(())
     }
 
-    /// Accepts a connection, and returns where it comes from. [`io::ErrorKind::WouldBlock`]: there
+    /// Accepts a connection, and returns where it comes from. [`io::ErrorKind::TimedOut`]: there
     /// was none for [`IDLE_TIME`].
     pub(super) fn accept(&self) -> io::Result<(Stream, Option<SocketAddr>)> {
-        let (stream, from) = self.socket.accept()?;
-        let gone = |error| io::Error::new(io::ErrorKind::ConnectionAborted, error);
-        self.prepare_accepted(&stream).map_err(gone)?;
-        Ok((stream, from.as_socket()))
+        loop {
+            for _ in 0..YIELDS {
+                match self.socket.accept() {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => thread::yield_now(),
+                    accepted => {
+                        let (stream, from) = accepted?;
+                        let gone = |error| io::Error::new(io::ErrorKind::ConnectionAborted, error);
+                        self.prepare_accepted(&stream).map_err(gone)?;
+                        return Ok((stream, from.as_socket()));
+                    }
+                }
+            }
+            let mut arrivals = [PollFd::new(&self.socket, PollFlags::IN)];
+            let time = Timespec::try_from(IDLE_TIME).ok();
+            match poll(&mut arrivals, time.as_ref()) {
+                Ok(0) => return Err(io::ErrorKind::TimedOut.into()),
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 
     /// The read timeout is then [`IDLE_TIME`].
@@ -143,6 +163,8 @@ impl Listener {
             Some(_) => prepare(stream)?,
             None => prepare_local(stream)?,
         }
+        // Not every system leaves this to the listener alone.
+        stream.set_nonblocking(false)?;
         stream.set_read_timeout(Some(IDLE_TIME))
     }
 }
@@ -160,6 +182,7 @@ fn listen(address: SocketAddr) -> io::Result<Socket> {
     }
     prepare(&socket)?;
     socket.set_read_timeout(Some(IDLE_TIME))?;
+    socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket)
@@ -169,7 +192,7 @@ fn is_without_ipv6(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::Unsupported | io::ErrorKind::AddrNotAvailable
-    ) || error.raw_os_error() == Some(rustix::io::Errno::AFNOSUPPORT.raw_os_error())
+    ) || error.raw_os_error() == Some(Errno::AFNOSUPPORT.raw_os_error())
 }
 
 /// Messages are small and complete, so they are sent without delay. A remote host that disappears
@@ -217,5 +240,33 @@ mod tests {
             socket.tcp_user_timeout().unwrap(),
             Some(Duration::from_secs(90))
         );
+    }
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_last_output_leaves_with_the_end_of_the_connection() {
+        use std::io::{ErrorKind, Read, Write};
+
+        let sockets = Sockets::default();
+        let listener = Listener::bind(Some(Ipv4Addr::LOCALHOST.into()), 0).unwrap();
+        // The system holds it for a fifth of a second at most, so a slow machine may miss some.
+        let was_held = |_| {
+            let address = ("127.0.0.1", listener.port());
+            let mut client = std::net::TcpStream::connect(address).unwrap();
+            let (stream, from) = listener.accept().unwrap();
+            let mut connection = sockets.admit_accepted(stream, from).unwrap();
+            connection.send_with_end();
+            connection.write_all(b"the end").unwrap();
+            connection.flush().unwrap();
+            client.set_nonblocking(true).unwrap();
+            let early = client.peek(&mut [0; 8]);
+            connection.end();
+            drop(connection);
+            client.set_nonblocking(false).unwrap();
+            let mut text = String::new();
+            client.read_to_string(&mut text).unwrap();
+            assert_eq!(text, "the end");
+            early.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+        };
+        assert!((0..20).any(was_held));
     }
 }

@@ -11,6 +11,7 @@ mod connection;
 mod crew;
 mod dialects;
 mod host;
+mod idle;
 mod input;
 mod listener;
 mod local;

@@ -97,7 +97,7 @@ impl Sockets {
         peer: Option<SocketAddr>,
     ) -> Result<Connection, (Refused, Stream)> {
         let connection = self.admit_from(peer, stream)?;
-        Ok(connection.with_timeout(IDLE_TIME))
+        Ok(connection.accepted(IDLE_TIME))
     }
 
     /// At the limit, the oldest connection that owes us a request is closed to make room. A Unix

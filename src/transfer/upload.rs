@@ -127,15 +127,16 @@ impl<S: Snapshot, K: Fn() -> S + Send + Sync + 'static> Uploads<K> {
         codec: Codec,
         number: RfcNumber,
     ) -> io::Result<bool> {
-        let opened = self.open(connection, codec, number);
-        if connection.is_gone() {
-            return Err(io::ErrorKind::ConnectionAborted.into());
-        }
-        let opened = opened.unwrap_or_else(|error| {
-            // The library warns of it once. A stranger could ask any number of times.
-            debug!("{error}");
-            None
-        });
+        let opened = match self.open(connection, codec, number) {
+            Ok(opened) => opened,
+            // Its digest was not computed, because nobody waits for it.
+            Err(_) if connection.is_gone() => return Err(io::ErrorKind::ConnectionAborted.into()),
+            Err(error) => {
+                // The library warns of it once. A stranger could ask any number of times.
+                debug!("{error}");
+                None
+            }
+        };
         let Some((document, head)) = opened else {
             let refusal = codec.refusal(Status::NotFound, self.origin());
             self.respond(connection, &refusal);
@@ -197,6 +198,9 @@ impl<S: Snapshot, K: Fn() -> S + Send + Sync + 'static> Uploads<K> {
             thread::sleep(pause);
         }
         if !codec.is_framed() {
+            if !codec.stays_open() {
+                connection.send_with_end();
+            }
             return connection.send_file(file, length, pace);
         }
         // The head of the message is not part of the document.

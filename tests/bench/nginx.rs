@@ -1,14 +1,15 @@
 //! Uploads against nginx with sendfile, which the same client asks for the same files over HTTP/1.0.
 
 use std::fs;
-use std::net::TcpStream;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::load::{LARGE, Program, copies, documents, free_port, get, pairs, visits};
+use super::load::{LARGE, Program, SMALL, copies, documents, free_port, get, pairs, visits};
 
 /// Reports each row: what it is, the unit, our figure and that of nginx. `false`: there is no nginx.
 pub(crate) fn against_nginx(mut row: impl FnMut(&str, &str, f64, f64)) -> bool {
@@ -17,8 +18,9 @@ pub(crate) fn against_nginx(mut row: impl FnMut(&str, &str, f64, f64)) -> bool {
         return false;
     };
     let server = Program::server(&[]).ignore_output();
-    let peer =
-        Program::peer(server.port, folder.path(), &["share", "--print-messages"]).ignore_output();
+    // Like nginx without its log, it prints nothing for an upload.
+    let peer = Program::peer(server.port, folder.path(), &["share"]).ignore_output();
+    let limit = sender();
     let ask = |number: u32| format!("GET /rfc{number}.txt HTTP/1.0\r\nHost: x\r\n\r\n");
     for downloaders in [1, 4] {
         let speed = |port, request: String| copies(port, request.as_bytes(), downloaders, LARGE);
@@ -31,8 +33,31 @@ pub(crate) fn against_nginx(mut row: impl FnMut(&str, &str, f64, f64)) -> bool {
         let (ours, theirs) = pairs(|| (rate(peer.port, get(2)), rate(nginx.port, ask(2))));
         let what = format!("30 KiB files, {clients} at a time, new connection each");
         row(&what, "/s", ours, theirs);
+        let (most, theirs) = pairs(|| (rate(limit, get(2)), rate(nginx.port, ask(2))));
+        let what = "  the same of threads that accept, read and write only";
+        row(what, "/s", most, theirs);
     }
     true
+}
+
+/// Sends as many bytes as the small document has to everyone who asks anything, from as many threads
+/// as there are cores. It shows what a thread for each connection costs by itself.
+fn sender() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    for _ in 0..thread::available_parallelism().map_or(2, usize::from) {
+        let listener = listener.try_clone().unwrap();
+        thread::spawn(move || {
+            let (mut request, answer) = ([0; 512], vec![b'x'; SMALL]);
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                // A client that is gone is none of its business.
+                let _ = stream.read(&mut request);
+                let _ = stream.write_all(&answer);
+            }
+        });
+    }
+    port
 }
 
 /// A running nginx, stopped when it goes out of scope.
