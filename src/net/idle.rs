@@ -4,13 +4,12 @@
 //! that have just served one find the next without going to sleep. A spare thread takes the place of
 //! the last one that accepts, which is cheaper than to start a thread.
 
-use std::thread;
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
-/// The most threads that accept at a time, unless there are fewer cores. A connection wakes all that
-/// sleep.
+/// The most threads that accept at a time. With fewer, a thread would call a spare one more often; and a
+/// connection wakes all that sleep.
 const MOST_ACCEPTING: usize = 4;
 /// The most spare threads. Any more end.
 const MOST_SPARE: usize = 8;
@@ -19,7 +18,6 @@ const MOST_SPARE: usize = 8;
 /// one that accepts.
 #[derive(Debug)]
 pub(super) struct Idle {
-    most_accepting: usize,
     /// How long a thread is spare before it ends.
     time: Duration,
     state: Mutex<State>,
@@ -38,9 +36,7 @@ struct State {
 impl Idle {
     /// One thread, which accepts. A spare one ends after `time`.
     pub(super) fn new(time: Duration) -> Self {
-        let cores = thread::available_parallelism().map_or(1, usize::from);
         Self {
-            most_accepting: cores.clamp(2, MOST_ACCEPTING),
             time,
             state: Mutex::new(State {
                 accepting: 1,
@@ -77,7 +73,7 @@ impl Idle {
         if state.is_closing {
             return false;
         }
-        if state.accepting < self.most_accepting {
+        if state.accepting < MOST_ACCEPTING {
             state.accepting += 1;
             return true;
         }
@@ -118,7 +114,7 @@ impl Idle {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
-    use std::thread::JoinHandle;
+    use std::thread::{self, JoinHandle};
     use std::time::Instant;
 
     use super::*;
@@ -142,13 +138,11 @@ mod tests {
     #[test]
     fn few_accept_some_are_spare_and_the_rest_end() {
         let idle = Arc::new(Idle::new(LONG));
-        let most = idle.most_accepting;
-        assert!((2..=MOST_ACCEPTING).contains(&most));
-        assert!((1..most).all(|_| idle.enter()));
+        assert!((1..MOST_ACCEPTING).all(|_| idle.enter()));
         let threads = spare(&idle, MOST_SPARE);
         assert!(!idle.enter());
         // Others still accept, so nobody is called.
-        assert!((1..most).all(|_| idle.leave()));
+        assert!((1..MOST_ACCEPTING).all(|_| idle.leave()));
         assert_eq!(idle.state.lock().spare, MOST_SPARE);
         // The last one calls a spare one.
         assert!(idle.leave());
@@ -163,11 +157,11 @@ mod tests {
     fn the_last_that_accepts_stays_and_no_spare_one_does() {
         let idle = Idle::new(Duration::from_millis(1));
         assert!(!idle.retire());
-        while idle.state.lock().accepting < idle.most_accepting {
+        while idle.state.lock().accepting < MOST_ACCEPTING {
             assert!(idle.enter());
         }
         assert!(!idle.enter());
-        assert!((1..idle.most_accepting).all(|_| idle.retire()));
+        assert!((1..MOST_ACCEPTING).all(|_| idle.retire()));
         assert!(!idle.retire());
         // Nobody takes its place.
         assert!(!idle.leave());
