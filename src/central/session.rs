@@ -149,7 +149,9 @@ impl Session<'_> {
         }
     }
 
-    /// The next request. Of ADDs that arrived together, the records are added together.
+    /// The next request. Of ADDs that arrived together, the records are added together. Apart for the
+    /// same reason as [`answer`](Self::answer).
+    #[inline(never)]
     fn next(&mut self, stream: &mut impl Source) -> Result<Option<Received<Request>>, ReadError> {
         if let Some(received) = self.ahead.pop_front() {
             return Ok(Some(received));

@@ -70,7 +70,8 @@ impl<S: Fn(&mut Connection) + Send + Sync + 'static> Crew<S> {
         Arc::new(crew).start_one()
     }
 
-    /// Starts a thread that accepts.
+    /// Starts a thread that accepts. Apart, for the same reason as [`accept`](Self::accept).
+    #[inline(never)]
     fn start_one(self: &Arc<Self>) -> io::Result<()> {
         let number = self.started.fetch_add(1, Ordering::Relaxed) + 1;
         let crew = Arc::clone(self);
@@ -130,14 +131,20 @@ impl<S: Fn(&mut Connection) + Send + Sync + 'static> Crew<S> {
         if !self.idle.leave()
             && let Err(error) = self.start_one()
         {
-            let told = connection.write_all(&self.no_room);
-            drop((told.and_then(|()| connection.flush()), connection));
-            self.pause(format_args!("no thread can be started: {error}"));
+            self.turn_away(connection, &error);
             return true;
         }
         (self.session)(&mut connection);
         drop(connection);
         self.idle.enter()
+    }
+
+    /// Answers a connection that can't get a thread, because this one is needed to accept.
+    #[cold]
+    fn turn_away(&self, mut connection: Box<Connection>, error: &io::Error) {
+        let told = connection.write_all(&self.no_room);
+        drop((told.and_then(|()| connection.flush()), connection));
+        self.pause(format_args!("no thread can be started: {error}"));
     }
 
     /// Some errors concern one connection that is already gone. Others last, such as running out of

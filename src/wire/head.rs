@@ -4,13 +4,13 @@
 //! a bare LF and have trailing spaces, field names are case-insensitive, and empty lines before the
 //! start line are skipped.
 
+use std::io::BufRead;
 use std::mem;
 use std::time::Duration;
 
-use memchr::memchr_iter;
 use smallvec::SmallVec;
 
-use super::requests::{Reading, Requests, Waits};
+use super::requests::{Requests, Waits};
 use super::{ReadError, Source, TermError};
 
 /// The longest head, in bytes, including the empty lines before it.
@@ -60,17 +60,21 @@ impl Head {
     pub(super) fn arrived(arrived: &[u8]) -> Option<Self> {
         let mut head = Self::default();
         let mut start = 0;
-        let most = arrived.len().min(MAX_HEAD);
-        for (count, end) in memchr_iter(b'\n', arrived.get(..most)?).enumerate() {
-            if head.enter(start, arrived.get(start..=end)?) {
-                head.is_whole = true;
-                head.text = arrived.get(..=end)?.to_vec();
-                return (start > 0).then_some(head);
-            }
-            if count > MAX_FIELDS {
+        let arrived = arrived.get(..MAX_HEAD).unwrap_or(arrived);
+        let mut rest = arrived;
+        for _ in 0..=MAX_FIELDS + 1 {
+            // This search is the system's, which needs no stack.
+            let end = start + rest.skip_until(b'\n').ok()?;
+            let line = arrived.get(start..end)?;
+            if !line.ends_with(b"\n") {
                 return None;
             }
-            start = end + 1;
+            if head.enter(start, line) {
+                head.is_whole = true;
+                head.text = arrived.get(..end)?.to_vec();
+                return (start > 0).then_some(head);
+            }
+            start = end;
         }
         None
     }
@@ -78,7 +82,7 @@ impl Head {
     /// Reads the head of the next response, at most 8 KiB. It ends with an empty line or with the
     /// close of the connection. `Ok(None)`: the stream ended before a head began.
     pub fn read(source: &mut impl Source, waits: Waits) -> Result<Option<Self>, ReadError> {
-        Reading::response(source, waits, &mut Requests::default()).head()
+        Requests::response(source, waits)
     }
 
     /// Reads the head of a message from the content of a frame. The empty line and the last line

@@ -74,19 +74,70 @@ impl Requests {
         waits: Waits,
         is_request: impl Fn(&Head) -> bool,
     ) -> Result<Option<Next>, ReadError> {
+        self.next(source, waits, Some(&is_request))
+    }
+
+    /// Reads the head of a response: a close may also end it.
+    pub(super) fn response(
+        source: &mut impl Source,
+        waits: Waits,
+    ) -> Result<Option<Head>, ReadError> {
+        let next = Self::default().next(source, waits, None)?;
+        Ok(next.map(|(Next::Head(head) | Next::Late(head))| head))
+    }
+
+    fn next(
+        &mut self,
+        source: &mut impl Source,
+        waits: Waits,
+        is_request: Option<&dyn Fn(&Head) -> bool>,
+    ) -> Result<Option<Next>, ReadError> {
+        self.wait_for_rest(source, waits)?;
+        if self.unfinished.is_none() {
+            let waiting = source.fill_buf();
+            waiting.map_err(|error| waits.failed(error, false))?;
+            if let Some(head) = self.arrived(source) {
+                source.allow(Some(waits.whole));
+                return Ok(Some(Next::Head(head)));
+            }
+        }
+        let next = self.in_parts(source, waits, is_request)?;
+        if let Some(Next::Head(head) | Next::Late(head)) = &next {
+            self.follow(head);
+        }
+        Ok(next)
+    }
+
+    /// Waits for more of the unfinished head, in what is left of its time. From then on a first byte
+    /// may take its time.
+    fn wait_for_rest(&mut self, source: &mut impl Source, waits: Waits) -> Result<(), ReadError> {
+        if self.unfinished.is_some() {
+            match source.fill_buf() {
+                Ok(_) => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::TimedOut => self.unfinished = None,
+                Err(error) => return Err(waits.failed(error, false)),
+            }
+        }
+        source.allow(waits.first);
+        Ok(())
+    }
+
+    /// Reads a head line by line. Apart, because what waits for the next request should need little of
+    /// its stack: an idle session keeps every page that was ever used.
+    #[inline(never)]
+    fn in_parts(
+        &mut self,
+        source: &mut impl Source,
+        waits: Waits,
+        is_request: Option<&dyn Fn(&Head) -> bool>,
+    ) -> Result<Option<Next>, ReadError> {
         let reading = Reading {
             source,
             waits,
             before: self,
-            is_request: Some(&is_request),
+            is_request,
         };
-        let next = reading.next()?;
-        let head = match &next {
-            None => return Ok(None),
-            Some(Next::Head(head) | Next::Late(head)) => head,
-        };
-        self.follow(head);
-        Ok(next)
+        reading.next()
     }
 
     /// Reads the next head if all of it has arrived and nothing precedes it. `None` says nothing
@@ -116,11 +167,11 @@ impl Requests {
     }
 }
 
-/// Reads one head.
+/// Reads one head, whose first bytes have arrived.
 ///
 /// Its time limit runs from the first byte to the end of the head and is set once: neither empty
 /// lines nor lines of spaces nor slow fields extend it.
-pub(super) struct Reading<'a, S> {
+struct Reading<'a, S> {
     source: &'a mut S,
     waits: Waits,
     /// What may still belong to the message before.
@@ -152,35 +203,8 @@ enum LineEnd {
     Closed,
 }
 
-impl<'a, S: Source> Reading<'a, S> {
-    /// Reads the head of a response, which has its empty line or ends with the connection. Nothing
-    /// may be left of what is `before` it.
-    pub(super) fn response(source: &'a mut S, waits: Waits, before: &'a mut Requests) -> Self {
-        Self {
-            source,
-            waits,
-            before,
-            is_request: None,
-        }
-    }
-
-    /// Reads a head through its empty line. The close may also end the head of a response.
-    pub(super) fn head(self) -> Result<Option<Head>, ReadError> {
-        Ok(self
-            .next()?
-            .map(|(Next::Head(head) | Next::Late(head))| head))
-    }
-
+impl<S: Source> Reading<'_, S> {
     fn next(mut self) -> Result<Option<Next>, ReadError> {
-        self.wait_for_rest()?;
-        if self.before.unfinished.is_none() {
-            let waiting = self.source.fill_buf();
-            waiting.map_err(|error| self.waits.failed(error, false))?;
-            if let Some(head) = self.before.arrived(self.source) {
-                self.source.allow(Some(self.waits.whole));
-                return Ok(Some(Next::Head(head)));
-            }
-        }
         let mut head = Head::default();
         let limit = match self.start_line(&mut head)? {
             First::Start(limit) => limit,
@@ -268,21 +292,6 @@ impl<'a, S: Source> Reading<'a, S> {
             head.text.clear();
         }
         Err(ReadError::LongHead)
-    }
-
-    /// Waits for more of the unfinished head, in what is left of its time, and else for a first byte.
-    fn wait_for_rest(&mut self) -> Result<(), ReadError> {
-        if self.before.unfinished.is_some() {
-            match self.source.fill_buf() {
-                Ok(_) => return Ok(()),
-                Err(error) if error.kind() == io::ErrorKind::TimedOut => {
-                    self.before.unfinished = None;
-                }
-                Err(error) => return Err(self.waits.failed(error, false)),
-            }
-        }
-        self.source.allow(self.waits.first);
-        Ok(())
     }
 
     /// Takes empty lines that belong to the message before. `false`: there are too many.
