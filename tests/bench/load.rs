@@ -8,6 +8,8 @@ use std::process::{Child, ChildStderr, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::net::{RecvFlags, recv};
+
 /// A program with its printout; killed when it goes out of scope.
 pub(crate) struct Program {
     child: Child,
@@ -274,8 +276,8 @@ pub(crate) fn rate(port: u16, request: &[u8], answer: usize, ahead: usize) -> f6
     run(Duration::from_secs(2))
 }
 
-/// Answers every `request` bytes with `answer` bytes, which is the least that a server can do. It
-/// shows the limit of round trips on this machine.
+/// Answers every `request` bytes with `answer` bytes, which is the least that a server can do. Like
+/// ours, it lets others run before it sleeps. It shows the limit of round trips on this machine.
 pub(crate) fn echo(request: usize, answer: usize) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -286,7 +288,7 @@ pub(crate) fn echo(request: usize, answer: usize) -> u16 {
             thread::spawn(move || {
                 let (mut buffer, answers) = (vec![0; 8 * 1024], vec![b'x'; 64 * 1024]);
                 let mut waiting = 0;
-                while let Ok(read @ 1..) = stream.read(&mut buffer) {
+                while let read @ 1.. = read_soon(&mut stream, &mut buffer) {
                     waiting += read;
                     let whole = waiting / request;
                     waiting %= request;
@@ -298,6 +300,16 @@ pub(crate) fn echo(request: usize, answer: usize) -> u16 {
         }
     });
     port
+}
+
+fn read_soon(stream: &mut TcpStream, buffer: &mut [u8]) -> usize {
+    for _ in 0..4 {
+        match recv(&*stream, &mut *buffer, RecvFlags::DONTWAIT) {
+            Ok((_, read)) => return read,
+            Err(_) => thread::yield_now(),
+        }
+    }
+    stream.read(buffer).unwrap_or(0)
 }
 
 /// Sends `bytes` zeros from memory to every client. It shows the limit of copying over loopback.
@@ -332,9 +344,6 @@ pub(crate) fn quantile(sorted: &[Duration], share: f64) -> Duration {
     sorted[((sorted.len() - 1) as f64 * share).round() as usize]
 }
 
-/// How often each pair of ours and theirs is measured.
-const PAIRS: usize = 5;
-
 /// The length of the large document, RFC 1, and of the small one, RFC 2.
 pub(crate) const LARGE: u64 = 200 * 1024 * 1024;
 pub(crate) const SMALL: usize = 30 * 1024;
@@ -347,11 +356,16 @@ pub(crate) fn documents() -> tempfile::TempDir {
     folder
 }
 
-/// Measures ours and theirs in turn, and returns the pair with the median ratio.
-pub(crate) fn pairs(mut pair: impl FnMut() -> (f64, f64)) -> (f64, f64) {
-    let mut pairs: Vec<_> = (0..PAIRS).map(|_| pair()).collect();
+/// Measures ours and theirs in turn, five times, and returns the pair with the median ratio.
+pub(crate) fn pairs(pair: impl FnMut() -> (f64, f64)) -> (f64, f64) {
+    many_pairs(5, pair)
+}
+
+/// The same, `count` times.
+pub(crate) fn many_pairs(count: usize, mut pair: impl FnMut() -> (f64, f64)) -> (f64, f64) {
+    let mut pairs: Vec<_> = (0..count).map(|_| pair()).collect();
     pairs.sort_by(|a, b| (a.0 / a.1).total_cmp(&(b.0 / b.1)));
-    pairs[PAIRS / 2]
+    pairs[count / 2]
 }
 
 /// A port on which nobody listens, for a server that does not choose one itself.
@@ -364,28 +378,23 @@ pub(crate) fn get(number: u32) -> String {
     format!("GET RFC {number} P2P-CI/1.0\r\nHost: x\r\nOS: y\r\n\r\n")
 }
 
-/// The rate in MiB/s of `count` simultaneous downloads, as the median of five.
+/// The rate in MiB/s of `count` simultaneous downloads.
 pub(crate) fn copies(port: u16, request: &[u8], count: usize, bytes: u64) -> f64 {
-    let once = || {
-        let begin = Instant::now();
-        let threads: Vec<_> = (0..count)
-            .map(|_| {
-                let request = request.to_vec();
-                thread::spawn(move || {
-                    let mut line = Line::to(port);
-                    line.send(&request);
-                    assert!(line.drain() >= bytes);
-                })
+    let begin = Instant::now();
+    let threads: Vec<_> = (0..count)
+        .map(|_| {
+            let request = request.to_vec();
+            thread::spawn(move || {
+                let mut line = Line::to(port);
+                line.send(&request);
+                assert!(line.drain() >= bytes);
             })
-            .collect();
-        for thread in threads {
-            thread.join().unwrap();
-        }
-        mib(bytes * count as u64, begin.elapsed())
-    };
-    let mut speeds: Vec<_> = (0..5).map(|_| once()).collect();
-    speeds.sort_by(f64::total_cmp);
-    speeds[2]
+        })
+        .collect();
+    for thread in threads {
+        thread.join().unwrap();
+    }
+    mib(bytes * count as u64, begin.elapsed())
 }
 
 /// Downloads per second by so many clients, with a new connection for each download.

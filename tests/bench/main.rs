@@ -27,8 +27,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use load::{
-    LARGE, Line, Program, Quiet, SHARE, SMALL, add, copies, echo, fill, fill_one, get, lookup, mib,
-    one_record, quantile, rate, record, records_length, source, visits,
+    LARGE, Line, Program, Quiet, SHARE, SMALL, add, copies, echo, fill, fill_one, get, lookup,
+    many_pairs, mib, one_record, quantile, rate, record, records_length, source, visits,
 };
 
 fn row(what: &str, figure: &str, limit: &str) {
@@ -321,8 +321,11 @@ fn uploads() {
     let peer =
         Program::peer(server.port, folder.path(), &["share", "--print-messages"]).ignore_output();
     for downloaders in [1, 4] {
-        let limit = copies(source(LARGE), b"", downloaders, LARGE);
-        let speed = copies(peer.port, get(1).as_bytes(), downloaders, LARGE);
+        let raw = source(LARGE);
+        let (speed, limit) = many_pairs(9, || {
+            let speed = copies(peer.port, get(1).as_bytes(), downloaders, LARGE);
+            (speed, copies(raw, b"", downloaders, LARGE))
+        });
         row(
             &format!("200 MiB to {downloaders} downloader(s)"),
             &format!("{speed:.0} MiB/s"),
