@@ -642,6 +642,17 @@ mod tests {
         assert_eq!(script.allowed(), [idle, whole, idle]);
     }
 
+    /// Lines of heads, and what is between them.
+    fn line() -> impl Strategy<Value = String> {
+        prop_oneof![
+            3 => Just(String::new()),
+            8 => "[A-Z]{1,5}: {0,2}[a-z]{0,5} {0,2}",
+            2 => "[A-Z]{1,5} [a-z0-9]{1,9} P2P-CI/1\\.0",
+            2 => "[ \t:~!é]{0,3}",
+            1 => "x{3000}",
+        ]
+    }
+
     proptest! {
         #[test]
         fn arbitrary_bytes_never_panic(bytes: Vec<u8>) {
@@ -649,6 +660,17 @@ mod tests {
             while let Ok(Some(head)) = read_next(&mut source) {
                 let _ = (head.start_line(), head.field("Host"), head.is_well_formed());
             }
+        }
+
+        #[test]
+        fn heads_that_arrive_whole_are_those_that_arrive_in_parts(
+            lines in prop::collection::vec((line(), prop::bool::ANY), 0..90),
+            cuts in prop::collection::vec(1_usize..30, 1..40),
+        ) {
+            let end = |has_cr| if has_cr { "\r\n" } else { "\n" };
+            let lines = lines.into_iter().map(|(line, has_cr)| line + end(has_cr));
+            let text: String = lines.collect();
+            prop_assert_eq!(all(Script::of(text.as_str())), all(Script::in_pieces(&text, &cuts)));
         }
 
         #[test]
