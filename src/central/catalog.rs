@@ -185,18 +185,12 @@ impl Catalog {
             Scope::All => state.records.page_before(from.before, PAGE_BYTES, page),
             Scope::Of(number) => {
                 // One search for the newest finds the others beside it.
-                let mut before = state.by_number.range(..(number, from.before)).rev();
-                loop {
-                    match before.next() {
-                        Some(&(of, sequence)) if of == number => {
-                            page.extend(state.records.get(sequence).unwrap_or_default(), 1);
-                            if is_full(page) {
-                                break Some(sequence);
-                            }
-                        }
-                        _ => break None,
-                    }
-                }
+                let before = state.by_number.range(..(number, from.before)).rev();
+                let mut older = before.take_while(|(of, _)| *of == number);
+                older.find_map(|&(_, sequence)| {
+                    page.extend(state.records.get(sequence)?, 1);
+                    is_full(page).then_some(sequence)
+                })
             }
         };
         if last.is_some() {

@@ -63,7 +63,7 @@ impl Head {
         let arrived = arrived.get(..MAX_HEAD).unwrap_or(arrived);
         let mut rest = arrived;
         for _ in 0..=MAX_FIELDS + 1 {
-            // This search is the system's, which needs no stack.
+            // Of the fast searches, this one needs the least stack.
             let end = start + rest.skip_until(b'\n').ok()?;
             let line = arrived.get(start..end)?;
             if !line.ends_with(b"\n") {
