@@ -144,8 +144,11 @@ impl Requests {
     /// about the stream.
     pub fn arrived(&mut self, source: &mut impl Source) -> Option<Head> {
         let arrived = source.buffered();
-        let has_rest = self.unfinished.is_some();
-        if has_rest || arrived.is_empty() || (self.padding > 0 && padding::prefix(arrived) > 0) {
+        let is_preceded = match arrived.first()? {
+            b'\r' | b'\n' => true,
+            _ => self.padding > 0 && padding::prefix(arrived) > 0,
+        };
+        if is_preceded || self.unfinished.is_some() {
             return None;
         }
         let head = Head::arrived(arrived)?;
@@ -648,6 +651,7 @@ mod tests {
             3 => Just(String::new()),
             8 => "[A-Z]{1,5}: {0,2}[a-z]{0,5} {0,2}",
             2 => "[A-Z]{1,5} [a-z0-9]{1,9} P2P-CI/1\\.0",
+            1 => "\r{1,2}[A-Z]{1,5} [a-z]{1,3}",
             2 => "[ \t:~!é]{0,3}",
             1 => "x{3000}",
         ]
