@@ -170,7 +170,7 @@ impl Head {
 
     /// Takes in this line, which is in the text from `start` on, or will be. Returns whether it is
     /// empty.
-    pub(super) fn enter(&mut self, start: usize, line: &[u8]) -> bool {
+    fn enter(&mut self, start: usize, line: &[u8]) -> bool {
         let line = trim_line_end(line);
         let end = start + line.len();
         if line.is_empty() {
