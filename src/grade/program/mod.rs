@@ -41,7 +41,7 @@ pub const START_TIME: Duration = Duration::from_secs(10);
 /// How often it is looked at meanwhile.
 pub const LOOK: Duration = Duration::from_millis(50);
 /// How long a program that does not listen any more may take to end.
-const END_TIME: Duration = Duration::from_secs(1);
+const END_TIME: Duration = Duration::from_secs(3);
 /// How many of its last lines a report shows.
 const LAST_LINES: usize = 12;
 /// How much output is worth a remark, in bytes.

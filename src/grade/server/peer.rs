@@ -197,22 +197,21 @@ impl<'a> Peer<'a> {
     /// A failure to get an answer, with what the program printed last.
     fn failed(&self, sent: &[u8], expected: &[u8], error: &ReadError) -> Unmet {
         let came = &self.source.came;
+        let has_closed = match error {
+            ReadError::Io(error) => error.kind() != io::ErrorKind::Other,
+            ReadError::Closed | ReadError::CutOff => !self.source.is_late(),
+            _ => false,
+        };
         let message = match error {
             // Which of these it is depends on what was on the way.
-            ReadError::Io(error) if error.kind() != io::ErrorKind::Other => {
-                let ended = if came.is_empty() {
-                    ReadError::Closed
-                } else {
-                    ReadError::CutOff
-                };
-                ended.to_string()
-            }
+            _ if has_closed && came.is_empty() => ReadError::Closed.to_string(),
+            _ if has_closed => ReadError::CutOff.to_string(),
             ReadError::TimedOut { .. } => late(!came.is_empty()).to_string(),
             error if self.source.is_late() => format!("{} ({error})", late(!came.is_empty())),
             error => error.to_string(),
         };
         Unmet::Failed(Box::new(Finding {
-            message: message + &self.target.last_words(),
+            message: message + &self.target.last_words(has_closed),
             cause: None,
             exchanged: Some(Exchanged::new(sent, expected, came)),
         }))

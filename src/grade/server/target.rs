@@ -137,18 +137,18 @@ impl<'a> Target<'a> {
     }
 
     /// How the program has ended, if it has. One that can't be connected to any more may be about to.
-    fn ended(&mut self) -> Option<String> {
-        let ended = self.program.get_mut().as_mut()?.end();
-        if ended.is_some() || self.knock.get_mut().is_some() {
+    fn ended(&self) -> Option<String> {
+        let ended = self.program.borrow_mut().as_mut()?.end();
+        if ended.is_some() || self.knock.borrow().is_some() {
             return ended;
         }
         match self.connection() {
             // The next peer uses it.
             Ok(connection) => {
-                *self.knock.get_mut() = Some(connection);
+                self.knock.replace(Some(connection));
                 None
             }
-            Err(_) => self.program.get_mut().as_mut()?.end_soon(),
+            Err(_) => self.program.borrow_mut().as_mut()?.end_soon(),
         }
     }
 
@@ -246,19 +246,25 @@ impl<'a> Target<'a> {
     }
 
     /// Whether the program has ended, and the last lines that it printed, for a failure without an
-    /// answer; empty if it is unknown.
-    pub(super) fn last_words(&self) -> String {
-        let mut program = self.program.borrow_mut();
-        let Some(program) = program.as_mut() else {
+    /// answer; empty if it is unknown. A program that has closed the connection may be about to end.
+    pub(super) fn last_words(&self, has_closed: bool) -> String {
+        let printed = || self.program.borrow().as_ref().map(Program::printed);
+        // It closes a connection before it prints why, and prints before it ends.
+        let Some(last) = printed() else {
             return String::new();
         };
-        let printed = program.printed();
-        let Some(ended) = program.end() else {
-            return format!("\n{printed}");
+        let ended = if has_closed {
+            self.ended()
+        } else {
+            self.program.borrow_mut().as_mut().and_then(Program::end)
         };
+        let Some(ended) = ended else {
+            return format!("\n{last}");
+        };
+        let last = printed().unwrap_or(last);
         // Otherwise the port would stay in use for a while after this end.
         self.sockets.reset_when_dropped();
-        format!(", because {ended}\n{printed}")
+        format!(", because {ended}\n{last}")
     }
 
     /// What is graded, for the report.
