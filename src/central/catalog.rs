@@ -13,6 +13,7 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::thread;
 
 use parking_lot::{Mutex, MutexGuard};
 
@@ -194,7 +195,7 @@ impl Catalog {
             }
         };
         if last.is_some() {
-            MutexGuard::unlock_fair(state);
+            give_way(state);
         }
         last.map(|before| Cursor { before })
     }
@@ -254,9 +255,16 @@ impl Catalog {
             if state.remove_some(connection)? == 0 {
                 return state.remove_peer(connection);
             }
-            MutexGuard::unlock_fair(state);
+            give_way(state);
         }
     }
+}
+
+/// Lets others in between two pages: those that wait for the lock, and those that wait for the
+/// processor. A kernel that preempts at ticks alone keeps a short question waiting for some of them.
+fn give_way(state: MutexGuard<'_, State>) {
+    MutexGuard::unlock_fair(state);
+    thread::yield_now();
 }
 
 /// A connection in the catalog. Dropping it removes the peer and all its records, however its
@@ -401,7 +409,7 @@ impl Withdrawal<'_> {
         {
             state.take_one(connection, number, sequence, page)?;
         }
-        MutexGuard::unlock_fair(state);
+        give_way(state);
         Ok(!self.held.is_empty())
     }
 
