@@ -2,7 +2,6 @@
 //! [`start`] runs the server on a port.
 
 pub mod catalog;
-mod records;
 mod server;
 pub mod session;
 
