@@ -2,9 +2,9 @@
 //!
 //! Sequence numbers of records only grow. Newest first is therefore the index read backwards, and a
 //! reader that goes through it page by page sees every record that was there throughout exactly
-//! once. The lock is held for one page or one chunk at a time, never during input or output, and
-//! everything returned is owned. Whoever takes many pages hands the lock to a thread that waits for
-//! it after each of them.
+//! once. At a time, the lock is held for one page, one chunk, the ADDs that arrived together, or a
+//! copy of numbers, never during input or output, and everything returned is owned. Between two
+//! pages, a LIST, a LOOKUP or a removal hands it to a thread that waits for it.
 //!
 //! With n records in the index, adding costs O(log n), a page O(log n + its records), and leaving
 //! O(log n) for each record of the peer.

@@ -166,7 +166,7 @@ impl State {
         Ok(())
     }
 
-    /// Removes a record that its peer has no more.
+    /// Removes a record that its peer no longer has.
     #[inline]
     pub(super) fn forget(&mut self, number: RfcNumber, sequence: Sequence) {
         self.by_number.remove(&(number, sequence));
