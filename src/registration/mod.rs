@@ -2,6 +2,7 @@
 //! [`session`] serves one connection, and [`start`] runs the server on a port.
 
 mod disk;
+mod entry;
 mod saved;
 mod server;
 pub mod session;

@@ -3,7 +3,8 @@
 use std::time::{Duration, SystemTime};
 
 use super::disk::{Contents, Stored};
-use super::table::{Entry, Now, Registrar, Unsaved};
+use super::entry::Entry;
+use super::table::{Now, Registrar, Unsaved};
 use crate::wire::di::registration::Cookie;
 use crate::wire::{Endpoint, Port};
 
