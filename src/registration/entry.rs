@@ -9,7 +9,7 @@ use crate::wire::Endpoint;
 use crate::wire::di::registration::{Cookie, Registration};
 
 /// For how many days registrations are counted.
-pub(super) const DAYS: u64 = 30;
+const DAYS: u64 = 30;
 /// A day, in seconds.
 pub(super) const DAY: u64 = 24 * 60 * 60;
 
@@ -36,7 +36,7 @@ impl Entry {
     pub(super) fn registration(&self, now: Now) -> Registration {
         let left = self.expires.saturating_duration_since(now.instant);
         let today = day(now.date);
-        let recent = self.days.iter().filter(|(day, _)| *day + DAYS > today);
+        let recent = self.days.iter().filter(|(day, _)| counts(**day, today));
         Registration {
             cookie: self.cookie,
             peer: self.peer.clone(),
@@ -53,4 +53,9 @@ impl Entry {
 pub(super) fn day(time: SystemTime) -> u64 {
     let since = time.duration_since(SystemTime::UNIX_EPOCH);
     since.unwrap_or_default().as_secs() / DAY
+}
+
+/// Whether the registrations of this day still count.
+pub(super) fn counts(day: u64, today: u64) -> bool {
+    day + DAYS > today
 }

@@ -70,8 +70,12 @@ impl Entries {
 
     /// The cookies of the active peers. A record is active if it expires after `now`.
     pub(super) fn live(&self, now: Now) -> impl Iterator<Item = Cookie> {
-        let after = now.instant + Duration::from_nanos(1);
-        let live = self.by_expiry.range((after, Cookie::FIRST)..);
+        let live = self.by_expiry.range(after(now.instant)..);
         live.map(|(_, cookie)| *cookie)
     }
+}
+
+/// Where the records that expire after this time begin, ordered by expiry.
+pub(super) fn after(time: Instant) -> (Instant, Cookie) {
+    (time + Duration::from_nanos(1), Cookie::FIRST)
 }

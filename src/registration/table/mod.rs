@@ -19,12 +19,12 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 pub use active_peers::ActivePeers;
-use entries::Entries;
+use entries::{Entries, after};
 pub use now::Now;
 use room::MOST_RECORDS;
 pub(super) use unsaved::Unsaved;
 
-use super::entry::{DAYS, Entry, day};
+use super::entry::{Entry, counts, day};
 use crate::net::network_of;
 use crate::wire::di::registration::{Claim, Cookie, Registration};
 use crate::wire::{Endpoint, Reject, Status};
@@ -130,7 +130,7 @@ impl Registrar {
         entry.has_left = false;
         entry.expires = now.instant + self.ttl;
         let today = day(now.date);
-        entry.days.retain(|day, _| *day + DAYS > today);
+        entry.days.retain(|day, _| counts(*day, today));
         let count = entry.days.entry(today).or_default();
         *count = count.saturating_add(1);
         let registration = entry.registration(now);
@@ -175,17 +175,16 @@ impl Registrar {
     /// Every active peer but the one with this cookie, in no particular order.
     pub fn others(&self, cookie: Cookie, now: Now) -> ActivePeers {
         let others = self.entries.live(now).filter(|other| *other != cookie);
-        let entries = others.filter_map(|other| self.entries.all.get(&other).cloned());
-        ActivePeers {
-            entries: entries.collect(),
-            now,
-        }
+        self.peers(others, now)
     }
 
     /// Every active peer, in no particular order.
     pub fn active(&self, now: Now) -> ActivePeers {
-        let entries = self.entries.live(now);
-        let entries = entries.filter_map(|cookie| self.entries.all.get(&cookie).cloned());
+        self.peers(self.entries.live(now), now)
+    }
+
+    fn peers(&self, cookies: impl Iterator<Item = Cookie>, now: Now) -> ActivePeers {
+        let entries = cookies.filter_map(|cookie| self.entries.all.get(&cookie).cloned());
         ActivePeers {
             entries: entries.collect(),
             now,
@@ -204,14 +203,11 @@ impl Registrar {
 
     /// The records that expired after `before` and not after `now`, without those that left.
     pub fn expired(&self, before: Instant, now: Now) -> Vec<Registration> {
-        let after = |time| (time + Duration::from_nanos(1), Cookie::FIRST);
         if before >= now.instant {
             return Vec::new();
         }
-        let ended = self
-            .entries
-            .by_expiry
-            .range(after(before)..after(now.instant));
+        let (begin, end) = (after(before), after(now.instant));
+        let ended = self.entries.by_expiry.range(begin..end);
         let ended = ended.filter_map(|(_, cookie)| self.entries.all.get(cookie));
         ended
             .filter(|entry| !entry.has_left)
