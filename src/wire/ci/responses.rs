@@ -3,7 +3,9 @@
 //! Servers in the wild disagree about the empty lines of a response, and a response has no length.
 //! So the parser is lenient (section 5), and silence ends a response that nothing else ends.
 
+use std::collections::HashMap;
 use std::io;
+use std::mem::{self, Discriminant};
 use std::time::Duration;
 
 use super::PROTOCOL;
@@ -65,9 +67,10 @@ pub struct Responses {
     dialect: Dialect,
     /// The status line of the next response, if it was read in place of a record.
     ahead: Option<Vec<u8>>,
-    /// Whether this server ends its records with an empty line; `None` until known. If it does, a
-    /// pause in them means a slow connection and not their end.
-    ends_records: Option<bool>,
+    /// Whether this server ends its records with an empty line, for each method that it has answered
+    /// with records: many do so for some only. If it does, a pause in them means a slow connection and
+    /// not their end.
+    ends_records: HashMap<Discriminant<Request>, bool>,
 }
 
 /// The result of reading a line.
@@ -112,8 +115,7 @@ impl Responses {
         request: &Request,
     ) -> Result<Response, ReadError> {
         match self.dialect {
-            // A response to ADD has only one record.
-            Dialect::Text => self.text(source, matches!(request, Request::Add(_))),
+            Dialect::Text => self.text(source, Some(request)),
             Dialect::Framed => framed(source),
         }
     }
@@ -121,10 +123,18 @@ impl Responses {
     /// Reads a response that a server sends without a request before it closes the connection. It
     /// is always text: the server may not know the client's dialect yet.
     pub fn last_word(&mut self, source: &mut impl Source) -> Result<Response, ReadError> {
-        self.text(source, false)
+        self.text(source, None)
     }
 
-    fn text(&mut self, source: &mut impl Source, is_add: bool) -> Result<Response, ReadError> {
+    fn text(
+        &mut self,
+        source: &mut impl Source,
+        request: Option<&Request>,
+    ) -> Result<Response, ReadError> {
+        // A response to ADD has only one record.
+        let is_add = matches!(request, Some(Request::Add(_)));
+        let method = request.map(mem::discriminant);
+        let mut ends_records = method.and_then(|method| self.ends_records.get(&method).copied());
         let (code, bytes) = self.status_line(source)?;
         let mut response = Response {
             code,
@@ -138,7 +148,7 @@ impl Responses {
             if has_records && is_add && !source.buffered().contains(&b'\n') {
                 break;
             }
-            let patience = match self.ends_records {
+            let patience = match ends_records {
                 Some(true) if has_records => ANSWER_TIME,
                 None if has_records => LONGER_WHILE,
                 _ => SHORT_WHILE,
@@ -147,18 +157,18 @@ impl Responses {
                 Line::Silence if patience == ANSWER_TIME => return Err(timed_out(true)),
                 Line::Silence => {
                     if has_records {
-                        self.ends_records = Some(false);
+                        ends_records = Some(false);
                     }
                     break;
                 }
                 // A server that does not mark the end of its records may close there.
-                Line::Close if !has_records || is_add || self.ends_records == Some(false) => break,
+                Line::Close if !has_records || is_add || ends_records == Some(false) => break,
                 Line::Close | Line::Cut(_) => return Err(ReadError::CutOff),
                 Line::Empty(line) => {
                     response.bytes.extend(line);
                     empty_lines += 1;
                     if has_records {
-                        self.ends_records = Some(true);
+                        ends_records = Some(true);
                     }
                     if has_records || empty_lines == 2 {
                         break;
@@ -183,6 +193,9 @@ impl Responses {
                 }
                 Line::Text(line) => return Err(PROTOCOL.no_response(&line)),
             }
+        }
+        if let Some((method, ends)) = method.zip(ends_records) {
+            self.ends_records.insert(method, ends);
         }
         Ok(response)
     }
@@ -278,8 +291,8 @@ fn framed(source: &mut impl Source) -> Result<Response, ReadError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::Port;
     use crate::wire::testing::Script;
+    use crate::wire::{Port, RfcNumber, Title};
     use proptest::prelude::*;
 
     /// The code of a response, and the numbers and titles of its records.
@@ -434,6 +447,24 @@ mod tests {
         assert!(responses.next(&mut source, &list()).is_ok());
         let paused = responses.next(&mut source, &list());
         assert!(matches!(paused, Err(ReadError::TimedOut { .. })));
+    }
+
+    #[test]
+    fn what_ends_the_records_of_one_method_says_nothing_of_another() {
+        let lookup = Request::Lookup {
+            number: RfcNumber::new(1).unwrap(),
+            title: Title::default(),
+            sender: Endpoint::parse("vm:5", Port::MIN).unwrap().into(),
+        };
+        let mut source = Script::then_silence(
+            "P2P-CI/1.0 200 OK\n\nRFC 1 A vm 5\n\nP2P-CI/1.0 200 OK\n\nRFC 1 A vm 5\n\n\
+             P2P-CI/1.0 200 OK\n\nRFC 1 A vm 5\n",
+        );
+        let mut responses = Responses::default();
+        for asked in [add(), lookup, list()] {
+            let response = responses.next(&mut source, &asked).unwrap();
+            assert_eq!(told(&response), records(&["1 A"]));
+        }
     }
 
     #[test]

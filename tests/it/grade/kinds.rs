@@ -78,6 +78,30 @@ const SERVERS: &[ServerKind] = &[
         |_, answer| Some(answer.replace("RFC ", "RFC: ")),
         &["add-form", "list-form", "lookup-form"],
     ),
+    (
+        "only its answers to ADD end with an empty line",
+        |request, answer| {
+            let is_list = answer.contains(" 200 ") && !request.starts_with("ADD");
+            Some(if is_list {
+                bare(&answer).to_owned()
+            } else {
+                answer
+            })
+        },
+        &["list-form", "lookup-form"],
+    ),
+    (
+        "only its answers to LIST have no empty line at the end",
+        |request, answer| {
+            let is_list = request.starts_with("LIST");
+            Some(if is_list {
+                bare(&answer).to_owned()
+            } else {
+                answer
+            })
+        },
+        &["list-form"],
+    ),
 ];
 
 #[test]
