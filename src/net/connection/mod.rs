@@ -6,20 +6,18 @@ mod send;
 mod send_file;
 mod watch;
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Stream;
 use super::input::Input;
-use super::sockets::Admission;
+use super::sockets::{Admission, Refused, Sockets};
 use crate::event::{Link, Role};
 
 pub use watch::Watch;
 
-/// How often a blocked send checks its progress: the system restarts its timeout with each call,
-/// even if the one before had sent something.
-pub(super) const SEND_LOOK: Duration = Duration::from_secs(1);
 /// How often a thread lets others run before it sleeps until a connection or a request comes. The next
 /// one is often on its way: to sleep and to be woken costs more than to answer.
 pub(super) const YIELDS: u32 = 4;
@@ -31,7 +29,6 @@ pub(super) const YIELDS: u32 = 4;
 #[derive(Debug)]
 pub struct Connection {
     input: Input<Socket>,
-    peer: SocketAddr,
     /// Dropped last, because it closes the socket.
     admission: Admission,
 }
@@ -54,16 +51,35 @@ struct Socket {
 }
 
 impl Connection {
-    pub(super) fn new(
-        stream: Arc<Stream>,
-        peer: SocketAddr,
-        admission: Admission,
-        send_time: Duration,
-    ) -> Self {
+    /// A connection that we opened.
+    pub(super) fn opened(sockets: &Sockets, stream: Stream) -> io::Result<Self> {
+        let peer = stream.peer_addr().ok().and_then(|peer| peer.as_socket());
+        match sockets.admit(stream, peer) {
+            Ok((stream, admission)) => Ok(Self::new(stream, admission)),
+            Err((refused, _)) => Err(io::Error::other(refused)),
+        }
+    }
+
+    /// A connection that a listener has accepted from `peer`. Its socket already has this read timeout.
+    pub(super) fn accepted(
+        sockets: &Sockets,
+        stream: Stream,
+        peer: Option<SocketAddr>,
+        timeout: Duration,
+    ) -> Result<Self, (Refused, Stream)> {
+        let (stream, admission) = sockets.admit(stream, peer)?;
+        let mut connection = Self::new(stream, admission);
+        let socket = connection.input.get_mut();
+        socket.timeout = Some(timeout);
+        socket.is_new = true;
+        Ok(connection)
+    }
+
+    fn new(stream: Arc<Stream>, admission: Admission) -> Self {
         let socket = Socket {
             stream,
             output: Vec::new(),
-            send_time,
+            send_time: admission.send_time(),
             send_end: None,
             wait: Wait::ForEver,
             timeout: None,
@@ -72,17 +88,8 @@ impl Connection {
         };
         Self {
             input: Input::new(socket),
-            peer,
             admission,
         }
-    }
-
-    /// The same connection, which was accepted and whose socket already has this read timeout.
-    pub(super) fn accepted(mut self, timeout: Duration) -> Self {
-        let socket = self.input.get_mut();
-        socket.timeout = Some(timeout);
-        socket.is_new = true;
-        self
     }
 
     /// The number of this connection among those of the program.
@@ -92,7 +99,7 @@ impl Connection {
 
     /// The remote address. An IPv4 address is shown as one even on an IPv6 socket.
     pub fn peer(&self) -> SocketAddr {
-        self.peer
+        self.admission.peer()
     }
 
     /// This connection, as events name it.
@@ -100,7 +107,7 @@ impl Connection {
         Link {
             id: self.id(),
             role,
-            remote: self.peer,
+            remote: self.peer(),
         }
     }
 }

@@ -143,3 +143,40 @@ fn unread(time: Duration) -> io::Error {
     let reason = format!("the other side did not read within {seconds} seconds");
     io::Error::new(io::ErrorKind::ConnectionAborted, reason)
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::io::{ErrorKind, Read};
+    use std::net::{TcpListener, TcpStream};
+
+    use super::*;
+    use crate::net::Sockets;
+    use crate::net::socket_options::prepare;
+
+    #[test]
+    fn the_last_output_leaves_with_the_end_of_the_connection() {
+        let sockets = Sockets::default();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        // The system holds it for a fifth of a second at most, so a slow machine may miss some.
+        let was_held = |_| {
+            let mut client = TcpStream::connect(address).unwrap();
+            let stream = Stream::from(listener.accept().unwrap().0);
+            prepare(&stream).unwrap();
+            let mut connection = Connection::opened(&sockets, stream).unwrap();
+            connection.send_with_end();
+            connection.write_all(b"the end").unwrap();
+            connection.flush().unwrap();
+            client.set_nonblocking(true).unwrap();
+            let early = client.peek(&mut [0; 8]);
+            connection.end();
+            drop(connection);
+            client.set_nonblocking(false).unwrap();
+            let mut text = String::new();
+            client.read_to_string(&mut text).unwrap();
+            assert_eq!(text, "the end");
+            early.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+        };
+        assert!((0..20).any(was_held));
+    }
+}
