@@ -66,24 +66,16 @@ impl Listener {
         let any_v4 = SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
         let any_v6 = SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
         let first = bind.map_or(any_v6, |ip| SocketAddr::new(ip, port));
+        let failed = |address| move |reason| ListenError::new(address, reason);
         let bound = match listen(first) {
             Err(error) if bind.is_none() && is_without_ipv6(&error) => {
                 debug!(%error, "IPv6 is not available; listening on IPv4 only");
-                listen(any_v4).map_err(|reason| ListenError {
-                    address: any_v4,
-                    reason,
-                })
+                listen(any_v4).map_err(failed(any_v4))
             }
-            bound => bound.map_err(|reason| ListenError {
-                address: first,
-                reason,
-            }),
+            bound => bound.map_err(failed(first)),
         };
         let socket = bound?;
-        let address = socket.local_addr().map_err(|reason| ListenError {
-            address: first,
-            reason,
-        })?;
+        let address = socket.local_addr().map_err(failed(first))?;
         Ok(Self {
             socket: Arc::new(socket),
             address: address.as_socket(),

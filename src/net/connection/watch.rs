@@ -21,18 +21,11 @@ impl Connection {
     /// Waits at most `time` until this connection or another one has something to read, or is closed.
     /// Returns whether it is only this one. Nothing may be buffered in either.
     pub fn answers_before(&self, other: &Self, time: Duration) -> bool {
-        let until = Instant::now() + time;
-        loop {
-            let left = until.saturating_duration_since(Instant::now());
-            let left = Timespec::try_from(left).ok();
-            let [ours, others] = [self, other].map(|side| &*side.input.get_ref().stream);
-            let mut ready = [ours, others].map(|stream| PollFd::new(stream, PollFlags::IN));
-            let polled = poll(&mut ready, left.as_ref());
-            if polled != Err(Errno::INTR) {
-                let [ours, others] = ready.map(|side| !side.revents().is_empty());
-                return polled.is_ok() && ours && !others;
-            }
-        }
+        let streams = [self, other].map(|side| &*side.input.get_ref().stream);
+        let mut sides = streams.map(|stream| PollFd::new(stream, PollFlags::IN));
+        let polled = poll_for(&mut sides, time);
+        let [ours, others] = sides.map(|side| !side.revents().is_empty());
+        polled.is_ok() && ours && !others
     }
 
     /// Detects the end of this connection while somebody else uses it.
@@ -60,14 +53,19 @@ impl Watch {
         // Other systems report a hang-up without being asked.
         #[cfg(not(target_os = "linux"))]
         let end = PollFlags::empty();
-        let until = Instant::now() + time;
-        loop {
-            let left = until.saturating_duration_since(Instant::now());
-            let left = Timespec::try_from(left).ok();
-            match poll(&mut [PollFd::new(&self.0, end)], left.as_ref()) {
-                Err(Errno::INTR) => {}
-                closed => return closed != Ok(0),
-            }
+        poll_for(&mut [PollFd::new(&self.0, end)], time) != Ok(0)
+    }
+}
+
+/// Polls for `time`, whatever signals come. Returns how many are ready.
+fn poll_for(sides: &mut [PollFd<'_>], time: Duration) -> Result<usize, Errno> {
+    let until = Instant::now() + time;
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        let left = Timespec::try_from(left).ok();
+        match poll(sides, left.as_ref()) {
+            Err(Errno::INTR) => {}
+            polled => return polled,
         }
     }
 }
