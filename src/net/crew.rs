@@ -162,8 +162,8 @@ impl<S: Fn(&mut Connection) + Send + Sync + 'static> Crew<S> {
     /// Answers a connection that can't get a thread, because this one is needed to accept.
     #[cold]
     fn turn_away(&self, mut connection: Box<Connection>, error: &io::Error) {
-        let told = connection.write_all(&self.no_room);
-        drop((told.and_then(|()| connection.flush()), connection));
+        let sent = connection.write_all(&self.no_room);
+        drop((sent.and_then(|()| connection.flush()), connection));
         self.pause(format_args!("no thread can be started: {error}"));
     }
 
