@@ -21,6 +21,8 @@ const HELD: SendFlags = SendFlags::MORE;
 const HELD: SendFlags = SendFlags::empty();
 
 impl Write for Connection {
+    // Each answer calls this several times, and the compiler does not inline across modules by itself.
+    #[inline]
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let socket = self.input.get_mut();
         let is_long = bytes.len() >= LONG;
