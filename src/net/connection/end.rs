@@ -53,7 +53,7 @@ impl Connection {
         }
     }
 
-    /// Closes the connection at once, also for its [`Watch`].
+    /// Closes the connection at once, also for its [`Watch`](super::Watch).
     pub fn close(&self) {
         // This fails only if the other side closed first.
         let _ = self.input.get_ref().stream.shutdown(Shutdown::Both);
