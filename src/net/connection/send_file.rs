@@ -1,4 +1,4 @@
-//! Sending a file without copying it through the program.
+//! Sending a file: a short one with the output before it, a long one without a copy.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -15,8 +15,8 @@ impl Connection {
     /// [`io::ErrorKind::UnexpectedEof`] if the file ends early; otherwise those of the file and of
     /// the connection.
     pub fn send_file(&mut self, file: &File, length: u64, pace: Option<&Pace>) -> io::Result<()> {
+        let socket = self.input.get_mut();
         if let Some(pace) = pace {
-            let socket = self.input.get_mut();
             socket.send()?;
             let mut left = length;
             while left > 0 {
@@ -26,7 +26,6 @@ impl Connection {
             }
             return Ok(());
         }
-        let socket = self.input.get_mut();
         let head = socket.output.len();
         match usize::try_from(length).map(|length| head.saturating_add(length)) {
             Ok(whole) if whole <= send::OUTPUT => {
