@@ -78,20 +78,22 @@ impl<S: Snapshot, K: Fn() -> S + Send + Sync + 'static> Uploads<K> {
             self.sockets.heard(connection.id());
             self.events.asked(link, &received);
             let codec = conversation.codec();
-            let has_document = match received.request {
+            let document = match received.request {
                 Ok(Wanted::Document(number)) => self.deliver(connection, codec, number),
-                Ok(Wanted::Index) => self.tell_index(connection, codec).map(|()| false),
+                Ok(Wanted::Index) => self.tell_index(connection, codec).map(|()| None),
                 Err(reject) => {
                     self.reject(connection, codec, reject);
-                    Ok(false)
+                    Ok(None)
                 }
             };
-            match has_document {
+            match document {
                 Err(error) => {
                     return debug!(from = %link.remote, %error, "the answer was not sent");
                 }
                 Ok(_) if codec.stays_open() => self.sockets.answered(connection.id()),
-                Ok(true) if !conversation.has_unfinished() => return connection.end(),
+                Ok(Some(length)) if !conversation.has_unfinished() => {
+                    return connection.end(length);
+                }
                 // The other side may still write, and would lose the answer to a reset.
                 Ok(_) => return connection.finish(),
             }
@@ -119,14 +121,14 @@ impl<S: Snapshot, K: Fn() -> S + Send + Sync + 'static> Uploads<K> {
         Ok(())
     }
 
-    /// Sends a document, or answers that it is not available. Returns whether it was sent. An error
-    /// leaves the answer incomplete.
+    /// Sends a document, or answers that it is not available. Returns the length of what was
+    /// sent, in bytes. An error leaves the answer incomplete.
     fn deliver(
         &self,
         connection: &mut Connection,
         codec: Codec,
         number: RfcNumber,
-    ) -> io::Result<bool> {
+    ) -> io::Result<Option<u64>> {
         let opened = match self.open(connection, codec, number) {
             Ok(opened) => opened,
             // Its digest was not computed, because nobody waits for it.
@@ -140,7 +142,7 @@ impl<S: Snapshot, K: Fn() -> S + Send + Sync + 'static> Uploads<K> {
         let Some((document, head)) = opened else {
             let refusal = codec.refusal(Status::NotFound, self.origin());
             self.respond(connection, &refusal);
-            return Ok(false);
+            return Ok(None);
         };
         self.respond(connection, &head);
         let link = connection.link(Role::Upload);
@@ -159,7 +161,7 @@ impl<S: Snapshot, K: Fn() -> S + Send + Sync + 'static> Uploads<K> {
                 why: error.to_string().into(),
             },
         });
-        sent.map(|()| true)
+        sent.map(|()| Some(bytes))
     }
 
     /// Opens a document, and builds the head of its answer. `None` if it is not available in this

@@ -171,7 +171,7 @@ mod tests {
             connection.flush().unwrap();
             client.set_nonblocking(true).unwrap();
             let early = client.peek(&mut [0; 8]);
-            connection.end();
+            connection.end(7);
             drop(connection);
             client.set_nonblocking(false).unwrap();
             let mut text = String::new();
