@@ -20,8 +20,9 @@ use crate::wire::{Dialect, Endpoint, ReadError, Record, Source, Status, read_lin
 pub const ANSWER_TIME: Duration = Duration::from_secs(30);
 /// How much silence ends a response that may be complete, although the server did not mark its end.
 const SHORT_WHILE: Duration = Duration::from_millis(250);
-/// The same after a record while it is not known whether the server marks the end of its records,
-/// and in the middle of a line: the server may only have a slow connection.
+/// The same where more is likely, because the server may only have a slow connection: after a record
+/// while it is not known whether the server marks the end of its records, before the first one that a
+/// response should have, and in the middle of a line.
 const LONGER_WHILE: Duration = Duration::from_secs(2);
 /// The longest line, in bytes.
 const MAX_LINE: usize = 8 * 1024;
@@ -141,6 +142,9 @@ impl Responses {
             bytes,
             left_out: 0,
         };
+        // Of nothing, a LIST may say 200 and stop there, but a LOOKUP says 404.
+        let is_lookup = matches!(request, Some(Request::Lookup { .. }));
+        let has_more = code == Status::Ok.code() && (is_lookup || ends_records == Some(true));
         let mut dropped = 0;
         let mut empty_lines = 0;
         let mut has_records = false;
@@ -151,6 +155,7 @@ impl Responses {
             let patience = match ends_records {
                 Some(true) if has_records => ANSWER_TIME,
                 None if has_records => LONGER_WHILE,
+                _ if has_more && !has_records => LONGER_WHILE,
                 _ => SHORT_WHILE,
             };
             match next_line(source, patience, |_| patience < ANSWER_TIME)? {
@@ -449,19 +454,41 @@ mod tests {
         assert!(matches!(paused, Err(ReadError::TimedOut { .. })));
     }
 
-    #[test]
-    fn what_ends_the_records_of_one_method_says_nothing_of_another() {
-        let lookup = Request::Lookup {
+    fn lookup() -> Request {
+        Request::Lookup {
             number: RfcNumber::new(1).unwrap(),
             title: Title::default(),
             sender: Endpoint::parse("vm:5", Port::MIN).unwrap().into(),
+        }
+    }
+
+    #[test]
+    fn the_first_record_is_waited_for_where_there_should_be_one() {
+        let waited = |responses: &mut Responses, asked: &Request, text: &str| {
+            let mut source = Script::then_silence(text);
+            responses.next(&mut source, asked).unwrap();
+            source.allowed().last().copied().flatten()
         };
+        let (found, none) = ("P2P-CI/1.0 200 OK\r\n\r\n", "P2P-CI/1.0 404 x\r\n\r\n");
+        let new = || Responses::default();
+        assert_eq!(waited(&mut new(), &lookup(), found), Some(LONGER_WHILE));
+        assert_eq!(waited(&mut new(), &lookup(), none), Some(SHORT_WHILE));
+        // An index may be empty, but a server that ends its records would have ended this answer.
+        assert_eq!(waited(&mut new(), &list(), found), Some(SHORT_WHILE));
+        let mut known = new();
+        let ended = format!("{found}RFC 1 A vm 5\r\n\r\n");
+        waited(&mut known, &list(), &ended);
+        assert_eq!(waited(&mut known, &list(), found), Some(LONGER_WHILE));
+    }
+
+    #[test]
+    fn what_ends_the_records_of_one_method_says_nothing_of_another() {
         let mut source = Script::then_silence(
             "P2P-CI/1.0 200 OK\n\nRFC 1 A vm 5\n\nP2P-CI/1.0 200 OK\n\nRFC 1 A vm 5\n\n\
              P2P-CI/1.0 200 OK\n\nRFC 1 A vm 5\n",
         );
         let mut responses = Responses::default();
-        for asked in [add(), lookup, list()] {
+        for asked in [add(), lookup(), list()] {
             let response = responses.next(&mut source, &asked).unwrap();
             assert_eq!(told(&response), records(&["1 A"]));
         }
