@@ -43,7 +43,7 @@ pub enum Event<'a> {
         /// Whether sessions were cut off.
         cut_off: bool,
     },
-    /// Somebody connected to a server.
+    /// A program connected to a server.
     Opened(Link),
     /// This program connected to another one, in order to ask it.
     Dialed {
@@ -51,10 +51,10 @@ pub enum Event<'a> {
         /// The name under which it was looked up.
         name: &'a Endpoint,
     },
-    /// Such a connection ended.
+    /// A connection to a server, or to a peer that uploads, ended.
     Closed {
         link: Link,
-        /// Whether [`Event::Left`] was reported for its peer.
+        /// Whether its peer left with it, as [`Event::Left`] has reported.
         had_name: bool,
     },
     /// A connection was turned away.
@@ -107,7 +107,7 @@ pub enum Event<'a> {
     Added { link: Link, record: &'a Record },
     /// A record was taken back from the central index by its peer, which stays.
     Removed { link: Link, record: &'a Record },
-    /// The name at which others reach this peer.
+    /// The name under which others reach this peer.
     Named {
         host: &'a Host,
         /// Why this name was chosen.

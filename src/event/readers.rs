@@ -151,6 +151,8 @@ mod tests {
     use super::super::Role;
     use super::super::testing::{Notes, link};
     use super::*;
+    use crate::wire::Reject;
+    use parking_lot::Mutex;
 
     /// Wants only [`Topic::Life`].
     struct Quiet(Notes);
@@ -182,5 +184,58 @@ mod tests {
         let events = Events::default().and(Quiet(Notes::default()));
         events.tell(Topic::Messages, || unreachable!("it was built"));
         Events::default().tell(Topic::Life, || unreachable!("it was built"));
+    }
+    /// Writes its name to a list that it shares with others.
+    struct Named(&'static str, Arc<Mutex<Vec<&'static str>>>);
+
+    impl Reader for Named {
+        fn wants(&self) -> Topics {
+            Topics::of(&[Topic::Life])
+        }
+
+        fn read(&self, _: &Event<'_>) {
+            self.1.lock().push(self.0);
+        }
+    }
+
+    #[test]
+    fn a_reader_is_the_last_unless_the_others_come_after_it() {
+        let read = Arc::default();
+        let named = |name| Named(name, Arc::clone(&read));
+        let events = Events::default().and(named("second"));
+        let events = events.and(named("third")).after(named("first"));
+        events.tell(Topic::Life, || Event::Stopping);
+        assert_eq!(*read.lock(), ["first", "second", "third"]);
+    }
+
+    #[test]
+    fn a_message_is_reported_with_its_direction_and_whether_it_is_bad() {
+        let notes = Notes::default();
+        let events = Events::default().and(notes.clone());
+        let link = link(Role::Session);
+        let asked = |request| Received {
+            bytes: b"?".to_vec(),
+            request,
+            is_late: false,
+        };
+        events.sent(link, b"!");
+        events.received(link, b"?");
+        events.asked(link, &asked(Ok(())));
+        events.asked(link, &asked(Err(Reject::bad_request("it is empty"))));
+        events.message(link, Way::Sent, b"!", 4);
+        // Nothing arrived, so there is no message.
+        events.not_understood(link, b"");
+        let expected = [
+            "way: Sent, bytes: [33], more: 0, is_bad: false }",
+            "way: Received, bytes: [63], more: 0, is_bad: false }",
+            "way: Received, bytes: [63], more: 0, is_bad: false }",
+            "way: Received, bytes: [63], more: 0, is_bad: true }",
+            "way: Sent, bytes: [33], more: 4, is_bad: false }",
+        ];
+        let all = notes.all();
+        assert_eq!(all.len(), expected.len(), "{all:?}");
+        for (note, expected) in all.iter().zip(expected) {
+            assert!(note.ends_with(expected), "{note}");
+        }
     }
 }
