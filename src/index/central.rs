@@ -45,9 +45,9 @@ pub(super) struct Central {
     takes_one: AtomicBool,
     /// Whether the server can't take back single records, as far as known.
     keeps_records: AtomicBool,
-    /// Whether a LOOKUP without a title finds records, as far as known.
+    /// Whether a LOOKUP finds records only with their title, if known.
     wants_titles: Mutex<Option<bool>>,
-    /// Titles in the last LIST, while that is unknown: what it has, a LOOKUP should find.
+    /// The titles in the last LIST, while that is unknown: a LOOKUP should find what is in the list.
     listed: Mutex<BTreeMap<RfcNumber, Title>>,
 }
 
@@ -57,7 +57,7 @@ struct Link {
     responses: Responses,
     /// Whether the server has answered on this link.
     has_answered: bool,
-    /// How many ADDs it has shown to understand, or the next more that it is to show.
+    /// How many ADDs are sent together next.
     ahead: usize,
     /// What the server refused on this link. It may include documents that are no longer shared.
     refused: BTreeSet<RfcNumber>,

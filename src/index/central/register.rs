@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use super::{Central, Link};
 use crate::event::{IndexStep, Topic};
-use crate::index::{IndexError, Participation};
+use crate::index::IndexError;
 use crate::library::Rfc;
 use crate::wire::ci::p2s::Request;
 use crate::wire::ci::responses::Response;
@@ -19,7 +19,7 @@ impl Central {
     }
 
     /// Registers documents on a link, pipelined. Returns how many were accepted, and whether all
-    /// were with exactly the bytes of the agreement.
+    /// responses have exactly the bytes of the agreement.
     pub(super) fn register(
         &self,
         link: &mut Link,
@@ -30,13 +30,12 @@ impl Central {
         let responses = self.exchange(link, &requests, |response| response)?;
         let answered = requests.iter().zip(&responses);
         let are_exact = { answered }.all(|(request, response)| response.accepts(request));
-        let codes = responses.iter().map(|response| response.code);
         let mut taken = 0;
-        for (request, code) in requests.iter().zip(codes) {
+        for (request, response) in requests.iter().zip(&responses) {
             let Request::Add(record) = request else {
                 continue;
             };
-            let number = record.number;
+            let (number, code) = (record.number, response.code);
             if code == Status::Ok.code() {
                 taken += 1;
                 participation.tell(Topic::Life, || IndexStep::Published { record });
@@ -58,13 +57,12 @@ impl Central {
         link: &mut Link,
         number: RfcNumber,
     ) -> Result<(), IndexError> {
-        let Participation { known, server, .. } = self.participation();
         if link.responses.dialect() != Dialect::Text || self.keeps_records.load(Ordering::SeqCst) {
             return Ok(());
         }
         // A server that fails because of it is not asked again either.
         self.keeps_records.store(true, Ordering::SeqCst);
-        let peer = known.me().clone();
+        let peer = self.participation().known.me().clone();
         let is_other = |response: &Response| response.records().any(|r| r.number != number);
         let answers = |response: Response| (response.code, is_other(&response));
         let answers = self.exchange(link, &[Request::TakeBack { number, peer }], answers)?;
@@ -73,10 +71,7 @@ impl Central {
         };
         if code == Status::Ok.code() && has_taken_others {
             // It has understood that this peer leaves. After reconnecting, everything is registered.
-            return Err(IndexError::NoAnswer {
-                server: server.clone(),
-                reason: ReadError::Closed,
-            });
+            return Err(self.no_answer(ReadError::Closed));
         }
         let knows = code == Status::Ok.code() || code == Status::NotFound.code();
         self.keeps_records.store(!knows, Ordering::SeqCst);

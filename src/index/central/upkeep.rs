@@ -105,10 +105,7 @@ impl Central {
                 Ok(all_accepted)
             })?;
             if tried.is_empty() && link.connection.watch().wait_until_closed(CLOSE_TIME) {
-                return Err(IndexError::NoAnswer {
-                    server: participation.server.clone(),
-                    reason: ReadError::Closed,
-                });
+                return Err(self.no_answer(ReadError::Closed));
             }
             let mut current = self.link.lock();
             // Anything shared from now on waits for the lock, and is registered then.
