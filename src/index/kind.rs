@@ -67,3 +67,25 @@ impl FromStr for Kind {
         kind.ok_or_else(|| format!("unknown kind of index {name:?}"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_has_a_name_and_a_port_of_its_own() {
+        for (kind, name, port) in [
+            (Kind::Central, "central", 7734),
+            (Kind::Distributed, "distributed", 65243),
+            (Kind::Dht, "dht", 7494),
+        ] {
+            assert_eq!(
+                (kind.to_string(), name.parse()),
+                (name.to_owned(), Ok(kind))
+            );
+            assert_eq!(kind.port().get(), port);
+        }
+        let error = "Central".parse::<Kind>().unwrap_err();
+        assert_eq!(error, "unknown kind of index \"Central\"");
+    }
+}

@@ -1,8 +1,8 @@
 //! The peer's view of who has what.
 //!
 //! [`join`] joins an index, and [`Index`] is what can be done with it. The central and the
-//! distributed index differ in their protocols. Staying connected to a server, and reconnecting to
-//! it, works the same for both.
+//! distributed index differ in their protocols; staying connected to a server, and reconnecting to
+//! it, works the same for both. A hash table needs no server.
 
 mod ask;
 mod batch;

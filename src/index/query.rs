@@ -76,3 +76,26 @@ impl fmt::Display for Coverage {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sample_of_the_peers_is_called_one() {
+        let all = Coverage {
+            found: 3,
+            asked: 2,
+            answered: 1,
+            is_sample: false,
+        };
+        let text = "3 peer(s) found, 2 asked, 1 answered";
+        assert_eq!(all.to_string(), text);
+        let sample = Coverage {
+            is_sample: true,
+            ..all
+        };
+        let more = "; there are more, so this is a sample";
+        assert_eq!(sample.to_string(), format!("{text}{more}"));
+    }
+}
