@@ -204,7 +204,13 @@ impl DhtNode {
     /// there, whatever strangers do to a key. None in the public network, where nodes belong to other
     /// programs.
     pub fn nodes(&self) -> Vec<SocketAddrV4> {
-        self.shared.nodes()
+        let shared = &self.shared;
+        if !shared.is_private || shared.is_alone() {
+            return Vec::new();
+        }
+        let mut nodes = shared.engine.table().unwrap_or_default();
+        nodes.retain(|node| shared.can_be_peer(*node) && !shared.introducers.contains(node));
+        nodes
     }
 
     /// The nodes that answered when this one last looked, which it does every few seconds; where they
@@ -301,15 +307,6 @@ impl Shared {
                 Err(_) => return None,
             }
         }
-    }
-
-    fn nodes(&self) -> Vec<SocketAddrV4> {
-        if !self.is_private || self.is_alone() {
-            return Vec::new();
-        }
-        let mut nodes = self.engine.table().unwrap_or_default();
-        nodes.retain(|node| self.can_be_peer(*node) && !self.introducers.contains(node));
-        nodes
     }
 
     /// Has the node look for others now, and waits until it has.
