@@ -21,6 +21,8 @@ use crate::wire::p2p::Codec;
 use crate::wire::p2p::client::Delivery;
 use crate::wire::{Endpoint, Fault, Protocol, RfcNumber};
 
+/// How long connecting to a holder may take.
+const CONNECT_TIME: Duration = Duration::from_secs(10);
 /// How long a holder may take to answer, or pause within the file.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// The longest file accepted, in bytes: no holder can fill the disk with one answer.

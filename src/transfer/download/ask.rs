@@ -1,9 +1,9 @@
 //! Asks a holder for a document, and reads the answer up to its bytes.
 
 use std::io::Write;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use super::{Course, DownloadError, Downloader};
+use super::{CONNECT_TIME, Course, DownloadError, Downloader};
 use crate::event::{Event, Role, Topic};
 use crate::net::{Connection, connect_to_peer};
 use crate::wire::di::Origin;
@@ -11,9 +11,6 @@ use crate::wire::p2p::Codec;
 use crate::wire::p2p::client::Delivery;
 use crate::wire::tolerance::{line_ends, silence};
 use crate::wire::{Dialect, ReadError, Source, Tee};
-
-/// How long connecting to a holder may take.
-const CONNECT_TIME: Duration = Duration::from_secs(10);
 
 /// The answer of a holder: the document, or the code of a refusal.
 type Asked = (Connection, Result<Delivery, u16>);
