@@ -148,9 +148,9 @@ impl Events {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Role;
-    use super::super::testing::{Notes, link};
     use super::*;
+    use crate::event::Role;
+    use crate::event::testing::{Notes, link};
     use crate::wire::Reject;
     use parking_lot::Mutex;
 

@@ -74,9 +74,9 @@ impl Event<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::link;
-    use super::super::{Role, Way};
     use super::*;
+    use crate::event::testing::link;
+    use crate::event::{Role, Way};
     use crate::wire::RfcNumber;
 
     #[test]
