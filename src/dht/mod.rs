@@ -8,6 +8,7 @@
 //! What it finds are claims of strangers: somebody who asks for a document there checks what comes.
 
 mod address;
+mod announce;
 mod engine;
 mod gate;
 mod known;
@@ -15,6 +16,7 @@ mod lookup;
 mod upkeep;
 
 pub use address::{AddressError, addresses, local_address};
+pub use announce::AnnounceError;
 pub use lookup::{Lookup, Peers};
 
 use std::io;
@@ -24,7 +26,6 @@ use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
-use mainline::errors::PutQueryError;
 use parking_lot::{Condvar, Mutex};
 
 use self::address::public_nodes;
@@ -35,11 +36,8 @@ use self::upkeep::{MANY, Role, Upkeep};
 use crate::event::{DhtStep, Event, Events, Level, Topic};
 use crate::net::{ListenError, Stop};
 use crate::state_file::{StateError, StateFile};
-use crate::wire::Port;
 use crate::wire::dht::Key;
 
-/// How long an announcement may take, with those before it.
-const ANNOUNCE_TIME: Duration = Duration::from_secs(30);
 /// How often a wait looks whether the node is closing.
 const LOOK: Duration = Duration::from_millis(100);
 /// How long a request waits for the node to be in contact with others again, before it is repeated.
@@ -74,21 +72,6 @@ pub enum StartError {
     /// The thread can't be started.
     #[error("cannot start a thread: {0}")]
     Thread(#[from] io::Error),
-}
-
-/// Why an announcement failed. It may be repeated when the node has [joined
-/// again](DhtNode::wait_for_fill).
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum AnnounceError {
-    /// There is nobody to store it.
-    #[error("no other node of the DHT answers")]
-    Alone,
-    /// The others did not confirm it in time.
-    #[error("no node of the DHT confirmed it in time")]
-    TimedOut,
-    /// The node is closing.
-    #[error("the node of the DHT is closing")]
-    Closing,
 }
 
 /// A node in the background. Dropping it saves the nodes that it knows and ends it.
@@ -204,37 +187,6 @@ impl DhtNode {
         self.shared.engine.address()
     }
 
-    /// Announces that a peer on this machine can be asked about `key`, at the TCP port `port`. Waits
-    /// until other nodes have stored it, repeating it once where that fails. Nothing withdraws an
-    /// announcement, and each takes room, so do it rarely.
-    pub fn announce(&self, key: Key, port: Port) -> Result<(), AnnounceError> {
-        let until = Instant::now() + ANNOUNCE_TIME;
-        let enter = || self.shared.gate.enter(key, until);
-        let permit = enter().ok_or(AnnounceError::TimedOut)?;
-        let (send, done) = mpsc::channel();
-        let shared = self.shared.clone();
-        let work = move || {
-            let _permit = permit;
-            let mut announced = shared.announce(key, port);
-            if announced.is_err() && !shared.is_alone() {
-                shared.recover(Instant::now() + RECOVERY_TIME);
-                announced = shared.announce(key, port);
-            }
-            // After the deadline nobody receives it.
-            let _ = send.send(announced);
-        };
-        let thread = thread::Builder::new().name("announce".to_owned());
-        let started = thread.spawn(work);
-        started.map_err(|_| AnnounceError::TimedOut)?;
-        let announced = self.shared.receive(&done, until);
-        let announced = announced.unwrap_or_else(|| Err(self.shared.late()));
-        if announced.is_ok() {
-            let port = port.get();
-            self.shared.tell(DhtStep::Announced { key, port });
-        }
-        announced
-    }
-
     /// Looks for the peers of `key`. Their addresses come as they are found, each once, until
     /// `time` has passed.
     pub fn lookup(&self, key: Key, time: Duration) -> Lookup {
@@ -252,7 +204,13 @@ impl DhtNode {
     /// there, whatever strangers do to a key. None in the public network, where nodes belong to other
     /// programs.
     pub fn nodes(&self) -> Vec<SocketAddrV4> {
-        self.shared.nodes()
+        let shared = &self.shared;
+        if !shared.is_private || shared.is_alone() {
+            return Vec::new();
+        }
+        let mut nodes = shared.engine.table().unwrap_or_default();
+        nodes.retain(|node| shared.can_be_peer(*node) && !shared.introducers.contains(node));
+        nodes
     }
 
     /// The nodes that answered when this one last looked, which it does every few seconds; where they
@@ -351,24 +309,6 @@ impl Shared {
         }
     }
 
-    /// Announces once.
-    fn announce(&self, key: Key, port: Port) -> Result<(), AnnounceError> {
-        match self.engine.announce(key, port.get()) {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(PutQueryError::NoClosestNodes)) | Err(_) => Err(AnnounceError::Alone),
-            Ok(Err(_)) => Err(AnnounceError::TimedOut),
-        }
-    }
-
-    fn nodes(&self) -> Vec<SocketAddrV4> {
-        if !self.is_private || self.is_alone() {
-            return Vec::new();
-        }
-        let mut nodes = self.engine.table().unwrap_or_default();
-        nodes.retain(|node| self.can_be_peer(*node) && !self.introducers.contains(node));
-        nodes
-    }
-
     /// Has the node look for others now, and waits until it has.
     fn recover(&self, until: Instant) {
         let mut state = self.state.lock();
@@ -390,15 +330,6 @@ impl Shared {
 
     fn is_closing(&self) -> bool {
         self.state.lock().is_closing
-    }
-
-    /// The error of an announcement that nobody waits for any longer.
-    fn late(&self) -> AnnounceError {
-        if self.is_closing() {
-            AnnounceError::Closing
-        } else {
-            AnnounceError::TimedOut
-        }
     }
 
     fn tell(&self, step: DhtStep) {

@@ -1,5 +1,6 @@
 use super::*;
 use crate::event::testing::Notes;
+use crate::wire::Port;
 
 /// As long as anything takes, many times over.
 const PATIENCE: Duration = Duration::from_secs(20);

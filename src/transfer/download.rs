@@ -1,24 +1,25 @@
 //! Downloads a document from another peer into a file.
 
-use std::fmt::Display;
-use std::io::Write;
+mod ask;
+mod error;
+
+pub use error::DownloadError;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::event::{Event, Events, Level, Role, Step, Topic};
+use crate::event::{Event, Events, Level, Step, Topic};
 use crate::file_error::FileError;
 use crate::library::Incoming;
-use crate::net::{ConnectError, Connection, Dialects, Ports, Sockets, connect_to_peer};
-use crate::wire::di::Origin;
+use crate::net::{Connection, Dialects, Ports, Sockets};
 use crate::wire::di::exchange::Digest;
 use crate::wire::p2p::Codec;
 use crate::wire::p2p::client::Delivery;
-use crate::wire::tolerance::{line_ends, silence};
-use crate::wire::{Dialect, Endpoint, Fault, Protocol, ReadError, RfcNumber, Source, Status, Tee};
+use crate::wire::{Endpoint, Fault, Protocol, RfcNumber};
 
 /// How long connecting to a holder may take.
 const CONNECT_TIME: Duration = Duration::from_secs(10);
@@ -55,78 +56,6 @@ pub struct Fetched {
     pub bytes: u64,
 }
 
-/// Why a download failed. A file that was there before is untouched.
-#[derive(Debug, thiserror::Error)]
-pub enum DownloadError {
-    /// The holder's answer can't be used. Another holder may deliver.
-    #[error(transparent)]
-    Answer(#[from] ReadError),
-    /// The holder failed for another reason. Another holder may deliver.
-    #[error("{why}")]
-    Holder {
-        /// Whose fault it is.
-        fault: Fault,
-        /// The reason.
-        why: String,
-    },
-    /// The local folder failed, so another holder would not help.
-    #[error(transparent)]
-    Folder(#[from] FileError),
-    /// The program is about to end.
-    #[error("interrupted")]
-    Interrupted,
-}
-
-impl From<ConnectError> for DownloadError {
-    fn from(error: ConnectError) -> Self {
-        Self::holder(Fault::Unreachable, error)
-    }
-}
-
-impl DownloadError {
-    fn holder(fault: Fault, why: impl Display) -> Self {
-        let why = why.to_string();
-        Self::Holder { fault, why }
-    }
-
-    fn refused(code: u16) -> Self {
-        let passing = [Status::NotFound.code(), Status::ServiceUnavailable.code()];
-        let fault = if passing.contains(&code) {
-            Fault::Unreachable
-        } else {
-            Fault::Protocol
-        };
-        Self::holder(fault, format_args!("it answered with code {code}"))
-    }
-
-    fn bare() -> Self {
-        let why =
-            "it sent bytes without a status line; if they are the file, --accept-bare takes it";
-        Self::holder(Fault::Protocol, why)
-    }
-
-    fn too_long() -> Self {
-        let most = MAX_LENGTH / 1024 / 1024;
-        let why = format_args!("the file is longer than {most} MiB");
-        Self::holder(Fault::WrongBytes, why)
-    }
-
-    fn may_speak_otherwise(&self) -> bool {
-        matches!(self, Self::Answer(error) if error.may_speak_otherwise())
-    }
-
-    /// Whose fault it is.
-    pub fn fault(&self) -> Fault {
-        match self {
-            // An answer without a complete head is a protocol error.
-            Self::Answer(ReadError::CutOff) => Fault::Protocol,
-            Self::Answer(error) => error.fault(),
-            Self::Holder { fault, .. } => *fault,
-            Self::Folder(_) | Self::Interrupted => Fault::Unreachable,
-        }
-    }
-}
-
 /// Counts the downloads of this program, to number them.
 static STARTED: AtomicU64 = AtomicU64::new(1);
 
@@ -153,9 +82,6 @@ impl Course<'_> {
         });
     }
 }
-
-/// The answer of a holder: the document, or the code of a refusal.
-type Asked = (Connection, Result<Delivery, u16>);
 
 impl Downloader {
     /// Downloads one document from one holder into the file that `begin` opens once the transfer
@@ -245,118 +171,6 @@ impl Downloader {
         }
         Ok(Fetched { path, bytes })
     }
-
-    /// Requests a document; its bytes come next. A holder that does not understand the line ends is
-    /// asked again with others. What a silent holder answers in frames is put into `in_frames`.
-    fn ask(
-        &self,
-        codec: Codec,
-        course: Course<'_>,
-        in_frames: &mut Option<Asked>,
-    ) -> Result<Asked, DownloadError> {
-        let Self { dialects, .. } = self;
-        let request = self.request(codec, course);
-        if codec.dialect() == Dialect::Text && dialects.has_lf(course.holder) {
-            return self.exchange(codec, course, &line_ends::with_lf(request), in_frames);
-        }
-        let (connection, answer) = self.exchange(codec, course, &request, in_frames)?;
-        match answer {
-            Err(code) if line_ends::may_want_lf(codec.dialect(), code) => {}
-            answer => return Ok((connection, answer)),
-        }
-        let request = line_ends::with_lf(request);
-        let (connection, answer) = self.exchange(codec, course, &request, in_frames)?;
-        if answer.is_ok() {
-            dialects.learn_lf(course.holder);
-        }
-        Ok((connection, answer))
-    }
-
-    fn request(&self, codec: Codec, course: Course<'_>) -> Vec<u8> {
-        let origin = Origin {
-            date: SystemTime::now(),
-            os: &self.os,
-        };
-        codec.get(course.number, course.holder, origin)
-    }
-
-    /// Sends a request on a new connection, and reads the answer up to the bytes of the document.
-    fn exchange(
-        &self,
-        codec: Codec,
-        course: Course<'_>,
-        request: &[u8],
-        in_frames: &mut Option<Asked>,
-    ) -> Result<Asked, DownloadError> {
-        let mut connection = self.send(course, request)?;
-        if codec.dialect() == Dialect::Text && self.dialects.is_open(course.holder) {
-            *in_frames = self.ask_beside(&mut connection, course)?;
-            if in_frames.is_some() {
-                return Err(ReadError::OnlyFrames.into());
-            }
-        }
-        let answer = self.read(codec, course, &mut connection)?;
-        Ok((connection, answer))
-    }
-
-    fn send(&self, course: Course<'_>, request: &[u8]) -> Result<Connection, DownloadError> {
-        let mut connection =
-            connect_to_peer(&self.sockets, course.holder, self.ports, CONNECT_TIME)?;
-        let link = connection.link(Role::Download);
-        self.events.dialed(link, course.holder);
-        self.events.sent(link, request);
-        connection.write_all(request).map_err(ReadError::Io)?;
-        connection.flush().map_err(ReadError::Io)?;
-        Ok(connection)
-    }
-
-    fn read(
-        &self,
-        codec: Codec,
-        course: Course<'_>,
-        connection: &mut Connection,
-    ) -> Result<Result<Delivery, u16>, DownloadError> {
-        let link = connection.link(Role::Download);
-        let mut tee = Tee::of(connection);
-        let answered = match codec.read_delivery(&mut tee, course.number, course.patience) {
-            Ok(answered) => answered,
-            Err(error) => {
-                self.events.not_understood(link, &tee.arrived());
-                return Err(error.into());
-            }
-        };
-        if !answered.bytes.is_empty() {
-            self.events.received(link, &answered.bytes);
-        }
-        Ok(answered.answer?)
-    }
-
-    /// Asks a holder that is silent in text in frames too, on a second connection. `None`: it answers
-    /// in text, or not in frames.
-    fn ask_beside(
-        &self,
-        text: &mut Connection,
-        course: Course<'_>,
-    ) -> Result<Option<Asked>, DownloadError> {
-        text.allow(Some(course.patience));
-        let came = text.arrives_within(silence::PATIENCE);
-        if came.map_err(ReadError::Io)? {
-            return Ok(None);
-        }
-        self.events.tell(Topic::Life, || Event::AskingInFrames {
-            role: Role::Download,
-            other: course.holder,
-        });
-        let codec = Codec::new(self.protocol, Dialect::Framed);
-        let Ok(mut framed) = self.send(course, &self.request(codec, course)) else {
-            return Ok(None);
-        };
-        if !framed.answers_before(text, silence::BOTH.min(course.patience)) {
-            return Ok(None);
-        }
-        let answer = self.read(codec, course, &mut framed);
-        Ok(answer.ok().map(|answer| (framed, answer)))
-    }
 }
 
 /// Receives all bytes of a document, checks them, and returns their number.
@@ -406,7 +220,8 @@ fn receive(
 mod tests {
     use super::*;
     use crate::library::Library;
-    use crate::wire::Port;
+    use crate::wire::{Port, ReadError};
+    use std::io::Write;
     use std::net::{IpAddr, TcpListener};
 
     /// Requests a document from a holder that sends `answer`, then falls silent without closing.
@@ -475,23 +290,5 @@ mod tests {
             );
             assert_eq!(error.fault(), Fault::WrongBytes);
         }
-    }
-
-    #[test]
-    fn each_failure_has_its_fault() {
-        for (code, fault) in [
-            (404, Fault::Unreachable),
-            (503, Fault::Unreachable),
-            (400, Fault::Protocol),
-            (403, Fault::Protocol),
-            (505, Fault::Protocol),
-        ] {
-            let error = DownloadError::refused(code);
-            assert_eq!(error.fault(), fault, "{error}");
-            assert_eq!(error.to_string(), format!("it answered with code {code}"));
-        }
-        let cut_off = DownloadError::from(ReadError::CutOff);
-        assert_eq!(cut_off.fault(), Fault::Protocol);
-        assert_eq!(DownloadError::too_long().fault(), Fault::WrongBytes);
     }
 }

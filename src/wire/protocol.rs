@@ -250,8 +250,14 @@ pub(super) fn peer(head: &Head) -> Result<Endpoint, Reject> {
 
 /// The value of a required header.
 pub(super) fn required<'a>(head: &'a Head, name: &'static str) -> Result<&'a str, Reject> {
-    head.field(name)?
-        .ok_or_else(|| Reject::bad_request(format!("missing header {name}")))
+    head.field(name)?.ok_or_else(|| missing(name))
+}
+
+/// Apart, so that a request without errors needs no stack for it.
+#[cold]
+#[inline(never)]
+fn missing(name: &str) -> Reject {
+    Reject::bad_request(format!("missing header {name}"))
 }
 
 #[cfg(test)]
