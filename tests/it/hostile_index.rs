@@ -118,6 +118,24 @@ fn a_holder_that_is_named_a_thousand_times_is_asked_once() {
     assert_eq!(count.load(Ordering::SeqCst), 1);
 }
 
+/// What was asked for is what is downloaded, saved, printed and registered.
+#[test]
+fn records_of_another_rfc_answer_no_lookup() {
+    let (holder, count) = counting();
+    let other = index(move || format!("RFC 8 Eight 127.0.0.1 {holder}\r\n"));
+    let (code, errors) = get(other, &[]);
+    assert_eq!(code, Some(4), "{errors}");
+    assert!(errors.contains("it sent RFC 8 instead"), "{errors}");
+    assert_eq!(count.load(Ordering::SeqCst), 0);
+
+    let dead = dead_port();
+    let both = index(move || format!("RFC 8 Eight vm 5\r\n{}", records([dead])));
+    let folder = folder(&[]);
+    let (status, found, _) = run("peer", peer_of(both, folder.path(), &["lookup", "7"]));
+    assert_eq!(status.code(), Some(0));
+    assert_eq!(found, format!("RFC 7 Seven 127.0.0.1 {dead}\n"));
+}
+
 #[test]
 fn a_command_tries_sixteen_holders_and_no_more() {
     let (holders, counts): (Vec<_>, Vec<_>) = (0..20).map(|_| counting()).unzip();

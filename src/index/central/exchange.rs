@@ -8,7 +8,7 @@ use crate::index::{IndexError, Participation};
 use crate::wire::ci::p2s::Request;
 use crate::wire::ci::responses::Response;
 use crate::wire::tolerance::line_ends;
-use crate::wire::{Dialect, ReadError, Record, Status, Tee};
+use crate::wire::{Dialect, ReadError, Record, RfcNumber, Status, Tee};
 
 impl Central {
     /// Sends requests, pipelined, and reads what is `wanted` of each response. A server that does not
@@ -109,6 +109,19 @@ impl Central {
         if response.code == Status::ServiceUnavailable.code() {
             return Err(IndexError::NoRoom(server.clone()));
         }
-        Ok(response)
+        match request {
+            Request::Lookup { number, .. } => match of_another(&response, *number) {
+                Some(other) => Err(self.no_answer(ReadError::AnotherRfc(other.get()))),
+                None => Ok(response),
+            },
+            _ => Ok(response),
+        }
     }
+}
+
+/// The RFC of an answer that has records, but none of the RFC that was looked up.
+fn of_another(response: &Response, number: RfcNumber) -> Option<RfcNumber> {
+    let mut numbers = response.records().map(|record| record.number);
+    let first = numbers.next().filter(|first| *first != number)?;
+    (!numbers.any(|other| other == number)).then_some(first)
 }

@@ -16,8 +16,15 @@ use crate::wire::{Dialect, Record, RfcNumber, Source, Status, Title};
 const MOST_LISTED: usize = 10_000;
 
 impl Central {
-    /// Asks who has an RFC. A server that seems to want a title gets one.
+    /// Asks who has an RFC. Records of others are ignored.
     pub(super) fn look_up(&self, number: RfcNumber, title: Title) -> Result<Listing, IndexError> {
+        let mut found = self.look_up_as(number, title)?;
+        found.records = found.records.filter(|it| it.record.number == number);
+        Ok(found)
+    }
+
+    /// A server that seems to want a title gets one.
+    fn look_up_as(&self, number: RfcNumber, title: Title) -> Result<Listing, IndexError> {
         let sender = self.sender();
         let lookup = |title| Request::Lookup {
             number,
