@@ -62,25 +62,42 @@ impl Central {
         Ok(understood)
     }
 
+    /// Sends several ADDs, and returns how many of them the server has understood for sure, from the
+    /// first one on. Then no answer is on its way any more.
     fn understood(&self, link: &mut Link, documents: &[Rfc]) -> Result<usize, IndexError> {
         let Participation {
             server, dialects, ..
         } = self.participation();
         let requests = self.adds(documents);
-        self.send(link, &requests, dialects.has_lf(server))?;
-        let mut understood = 0;
-        for (read, request) in requests.iter().enumerate() {
-            if read > 0 && !self.answers_soon(link)? {
-                break;
+        let has_lf = dialects.has_lf(server);
+        self.send(link, &requests, has_lf)?;
+        let (mut read, mut understood) = (0, 0);
+        let mut probe = None;
+        while let Some(request) = requests.get(read) {
+            if read > 0 && probe.is_none() && !self.answers_soon(link)? {
+                // Either the rest of the requests is lost, or its answers are late. The answer to one
+                // more request says which: it is that of none of the rest.
+                probe = requests.first();
+                self.send(link, requests.get(..1).unwrap_or_default(), has_lf)?;
             }
             let response = self.answer(link, request)?;
+            if probe.is_some_and(|probe| response.accepts(probe)) {
+                probe = None;
+                break;
+            }
             // After a wrong answer, the others are only read to get in step again.
             if read == understood && response.accepts(request) {
+                self.accepted(link, request);
                 understood += 1;
+            } else if probe.is_some() {
+                return Err(self.no_answer(ReadError::Closed));
             }
+            read += 1;
         }
-        for Rfc { number, .. } in documents.iter().take(understood) {
-            link.refused.remove(number);
+        if let Some(probe) = probe
+            && !self.answer(link, probe)?.accepts(probe)
+        {
+            return Err(self.no_answer(ReadError::Closed));
         }
         Ok(understood)
     }

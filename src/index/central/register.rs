@@ -25,30 +25,37 @@ impl Central {
         link: &mut Link,
         documents: &[Rfc],
     ) -> Result<(usize, bool), IndexError> {
-        let participation = self.participation();
         let requests = self.adds(documents);
         let responses = self.exchange(link, &requests, |response| response)?;
         let answered = requests.iter().zip(&responses);
         let are_exact = { answered }.all(|(request, response)| response.accepts(request));
         let mut taken = 0;
-        for (request, response) in requests.iter().zip(&responses) {
-            let Request::Add(record) = request else {
-                continue;
-            };
-            let (number, code) = (record.number, response.code);
+        for ((request, response), Rfc { number, .. }) in
+            requests.iter().zip(&responses).zip(documents)
+        {
+            let (number, code) = (*number, response.code);
             if code == Status::Ok.code() {
                 taken += 1;
-                participation.tell(Topic::Life, || IndexStep::Published { record });
-                link.refused.remove(&number);
+                self.accepted(link, request);
             } else {
                 link.refused.insert(number);
-                participation.tell(Topic::Life, || IndexStep::NotPublished {
-                    number,
-                    why: IndexError::Refused(code).to_string().into(),
-                });
+                self.participation()
+                    .tell(Topic::Life, || IndexStep::NotPublished {
+                        number,
+                        why: IndexError::Refused(code).to_string().into(),
+                    });
             }
         }
         Ok((taken, are_exact))
+    }
+
+    /// Notes and reports that the server has accepted an ADD.
+    pub(super) fn accepted(&self, link: &mut Link, request: &Request) {
+        if let Request::Add(record) = request {
+            let published = || IndexStep::Published { record };
+            self.participation().tell(Topic::Life, published);
+            link.refused.remove(&record.number);
+        }
     }
 
     /// Takes back the record of one RFC, which a server of ours knows how to do.

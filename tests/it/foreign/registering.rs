@@ -150,3 +150,46 @@ fn a_server_that_fails_because_of_two_requests_gets_everything_one_by_one() {
         all_are_held(&peer, &held, &together);
     }
 }
+
+/// A server that pauses in the middle of a batch, until it gets another request, and that answers
+/// LOOKUP with 404.
+fn pausing(at: u32) -> u16 {
+    concurrent(move |mut client: Client| {
+        let mut late: Option<String> = None;
+        let mut has_paused = false;
+        loop {
+            let request = client.head();
+            if request.is_empty() {
+                return;
+            }
+            let is_add = request.starts_with("ADD ");
+            let is_it = is_add && request.starts_with(&format!("ADD RFC {at} "));
+            if is_it && !has_paused {
+                (late, has_paused) = (Some(String::new()), true);
+            }
+            let answer = match is_add {
+                true => add(&request, after(&request, "Title: "), &mut BTreeMap::new()),
+                false => "P2P-CI/1.0 404 Not Found\r\n\r\n\r\n".to_owned(),
+            };
+            match &mut late {
+                // One that was answered before is none of the batch.
+                Some(all) if request.starts_with("ADD RFC 16 ") => {
+                    client.send(&(std::mem::take(all) + &answer));
+                    late = None;
+                }
+                Some(all) => *all += &answer,
+                None => client.send(&answer),
+            }
+        }
+    })
+}
+
+#[test]
+fn late_answers_are_not_taken_for_those_of_other_requests() {
+    let files = many(40);
+    let mut peer = peer_at_menu("peer", pausing(20), files.path(), &[]);
+    let printed = peer.answer(&["lookup 41"]);
+    assert!(printed.contains("P2P-CI/1.0 404 Not Found"), "{printed}");
+    // The first of the batch was sent once more to see what is missing, and nothing was.
+    assert_eq!(batches(&peer.printed())[..5], [1, 2, 4, 8, 16]);
+}

@@ -157,6 +157,18 @@ fn a_download_makes_this_peer_a_holder() {
     }
 }
 
+/// The ADDs of so many documents are sent together.
+#[test]
+fn all_of_a_large_folder_is_shown() {
+    let names: Vec<_> = (1..=40).map(|n| format!("rfc{n}.txt")).collect();
+    let files: Vec<(&str, &[u8])> = names.iter().map(|name| (&**name, &b""[..])).collect();
+    let (index, folder) = (server(&[]), folder(&files));
+    let shown = Shown::peer(index.port, folder.path(), &[]);
+    shown.program.expect_error("40 RFC(s)");
+    let listed = &shown.json("/api/records?limit=100")["records"];
+    assert_eq!(listed.as_array().unwrap().len(), 40);
+}
+
 #[test]
 fn a_command_that_ends_at_once_has_no_page() {
     let (server, folder) = (server(&[]), folder(&[]));
