@@ -164,8 +164,11 @@ fn what_is_no_file_to_read_or_write_is_named() {
     let server = crate::support::server(&["-q"]);
     let files = folder(&[("file", b"")]);
     let path = |name: &str| files.path().join(name).to_str().unwrap().to_owned();
-    let [pipe, file, folder, missing] = [path("pipe"), path("file"), path(""), path("x/y")];
-    let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
+    let [file, folder, missing] = [path("file"), path(""), path("x/y")];
+    // Those that open one to read it are its readers for a moment.
+    let [pipe, out_pipe] = [path("pipe"), path("out-pipe")];
+    let pipes = [&pipe, &out_pipe];
+    let made = Command::new("mkfifo").args(pipes).status().unwrap();
     assert!(made.success());
     fs::create_dir(files.path().join("submission")).unwrap();
     let target = format!("127.0.0.1:{}", server.port);
@@ -198,7 +201,7 @@ fn what_is_no_file_to_read_or_write_is_named() {
             "No such file",
         ),
         (&with_rubric, "", &pipe, 2, "cannot read", irregular),
-        (&server, "--junit", &pipe, 1, "cannot write", unread),
+        (&server, "--junit", &out_pipe, 1, "cannot write", unread),
         (
             &server,
             "--junit",
@@ -207,7 +210,14 @@ fn what_is_no_file_to_read_or_write_is_named() {
             "cannot write",
             "Is a directory",
         ),
-        (&server, "--gradescope", &pipe, 1, "cannot write", unread),
+        (
+            &server,
+            "--gradescope",
+            &out_pipe,
+            1,
+            "cannot write",
+            unread,
+        ),
         (
             &server,
             "--gradescope",
@@ -216,7 +226,14 @@ fn what_is_no_file_to_read_or_write_is_named() {
             "cannot write",
             "No such file",
         ),
-        (&started, "--keep-output", &pipe, 1, "cannot write", unread),
+        (
+            &started,
+            "--keep-output",
+            &out_pipe,
+            1,
+            "cannot write",
+            unread,
+        ),
         (
             &started,
             "--keep-output",
