@@ -135,15 +135,16 @@ impl Responses {
         // A response to ADD has only one record.
         let is_add = matches!(request, Some(Request::Add(_)));
         let method = request.map(mem::discriminant);
-        let mut ends_records = method.and_then(|method| self.ends_records.get(&method).copied());
         let (code, bytes) = self.status_line(source)?;
+        let mut ends_records = method.and_then(|method| self.ends_records.get(&method).copied());
         let mut response = Response {
             code,
             bytes,
             left_out: 0,
         };
-        // Many servers accept an ADD without its record; but a search that finds something has some.
-        let has_more = code == Status::Ok.code() && request.is_some() && !is_add;
+        // Many servers accept an ADD without its record, but what is found has one.
+        let is_search = matches!(request, Some(Request::Lookup { .. } | Request::List(_)));
+        let has_more = code == Status::Ok.code() && is_search;
         let mut dropped = 0;
         let mut empty_lines = 0;
         let mut has_records = false;
@@ -215,7 +216,10 @@ impl Responses {
                 Line::Close => return Err(ReadError::Closed),
                 Line::Empty(line) => skipped += line.len(),
                 // A late record of the previous response, which silence ended too early.
-                Line::Text(line) if is_record(&line) => skipped += line.len(),
+                Line::Text(line) if is_record(&line) => {
+                    self.ends_records.retain(|_, ends| *ends);
+                    skipped += line.len();
+                }
                 Line::Text(line) | Line::Cut(line) => return Ok((PROTOCOL.answered(&line)?, line)),
             }
             if skipped > MAX_RESPONSE {
@@ -461,6 +465,29 @@ mod tests {
         }
     }
 
+    fn take_back() -> Request {
+        Request::TakeBack {
+            number: RfcNumber::new(1).unwrap(),
+            peer: Endpoint::parse("vm:5", Port::MIN).unwrap(),
+        }
+    }
+
+    /// Silence has ended the first list too early, so it does not end the next one sooner.
+    #[test]
+    fn a_late_record_says_that_silence_is_no_end() {
+        let mut source = Script::with_pauses(&["P2P-CI/1.0 200 OK\n\nRFC 1 A vm 5\n"]);
+        source.then("RFC 2 B vm 5\n\nP2P-CI/1.0 200 OK\n\nRFC 1 A vm 5\n");
+        let mut responses = Responses::default();
+        let cut = responses.next(&mut source, &list()).unwrap();
+        assert_eq!(told(&cut), records(&["1 A"]));
+        source.then("RFC 2 B vm 5\n\n");
+        let before = source.allowed().len();
+        let whole = responses.next(&mut source, &list()).unwrap();
+        assert_eq!(told(&whole), records(&["1 A", "2 B"]));
+        let waits = &source.allowed()[before..];
+        assert!(!waits.contains(&Some(SHORT_WHILE)), "{waits:?}");
+    }
+
     #[test]
     fn the_first_record_is_waited_for_where_there_should_be_one() {
         let waited = |asked: &Request, text: &str| {
@@ -474,6 +501,7 @@ mod tests {
             (list(), found, LONGER_WHILE),
             (add(), found, SHORT_WHILE),
             (lookup(), none, SHORT_WHILE),
+            (take_back(), found, SHORT_WHILE),
         ] {
             assert_eq!(waited(&asked, text), Some(time), "{asked:?} {text}");
         }
