@@ -53,7 +53,7 @@ pub fn perform(options: &Options, stage: &Stage) -> Result<(), Failure> {
             })
         }
         What::Printout(saved) => grade(&saved.common, None, checks::PRINTOUT, stage, |sheet| {
-            printout::grade(saved, sheet, &stage.stop)
+            printout::grade(&saved.files, sheet, &stage.stop)
         }),
         What::Class(class) => class::perform(class, stage),
     }

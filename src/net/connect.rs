@@ -9,7 +9,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
-use super::listener::{prepare, prepare_local};
+use super::socket_options::{prepare, prepare_local};
 use super::{Connection, Sockets, Stream, resolve};
 use crate::wire::Endpoint;
 
@@ -87,12 +87,8 @@ pub fn connect(
             last = io::ErrorKind::TimedOut.into();
             break;
         }
-        let admitted = connect_to(sockets, *address, share).and_then(|stream| {
-            sockets
-                .admit(stream)
-                .map_err(|(refused, _)| io::Error::other(refused))
-        });
-        match admitted {
+        let connected = connect_to(sockets, *address, share);
+        match connected.and_then(|stream| Connection::opened(sockets, stream)) {
             Ok(connection) => return Ok(connection),
             Err(error) => last = error,
         }
@@ -110,8 +106,7 @@ pub fn connect_to_path(sockets: &Sockets, path: &Path, time: Duration) -> io::Re
     socket.set_write_timeout(Some(time))?;
     socket.connect(&SockAddr::unix(path)?)?;
     prepare_local(&socket)?;
-    let admitted = sockets.admit(socket);
-    admitted.map_err(|(refused, _)| io::Error::other(refused))
+    Connection::opened(sockets, socket)
 }
 
 /// Connects to one address within `time`, unless the sockets are closed meanwhile.

@@ -1,4 +1,4 @@
-//! The threads of sessions: one for each connection.
+//! Accepting connections, and the threads of their sessions: one for each connection.
 //!
 //! Each waiting thread accepts by itself and serves what it has accepted, because waking another
 //! one takes longer than sending a small file. If none is left that accepts, it first wakes or starts
@@ -26,9 +26,29 @@ const STACK: usize = 128 * 1024;
 /// How long a thread pauses when descriptors or threads have run out.
 const PAUSE: Duration = Duration::from_millis(100);
 
+impl Listener {
+    /// Accepts connections for `role`, as many as `sockets` allows, and runs `session` for each in
+    /// its own thread. A connection over the limit is sent `no_room`. Returns once `sockets` are
+    /// closed. The error means that a thread could not be started.
+    pub fn serve(
+        self,
+        role: Role,
+        sockets: &Sockets,
+        no_room: Vec<u8>,
+        events: &Events,
+        session: impl Fn(&mut Connection) + Send + Sync + 'static,
+    ) -> io::Result<()> {
+        sockets.admit_listener(self.socket());
+        let (open, events) = (sockets.clone(), events.clone());
+        Crew::start(role, self, open, no_room, events, session)?;
+        sockets.wait_until_closing();
+        Ok(())
+    }
+}
+
 /// Accepts connections, and runs a session for each.
 #[derive(Debug)]
-pub(super) struct Crew<S> {
+struct Crew<S> {
     role: Role,
     listener: Listener,
     sockets: Sockets,
@@ -46,7 +66,7 @@ pub(super) struct Crew<S> {
 impl<S: Fn(&mut Connection) + Send + Sync + 'static> Crew<S> {
     /// Starts to accept connections for `role`, as many as `sockets` allows, until these are closed.
     /// The error means that a thread could not be started.
-    pub(super) fn start(
+    fn start(
         role: Role,
         listener: Listener,
         sockets: Sockets,
@@ -115,7 +135,7 @@ impl<S: Fn(&mut Connection) + Send + Sync + 'static> Crew<S> {
                     continue;
                 }
             };
-            match self.sockets.admit_accepted(stream, from) {
+            match Connection::accepted(&self.sockets, stream, from, IDLE_TIME) {
                 Ok(connection) => return Some(Box::new(connection)),
                 Err((Refused::Closing, _)) => {
                     self.idle.close();
@@ -142,8 +162,8 @@ impl<S: Fn(&mut Connection) + Send + Sync + 'static> Crew<S> {
     /// Answers a connection that can't get a thread, because this one is needed to accept.
     #[cold]
     fn turn_away(&self, mut connection: Box<Connection>, error: &io::Error) {
-        let told = connection.write_all(&self.no_room);
-        drop((told.and_then(|()| connection.flush()), connection));
+        let sent = connection.write_all(&self.no_room);
+        drop((sent.and_then(|()| connection.flush()), connection));
         self.pause(format_args!("no thread can be started: {error}"));
     }
 

@@ -6,8 +6,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use crate::wire::Dialect;
-use crate::wire::Endpoint;
+use crate::wire::{Dialect, Endpoint};
 
 /// The most addresses that are remembered.
 const MOST: usize = 100_000;

@@ -1,4 +1,4 @@
-//! Listening, and a thread for each connection.
+//! Listening, and accepting connections.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -8,13 +8,12 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
+use socket2::{Domain, Protocol, Socket, Type};
 use tracing::debug;
 
-use super::connection::{SEND_LOOK, YIELDS};
-use super::crew::Crew;
-use super::{Connection, Sockets, Stream};
-use crate::event::{Events, Role};
+use super::Stream;
+use super::connection::YIELDS;
+use super::socket_options::{prepare, prepare_local};
 
 /// How many connections may wait to be accepted. The system may lower it.
 const BACKLOG: i32 = 4096;
@@ -22,12 +21,6 @@ const BACKLOG: i32 = 4096;
 /// of the listener, which accepted connections inherit: most of them wait as long for a request, and
 /// need not set it.
 pub(super) const IDLE_TIME: Duration = Duration::from_secs(30);
-/// How long a connection is silent before the system probes whether the remote host is still there,
-const KEEPALIVE_AFTER: Duration = Duration::from_mins(1);
-/// how long each probe waits for an answer,
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
-/// and how many go unanswered before the connection is given up.
-const KEEPALIVE_PROBES: u32 = 3;
 
 /// A port could not be opened for listening.
 #[derive(Debug, thiserror::Error)]
@@ -73,24 +66,16 @@ impl Listener {
         let any_v4 = SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
         let any_v6 = SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
         let first = bind.map_or(any_v6, |ip| SocketAddr::new(ip, port));
+        let failed = |address| move |reason| ListenError::new(address, reason);
         let bound = match listen(first) {
             Err(error) if bind.is_none() && is_without_ipv6(&error) => {
                 debug!(%error, "IPv6 is not available; listening on IPv4 only");
-                listen(any_v4).map_err(|reason| ListenError {
-                    address: any_v4,
-                    reason,
-                })
+                listen(any_v4).map_err(failed(any_v4))
             }
-            bound => bound.map_err(|reason| ListenError {
-                address: first,
-                reason,
-            }),
+            bound => bound.map_err(failed(first)),
         };
         let socket = bound?;
-        let address = socket.local_addr().map_err(|reason| ListenError {
-            address: first,
-            reason,
-        })?;
+        let address = socket.local_addr().map_err(failed(first))?;
         Ok(Self {
             socket: Arc::new(socket),
             address: address.as_socket(),
@@ -112,22 +97,9 @@ impl Listener {
         self.address.map_or(0, |address| address.port())
     }
 
-    /// Accepts connections for `role`, as many as `sockets` allows, and runs `session` for each in
-    /// its own thread. A connection over the limit is sent `no_room`. Returns once `sockets` are
-    /// closed. The error means that a thread could not be started.
-    pub fn serve(
-        self,
-        role: Role,
-        sockets: &Sockets,
-        no_room: Vec<u8>,
-        events: &Events,
-        session: impl Fn(&mut Connection) + Send + Sync + 'static,
-    ) -> io::Result<()> {
-        sockets.admit_listener(Arc::clone(&self.socket));
-        let (open, events) = (sockets.clone(), events.clone());
-        Crew::start(role, self, open, no_room, events, session)?;
-        sockets.wait_until_closing();
-        Ok(())
+    /// The socket. Shutting it down ends a wait for a connection.
+    pub(super) fn socket(&self) -> Arc<Stream> {
+        Arc::clone(&self.socket)
     }
 
     /// Accepts a connection, and returns where it comes from. [`io::ErrorKind::TimedOut`]: there
@@ -195,29 +167,6 @@ fn is_without_ipv6(error: &io::Error) -> bool {
     ) || error.raw_os_error() == Some(Errno::AFNOSUPPORT.raw_os_error())
 }
 
-/// Messages are small and complete, so they are sent without delay. A remote host that disappears
-/// is detected, however long its peer would have been silent.
-pub(super) fn prepare(socket: &Socket) -> io::Result<()> {
-    socket.set_tcp_nodelay(true)?;
-    socket.set_write_timeout(Some(SEND_LOOK))?;
-    let probes = TcpKeepalive::new()
-        .with_time(KEEPALIVE_AFTER)
-        .with_interval(KEEPALIVE_INTERVAL)
-        .with_retries(KEEPALIVE_PROBES);
-    socket.set_tcp_keepalive(&probes)?;
-    // The system sends no probes while sent bytes are unacknowledged.
-    #[cfg(target_os = "linux")]
-    socket.set_tcp_user_timeout(Some(
-        KEEPALIVE_AFTER + KEEPALIVE_INTERVAL * KEEPALIVE_PROBES,
-    ))?;
-    Ok(())
-}
-
-/// A connection over a Unix domain socket ends with the process on the other side.
-pub(super) fn prepare_local(socket: &Socket) -> io::Result<()> {
-    socket.set_write_timeout(Some(SEND_LOOK))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -240,33 +189,5 @@ mod tests {
             socket.tcp_user_timeout().unwrap(),
             Some(Duration::from_secs(90))
         );
-    }
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn the_last_output_leaves_with_the_end_of_the_connection() {
-        use std::io::{ErrorKind, Read, Write};
-
-        let sockets = Sockets::default();
-        let listener = Listener::bind(Some(Ipv4Addr::LOCALHOST.into()), 0).unwrap();
-        // The system holds it for a fifth of a second at most, so a slow machine may miss some.
-        let was_held = |_| {
-            let address = ("127.0.0.1", listener.port());
-            let mut client = std::net::TcpStream::connect(address).unwrap();
-            let (stream, from) = listener.accept().unwrap();
-            let mut connection = sockets.admit_accepted(stream, from).unwrap();
-            connection.send_with_end();
-            connection.write_all(b"the end").unwrap();
-            connection.flush().unwrap();
-            client.set_nonblocking(true).unwrap();
-            let early = client.peek(&mut [0; 8]);
-            connection.end();
-            drop(connection);
-            client.set_nonblocking(false).unwrap();
-            let mut text = String::new();
-            client.read_to_string(&mut text).unwrap();
-            assert_eq!(text, "the end");
-            early.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
-        };
-        assert!((0..20).any(was_held));
     }
 }

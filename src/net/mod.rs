@@ -19,6 +19,7 @@ mod pace;
 mod refusals;
 mod seldom;
 mod server;
+mod socket_options;
 mod sockets;
 mod stop;
 

@@ -26,7 +26,7 @@ pub(super) struct Refusals {
     refused: SyncSender<Stream>,
     role: Role,
     events: Events,
-    told: Mutex<Seldom>,
+    reports: Mutex<Seldom>,
 }
 
 impl Refusals {
@@ -35,17 +35,17 @@ impl Refusals {
     pub(super) fn start(answer: Vec<u8>, role: Role, events: Events) -> io::Result<Self> {
         let (send, refused) = mpsc::sync_channel(MOST);
         let thread = thread::Builder::new().name("refusals".to_owned());
-        thread.spawn(move || tell_all(&refused, &answer))?;
+        thread.spawn(move || answer_all(&refused, &answer))?;
         Ok(Self {
             refused: send,
             role,
             events,
-            told: Mutex::default(),
+            reports: Mutex::default(),
         })
     }
 
     pub(super) fn refuse(&self, stream: Stream, why: Refused) {
-        if let Some(before) = self.told.lock().due(Instant::now()) {
+        if let Some(before) = self.reports.lock().due(Instant::now()) {
             let from = stream.peer_addr().ok().and_then(|from| from.as_socket());
             let from = from.map(|from| from.ip().to_canonical());
             self.events.tell(Topic::Life, || Event::TurnedAway {
@@ -61,24 +61,24 @@ impl Refusals {
 }
 
 /// Answers each connection at once, and closes it a while later.
-fn tell_all(refused: &Receiver<Stream>, answer: &[u8]) {
+fn answer_all(refused: &Receiver<Stream>, answer: &[u8]) {
     let mut lingering: VecDeque<(Instant, Stream)> = VecDeque::new();
     loop {
         let next = match lingering.front() {
-            Some((told, _)) => refused.recv_timeout(LINGER_TIME.saturating_sub(told.elapsed())),
+            Some((since, _)) => refused.recv_timeout(LINGER_TIME.saturating_sub(since.elapsed())),
             None => refused.recv().map_err(RecvTimeoutError::from),
         };
         match next {
             Ok(stream) => {
                 // One that is already gone needs no wait.
-                if tell(&stream, answer).is_ok() {
+                if answer_one(&stream, answer).is_ok() {
                     lingering.push_back((Instant::now(), stream));
                 }
             }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return,
         }
-        let is_over = |(told, _): &(Instant, Stream)| told.elapsed() >= LINGER_TIME;
+        let is_over = |(since, _): &(Instant, Stream)| since.elapsed() >= LINGER_TIME;
         while lingering.len() > MOST || lingering.front().is_some_and(is_over) {
             let Some((_, mut stream)) = lingering.pop_front() else {
                 break;
@@ -89,7 +89,7 @@ fn tell_all(refused: &Receiver<Stream>, answer: &[u8]) {
     }
 }
 
-fn tell(mut stream: &Stream, answer: &[u8]) -> io::Result<()> {
+fn answer_one(mut stream: &Stream, answer: &[u8]) -> io::Result<()> {
     // A new connection has buffer space for an answer, so this does not block.
     stream.set_nonblocking(true)?;
     stream.write_all(answer)?;

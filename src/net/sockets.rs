@@ -8,8 +8,7 @@ use std::time::Duration;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use socket2::Type;
 
-use super::listener::IDLE_TIME;
-use super::{Connection, Stream, network_of};
+use super::{Stream, network_of};
 
 /// How long a connection that was closed to make room has to end.
 const ROOM_TIME: Duration = Duration::from_secs(1);
@@ -84,29 +83,13 @@ impl Sockets {
         }))
     }
 
-    /// Admits a connection that we opened.
-    pub(super) fn admit(&self, stream: Stream) -> Result<Connection, (Refused, Stream)> {
-        let peer = stream.peer_addr().ok().and_then(|peer| peer.as_socket());
-        self.admit_from(peer, stream)
-    }
-
-    /// Admits a connection that a listener has accepted.
-    pub(super) fn admit_accepted(
+    /// Adds a connection with `peer`; a Unix domain socket has no such address. At the limit, the oldest
+    /// connection that owes us a request is closed to make room.
+    pub(super) fn admit(
         &self,
         stream: Stream,
         peer: Option<SocketAddr>,
-    ) -> Result<Connection, (Refused, Stream)> {
-        let connection = self.admit_from(peer, stream)?;
-        Ok(connection.accepted(IDLE_TIME))
-    }
-
-    /// At the limit, the oldest connection that owes us a request is closed to make room. A Unix
-    /// domain socket has no such address.
-    fn admit_from(
-        &self,
-        peer: Option<SocketAddr>,
-        stream: Stream,
-    ) -> Result<Connection, (Refused, Stream)> {
+    ) -> Result<(Arc<Stream>, Admission), (Refused, Stream)> {
         let peer = peer.unwrap_or(SocketAddr::from(([0, 0, 0, 0], 0)));
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
         let mut open = match self.room_for(peer.ip()) {
@@ -123,15 +106,10 @@ impl Sockets {
         drop(open);
         let admission = Admission {
             id,
-            network,
+            peer,
             sockets: self.clone(),
         };
-        Ok(Connection::new(
-            stream,
-            peer,
-            admission,
-            self.0.limits.send_time,
-        ))
+        Ok((stream, admission))
     }
 
     fn room_for(&self, address: IpAddr) -> Result<MutexGuard<'_, Open>, Refused> {
@@ -188,7 +166,7 @@ impl Sockets {
         }
     }
 
-    /// Closes one connection, by [`Connection::id`]: a thread that reads from it or writes to it
+    /// Closes one connection, by its number: a thread that reads from it or writes to it
     /// continues at once with the end of the stream or an error.
     pub fn close(&self, id: u64) {
         if let Some(stream) = self.0.open.lock().connections.get(&id) {
@@ -253,25 +231,37 @@ impl Sockets {
 #[derive(Debug)]
 pub(super) struct Admission {
     id: u64,
-    network: IpAddr,
+    peer: SocketAddr,
     sockets: Sockets,
 }
 
 impl Admission {
+    /// The number of the connection.
     pub(super) fn id(&self) -> u64 {
         self.id
+    }
+
+    /// The remote address. An IPv4 address is one even on an IPv6 socket.
+    pub(super) fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
+    /// How long the other side may read nothing before the connection is given up.
+    pub(super) fn send_time(&self) -> Duration {
+        self.sockets.0.limits.send_time
     }
 }
 
 impl Drop for Admission {
     fn drop(&mut self) {
+        let network = network_of(self.peer.ip());
         let mut open = self.sockets.0.open.lock();
         let stream = open.connections.remove(&self.id);
         open.silent.remove(&self.id);
-        if let Some(same) = open.by_network.get_mut(&self.network) {
+        if let Some(same) = open.by_network.get_mut(&network) {
             *same -= 1;
             if *same == 0 {
-                open.by_network.remove(&self.network);
+                open.by_network.remove(&network);
             }
         }
         drop(open);
@@ -299,16 +289,29 @@ fn shut_down_listener(listener: &Stream) {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use std::net::{TcpListener, TcpStream};
+    use std::io::Read;
+    use std::thread::{self, JoinHandle};
 
-    /// A connection from a made-up address.
-    fn admit(sockets: &Sockets, from: impl Into<IpAddr>) -> Result<Connection, Refused> {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        sockets
-            .admit_from(Some(SocketAddr::new(from.into(), 1)), stream.into())
-            .map_err(|(refused, _)| refused)
+    use socket2::Domain;
+
+    use super::*;
+
+    /// A connection from a made-up address, and its other side.
+    fn admit(sockets: &Sockets, from: impl Into<IpAddr>) -> Result<(Admission, Stream), Refused> {
+        let (ours, other) = Stream::pair(Domain::UNIX, Type::STREAM, None).unwrap();
+        let admitted = sockets.admit(ours, Some(SocketAddr::new(from.into(), 1)));
+        let (_, admission) = admitted.map_err(|(refused, _)| refused)?;
+        Ok((admission, other))
+    }
+
+    /// Frees a connection's place when it is closed, as its session does.
+    fn session((admission, mut other): (Admission, Stream)) -> JoinHandle<()> {
+        thread::spawn(move || {
+            let patience = Duration::from_secs(20);
+            other.set_read_timeout(Some(patience)).unwrap();
+            assert_eq!(other.read(&mut [0]).unwrap(), 0);
+            drop(admission);
+        })
     }
 
     #[test]
@@ -351,27 +354,18 @@ mod tests {
             ..Limits::default()
         });
         let heard = admit(&sockets, [10, 0, 0, 1]).unwrap();
-        sockets.heard(heard.id());
+        sockets.heard(heard.0.id());
         let silent = admit(&sockets, [10, 0, 0, 2]).unwrap();
-        let watch = silent.watch();
-        // Its thread sees that the silent connection is closed, and frees its place.
-        let session = std::thread::spawn(move || {
-            assert!(watch.wait_until_closed(Duration::from_secs(20)));
-            drop(silent);
-        });
+        let silent = session(silent);
         let late = admit(&sockets, [10, 0, 0, 3]).unwrap();
-        session.join().unwrap();
-        sockets.heard(late.id());
+        silent.join().unwrap();
+        sockets.heard(late.0.id());
         assert_eq!(admit(&sockets, [10, 0, 0, 4]).unwrap_err(), Refused::Full);
         // One that has its answer makes room as well.
-        sockets.answered(late.id());
-        let watch = late.watch();
-        let session = std::thread::spawn(move || {
-            assert!(watch.wait_until_closed(Duration::from_secs(20)));
-            drop(late);
-        });
+        sockets.answered(late.0.id());
+        let late = session(late);
         let _newcomer = admit(&sockets, [10, 0, 0, 4]).unwrap();
-        session.join().unwrap();
+        late.join().unwrap();
         sockets.close_all();
         assert_eq!(
             admit(&sockets, [10, 0, 0, 4]).unwrap_err(),

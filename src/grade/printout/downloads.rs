@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::counts::{Counts, count, take};
 use super::exchanges::{Exchange, number};
-use super::sides::{Counts, count, is_download, take};
 use super::{File, Findings, head, request};
 use crate::wire::ci::p2s::Request;
 use crate::wire::{Endpoint, Host, Record};
@@ -65,6 +65,10 @@ pub(super) fn compare(peers: &[&File]) -> Downloads {
         }
     }
     downloads
+}
+
+fn is_download(line: &str) -> bool {
+    line.starts_with("GET ")
 }
 
 /// The files of each peer, by the host and port that its requests to the index give.

@@ -1,5 +1,6 @@
 //! Grades saved printouts: finds the messages, and says what they show and where they deviate.
 
+mod counts;
 mod downloads;
 mod exchanges;
 mod form;
@@ -12,7 +13,6 @@ use std::path::PathBuf;
 use super::Played;
 use super::check::{Held, Sheet, Unmet};
 use super::excerpt::one_line;
-use super::options::Printout;
 use crate::file_error::FileError;
 use crate::net::Stop;
 use crate::program::Failure;
@@ -41,15 +41,14 @@ type Findings = Vec<String>;
 
 pub(super) use lines::check;
 
-/// Judges the printouts.
-pub(super) fn grade(options: &Printout, sheet: &mut Sheet, stop: &Stop) -> Played {
-    let names: Vec<_> = options
-        .files
+/// Judges the printouts in these files.
+pub(super) fn grade(paths: &[PathBuf], sheet: &mut Sheet, stop: &Stop) -> Played {
+    let names: Vec<_> = paths
         .iter()
         .map(|path| path.display().to_string())
         .collect();
     let target = names.join(", ");
-    match read(&options.files, stop) {
+    match read(paths, stop) {
         Err(error) => Played {
             target,
             notes: Vec::new(),

@@ -1,7 +1,8 @@
 //! Compares the printouts of both sides.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
+use super::counts::{count, take};
 use super::exchanges::Exchange;
 use super::{File, Findings, bounded, downloads, request};
 use crate::grade::check::{Held, Unmet};
@@ -30,10 +31,6 @@ pub(super) fn findings(files: &[&File], notes: &mut Vec<String>) -> Held<Finding
     }
     findings.extend(downloads.findings);
     Ok(findings)
-}
-
-pub(super) fn is_download(line: &str) -> bool {
-    line.starts_with("GET ")
 }
 
 fn is_for_server(line: &str) -> bool {
@@ -79,25 +76,4 @@ fn compare_back(servers: &[&File], peers: &[&File], findings: &mut Findings) {
             }
         }
     }
-}
-
-/// How often each message is there.
-pub(super) type Counts = BTreeMap<Vec<String>, usize>;
-
-pub(super) fn count(files: &[&File], is_it: impl Fn(&str) -> bool) -> Counts {
-    let mut counts = Counts::new();
-    for exchange in files.iter().flat_map(|file| &file.exchanges) {
-        if is_it(exchange.request.start_line()) {
-            *counts.entry(exchange.request.lines.clone()).or_default() += 1;
-        }
-    }
-    counts
-}
-
-pub(super) fn take(counts: &mut Counts, lines: &[String]) -> bool {
-    let Some(count) = counts.get_mut(lines).filter(|count| **count > 0) else {
-        return false;
-    };
-    *count -= 1;
-    true
 }

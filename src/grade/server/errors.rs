@@ -1,8 +1,9 @@
 //! Groups 5 to 7: 404, 400, 505. Each wrong request goes out on a connection of its own, because a
 //! server may close it.
 
+use super::answer::Answer;
 use super::form;
-use super::peer::{Answer, Peer};
+use super::peer::Peer;
 use super::records::number;
 use super::target::Target;
 use crate::grade::check::{Held, Sheet, Unmet};

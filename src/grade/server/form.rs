@@ -1,6 +1,6 @@
 //! The form of an answer: it is what our own server sends.
 
-use super::peer::Answer;
+use super::answer::Answer;
 use crate::grade::check::{Finding, Held, Unmet};
 use crate::grade::excerpt::{Exchanged, usual_cause};
 use crate::wire::ci::p2s::Request;

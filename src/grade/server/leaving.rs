@@ -3,7 +3,8 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::peer::{Answer, Peer};
+use super::answer::Answer;
+use super::peer::Peer;
 use super::records::{has, number};
 use super::target::{CHECK_TIME, Target};
 use crate::grade::check::{Held, Sheet};

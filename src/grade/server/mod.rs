@@ -1,5 +1,6 @@
 //! Grades an index server: connects as several peers, and judges the answers.
 
+mod answer;
 mod errors;
 mod form;
 mod leaving;

@@ -3,9 +3,10 @@
 use std::io::{self, BufRead, Read, Write};
 use std::time::{Duration, Instant};
 
+use super::answer::Answer;
 use super::form;
 use super::stop::Stop;
-use super::target::Target;
+use super::target::{CHECK_TIME, Target};
 use crate::grade::check::{Finding, Held, Unmet};
 use crate::grade::excerpt::Exchanged;
 use crate::net::Connection;
@@ -29,19 +30,20 @@ pub(super) struct Peer<'a> {
     pub(super) name: Endpoint,
 }
 
-/// A request and its answer.
-#[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) sent: Vec<u8>,
-    /// The bytes that a faithful server would send.
-    pub(super) expected: Vec<u8>,
-    pub(super) got: Vec<u8>,
-    pub(super) code: u16,
-    pub(super) records: Vec<Record>,
+impl Target<'_> {
+    /// A new peer with a name of its own.
+    pub(super) fn join(&self) -> Held<Peer<'_>> {
+        self.join_as(self.another_name()?)
+    }
+
+    /// A new peer with this name.
+    pub(super) fn join_as(&self, name: Endpoint) -> Held<Peer<'_>> {
+        Ok(Peer::new(self, self.next_connection()?, name))
+    }
 }
 
 impl<'a> Peer<'a> {
-    pub(super) fn new(target: &'a Target<'a>, connection: Connection, name: Endpoint) -> Self {
+    fn new(target: &'a Target<'a>, connection: Connection, name: Endpoint) -> Self {
         Self {
             target,
             source: Recorded {
@@ -224,28 +226,9 @@ pub(super) fn is_silence(message: &str) -> bool {
 }
 
 fn late(began: bool) -> ReadError {
-    let time = super::target::CHECK_TIME;
-    ReadError::TimedOut { time, began }
-}
-
-impl Answer {
-    /// This answer, if it has one of these codes.
-    pub(super) fn with_code(self, codes: &[u16]) -> Held<Self> {
-        if codes.contains(&self.code) {
-            return Ok(self);
-        }
-        let wanted: Vec<_> = codes.iter().map(u16::to_string).collect();
-        let (code, wanted) = (self.code, wanted.join(" or "));
-        Err(self.unmet(format!("it answered {code} instead of {wanted}")))
-    }
-
-    /// A deviation of the content of this answer.
-    pub(super) fn unmet(&self, message: impl Into<String>) -> Unmet {
-        Unmet::Failed(Box::new(Finding {
-            message: message.into(),
-            cause: None,
-            exchanged: Some(Exchanged::of_content(&self.sent, &self.expected, &self.got)),
-        }))
+    ReadError::TimedOut {
+        time: CHECK_TIME,
+        began,
     }
 }
 

@@ -1,7 +1,8 @@
 //! Groups 1 to 3: ADD, LIST, LOOKUP.
 
+use super::answer::Answer;
 use super::form;
-use super::peer::{Answer, Peer};
+use super::peer::Peer;
 use super::target::Target;
 use crate::grade::check::{Held, Sheet, Unmet};
 use crate::wire::ci::p2s::Request;

@@ -3,9 +3,10 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::answer::Answer;
 use super::form;
 use super::leaving::until_forgotten;
-use super::peer::{Answer, Peer};
+use super::peer::Peer;
 use super::records::{has, has_exactly, number};
 use super::target::{CHECK_TIME, Target};
 use crate::grade::check::{Held, Sheet, Unmet};

@@ -5,7 +5,6 @@ use std::fs::File;
 use std::net::Ipv6Addr;
 use std::time::{Duration, Instant};
 
-use super::peer::Peer;
 use super::stop::Stop;
 use crate::grade::check::{Held, Unmet};
 use crate::grade::options::{Server, endpoint};
@@ -164,26 +163,25 @@ impl<'a> Target<'a> {
         })
     }
 
-    /// A new peer with a name of its own.
-    pub(super) fn join(&self) -> Held<Peer<'_>> {
+    /// The name of another peer.
+    pub(super) fn another_name(&self) -> Held<Endpoint> {
         let number = self.peers.get() + 1;
         self.peers.set(number);
         // A name of letters, digits and dots, and a port above 0.
         let host = format!("peer-{number}{DOMAIN}").parse();
         let host = host.map_err(|error| Unmet::Skipped(format!("{error}")))?;
-        self.join_as(Endpoint {
+        Ok(Endpoint {
             host,
             port: self.port(number),
         })
     }
 
-    /// A new peer with this name.
-    pub(super) fn join_as(&self, name: Endpoint) -> Held<Peer<'_>> {
-        let connection = match self.knock.borrow_mut().take() {
-            Some(connection) => connection,
-            None => self.connection()?,
-        };
-        Ok(Peer::new(self, connection, name))
+    /// The connection of the next peer.
+    pub(super) fn next_connection(&self) -> Held<Connection> {
+        match self.knock.borrow_mut().take() {
+            Some(connection) => Ok(connection),
+            None => self.connection(),
+        }
     }
 
     /// Another port for the host of a peer.
