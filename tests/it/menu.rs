@@ -334,7 +334,7 @@ fn quiet_shows_answers_without_messages() {
     );
     assert!(
         peer.answer(&["2", "9", ""])
-            .contains("[PEER] Nobody has it.\n")
+            .contains("[PEER] No peers have that RFC.\n")
     );
 }
 

@@ -27,7 +27,7 @@ use crate::wire::{Protocol, RfcNumber, Title};
 
 const TITLE_OR_NONE: &str = "RFC title (press Enter to skip): ";
 const UNLISTED: &str = "Could not list the index";
-const NOBODY: &str = "Nobody has it.";
+const NOBODY: &str = "No peers have that RFC.";
 
 /// The most records of an answer that a person at a terminal sees as they came; a longer answer has
 /// a table.
@@ -78,7 +78,11 @@ enum Undone {
 impl Menu<'_> {
     /// Asks for a choice, below the menu unless the last one was a slip, and carries it out.
     fn one_choice(&mut self, is_slip: bool) -> Result<(), Undone> {
-        let question = if is_slip { QUESTION.to_owned() } else { menu() };
+        let question = if is_slip {
+            QUESTION.to_owned()
+        } else {
+            menu(self.node.kind())
+        };
         let line = self.console.ask(&question, Expected::Choice);
         let line = line.map_err(|_| Undone::Exit)?;
         let words = line.split_once(char::is_whitespace);

@@ -7,10 +7,18 @@ use serde_json::{Value, json};
 
 use super::{command, registration_server, sharing};
 use crate::support::scenarios_di::{documents, with_whole_ttls};
-use crate::support::{MENU, Program, folder, names, run};
+use crate::support::{Program, folder, names, run};
 
 const AVIAN: &str = "IP over Avian Carriers";
 const COFFEE: &str = "Hyper Text Coffee Pot Control Protocol";
+
+/// The menu and its question.
+const MENU: &str = "1. ADD    — share an RFC with the other peers
+2. LOOKUP — find which peers have an RFC
+3. LIST   — list all RFCs that this peer knows of
+4. GET    — download an RFC (LOOKUP, GET, ADD)
+5. EXIT   — leave and quit
+Choice: ";
 
 /// Runs a command of a peer, which must succeed and print only its result.
 #[track_caller]
@@ -66,7 +74,10 @@ fn quiet_shows_answers_without_messages() {
     assert!(printed.contains("\nRFC 1149 "), "{printed}");
     assert!(!printed.contains("PQUERY"), "{printed}");
     let printed = peer.answer(&["2", "9999", ""]);
-    assert!(printed.contains("[PEER] Nobody has it.\n"), "{printed}");
+    assert!(
+        printed.contains("[PEER] No peers have that RFC.\n"),
+        "{printed}"
+    );
     let printed = peer.answer(&["4", "9999", ""]);
     assert!(
         printed.contains("[PEER] No peers have that RFC.\n"),
