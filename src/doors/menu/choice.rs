@@ -53,7 +53,7 @@ pub(super) const HELP: [&str; 12] = [
     "                              by number, title or host",
     "  4  get [N...]               download RFCs: 123, rfc123, 8600-8605, all",
     "  5  exit                     leave and quit",
-    "     find WORDS               show RFCs whose titles have these words",
+    "     find [WORDS]             show what all peers share, or these titles",
     "     status                   show the state of this peer",
     "At a question, Enter or Ctrl-C goes back (an empty title is an answer).",
     "During a download, Ctrl-C cancels it; a second one cancels the rest.",

@@ -19,6 +19,7 @@ use chrono::{DateTime, Local};
 use self::choice::{Choice, HELP, QUESTION, menu};
 use self::console::Unanswered;
 use self::view::View;
+use crate::index::Kind;
 use crate::node::numbers;
 use crate::node::{Actions as _, Failure, Handle, LastUpload, Listing, Query, Registered};
 use crate::printout::Transcript;
@@ -26,6 +27,7 @@ use crate::terminal::Expected;
 use crate::wire::{Protocol, RfcNumber, Title};
 
 const TITLE_OR_NONE: &str = "RFC title (press Enter to skip): ";
+const WORDS_OR_NONE: &str = "Words of the title (press Enter for all): ";
 const UNLISTED: &str = "Could not list the index";
 const NOBODY: &str = "No peers have that RFC.";
 
@@ -146,29 +148,41 @@ impl Menu<'_> {
     fn list(&mut self, view: &View) -> Result<(), Undone> {
         let found = self.ask_index(below(view), || self.node.find(&Query::All { fresh: false }));
         let found = self.or_say(UNLISTED, found)?;
-        let nothing = if !found.records.is_empty() {
-            "No title has all of these words."
-        } else if found.in_messages {
-            "The index has no records."
-        } else {
-            "No records are known yet; LOOKUP and find ask the other peers."
-        };
-        self.show(&found, view, nothing)
+        if self.node.kind() != Kind::Distributed {
+            return self.show(&found, view, self.nothing_in(&found));
+        }
+        // It has asked nobody.
+        if found.records.is_empty() {
+            self.say("No records are known yet; LOOKUP and find ask the other peers.");
+            return Ok(());
+        }
+        let nothing = "No known title has all of these words; find asks the other peers.";
+        self.show(&found, view, nothing)?;
+        if !view.filter(&found.records).is_empty() {
+            self.say("These are the records that this peer knows; find asks the other peers.");
+        }
+        Ok(())
     }
 
     fn find(&mut self, words: &str) -> Result<(), Undone> {
         let words = if words.is_empty() {
-            self.ask("Words of the title: ", Expected::Text)?
+            self.ask(WORDS_OR_NONE, Expected::Text)?
         } else {
             words.to_owned()
         };
-        if words.is_empty() {
-            return Err(Undone::Back);
-        }
         let view = View::read(&words).unwrap_or_else(|_| View::of_words(&words));
         let found = self.ask_index(below(&view), || self.node.find(&Query::All { fresh: true }));
         let found = self.or_say(UNLISTED, found)?;
-        self.show(&found, &view, "No title has all of these words.")
+        self.show(&found, &view, self.nothing_in(&found))
+    }
+
+    /// What to say if a view shows nothing of what the index answered.
+    fn nothing_in(&self, found: &Listing) -> &'static str {
+        match self.node.kind() {
+            _ if !found.records.is_empty() => "No title has all of these words.",
+            Kind::Central => "The index has no records.",
+            Kind::Distributed | Kind::Dht => "No peer shares an RFC.",
+        }
     }
 
     /// Asks the index. On a terminal a long answer is cut; `below` says where the rest is.
