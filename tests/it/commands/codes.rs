@@ -71,6 +71,28 @@ fn wrong_options_are_code_2() {
 }
 
 #[test]
+fn a_word_that_only_the_menu_takes_names_the_option_or_command_for_it() {
+    let empty = folder(&[]);
+    for (typed, tip) in [
+        (
+            &["add", "5", "New title"][..],
+            "a title goes after '--title', in quotes",
+        ),
+        (
+            &["list", "mime"],
+            "'peer find' searches titles, and 'peer lookup' shows one RFC",
+        ),
+        (&["lookup", "5", "New title"], "'peer find' searches titles"),
+    ] {
+        let ended = ask(1, empty.path(), typed);
+        assert_eq!(ended.code, Some(2));
+        let word = typed.last().unwrap();
+        let said = format!("error: unexpected argument '{word}' found\n\n  tip: {tip}\n\nUsage: ");
+        assert!(ended.errors.starts_with(&said), "{ended:?}");
+    }
+}
+
+#[test]
 fn what_nobody_has_is_code_3() {
     let stage = stage();
     let empty = stage.empty.path();
