@@ -238,9 +238,7 @@ impl Editor {
                     }
                     was_interrupted = true;
                     self.forget_text();
-                    let out = self.screen.stdout();
-                    out.push(&[PRESS_AGAIN, "\n"]);
-                    out.finish(SETTLE_TIME);
+                    self.screen.say_now(PRESS_AGAIN, SETTLE_TIME);
                 }
                 // A line that is not UTF-8 is neither an answer nor the end.
                 Err(ReadlineError::Io(error)) if error.kind() == io::ErrorKind::InvalidData => {}
