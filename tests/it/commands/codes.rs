@@ -62,6 +62,7 @@ fn wrong_options_are_code_2() {
         &["list", "5"],
         &["add", "5", "--title", "a\nb"],
         &["--pipeline", "0", "list"],
+        &["--upload-port", "65536", "list"],
         &["list", "--dance"],
     ] {
         let ended = ask(1, empty.path(), wrong);
