@@ -154,6 +154,8 @@ impl Editor {
     ) -> rustyline::Result<Self> {
         let config = Config::builder()
             .completion_type(CompletionType::List)
+            // While the editor waits for a second Tab, nothing appears above the prompt.
+            .completion_show_all_if_ambiguous(true)
             .max_history_size(HISTORY)?
             .history_ignore_dups(true)?
             // Each line of a pasted session is a separate answer.
