@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::index::Kind;
+use crate::node::Kind;
 use crate::terminal::locale;
 
 /// A choice.
