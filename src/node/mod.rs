@@ -68,7 +68,6 @@ pub struct Config {
     /// The local address of the upload server, and of the node of a hash table; `None` for every
     /// address.
     pub bind: Option<IpAddr>,
-    /// The port of the upload server, and if possible of the node of a hash table; 0 for any free
     /// The port of the upload server, and of the node of a hash table; 0 for any free one.
     pub upload_port: u16,
     /// The limit of all uploads together, in bytes per second; 0 for none.
