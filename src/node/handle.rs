@@ -63,6 +63,11 @@ impl Handle {
         &self.me
     }
 
+    /// The kind of its index.
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
+    }
+
     /// The counts of transfers, which outlive the node.
     pub(crate) fn activity(&self) -> Activity {
         self.activity.clone()

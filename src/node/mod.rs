@@ -23,7 +23,7 @@ pub use handle::Handle;
 pub use send::send;
 pub use status::Status;
 
-pub use crate::index::{Listed, Listing, Query, Records, Standing};
+pub use crate::index::{Kind, Listed, Listing, Query, Records, Standing};
 pub use crate::net::{Ports, Sockets, Stop};
 
 use std::net::IpAddr;
@@ -34,7 +34,7 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::event::{Event, Events, Level, Role, Topic};
-use crate::index::{self, CookieFile, Kind, Known, Member, Participation, Recent, state_name};
+use crate::index::{self, CookieFile, Known, Member, Participation, Recent, state_name};
 use crate::library::Library;
 use crate::net::{Dialects, Limits, Listener, Pace, operating_system};
 use crate::transfer::{Downloader, Uploads};
@@ -68,7 +68,6 @@ pub struct Config {
     /// The local address of the upload server, and of the node of a hash table; `None` for every
     /// address.
     pub bind: Option<IpAddr>,
-    /// The port of the upload server, and if possible of the node of a hash table; 0 for any free
     /// The port of the upload server, and of the node of a hash table; 0 for any free one.
     pub upload_port: u16,
     /// The limit of all uploads together, in bytes per second; 0 for none.

@@ -78,20 +78,27 @@ impl Transcript {
         }
     }
 
-    /// Waits at most `time` until everything printed is written.
-    pub fn finish(&self, time: Duration) {
+    /// Waits at most `time` until everything printed is written, and returns whether it is.
+    pub fn finish(&self, time: Duration) -> bool {
         let until = Instant::now() + time;
-        for sink in self.sinks.iter() {
+        self.sinks.iter().fold(true, |is_written, sink| {
             let left = until.saturating_duration_since(Instant::now());
-            sink.output.queue.finish(left);
-        }
+            sink.output.queue.finish(left) && is_written
+        })
     }
 
-    /// The same, but where a screen waits for Enter, until nothing waits any more or `is_over`.
+    /// The same, but where a screen waits for Enter, until nothing waits any more. Once `is_over`,
+    /// no screen waits for Enter.
     pub fn settle(&self, time: Duration, is_over: impl Fn() -> bool) {
-        self.finish(time);
-        while self.screen.is_stepping() && !is_over() {
-            self.finish(STEP_LOOK);
+        let until = Instant::now() + time;
+        loop {
+            if is_over() {
+                self.screen.stop_stepping();
+            }
+            let is_written = self.finish(STEP_LOOK);
+            if is_written || (Instant::now() >= until && !self.screen.is_stepping()) {
+                return;
+            }
         }
     }
 

@@ -36,7 +36,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use crate::event::{Events, Level};
 use crate::index::Kind;
 use crate::terminal::{Screen, style};
-use crate::wire::{Port, TermError};
+use crate::wire::Port;
 use stage::PRINT_TIME;
 
 /// The version of the programs, with the commit if it is known.
@@ -165,10 +165,12 @@ pub fn flag(text: &str) -> Result<bool, String> {
 }
 
 /// Parses a port to listen on; 0 means any free one.
-pub fn port(text: &str) -> Result<u16, TermError> {
+pub fn port(text: &str) -> Result<u16, String> {
     match text {
         "0" => Ok(0),
-        _ => text.parse().map(Port::get),
+        _ => text.parse().map(Port::get).map_err(|_| {
+            format!("a port is a whole number from 1 to 65535, or 0 for any free one, not {text:?}")
+        }),
     }
 }
 

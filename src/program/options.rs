@@ -17,7 +17,10 @@ use crate::terminal::Screen;
 pub fn options<P: Program>() -> P {
     let program = manual::with_manual::<P>();
     let matches = program.clone().try_get_matches();
-    let matches = matches.unwrap_or_else(|error| naming_variable(error, &program).exit());
+    let matches = matches.unwrap_or_else(|error| {
+        let error = naming_variable(error, &program);
+        with_tip::<P>(error, &program).exit()
+    });
     if let Some(answered) = manual::answer::<P>(&matches) {
         let answered = answered.map_err(Failure::from);
         std::process::exit(end(&Screen::default(), answered, PRINT_TIME).into());
@@ -75,6 +78,19 @@ fn naming_variable(mut error: Error, program: &Command) -> Error {
     let is_in_arguments = again.is_err_and(|again| wrong_option(&again) == wrong_option(&error));
     if !is_in_arguments {
         let tip = format!("the environment has {assignment}");
+        let tip = ContextValue::StyledStrs(vec![tip.into()]);
+        error.insert(ContextKind::Suggested, tip);
+    }
+    error
+}
+
+/// Adds what to do instead to an error about a word too many.
+fn with_tip<P: Program>(mut error: Error, program: &Command) -> Error {
+    if error.kind() == ErrorKind::UnknownArgument
+        && wrong_option(&error).is_some_and(|word| !word.starts_with('-'))
+        && let Ok(matches) = program.clone().ignore_errors(true).try_get_matches()
+        && let Some(tip) = matches.subcommand_name().and_then(P::tip)
+    {
         let tip = ContextValue::StyledStrs(vec![tip.into()]);
         error.insert(ContextKind::Suggested, tip);
     }

@@ -154,6 +154,8 @@ impl Editor {
     ) -> rustyline::Result<Self> {
         let config = Config::builder()
             .completion_type(CompletionType::List)
+            // While the editor waits for a second Tab, nothing appears above the prompt.
+            .completion_show_all_if_ambiguous(true)
             .max_history_size(HISTORY)?
             .history_ignore_dups(true)?
             // Each line of a pasted session is a separate answer.
@@ -238,9 +240,7 @@ impl Editor {
                     }
                     was_interrupted = true;
                     self.forget_text();
-                    let out = self.screen.stdout();
-                    out.push(&[PRESS_AGAIN, "\n"]);
-                    out.finish(SETTLE_TIME);
+                    self.screen.say_now(PRESS_AGAIN, SETTLE_TIME);
                 }
                 // A line that is not UTF-8 is neither an answer nor the end.
                 Err(ReadlineError::Io(error)) if error.kind() == io::ErrorKind::InvalidData => {}

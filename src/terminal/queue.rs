@@ -88,16 +88,19 @@ impl Queue {
         }
     }
 
-    /// Waits at most `time` until everything is written. The rest is lost, because nobody reads it.
-    pub fn finish(&self, time: Duration) {
+    /// Waits at most `time` until everything is written, and returns whether it is. At the end of a
+    /// program the rest is lost, because nobody reads it.
+    pub fn finish(&self, time: Duration) -> bool {
         let at_work = |state: &mut State| state.is_busy || !state.waiting.is_empty();
         let mut state = self.shared.state.lock();
         state.is_urgent = true;
         self.shared.changed.notify_all();
-        self.shared
+        let waited = self
+            .shared
             .changed
             .wait_while_for(&mut state, at_work, time);
         state.is_urgent = false;
+        !waited.timed_out()
     }
 
     /// Whether writing has failed.

@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use indicatif::MultiProgress;
 use parking_lot::Mutex;
@@ -127,6 +128,18 @@ impl Screen {
         self.warn(format_args!("output to {name} has stopped: {error}"));
     }
 
+    /// Shows a line within `time`, even while the screen waits for Enter.
+    pub(super) fn say_now(&self, line: &str, time: Duration) {
+        if self.is_stepping() {
+            let shown = self.lend(|| io::stdout().write_all(format!("{line}\n").as_bytes()));
+            // A terminal that is gone needs no line.
+            return drop(shown);
+        }
+        let out = self.stdout();
+        out.push(&[line, "\n"]);
+        out.finish(time);
+    }
+
     fn say_after(&self, word: &str, what: &dyn Display) {
         let space = if word.is_empty() { "" } else { " " };
         let what = escaped(what.to_string().as_bytes(), false);
@@ -227,6 +240,11 @@ impl Screen {
     /// Enter was pressed at the prompt. Returns whether the screen waited for it.
     pub(super) fn go_on(&self) -> bool {
         self.0.steps.go_on()
+    }
+
+    /// The screen waits for Enter no more: what it has not shown yet comes at once.
+    pub fn stop_stepping(&self) {
+        self.0.steps.end();
     }
 
     /// Whether the screen waits for Enter before it shows more.

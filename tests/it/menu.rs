@@ -48,11 +48,22 @@ fn an_empty_answer_goes_back_to_the_menu() {
         ("1", "RFC number: "),
         ("2", "RFC number: "),
         ("get", "RFC number: "),
-        ("find", "Words of the title: "),
     ] {
         let printed = peer.answer(&[choice, ""]);
         assert_eq!(printed, format!("{choice}\n{question}\n{MENU}"));
     }
+}
+
+#[test]
+fn find_without_words_shows_everything() {
+    let server = server(&[]);
+    let folder = folder(&[("rfc1.txt", b""), ("rfc2.txt", b"")]);
+    let mut peer = peer_at_menu("peer", server.port, folder.path(), &["-q"]);
+    let port = peer.port;
+    let all = format!("RFC 2 RFC 2 localhost {port}\nRFC 1 RFC 1 localhost {port}\n");
+    let question = "Words of the title (press Enter for all): ";
+    let printed = peer.answer(&["find", ""]);
+    assert_eq!(printed, format!("find\n{question}\n{all}{MENU}"));
 }
 
 #[test]
@@ -334,7 +345,7 @@ fn quiet_shows_answers_without_messages() {
     );
     assert!(
         peer.answer(&["2", "9", ""])
-            .contains("[PEER] Nobody has it.\n")
+            .contains("[PEER] No peers have that RFC.\n")
     );
 }
 

@@ -283,6 +283,35 @@ fn the_help_of_a_command_is_about_the_command_and_has_an_example() {
 }
 
 #[test]
+fn help_takes_names_in_any_letter_case_and_commands_of_commands() {
+    let help = |words: &[&str]| printed_by("peer", peer_command(&[&["help"], words].concat()));
+    assert_eq!(help(&["GET"]), help(&["get"]));
+    assert_eq!(help(&["Protocol"]), help(&["protocol"]));
+    for (words, usage) in [
+        (&["help"][..], "peer help [NAME] [COMMAND]"),
+        (
+            &["grade", "server"],
+            "peer grade server [OPTIONS] [HOST[:PORT]]",
+        ),
+        (
+            &["GRADE", "Server"],
+            "peer grade server [OPTIONS] [HOST[:PORT]]",
+        ),
+    ] {
+        let help = help(words);
+        assert!(help.contains(&format!("\nUsage: {usage}\n")), "{help}");
+    }
+    let of_server = printed_by("server", server_command(&["help", "help"]));
+    assert!(of_server.contains("\nUsage: server help [NAME]\n"));
+    for words in [["grade", "foo"], ["get", "foo"], ["protocol", "foo"]] {
+        let (status, out, errors) = run("peer", peer_command(&[&["help"], &words[..]].concat()));
+        assert_eq!((status.code(), out.as_str()), (Some(2), ""));
+        let said = format!("error: {:?} has no command \"foo\"\n", words[0]);
+        assert!(errors.starts_with(&said), "{errors}");
+    }
+}
+
+#[test]
 fn man_pages_have_the_usual_sections() {
     let folder = folder(&[]);
     let path = folder.path().to_str().unwrap();

@@ -5,6 +5,7 @@ mod order;
 mod plain;
 mod prompt;
 mod questions;
+mod step;
 mod tables;
 
 use std::fs::File;

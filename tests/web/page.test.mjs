@@ -341,6 +341,38 @@ test('a peer: found and downloaded by a click, opened as text', async () => {
   await server.end();
 });
 
+test('no label is behind the center or outside', async () => {
+  const server = await startServer();
+  const peer = await startPeer(server, folder(), '--web', '0');
+  const page = await open(await peer.expect(/(http:\/\/\S+#token=\S+)/), { reducedMotion: 'reduce' });
+  const others = [];
+  for (let n = 1; n <= 7; n += 1) {
+    const raw = await RawPeer.connect(server);
+    await raw.send(add(n, 'A title', 43148 + n));
+    others.push(raw);
+    await page.getByRole('button', { name: 'List all' }).click();
+    await page.waitForFunction((wanted) => document.querySelectorAll('.node').length === wanted, n + 1);
+    for (const viewport of [{ width: 1280, height: 900 }, { width: 1280, height: 720 }, { width: 1024, height: 700 }, WIDE]) {
+      await page.setViewportSize(viewport);
+      // What changes the picture is drawn in the frame after it.
+      await page.evaluate(() => new Promise((drawn) => { requestAnimationFrame(() => requestAnimationFrame(drawn)); }));
+      const covered = await page.evaluate(() => {
+        const boxOf = (element) => element.getBoundingClientRect();
+        const [stage, core] = [boxOf(document.querySelector('#stage svg')), boxOf(document.querySelector('.core rect'))];
+        const isBehind = (box) => box.left < core.right && box.right > core.left && box.top < core.bottom && box.bottom > core.top;
+        const isInside = (box) => box.left >= stage.left && box.right <= stage.right && box.top >= stage.top && box.bottom <= stage.bottom;
+        const labels = [...document.querySelectorAll('.node .below')].filter((label) => label.textContent);
+        return labels.filter((label) => isBehind(boxOf(label)) || !isInside(boxOf(label))).map((label) => label.textContent);
+      });
+      assert.deepEqual(covered, [], `${n} peers at ${viewport.width}x${viewport.height}`);
+    }
+  }
+  await close(page);
+  for (const raw of others) raw.end();
+  await peer.end();
+  await server.end();
+});
+
 test('on an address that others reach, reading needs the token too', async () => {
   const server = await startServer();
   const dir = folder();

@@ -395,6 +395,15 @@ impl Program for Arguments {
         "TTL",
     ];
 
+    fn tip(command: &str) -> Option<&'static str> {
+        match command {
+            "add" => Some("a title goes after '--title', in quotes"),
+            "list" => Some("'peer find' searches titles, and 'peer lookup' shows one RFC"),
+            "lookup" => Some("'peer find' searches titles"),
+            _ => None,
+        }
+    }
+
     fn matters(command: &str, option: &str) -> bool {
         match command {
             "status" | "stop" => ["dir", "socket", "quiet", "verbose"].contains(&option),

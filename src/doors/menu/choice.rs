@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::node::Kind;
 use crate::terminal::locale;
 
 /// A choice.
@@ -30,13 +31,13 @@ const NAMES: [(&str, Choice); 9] = [
     ("quit", Choice::Exit),
 ];
 
-/// The entries of the menu, whose numbers count from 1 (section 6 of the protocol page).
-const ENTRIES: [(Choice, &str, &str); 5] = [
-    (Choice::Add, "ADD", "register an RFC with the server"),
-    (Choice::Lookup, "LOOKUP", "find which peers have an RFC"),
-    (Choice::List, "LIST", "list all RFCs that peers share"),
-    (Choice::Get, "GET", "download an RFC (LOOKUP, GET, ADD)"),
-    (Choice::Exit, "EXIT", "leave and quit"),
+/// The entries of the menu, whose numbers count from 1.
+const ENTRIES: [(Choice, &str); 5] = [
+    (Choice::Add, "ADD"),
+    (Choice::Lookup, "LOOKUP"),
+    (Choice::List, "LIST"),
+    (Choice::Get, "GET"),
+    (Choice::Exit, "EXIT"),
 ];
 
 /// The question for a choice; after a slip it comes without the menu.
@@ -52,7 +53,7 @@ pub(super) const HELP: [&str; 12] = [
     "                              by number, title or host",
     "  4  get [N...]               download RFCs: 123, rfc123, 8600-8605, all",
     "  5  exit                     leave and quit",
-    "     find WORDS               show RFCs whose titles have these words",
+    "     find [WORDS]             show what all peers share, or these titles",
     "     status                   show the state of this peer",
     "At a question, Enter or Ctrl-C goes back (an empty title is an answer).",
     "During a download, Ctrl-C cancels it; a second one cancels the rest.",
@@ -71,11 +72,29 @@ pub(super) enum Slip {
 }
 
 /// The menu with its question.
-pub(super) fn menu() -> String {
+pub(super) fn menu(kind: Kind) -> String {
     let dash = if locale::has_unicode() { '—' } else { '-' };
-    let entry = |(number, (_, name, what))| format!("{number}. {name:<6} {dash} {what}\n");
+    let entry = |(number, (choice, name))| {
+        let what = description(choice, kind);
+        format!("{number}. {name:<6} {dash} {what}\n")
+    };
     let entries: String = (1..).zip(ENTRIES).map(entry).collect();
     entries + QUESTION
+}
+
+/// What an entry does. With a central index the words are those of the protocol page (section 6).
+/// Elsewhere no server has records, and LIST of P2P-DI asks nobody.
+const fn description(choice: Choice, kind: Kind) -> &'static str {
+    match (choice, kind) {
+        (Choice::Add, Kind::Central) => "register an RFC with the server",
+        (Choice::Add, _) => "share an RFC with the other peers",
+        (Choice::Lookup, _) => "find which peers have an RFC",
+        (Choice::List, Kind::Distributed) => "list all RFCs that this peer knows of",
+        (Choice::List, _) => "list all RFCs that peers share",
+        (Choice::Get, _) => "download an RFC (LOOKUP, GET, ADD)",
+        (Choice::Exit, _) => "leave and quit",
+        (Choice::Find | Choice::Status | Choice::Help, _) => "",
+    }
 }
 
 /// The names of all choices.
@@ -92,7 +111,7 @@ impl Choice {
         }
         if let Ok(number) = word.parse::<usize>() {
             let entry = number.checked_sub(1).and_then(|place| ENTRIES.get(place));
-            return entry.map(|(choice, ..)| *choice).ok_or(Slip::Unknown);
+            return entry.map(|(choice, _)| *choice).ok_or(Slip::Unknown);
         }
         if word == "?" {
             return Ok(Self::Help);
@@ -187,12 +206,34 @@ mod tests {
 
     #[test]
     fn the_menu_is_the_one_of_the_protocol_page() {
-        let menu = menu().replace('—', "-");
+        let menu = menu(Kind::Central).replace('—', "-");
         let expected = "1. ADD    - register an RFC with the server\n\
                         2. LOOKUP - find which peers have an RFC\n\
                         3. LIST   - list all RFCs that peers share\n\
                         4. GET    - download an RFC (LOOKUP, GET, ADD)\n\
                         5. EXIT   - leave and quit\nChoice: ";
         assert_eq!(menu, expected);
+    }
+
+    #[test]
+    fn without_a_central_index_the_menu_names_no_server() {
+        let entries = |kind| {
+            let menu = menu(kind).replace('—', "-");
+            menu.lines().map(str::to_owned).collect::<Vec<_>>()
+        };
+        let central = entries(Kind::Central);
+        for (kind, list) in [
+            (
+                Kind::Distributed,
+                "3. LIST   - list all RFCs that this peer knows of",
+            ),
+            (Kind::Dht, "3. LIST   - list all RFCs that peers share"),
+        ] {
+            let entries = entries(kind);
+            assert_eq!(entries[0], "1. ADD    - share an RFC with the other peers");
+            assert_eq!(entries[1], central[1]);
+            assert_eq!(entries[2], list);
+            assert_eq!(entries[3..], central[3..]);
+        }
     }
 }

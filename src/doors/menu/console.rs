@@ -97,7 +97,8 @@ impl Console {
     /// carried out, and not the program.
     pub fn interrupt(&self) -> impl Fn() -> bool + Send + 'static {
         let (interrupts, screen) = (self.interrupts.clone(), self.transcript.screen().clone());
-        move || interrupts.press(&screen)
+        // What it would end was done long before a screen that waits for Enter shows it.
+        move || !screen.is_stepping() && interrupts.press(&screen)
     }
 
     /// A choice is carried out now; without a terminal, Ctrl-C ends the program.
@@ -151,15 +152,14 @@ impl Console {
 
     /// Asks, and returns the trimmed answer.
     pub(super) fn ask(&mut self, question: &str, expected: Expected) -> Result<String, Unanswered> {
-        if self.stop.signal().is_some() {
-            self.has_ended = true;
-            return Err(Unanswered::End);
-        }
+        self.show_all();
+        self.unless_over()?;
         self.transcript.ask(question);
         if let Some(note) = self.note.take() {
             self.transcript.show(note);
         }
         self.settle();
+        self.unless_over()?;
         let prompt = question.rsplit('\n').next().unwrap_or_default();
         let answer = self.next(prompt, expected);
         self.transcript.screen().release_input();
@@ -174,14 +174,32 @@ impl Console {
         answer
     }
 
-    /// On a terminal: waits until earlier output is shown, unless the terminal is stopped, and takes
-    /// the input from a screen that waits for Enter.
+    /// Fails if the program ends.
+    fn unless_over(&mut self) -> Result<(), Unanswered> {
+        if self.is_over() {
+            self.has_ended = true;
+            return Err(Unanswered::End);
+        }
+        Ok(())
+    }
+
+    fn is_over(&self) -> bool {
+        self.stop.signal().is_some()
+    }
+
+    /// On a terminal: waits until earlier output is shown, unless the terminal is stopped.
+    fn show_all(&self) {
+        if self.screen().is_some() {
+            self.transcript.settle(SETTLE_TIME, || self.is_over());
+        }
+    }
+
+    /// The same, and takes the input from a screen that waits for Enter.
     pub(super) fn settle(&self) {
-        let is_over = || self.stop.signal().is_some();
         let Some(screen) = self.screen() else { return };
         loop {
-            self.transcript.settle(SETTLE_TIME, is_over);
-            if screen.claim_input() || is_over() {
+            self.show_all();
+            if screen.claim_input() || self.is_over() {
                 return;
             }
         }

@@ -141,7 +141,7 @@ fn report(outcome: &Outcome, goes_on: bool, transcript: &Transcript) {
         Outcome::Failed(failed) => failed,
     };
     if failed.failure.code == Code::NotFound && !failed.is_downloaded {
-        return say("No peers have that RFC.", transcript);
+        return say(super::NOBODY, transcript);
     }
     if !failed.is_explained || failed.is_downloaded {
         say(format_args!("{failed}."), transcript);

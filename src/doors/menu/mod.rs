@@ -20,14 +20,15 @@ use self::choice::{Choice, HELP, QUESTION, menu};
 use self::console::Unanswered;
 use self::view::View;
 use crate::node::numbers;
-use crate::node::{Actions as _, Failure, Handle, LastUpload, Listing, Query, Registered};
+use crate::node::{Actions as _, Failure, Handle, Kind, LastUpload, Listing, Query, Registered};
 use crate::printout::Transcript;
 use crate::terminal::Expected;
 use crate::wire::{Protocol, RfcNumber, Title};
 
 const TITLE_OR_NONE: &str = "RFC title (press Enter to skip): ";
+const WORDS_OR_NONE: &str = "Words of the title (press Enter for all): ";
 const UNLISTED: &str = "Could not list the index";
-const NOBODY: &str = "Nobody has it.";
+const NOBODY: &str = "No peers have that RFC.";
 
 /// The most records of an answer that a person at a terminal sees as they came; a longer answer has
 /// a table.
@@ -78,7 +79,11 @@ enum Undone {
 impl Menu<'_> {
     /// Asks for a choice, below the menu unless the last one was a slip, and carries it out.
     fn one_choice(&mut self, is_slip: bool) -> Result<(), Undone> {
-        let question = if is_slip { QUESTION.to_owned() } else { menu() };
+        let question = if is_slip {
+            QUESTION.to_owned()
+        } else {
+            menu(self.node.kind())
+        };
         let line = self.console.ask(&question, Expected::Choice);
         let line = line.map_err(|_| Undone::Exit)?;
         let words = line.split_once(char::is_whitespace);
@@ -142,29 +147,41 @@ impl Menu<'_> {
     fn list(&mut self, view: &View) -> Result<(), Undone> {
         let found = self.ask_index(below(view), || self.node.find(&Query::All { fresh: false }));
         let found = self.or_say(UNLISTED, found)?;
-        let nothing = if !found.records.is_empty() {
-            "No title has all of these words."
-        } else if found.in_messages {
-            "The index has no records."
-        } else {
-            "No records are known yet; LOOKUP and find ask the other peers."
-        };
-        self.show(&found, view, nothing)
+        if self.node.kind() != Kind::Distributed {
+            return self.show(&found, view, self.nothing_in(&found));
+        }
+        // It has asked nobody.
+        if found.records.is_empty() {
+            self.say("No records are known yet; LOOKUP and find ask the other peers.");
+            return Ok(());
+        }
+        let nothing = "No known title has all of these words; find asks the other peers.";
+        self.show(&found, view, nothing)?;
+        if !view.filter(&found.records).is_empty() {
+            self.say("These are the records that this peer knows; find asks the other peers.");
+        }
+        Ok(())
     }
 
     fn find(&mut self, words: &str) -> Result<(), Undone> {
         let words = if words.is_empty() {
-            self.ask("Words of the title: ", Expected::Text)?
+            self.ask(WORDS_OR_NONE, Expected::Text)?
         } else {
             words.to_owned()
         };
-        if words.is_empty() {
-            return Err(Undone::Back);
-        }
         let view = View::read(&words).unwrap_or_else(|_| View::of_words(&words));
         let found = self.ask_index(below(&view), || self.node.find(&Query::All { fresh: true }));
         let found = self.or_say(UNLISTED, found)?;
-        self.show(&found, &view, "No title has all of these words.")
+        self.show(&found, &view, self.nothing_in(&found))
+    }
+
+    /// What to say if a view shows nothing of what the index answered.
+    fn nothing_in(&self, found: &Listing) -> &'static str {
+        match self.node.kind() {
+            _ if !found.records.is_empty() => "No title has all of these words.",
+            Kind::Central => "The index has no records.",
+            Kind::Distributed | Kind::Dht => "No peer shares an RFC.",
+        }
     }
 
     /// Asks the index. On a terminal a long answer is cut; `below` says where the rest is.

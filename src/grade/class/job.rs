@@ -127,9 +127,13 @@ impl Test {
         self.output.lines().next()?.strip_prefix("not judged: ")
     }
 
+    pub(super) fn is_judged(&self) -> bool {
+        self.reason().is_none()
+    }
+
     /// Whether it was judged and does not hold.
     pub(super) fn has_failed(&self) -> bool {
-        self.loses_points() && self.reason().is_none()
+        self.loses_points() && self.is_judged()
     }
 }
 

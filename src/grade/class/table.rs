@@ -124,12 +124,16 @@ fn write_rows(text: &mut String, rows: &[Vec<String>]) {
 
 /// Which checks failed most.
 fn summary(outcomes: &[Outcome]) -> String {
-    let mut failed: BTreeMap<(Kind, &str), usize> = BTreeMap::new();
+    // Of each check: how often it failed, and how often it was judged.
+    let mut checks: BTreeMap<(Kind, &str), (usize, usize)> = BTreeMap::new();
     for outcome in outcomes {
-        for test in outcome.tests.iter().filter(|test| test.has_failed()) {
-            *failed.entry((outcome.kind, test.names().1)).or_default() += 1;
+        for test in outcome.tests.iter().filter(|test| test.is_judged()) {
+            let (failed, judged) = checks.entry((outcome.kind, test.names().1)).or_default();
+            *failed += usize::from(test.has_failed());
+            *judged += 1;
         }
     }
+    let mut failed: Vec<_> = checks.into_iter().filter(|(_, (it, _))| *it > 0).collect();
     let ungraded = outcomes.iter().filter(|it| it.problem.is_some()).count();
     let mut text = match ungraded {
         0 => String::new(),
@@ -143,20 +147,45 @@ fn summary(outcomes: &[Outcome]) -> String {
                 _ => "",
             };
     }
-    let mut failed: Vec<_> = failed.into_iter().collect();
-    failed.sort_by_key(|(name, count)| (std::cmp::Reverse(*count), *name));
+    failed.sort_by_key(|(name, (count, _))| (std::cmp::Reverse(*count), *name));
     text.push_str("Failed most often:\n");
-    for ((kind, check), count) in failed.iter().take(MOST) {
-        let of = outcomes.iter().filter(|it| it.kind == *kind).count();
+    for ((kind, check), (count, judged)) in failed.iter().take(MOST) {
+        let kind = kind.name();
         // Writing to memory does not fail.
-        let _ = writeln!(text, "  {:<6}  {check:<17} {count} of {of}", kind.name());
+        let _ = writeln!(text, "  {kind:<6}  {check:<17} {count} of {judged} judged");
     }
     text
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+
+    #[test]
+    fn what_was_not_judged_is_not_counted() {
+        let outcome = |score, output, problem: Option<&str>| {
+            let test = json!({
+                "name": "2 list: list-all", "score": score, "max_score": 1, "output": output,
+            });
+            Outcome {
+                name: "alice".to_owned(),
+                kind: Kind::Server,
+                tests: vec![serde_json::from_value(test).unwrap()],
+                problem: problem.map(str::to_owned),
+                files: Default::default(),
+            }
+        };
+        let outcomes = [
+            outcome(0, "wrong", None),
+            outcome(1, "", None),
+            outcome(0, "wrong", None),
+            outcome(0, "not judged: it hangs", Some("it hangs")),
+        ];
+        let said = "1 could not be graded.\nFailed most often:\n  server  list-all          2 of 3 judged\n";
+        assert_eq!(summary(&outcomes), said);
+    }
 
     #[test]
     fn no_field_is_a_formula() {

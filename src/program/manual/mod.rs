@@ -12,7 +12,8 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::builder::{PossibleValue, PossibleValuesParser};
-use clap::{Arg, ArgMatches, Command, Parser, value_parser};
+use clap::error::{Error, ErrorKind};
+use clap::{Arg, ArgMatches, Command, Parser, ValueHint, value_parser};
 use clap_complete::Shell;
 
 use super::options::program_and_commands;
@@ -36,6 +37,11 @@ pub trait Program: Parser {
     /// Whether an option that all commands accept changes anything for this one.
     fn matters(_command: &str, _option: &str) -> bool {
         true
+    }
+
+    /// What to do instead, for a command that was given a word too many.
+    fn tip(_command: &str) -> Option<&'static str> {
+        None
     }
 }
 
@@ -126,13 +132,19 @@ fn with_manual_commands(program: Command) -> Command {
     let topics = PAGES
         .iter()
         .map(|page| (page.topic.to_owned(), page.title().to_owned()));
-    let names = topics.chain(commands(&program));
+    let about = "Show a page of the manual, or the help of a command";
+    let this = [("help".to_owned(), about.to_owned())];
+    let names = topics.chain(commands(&program)).chain(this);
     let names = names.map(|(name, about)| PossibleValue::new(name).help(about));
     let topic = Arg::new("NAME")
         .help("A topic or a command [default: list them]")
+        .ignore_case(true)
         .value_parser(PossibleValuesParser::new(names));
-    let about = "Show a page of the manual, or the help of a command";
-    program.subcommand(command("help", about, topic, "help protocol"))
+    let inner = Arg::new("COMMAND")
+        .help("One of the commands of that command")
+        .value_hint(ValueHint::Other)
+        .hide(!program.get_subcommands().any(Command::has_subcommands));
+    program.subcommand(command("help", about, topic, "help protocol").arg(inner))
 }
 
 /// The names and descriptions of the commands.
@@ -151,16 +163,18 @@ pub(super) fn with_manual<P: Program>() -> Command {
     complete::<P>().subcommand(man.hide(true).arg(folder))
 }
 
-/// Runs a command of the manual; `None` for any other command.
+/// Runs a command of the manual; `None` for any other command. Exits with 2 if there is no such help.
 pub(super) fn answer<P: Program>(matches: &ArgMatches) -> Option<anyhow::Result<()>> {
     match matches.subcommand()? {
-        ("help", arguments) => Some(print(&match arguments.get_one::<String>("NAME") {
-            None => overview::<P>(),
-            Some(topic) => match PAGES.iter().find(|page| page.topic == topic) {
-                Some(found) => page::<P>(found),
-                None => help_of::<P>(topic),
-            },
-        })),
+        ("help", arguments) => {
+            let word = |name| Some(arguments.get_one::<String>(name)?.to_ascii_lowercase());
+            let text = match word("NAME") {
+                None => overview::<P>(),
+                Some(name) => help_on::<P>(&name, word("COMMAND").as_deref())
+                    .unwrap_or_else(|error| error.exit()),
+            };
+            Some(print(&text))
+        }
         ("completions", arguments) => {
             let shell = arguments.get_one::<Shell>("SHELL")?;
             Some(print(&completions::<P>(*shell)))
@@ -204,11 +218,23 @@ fn overview<P: Program>() -> String {
     .concat()
 }
 
-fn help_of<P: Program>(name: &str) -> String {
+/// The page of a topic, or the help of a command or of one of its own commands.
+fn help_on<P: Program>(name: &str, inner: Option<&str>) -> Result<String, Error> {
+    let topic = PAGES.iter().find(|page| page.topic == name);
+    if let (Some(topic), None) = (topic, inner) {
+        return Ok(page::<P>(topic));
+    }
     let mut program = complete::<P>();
-    let command = program.find_subcommand_mut(name);
-    let help = command.map(|command| command.render_long_help().ansi().to_string());
-    format!("{}\n", help.unwrap_or_default().trim_end())
+    let mut command = program.find_subcommand_mut(name);
+    if let Some(inner) = inner {
+        command = command.and_then(|command| command.find_subcommand_mut(inner));
+    }
+    if let Some(command) = command {
+        let help = command.render_long_help().ansi().to_string();
+        return Ok(format!("{}\n", help.trim_end()));
+    }
+    let what = format!("{name:?} has no command {:?}", inner.unwrap_or_default());
+    Err(program.error(ErrorKind::InvalidSubcommand, what))
 }
 
 /// Renders a page. The page `options` also lists all options.

@@ -204,12 +204,30 @@ export class Stage {
       node.radius = node.isIndex ? Math.max(radius, unit * 1.75) : radius;
       const text = node.name === REST ? '' : spacing > longest * 1.08 && longest < width / 4 ? node.name : brief(node.name);
       this.#label(node, isOneRing && spacing > wide(text) ? text : '', node.radius, unit);
-      // Below its circle, unless it would be behind the center there and not over the heading above.
-      const { x, y } = node.to;
-      const isBehind = y < 0 && y + node.radius + unit * 1.1 > -this.#half.height && Math.abs(x) - wide(text) / 2 < this.#half.width;
-      const hasRoom = y - node.radius - unit * 1.3 > unit * 2 - height / 2;
-      node.below.setAttribute('y', isBehind && hasRoom ? -node.radius - unit * 0.45 : node.radius + unit);
+      this.#placeLabel(node, wide(text));
     });
+  }
+
+  /**
+   * Below its circle. If it would be behind the center there: above; beside where the heading is above; and below, but
+   * past the center, where the picture ends beside.
+   */
+  #placeLabel({ below, radius, to }, wide) {
+    const { width, height, unit } = this.#size;
+    const [x, side] = [Math.abs(to.x), to.x < 0 ? -1 : 1];
+    const isBehind = to.y < 0 && to.y + radius + unit * 1.3 > -this.#half.height && x - wide / 2 < this.#half.width;
+    const place = { x: 0, y: radius + unit, anchor: '' };
+    if (isBehind && to.y - radius - unit * 1.3 > unit * 2 - height / 2) {
+      place.y = -radius - unit * 0.45;
+    } else if (isBehind) {
+      place.anchor = side < 0 ? 'end' : 'start';
+      const beside = radius + unit * 0.45;
+      if (x + beside + wide * 1.08 < width / 2) Object.assign(place, { x: side * beside, y: unit * 0.3 });
+      else place.x = side * (this.#half.width + unit * 0.3 - x);
+    }
+    below.setAttribute('x', place.x);
+    below.setAttribute('y', place.y);
+    below.style.textAnchor = place.anchor;
   }
 
   #drawCore() {

@@ -62,11 +62,34 @@ fn wrong_options_are_code_2() {
         &["list", "5"],
         &["add", "5", "--title", "a\nb"],
         &["--pipeline", "0", "list"],
+        &["--upload-port", "65536", "list"],
         &["list", "--dance"],
     ] {
         let ended = ask(1, empty.path(), wrong);
         assert_eq!((ended.code, ended.out.as_str()), (Some(2), ""), "{wrong:?}");
         assert!(ended.errors.starts_with("error: "), "{wrong:?}: {ended:?}");
+    }
+}
+
+#[test]
+fn a_word_that_only_the_menu_takes_names_the_option_or_command_for_it() {
+    let empty = folder(&[]);
+    for (typed, tip) in [
+        (
+            &["add", "5", "New title"][..],
+            "a title goes after '--title', in quotes",
+        ),
+        (
+            &["list", "mime"],
+            "'peer find' searches titles, and 'peer lookup' shows one RFC",
+        ),
+        (&["lookup", "5", "New title"], "'peer find' searches titles"),
+    ] {
+        let ended = ask(1, empty.path(), typed);
+        assert_eq!(ended.code, Some(2));
+        let word = typed.last().unwrap();
+        let said = format!("error: unexpected argument '{word}' found\n\n  tip: {tip}\n\nUsage: ");
+        assert!(ended.errors.starts_with(&said), "{ended:?}");
     }
 }
 

@@ -113,7 +113,7 @@ fn a_variable_with_a_wrong_value_is_named() {
     let mut server = server_command(&[]);
     server.env("P2PCI_PORT", "80x");
     let expected = "error: invalid value '80x' for '--port <PORT>': a port is a whole number from 1 to \
-                    65535, not \"80x\"\n\n  tip: the environment has P2PCI_PORT=80x\n";
+                    65535, or 0 for any free one, not \"80x\"\n\n  tip: the environment has P2PCI_PORT=80x\n";
     let printed = errors(server);
     assert!(printed.starts_with(expected), "{printed}");
     for (variable, value, arguments) in [

@@ -7,10 +7,18 @@ use serde_json::{Value, json};
 
 use super::{command, registration_server, sharing};
 use crate::support::scenarios_di::{documents, with_whole_ttls};
-use crate::support::{MENU, Program, folder, names, run};
+use crate::support::{Program, folder, names, run};
 
 const AVIAN: &str = "IP over Avian Carriers";
 const COFFEE: &str = "Hyper Text Coffee Pot Control Protocol";
+
+/// The menu and its question.
+const MENU: &str = "1. ADD    — share an RFC with the other peers
+2. LOOKUP — find which peers have an RFC
+3. LIST   — list all RFCs that this peer knows of
+4. GET    — download an RFC (LOOKUP, GET, ADD)
+5. EXIT   — leave and quit
+Choice: ";
 
 /// Runs a command of a peer, which must succeed and print only its result.
 #[track_caller]
@@ -42,11 +50,12 @@ fn list_at_the_menu_shows_what_is_known_with_its_ttl() {
     let mut peer = sharing(&rs, ours.path(), &[]);
     // Nobody was asked yet.
     let own = format!("RFC 5 7200 localhost {} RFC 5\n", peer.port);
-    assert_eq!(peer.answer(&["3"]), format!("3\n{own}{MENU}"));
+    let known = "[PEER] These are the records that this peer knows; find asks the other peers.\n";
+    assert_eq!(peer.answer(&["3"]), format!("3\n{own}{known}{MENU}"));
     peer.answer(&["2", "1149", ""]);
     let port = holder.port;
     let expected = format!(
-        "3\n{own}RFC 1149 7200 localhost {port} {AVIAN}\nRFC 2324 7200 localhost {port} {COFFEE}\n{MENU}"
+        "3\n{own}RFC 1149 7200 localhost {port} {AVIAN}\nRFC 2324 7200 localhost {port} {COFFEE}\n{known}{MENU}"
     );
     assert_eq!(with_whole_ttls(&peer.answer(&["3"])), expected);
     // What it has downloaded is its own too.
@@ -54,6 +63,30 @@ fn list_at_the_menu_shows_what_is_known_with_its_ttl() {
     let printed = with_whole_ttls(&peer.answer(&["3"]));
     let own = format!("RFC 2324 7200 localhost {} {COFFEE}\n", peer.port);
     assert!(printed.contains(&own), "{printed}");
+}
+
+#[test]
+fn list_at_the_menu_names_what_asks_the_others() {
+    let rs = registration_server(&[]);
+    let (theirs, ours) = (documents(), folder(&[]));
+    let holder = sharing(&rs, theirs.path(), &[]);
+    let mut peer = sharing(&rs, ours.path(), &["-q"]);
+    let none = "[PEER] No records are known yet; LOOKUP and find ask the other peers.\n";
+    for typed in ["list", "list coffee"] {
+        assert_eq!(peer.answer(&[typed]), format!("{typed}\n{none}{MENU}"));
+    }
+    let port = holder.port;
+    let avian = format!("RFC 1149 7200 localhost {port} {AVIAN}\n");
+    let coffee = format!("RFC 2324 7200 localhost {port} {COFFEE}\n");
+    let question = "find\nWords of the title (press Enter for all): \n";
+    let printed = with_whole_ttls(&peer.answer(&["find", ""]));
+    assert_eq!(printed, format!("{question}{avian}{coffee}{MENU}"));
+    let none = "[PEER] No known title has all of these words; find asks the other peers.\n";
+    let typed = "list ethernet";
+    assert_eq!(peer.answer(&[typed]), format!("{typed}\n{none}{MENU}"));
+    let none = "[PEER] No title has all of these words.\n";
+    let typed = "find ethernet";
+    assert_eq!(peer.answer(&[typed]), format!("{typed}\n{none}{MENU}"));
 }
 
 #[test]
@@ -66,7 +99,10 @@ fn quiet_shows_answers_without_messages() {
     assert!(printed.contains("\nRFC 1149 "), "{printed}");
     assert!(!printed.contains("PQUERY"), "{printed}");
     let printed = peer.answer(&["2", "9999", ""]);
-    assert!(printed.contains("[PEER] Nobody has it.\n"), "{printed}");
+    assert!(
+        printed.contains("[PEER] No peers have that RFC.\n"),
+        "{printed}"
+    );
     let printed = peer.answer(&["4", "9999", ""]);
     assert!(
         printed.contains("[PEER] No peers have that RFC.\n"),

@@ -104,7 +104,7 @@ fn an_expired_peer_registers_again() {
         "[PEER] Registered with cookie 1 for 7200 seconds",
         "PQUERY Peer-List P2P-DI/1.0",
         "P2P-DI/1.0 404 No Active Peers",
-        "[PEER] Nobody has it.",
+        "[PEER] No peers have that RFC.",
     ];
     let mut rest = printed.as_str();
     for line in lines {
@@ -146,7 +146,10 @@ fn a_server_that_has_forgotten_everybody_gives_a_new_cookie() {
         printed.contains("[PEER] Registered with cookie 1 for 7200 seconds\n"),
         "{printed}"
     );
-    assert!(printed.contains("[PEER] Nobody has it.\n"), "{printed}");
+    assert!(
+        printed.contains("[PEER] No peers have that RFC.\n"),
+        "{printed}"
+    );
 }
 
 #[test]

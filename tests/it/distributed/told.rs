@@ -122,7 +122,10 @@ fn an_answer_with_a_wrong_line_is_refused_whole_and_said() {
         let said = printed.lines().find(|line| line.starts_with(&begin));
         assert!(said.is_some_and(|said| said.contains(shown)), "{printed}");
         assert!(!printed.contains('\u{1b}'), "{printed:?}");
-        assert!(printed.contains("[PEER] Nobody has it.\n"), "{printed}");
+        assert!(
+            printed.contains("[PEER] No peers have that RFC.\n"),
+            "{printed}"
+        );
         assert_eq!(told(&peer), [""; 0]);
     }
 }

@@ -57,7 +57,10 @@ fn a_server_that_wants_a_title_gets_the_one_that_it_lists() {
         );
         // What is not listed is not asked for again.
         let printed = peer.answer(&["2", "8", ""]);
-        assert!(printed.contains("[PEER] Nobody has it.\n"), "{printed}");
+        assert!(
+            printed.contains("[PEER] No peers have that RFC.\n"),
+            "{printed}"
+        );
         assert_eq!(requests.try_iter().collect::<Vec<_>>(), [list]);
     }
 }
@@ -68,10 +71,16 @@ fn a_404_to_the_byte_is_doubted_only_for_what_the_server_has_listed() {
     let files = folder(&[]);
     let mut peer = peer_at_menu("peer", index, files.path(), &["-q"]);
     let printed = peer.answer(&["2", "7", ""]);
-    assert!(printed.contains("[PEER] Nobody has it.\n"), "{printed}");
+    assert!(
+        printed.contains("[PEER] No peers have that RFC.\n"),
+        "{printed}"
+    );
     peer.answer(&["3"]);
     let printed = peer.answer(&["2", "8", ""]);
-    assert!(printed.contains("[PEER] Nobody has it.\n"), "{printed}");
+    assert!(
+        printed.contains("[PEER] No peers have that RFC.\n"),
+        "{printed}"
+    );
     let list = format!("LIST ALL P2P-CI/1.0; Port: {}", peer.port);
     let [seven, eight] = [7, 8].map(|number| format!("LOOKUP RFC {number} P2P-CI/1.0; Title:"));
     let expected = [&seven, &list, &eight];

@@ -97,9 +97,18 @@ fn what_was_chosen_in_one_run_is_there_in_the_next_and_other_answers_are_not() {
 #[test]
 fn tab_completes_choices_and_the_numbers_that_are_known() {
     let (_server, _samples, mut peer) = at_the_prompt();
-    peer.type_keys("l\t\t");
-    peer.wait_for_line("Choice: l");
+    let port = peer.wait_for("[UPLOAD] Upload server listening on port ");
+    let port = port.rsplit(' ').next().unwrap().parse().unwrap();
+    peer.type_keys("l\t");
     peer.wait_for("lookup  list");
+    peer.wait_for_line("Choice: l");
+    // Messages still appear.
+    exchange(
+        port,
+        "GET RFC 99 P2P-CI/1.0\r\nHost: localhost\r\nOS: Mac\r\n\r\n",
+    );
+    peer.wait_for("[UPLOAD] Response to ");
+    peer.wait_for_line("Choice: l");
     peer.type_keys("i\t");
     peer.wait_for_line("Choice: list");
     peer.type_keys("\r");

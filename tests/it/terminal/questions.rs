@@ -19,7 +19,7 @@ fn ctrl_c_and_ctrl_d_at_a_question_go_back_to_the_menu() {
             ("1", "RFC number: "),
             ("2", "RFC number: "),
             ("add 5", ""),
-            ("find", "Words of the title: "),
+            ("find", "Words of the title (press Enter for all): "),
             ("get 5", " exists. Replace it? [y/N]: "),
         ] {
             peer.answer("Choice: ", choice);

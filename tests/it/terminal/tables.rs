@@ -3,9 +3,7 @@
 use std::fs;
 
 use super::{Terminal, options, peer_at, peer_of_size, peer_with, shown};
-use crate::support::{
-    Client, STATE, exchange, folder, peer_at_menu, samples, samples_of_peer_2, server,
-};
+use crate::support::{Client, STATE, folder, peer_at_menu, samples, samples_of_peer_2, server};
 
 /// Registers these RFCs, for as long as the connection lives.
 fn registered(server: u16, numbers: &[u32], title: &str, host: &str) -> Client {
@@ -254,40 +252,6 @@ fn the_time_is_before_our_lines_and_never_in_messages() {
         let found = lines.iter().find(|shown| shown.contains(line)).unwrap();
         assert_eq!(has_time(found), is_ours, "{found}");
     }
-}
-
-#[test]
-fn step_waits_for_enter_after_each_message() {
-    let server = server(&[]);
-    let samples = samples();
-    let host = format!("127.0.0.1:{}", server.port);
-    let options = [&options(&host, samples.path())[..], &["--step"]].concat();
-    let mut peer = Terminal::start(env!("CARGO_BIN_EXE_peer"), &options, (24, 120), &[]);
-    let port = peer.wait_for("[UPLOAD] Upload server listening on port ");
-    let port = port.rsplit(' ').next().unwrap().parse().unwrap();
-    // Two requests and two responses.
-    for place in 1..=4 {
-        peer.wait_until(|lines| {
-            let ends = [" Sending:", " Response:"];
-            let is_message = |line: &&String| ends.iter().any(|end| line.ends_with(end));
-            let shown = lines.iter().filter(is_message).count();
-            lines.last().unwrap() == "(Enter) " && shown == place
-        });
-        peer.type_keys("\r");
-    }
-    peer.wait_for_prompt("Choice: ");
-    // The upload is complete before anybody presses Enter, which the prompt gets.
-    let get = "GET RFC 2345 P2P-CI/1.0\r\nHost: localhost\r\nOS: Mac\r\n\r\n";
-    assert!(exchange(port, get).starts_with("P2P-CI/1.0 200 OK\r\n"));
-    let is_shown = |lines: &[String], text| lines.iter().any(|line: &String| line.contains(text));
-    let lines = peer.wait_until(|lines| is_shown(lines, "[UPLOAD] Request from "));
-    assert!(!is_shown(&lines, "[UPLOAD] Response to "), "{lines:?}");
-    peer.type_keys("\r");
-    let lines = peer.wait_until(|lines| is_shown(lines, "[UPLOAD] Response to "));
-    assert!(!is_shown(&lines, "[UPLOAD] Sent RFC 2345"), "{lines:?}");
-    peer.type_keys("\r");
-    peer.wait_for("[UPLOAD] Sent RFC 2345");
-    assert!(!is_shown(&peer.screen(), "Nothing was chosen"));
 }
 
 #[test]
