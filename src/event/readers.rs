@@ -48,8 +48,7 @@ impl Events {
         Self::of(self.readers.iter().cloned().chain([one(reader)]))
     }
 
-    /// One more reader, and these after it: whoever asks it because of what they show finds that it
-    /// knows the event already.
+    /// This reader first, then the others: what they show, it knows already.
     #[must_use]
     pub fn after(&self, reader: impl Reader + 'static) -> Self {
         let readers = self.readers.iter().cloned();
@@ -185,6 +184,7 @@ mod tests {
         events.tell(Topic::Messages, || unreachable!("it was built"));
         Events::default().tell(Topic::Life, || unreachable!("it was built"));
     }
+
     /// Writes its name to a list that it shares with others.
     struct Named(&'static str, Arc<Mutex<Vec<&'static str>>>);
 

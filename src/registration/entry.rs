@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::{Instant, SystemTime};
 
-use super::table::Now;
+use super::now::Now;
 use crate::wire::Endpoint;
 use crate::wire::di::registration::{Cookie, Registration};
 

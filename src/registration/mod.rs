@@ -3,6 +3,7 @@
 
 mod disk;
 mod entry;
+mod now;
 mod saved;
 mod server;
 pub mod session;

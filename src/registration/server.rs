@@ -7,8 +7,8 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::now::Now;
 use super::store::Found;
-use super::table::Now;
 use super::{Register, Sessions};
 use crate::event::{Events, Level, Role};
 use crate::file_error::FileError;

@@ -78,7 +78,7 @@ impl<S: Snapshot, K: Fn() -> S + Send + Sync + 'static> Uploads<K> {
             self.sockets.heard(connection.id());
             self.events.asked(link, &received);
             let codec = conversation.codec();
-            let document = match received.request {
+            let sent = match received.request {
                 Ok(Wanted::Document(number)) => self.deliver(connection, codec, number),
                 Ok(Wanted::Index) => self.tell_index(connection, codec).map(|()| None),
                 Err(reject) => {
@@ -86,7 +86,7 @@ impl<S: Snapshot, K: Fn() -> S + Send + Sync + 'static> Uploads<K> {
                     Ok(None)
                 }
             };
-            match document {
+            match sent {
                 Err(error) => {
                     return debug!(from = %link.remote, %error, "the answer was not sent");
                 }
@@ -121,8 +121,8 @@ impl<S: Snapshot, K: Fn() -> S + Send + Sync + 'static> Uploads<K> {
         Ok(())
     }
 
-    /// Sends a document, or answers that it is not available. Returns the length of what was
-    /// sent, in bytes. An error leaves the answer incomplete.
+    /// Sends a document, or answers that it is not available. Returns the length of the
+    /// document in bytes, or `None` if it was refused. An error leaves the answer incomplete.
     fn deliver(
         &self,
         connection: &mut Connection,

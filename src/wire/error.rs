@@ -80,6 +80,9 @@ pub enum ReadError {
     /// The document is another one than the requested one.
     #[error("it sent RFC {0} instead")]
     AnotherRfc(u32),
+    /// It answers other requests than those that were sent.
+    #[error("its answers do not match the requests")]
+    OutOfStep,
     /// The connection failed.
     #[error("the connection failed: {0}")]
     Io(#[from] io::Error),
@@ -115,7 +118,9 @@ impl ReadError {
     /// What was wrong with the other side.
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Closed | Self::CutOff | Self::TimedOut { .. } | Self::Io(_) => Fault::Unreachable,
+            Self::Closed | Self::CutOff | Self::TimedOut { .. } | Self::OutOfStep | Self::Io(_) => {
+                Fault::Unreachable
+            }
             Self::Short { .. } | Self::Lost { .. } | Self::AnotherRfc(_) => Fault::WrongBytes,
             _ => Fault::Protocol,
         }
@@ -192,6 +197,7 @@ mod tests {
             (ReadError::LongHead, Fault::Protocol, true),
             (ReadError::LongAnswer(1), Fault::Protocol, false),
             (ReadError::AnotherRfc(7), Fault::WrongBytes, false),
+            (ReadError::OutOfStep, Fault::Unreachable, false),
             (
                 ReadError::Short { got: 5, length },
                 Fault::WrongBytes,

@@ -124,8 +124,7 @@ fn records_of_another_rfc_answer_no_lookup() {
     let (holder, count) = counting();
     let other = index(move || format!("RFC 8 Eight 127.0.0.1 {holder}\r\n"));
     let (code, errors) = get(other, &[]);
-    assert_eq!(code, Some(4), "{errors}");
-    assert!(errors.contains("it sent RFC 8 instead"), "{errors}");
+    assert_eq!(code, Some(3), "{errors}");
     assert_eq!(count.load(Ordering::SeqCst), 0);
 
     let dead = dead_port();
@@ -134,6 +133,23 @@ fn records_of_another_rfc_answer_no_lookup() {
     let (status, found, _) = run("peer", peer_of(both, folder.path(), &["lookup", "7"]));
     assert_eq!(status.code(), Some(0));
     assert_eq!(found, format!("RFC 7 Seven 127.0.0.1 {dead}\n"));
+}
+
+#[test]
+fn answers_to_other_requests_are_an_error() {
+    let asked = AtomicUsize::new(8);
+    let late = index(move || {
+        format!(
+            "RFC {} Title vm 5\r\n",
+            asked.fetch_add(1, Ordering::SeqCst)
+        )
+    });
+    let (code, errors) = get(late, &[]);
+    assert_eq!(code, Some(4), "{errors}");
+    assert!(
+        errors.contains("its answers do not match the requests"),
+        "{errors}"
+    );
 }
 
 #[test]

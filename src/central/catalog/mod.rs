@@ -2,8 +2,8 @@
 //!
 //! Sequence numbers of records only grow. Newest first is therefore the index read backwards, and a
 //! reader that goes through it page by page sees every record that was there throughout exactly
-//! once. At a time, the lock is held for one page, one chunk, the ADDs that arrived together, or a
-//! copy of numbers, never during input or output, and everything returned is owned. Between two
+//! once. The lock is never held for more than one page, one chunk, the ADDs that arrived together, or
+//! a copy of numbers, nor during input or output, and everything returned is owned. Between two
 //! pages, a LIST, a LOOKUP or a removal hands it to a thread that waits for it.
 //!
 //! With n records in the index, adding costs O(log n), a page O(log n + its records), and leaving

@@ -138,8 +138,12 @@ impl<'a> Target<'a> {
     /// How the program has ended, if it has. One that can't be connected to any more may be about to.
     fn ended(&self) -> Option<String> {
         let ended = self.program.borrow_mut().as_mut()?.end();
-        if ended.is_some() || self.knock.borrow().is_some() {
+        if ended.is_some() {
             return ended;
+        }
+        if let Some(open) = self.knocked() {
+            self.knock.replace(Some(open));
+            return None;
         }
         match self.connection() {
             // The next peer uses it.
@@ -178,10 +182,16 @@ impl<'a> Target<'a> {
 
     /// The connection of the next peer.
     pub(super) fn next_connection(&self) -> Held<Connection> {
-        match self.knock.borrow_mut().take() {
+        match self.knocked() {
             Some(connection) => Ok(connection),
             None => self.connection(),
         }
+    }
+
+    /// The connection that waits for the next peer, unless the server has closed it.
+    fn knocked(&self) -> Option<Connection> {
+        let is_open = |it: &Connection| !it.watch().wait_until_closed(Duration::ZERO);
+        self.knock.take().filter(is_open)
     }
 
     /// Another port for the host of a peer.

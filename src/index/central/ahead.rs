@@ -3,7 +3,8 @@
 //! One at a time, a large folder takes a round trip for each file. But many servers take what one
 //! read returns as one request, and lose the rest. So a server gets two ADDs together only once it
 //! has answered one exactly as the agreement says; then four, and so on. If it answers anything
-//! else, it gets one at a time from then on, beginning with what it may not have understood.
+//! else, it gets one at a time from then on, beginning with what it may not have understood. If it
+//! answers nothing for a while, it gets the first one again, to see whether the rest is late or lost.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -63,7 +64,7 @@ impl Central {
     }
 
     /// Sends several ADDs, and returns how many of them the server has understood for sure, from the
-    /// first one on. Then no answer is on its way any more.
+    /// first one on. Afterwards no answer is outstanding.
     fn understood(&self, link: &mut Link, documents: &[Rfc]) -> Result<usize, IndexError> {
         let Participation {
             server, dialects, ..
@@ -74,9 +75,12 @@ impl Central {
         let (mut read, mut understood) = (0, 0);
         let mut probe = None;
         while let Some(request) = requests.get(read) {
-            if read > 0 && probe.is_none() && !self.answers_soon(link)? {
-                // Either the rest of the requests is lost, or its answers are late. The answer to one
-                // more request says which: it is that of none of the rest.
+            if read > 0 && !self.answers_soon(link)? {
+                if probe.is_some() {
+                    return Err(self.no_answer(ReadError::OutOfStep));
+                }
+                // Either the rest of the requests is lost, or its answers are late. The answer to the
+                // first one differs from all of theirs, so it says which.
                 probe = requests.first();
                 self.send(link, requests.get(..1).unwrap_or_default(), has_lf)?;
             }
@@ -90,14 +94,14 @@ impl Central {
                 self.accepted(link, request);
                 understood += 1;
             } else if probe.is_some() {
-                return Err(self.no_answer(ReadError::Closed));
+                return Err(self.no_answer(ReadError::OutOfStep));
             }
             read += 1;
         }
         if let Some(probe) = probe
-            && !self.answer(link, probe)?.accepts(probe)
+            && !(self.answers_soon(link)? && self.answer(link, probe)?.accepts(probe))
         {
-            return Err(self.no_answer(ReadError::Closed));
+            return Err(self.no_answer(ReadError::OutOfStep));
         }
         Ok(understood)
     }

@@ -8,7 +8,7 @@ use crate::index::{IndexError, Participation};
 use crate::wire::ci::p2s::Request;
 use crate::wire::ci::responses::Response;
 use crate::wire::tolerance::line_ends;
-use crate::wire::{Dialect, ReadError, Record, RfcNumber, Status, Tee};
+use crate::wire::{Dialect, ReadError, Record, Status, Tee};
 
 impl Central {
     /// Sends requests, pipelined, and reads what is `wanted` of each response. A server that does not
@@ -30,13 +30,15 @@ impl Central {
         let has_lf = dialect == Dialect::Text && dialects.has_lf(server);
         let may_learn = !has_lf && !link.has_answered;
         let mut answers = self.exchange_with(link, requests, has_lf, &wanted)?;
-        if may_learn
-            && is_refused(&answers)
-            && let Ok(again) = self.exchange_with(link, requests, true, &wanted)
-            && !is_refused(&again)
-        {
-            dialects.learn_lf(server);
-            answers = again;
+        if may_learn && is_refused(&answers) {
+            match self.exchange_with(link, requests, true, &wanted) {
+                Ok(again) if !is_refused(&again) => {
+                    dialects.learn_lf(server);
+                    answers = again;
+                }
+                Err(error @ IndexError::NoRoom(_)) => return Err(error),
+                _ => {}
+            }
         }
         Ok(answers.into_iter().map(|(_, answer)| answer).collect())
     }
@@ -109,19 +111,6 @@ impl Central {
         if response.code == Status::ServiceUnavailable.code() {
             return Err(IndexError::NoRoom(server.clone()));
         }
-        match request {
-            Request::Lookup { number, .. } => match of_another(&response, *number) {
-                Some(other) => Err(self.no_answer(ReadError::AnotherRfc(other.get()))),
-                None => Ok(response),
-            },
-            _ => Ok(response),
-        }
+        Ok(response)
     }
-}
-
-/// The RFC of an answer that has records, but none of the RFC that was looked up.
-fn of_another(response: &Response, number: RfcNumber) -> Option<RfcNumber> {
-    let mut numbers = response.records().map(|record| record.number);
-    let first = numbers.next().filter(|first| *first != number)?;
-    (!numbers.any(|other| other == number)).then_some(first)
 }

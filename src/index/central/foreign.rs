@@ -10,16 +10,26 @@ use crate::net::connect;
 use crate::wire::ci::p2s::Request;
 use crate::wire::ci::responses::{ANSWER_TIME, Response};
 use crate::wire::tolerance::{silence, title};
-use crate::wire::{Dialect, Record, RfcNumber, Source, Status, Title};
+use crate::wire::{Dialect, ReadError, Record, RfcNumber, Source, Status, Title};
 
 /// How many titles of a LIST are remembered.
 const MOST_LISTED: usize = 10_000;
 
 impl Central {
-    /// Asks who has an RFC. Records of others are ignored.
+    /// Asks who has an RFC. Records of others are ignored: some servers answer a LOOKUP that finds
+    /// nothing with everything. If the same question then has another answer, these are answers to
+    /// other requests, and the link is dropped.
     pub(super) fn look_up(&self, number: RfcNumber, title: Title) -> Result<Listing, IndexError> {
-        let mut found = self.look_up_as(number, title)?;
-        found.records = found.records.filter(|it| it.record.number == number);
+        let mut found = self.look_up_as(number, title.clone())?;
+        let records = found.records.filter(|it| it.record.number == number);
+        if records.is_empty()
+            && !found.records.is_empty()
+            && self.look_up_as(number, title)?.records != found.records
+        {
+            return self.with_link(|_| Err(self.no_answer(ReadError::OutOfStep)));
+        }
+        found.in_messages &= records.len() == found.records.len();
+        found.records = records;
         Ok(found)
     }
 

@@ -78,7 +78,7 @@ impl Central {
         };
         if code == Status::Ok.code() && has_taken_others {
             // It has understood that this peer leaves. After reconnecting, everything is registered.
-            return Err(self.no_answer(ReadError::Closed));
+            return Err(self.no_answer(ReadError::OutOfStep));
         }
         let knows = code == Status::Ok.code() || code == Status::NotFound.code();
         self.keeps_records.store(!knows, Ordering::SeqCst);

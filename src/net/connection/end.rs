@@ -15,8 +15,9 @@ const LINGER_TIME: Duration = Duration::from_secs(2);
 /// and the most that it reads and discards in that time.
 const LINGER_BYTES: usize = 1024 * 1024;
 
-/// How many bytes a system sends at least before an answer to them comes: ten segments (RFC 6928),
-const AT_ONCE: u64 = 12 * 1024;
+/// The length of a document that a system sends, with its head, before any of it is acknowledged: most
+/// of ten short segments (RFC 6928),
+const AT_ONCE: u64 = 10 * 1024;
 /// and over loopback, where segments are longer, the window that a connection begins with.
 const AT_ONCE_OVER_LOOPBACK: u64 = 64 * 1024;
 
@@ -27,7 +28,8 @@ impl Connection {
         self.input.get_ref().stream.shutdown(Shutdown::Write)
     }
 
-    /// Ends the connection after a complete answer of `length` bytes to a complete request.
+    /// Ends the connection after a complete answer to a complete request, with a document of
+    /// `length` bytes.
     ///
     /// What arrives at a closed socket resets the connection, and what was not sent until then is lost.
     /// So it waits for the end of the other side if that has sent more, or may do so before it has the

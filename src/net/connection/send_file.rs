@@ -4,8 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::time::Duration;
 
-use super::Connection;
-use super::send;
+use super::{Connection, send};
 use crate::net::{Pace, Stream};
 
 impl Connection {

@@ -9,7 +9,6 @@
 
 mod active_peers;
 mod entries;
-mod now;
 mod room;
 #[cfg(test)]
 mod testing;
@@ -18,9 +17,9 @@ mod unsaved;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
+pub use super::now::Now;
 pub use active_peers::ActivePeers;
 use entries::{Entries, after};
-pub use now::Now;
 use room::MOST_RECORDS;
 pub(super) use unsaved::Unsaved;
 
@@ -247,6 +246,7 @@ mod tests {
     use super::testing::{TTL, asked, at, claim, cookie, peer, ports, register, table};
     use super::*;
     use crate::registration::entry::DAY;
+    use std::time::{Duration, SystemTime};
 
     #[test]
     fn cookies_are_counted_from_1() {
@@ -387,5 +387,22 @@ mod tests {
         let again = register(&mut table, 5, None, at(TTL + 20)).cookie;
         table.leave(&claim(again), at(TTL + 30)).unwrap();
         assert!(table.expired(at(TTL + 20).instant, at(TTL + 30)).is_empty());
+    }
+
+    #[test]
+    fn setting_the_clock_changes_no_time_to_live() {
+        for date in [0, 2_000_000 * DAY] {
+            let mut table = table();
+            let first = register(&mut table, 5, None, at(0)).cookie;
+            let set = |now: Now| Now {
+                date: SystemTime::UNIX_EPOCH + Duration::from_secs(date),
+                ..now
+            };
+            let registration = table.registration(first, set(at(1))).unwrap();
+            assert!(registration.is_active);
+            assert_eq!(registration.ttl, 7199);
+            assert!(table.expired(at(0).instant, set(at(TTL - 1))).is_empty());
+            assert_eq!(table.expired(at(0).instant, set(at(TTL))).len(), 1);
+        }
     }
 }

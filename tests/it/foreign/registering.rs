@@ -167,12 +167,13 @@ fn pausing(at: u32) -> u16 {
             if is_it && !has_paused {
                 (late, has_paused) = (Some(String::new()), true);
             }
-            let answer = match is_add {
-                true => add(&request, after(&request, "Title: "), &mut BTreeMap::new()),
-                false => "P2P-CI/1.0 404 Not Found\r\n\r\n\r\n".to_owned(),
+            let answer = if is_add {
+                add(&request, after(&request, "Title: "), &mut BTreeMap::new())
+            } else {
+                "P2P-CI/1.0 404 Not Found\r\n\r\n\r\n".to_owned()
             };
             match &mut late {
-                // One that was answered before is none of the batch.
+                // The first of the batch, sent again.
                 Some(all) if request.starts_with("ADD RFC 16 ") => {
                     client.send(&(std::mem::take(all) + &answer));
                     late = None;
@@ -191,5 +192,30 @@ fn late_answers_are_not_taken_for_those_of_other_requests() {
     let printed = peer.answer(&["lookup 41"]);
     assert!(printed.contains("P2P-CI/1.0 404 Not Found"), "{printed}");
     // The first of the batch was sent once more to see what is missing, and nothing was.
-    assert_eq!(batches(&peer.printed())[..5], [1, 2, 4, 8, 16]);
+    assert_eq!(batches(&peer.printed())[..7], [1, 2, 4, 8, 16, 1, 9]);
+}
+
+/// It answers one request for each read, and keeps the others: each answer is to an older request.
+#[test]
+fn a_server_that_is_always_one_answer_behind_gets_everything_one_by_one() {
+    let held = Held::default();
+    let records = Arc::clone(&held);
+    let index = concurrent(move |client: Client| {
+        let (mut stream, mut buffer, mut kept) = (client.stream(), vec![0; 64 * 1024], Vec::new());
+        while let Ok(count @ 1..) = stream.read(&mut buffer) {
+            kept.extend_from_slice(&buffer[..count]);
+            let end = kept.windows(4).position(|it| it == b"\r\n\r\n").unwrap() + 4;
+            let request: Vec<_> = kept.drain(..end).collect();
+            let request = str::from_utf8(&request).unwrap();
+            let answer = add(request, after(request, "Title: "), &mut records.lock());
+            stream.write_all(answer.as_bytes()).unwrap();
+        }
+        records.lock().clear();
+    });
+    let files = many(40);
+    let mut peer = peer_at_menu("peer", index, files.path(), &[]);
+    peer.expect(" again, registered 40 of 40 RFC(s)\n");
+    let why = "its answers do not match the requests";
+    assert!(peer.printed().contains(why), "{}", peer.printed());
+    all_are_held(&peer, &held, &[1, 2]);
 }

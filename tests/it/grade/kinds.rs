@@ -81,8 +81,8 @@ const SERVERS: &[ServerKind] = &[
     (
         "only its answers to ADD end with an empty line",
         |request, answer| {
-            let is_list = answer.contains(" 200 ") && !request.starts_with("ADD");
-            Some(if is_list {
+            let is_bare = answer.contains(" 200 ") && !request.starts_with("ADD");
+            Some(if is_bare {
                 bare(&answer).to_owned()
             } else {
                 answer

@@ -165,7 +165,7 @@ fn what_is_no_file_to_read_or_write_is_named() {
     let files = folder(&[("file", b"")]);
     let path = |name: &str| files.path().join(name).to_str().unwrap().to_owned();
     let [file, folder, missing] = [path("file"), path(""), path("x/y")];
-    // Those that open one to read it are its readers for a moment.
+    // Whoever opens a pipe to read it is a reader for a moment, and some cases need one without any.
     let [pipe, out_pipe] = [path("pipe"), path("out-pipe")];
     let pipes = [&pipe, &out_pipe];
     let made = Command::new("mkfifo").args(pipes).status().unwrap();
@@ -177,80 +177,33 @@ fn what_is_no_file_to_read_or_write_is_named() {
     let isolated = ["server", "--isolated", "--run", "true"];
     let class = ["class", &folder, "--server", "true", "--out"];
     let with_rubric = ["class", &folder, "--peer", "true", "--peer-rubric"];
-    let irregular = "it is not a regular file";
-    let unread = "it is a pipe that nobody reads";
+    let [read, write] = ["cannot read", "cannot write"];
+    let [special, unread] = ["it is not a regular file", "it is a pipe that nobody reads"];
+    let [none, is_folder, no_folder] = ["No such file", "Is a directory", "ot a directory"];
+    let printout = &["printout"][..];
     let cases = [
-        (&["printout"][..], "", &pipe, 1, "cannot read", irregular),
-        (&["printout"], "", &folder, 1, "cannot read", irregular),
-        (
-            &["printout"],
-            "",
-            &missing,
-            1,
-            "cannot read",
-            "No such file",
-        ),
-        (&server, "--rubric", &pipe, 2, "cannot read", irregular),
-        (&server, "--rubric", &folder, 2, "cannot read", irregular),
-        (
-            &server,
-            "--rubric",
-            &missing,
-            2,
-            "cannot read",
-            "No such file",
-        ),
-        (&with_rubric, "", &pipe, 2, "cannot read", irregular),
-        (&server, "--junit", &out_pipe, 1, "cannot write", unread),
-        (
-            &server,
-            "--junit",
-            &folder,
-            1,
-            "cannot write",
-            "Is a directory",
-        ),
-        (
-            &server,
-            "--gradescope",
-            &out_pipe,
-            1,
-            "cannot write",
-            unread,
-        ),
-        (
-            &server,
-            "--gradescope",
-            &missing,
-            1,
-            "cannot write",
-            "No such file",
-        ),
-        (
-            &started,
-            "--keep-output",
-            &out_pipe,
-            1,
-            "cannot write",
-            unread,
-        ),
-        (
-            &started,
-            "--keep-output",
-            &folder,
-            1,
-            "cannot write",
-            "Is a directory",
-        ),
-        (&isolated, "--hide", &file, 1, "", "not a directory"),
-        (&isolated, "--hide", &missing, 1, "", "No such file"),
+        (printout, "", &pipe, 1, read, special),
+        (printout, "", &folder, 1, read, special),
+        (printout, "", &missing, 1, read, none),
+        (&server, "--rubric", &pipe, 2, read, special),
+        (&server, "--rubric", &folder, 2, read, special),
+        (&server, "--rubric", &missing, 2, read, none),
+        (&with_rubric, "", &pipe, 2, read, special),
+        (&server, "--junit", &out_pipe, 1, write, unread),
+        (&server, "--junit", &folder, 1, write, is_folder),
+        (&server, "--gradescope", &out_pipe, 1, write, unread),
+        (&server, "--gradescope", &missing, 1, write, none),
+        (&started, "--keep-output", &out_pipe, 1, write, unread),
+        (&started, "--keep-output", &folder, 1, write, is_folder),
+        (&isolated, "--hide", &file, 1, "", no_folder),
+        (&isolated, "--hide", &missing, 1, "", none),
         (
             &["peer"],
             "--files",
             &file,
             1,
             "cannot read the folder",
-            "Not a directory",
+            no_folder,
         ),
         (
             &class,
