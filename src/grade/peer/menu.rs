@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::form::{in_form, same};
 use super::holders::document;
 use super::index::Manner;
-use super::seen::What;
-use super::subject::{Registered, Subject};
+use super::seen::{Event, What};
+use super::subject::{Registered, Subject, added};
 use super::{LARGE, uploads};
 use crate::grade::check::{Held, Sheet, Unmet};
 use crate::grade::options::Step;
@@ -244,13 +244,14 @@ pub(super) fn split(subject: &Subject<'_>, _: &Registered, sheet: &mut Sheet) ->
 }
 
 pub(super) fn exit(subject: &Subject<'_>, _: &Registered, sheet: &mut Sheet) -> Held {
-    subject.revive()?;
+    let begun = subject.revive()?;
     if let Some(ended) = subject.end() {
         return Err(Unmet::Skipped(ended));
     }
     let came = subject.seen.since(0).into_iter();
     let links = came.filter(|it| matches!(it.what, What::Came(_)));
     let last = links.last().map(|event| event.link);
+    let has_stayed = stays(&subject.seen.since(begun));
     subject.choose(Step::Exit, UNKNOWN)?;
     let left = subject.wait(0, |event| {
         (matches!(event.what, What::Left) && Some(event.link) == last).then_some(())
@@ -260,7 +261,31 @@ pub(super) fn exit(subject: &Subject<'_>, _: &Registered, sheet: &mut Sheet) -> 
         let printed = subject.printed();
         Unmet::failed(format!("after EXIT its connection stays open{printed}"))
     });
-    sheet.judge("exit-closes", held)
+    sheet.judge("exit-closes", has_stayed.and(held))
+}
+
+/// Whether what the peer has added is still registered: closing a connection is leaving, and takes
+/// the records that came by it along. A connection that the grader closed is not held against it.
+fn stays(events: &[Event]) -> Held {
+    let ended = |link| {
+        let mut of_link = events.iter().filter(|event| event.link == link);
+        let is_cut = |what: &What| matches!(what, What::Wrong(bytes, _) if bytes.is_empty());
+        of_link
+            .clone()
+            .any(|event| matches!(event.what, What::Left))
+            && !of_link.any(|event| is_cut(&event.what))
+    };
+    let adds = || events.iter().filter_map(|it| Some((it.link, added(it)?)));
+    let (open, gone): (Vec<_>, Vec<_>) = adds().partition(|(link, _)| !ended(*link));
+    let is_lost = |lost: &Record| open.iter().all(|(_, it)| it.number != lost.number);
+    let Some((_, record)) = gone.iter().find(|(_, it)| is_lost(it)) else {
+        return Ok(());
+    };
+    let number = record.number;
+    let message = format!("it left the index after ADD RFC {number}: its record is gone");
+    let cause = "each request has a connection of its own: closing is leaving, so keep one open from \
+         the first ADD until EXIT";
+    Err(Unmet::failed(message).usually(cause))
 }
 
 /// Nothing that needs a failed check is judged.

@@ -14,6 +14,8 @@ pub(super) const DOCUMENT: &[u8] = b"RFC 2345\nA document\n";
 /// menu.
 pub(super) const SPACES: &str = "several spaces";
 pub(super) const BY_HAND: &str = "by hand";
+/// One that opens a new connection to the index for each request, and so leaves after each.
+pub(super) const PER_REQUEST: &str = "a connection for each request";
 /// The beginning of the name of one that also sends the request which follows, with PORT.
 pub(super) const ALSO: &str = "also: ";
 
@@ -214,6 +216,10 @@ impl Deviant {
     }
 
     fn ask(&self, index: &mut Index, request: &str, check: &str) -> String {
+        if self.lacks(PER_REQUEST) {
+            let server = index.reader.get_ref().peer_addr().unwrap();
+            index.reader = BufReader::new(TcpStream::connect(server).unwrap());
+        }
         let request = self.formed(request, check);
         let sent = (self.kind.request)(request.clone());
         index.send(&sent);

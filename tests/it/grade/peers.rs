@@ -12,7 +12,7 @@ use std::thread;
 use p2pci::grade::checks::PEER;
 
 use super::Graded;
-use super::deviant_peer::{ALSO, BY_HAND, DOCUMENT, Deviant, FAITHFUL, Kind, SPACES};
+use super::deviant_peer::{ALSO, BY_HAND, DOCUMENT, Deviant, FAITHFUL, Kind, PER_REQUEST, SPACES};
 use crate::support::{at_once, folder, peer_command, run};
 
 const OUR_OWN: &str = env!("CARGO_BIN_EXE_peer");
@@ -132,6 +132,20 @@ fn a_faithful_peer_may_write_spaces_and_register_by_hand() {
         assert!(graded.out.ends_with(all), "{kind}: {}", graded.out);
         assert_eq!(graded.code, Some(0));
     });
+}
+
+#[test]
+fn a_connection_for_each_request_loses_the_records() {
+    let graded = grade_deviant(PER_REQUEST, &["--json"]);
+    // Its two ADDs came together.
+    let lost = ["answer-together", "exit-closes"];
+    assert_eq!(graded.failed(), lost, "{}", graded.out);
+    let graded = grade_deviant(PER_REQUEST, &["--only", "lookup-form,exit-closes"]);
+    graded.says(&[
+        "  ok    lookup-form ",
+        "        it left the index after ADD RFC 99: its record is gone\n",
+        "usual cause: each request has a connection of its own",
+    ]);
 }
 
 #[test]
