@@ -16,6 +16,8 @@ pub(super) const SPACES: &str = "several spaces";
 pub(super) const BY_HAND: &str = "by hand";
 /// One that opens a new connection to the index for each request, and so leaves after each.
 pub(super) const PER_REQUEST: &str = "a connection for each request";
+/// One that registers a document before it has it.
+pub(super) const ADD_FIRST: &str = "an ADD before the GET";
 /// The beginning of the name of one that also sends the request which follows, with PORT.
 pub(super) const ALSO: &str = "also: ";
 
@@ -251,6 +253,10 @@ impl Deviant {
         if self.lacks("get-next-holder") {
             holders.truncate(1);
         }
+        let adds_first = self.lacks(ADD_FIRST) && !holders.is_empty();
+        if adds_first {
+            self.ask(index, &add(number, &index.me.clone()), "");
+        }
         let fetched = holders.iter().find_map(|port| self.fetch(*port, number));
         match fetched {
             Some(mut document) => {
@@ -258,7 +264,7 @@ impl Deviant {
                     document.retain(|byte| *byte != 0);
                 }
                 self.documents.lock().unwrap().insert(number, document);
-                if self.lacks("get-flow") {
+                if adds_first || self.lacks("get-flow") {
                     return;
                 }
             }

@@ -12,7 +12,9 @@ use std::thread;
 use p2pci::grade::checks::PEER;
 
 use super::Graded;
-use super::deviant_peer::{ALSO, BY_HAND, DOCUMENT, Deviant, FAITHFUL, Kind, PER_REQUEST, SPACES};
+use super::deviant_peer::{
+    ADD_FIRST, ALSO, BY_HAND, DOCUMENT, Deviant, FAITHFUL, Kind, PER_REQUEST, SPACES,
+};
 use crate::support::{at_once, folder, peer_command, run};
 
 const OUR_OWN: &str = env!("CARGO_BIN_EXE_peer");
@@ -146,6 +148,46 @@ fn a_connection_for_each_request_loses_the_records() {
         "        it left the index after ADD RFC 99: its record is gone\n",
         "usual cause: each request has a connection of its own",
     ]);
+}
+
+#[test]
+fn an_add_before_the_download_is_out_of_order() {
+    let graded = grade_deviant(ADD_FIRST, &["--json"]);
+    assert_eq!(graded.failed(), ["get-flow"], "{}", graded.out);
+    let graded = grade_deviant(ADD_FIRST, &["--only", "get-flow"]);
+    graded.says(&["        its ADD came before its GET", "ADD RFC 9002 P2P"]);
+}
+
+/// What the peer got can be compared although it does not register it, and answers in pieces read.
+#[test]
+fn an_add_that_is_missing_costs_one_point() {
+    let only = "get-ok,get-flow,get-request-form,get-identical,answer-split";
+    let graded = grade_deviant("get-flow", &["--only", only]);
+    graded.says(&[
+        "  FAIL  get-flow ",
+        "  ok    get-request-form ",
+        "  ok    get-identical ",
+        "  ok    answer-split ",
+    ]);
+}
+
+#[test]
+fn a_get_that_the_holder_refuses_is_shown_with_the_reason() {
+    let kind = Kind {
+        request: |request| request.replace("Host: 127.0.0.1\r\nOS", "Host: 127.0.0.1:80\r\nOS"),
+        ..FAITHFUL
+    };
+    let grade = |arguments: &[&str]| {
+        grade_one(arguments, move |port, lines| {
+            Deviant::run_as(kind, port, lines);
+        })
+    };
+    let graded = grade(&["--json"]);
+    let lost = ["get-flow", "get-request-form"];
+    assert_eq!(graded.failed(), lost, "{}", graded.out);
+    let graded = grade(&["--only", "get-flow"]);
+    let why = "        its GET is refused: ";
+    graded.says(&[why, "Host", "            Host: 127.0.0.1:80\\r\\n\n"]);
 }
 
 #[test]
