@@ -333,6 +333,67 @@ fn a_body_that_is_not_the_file_is_shown() {
     ]);
 }
 
+/// Grades how one that changes its answers sends a file.
+fn grade_upload(answer: fn(Vec<u8>) -> Vec<u8>, only: &str) -> Graded {
+    let files = folder(&[("rfc2345.txt", DOCUMENT)]);
+    let files = files.path().to_str().unwrap();
+    let kind = Kind { answer, ..FAITHFUL };
+    grade_one(&["--files", files, "--only", only], move |port, lines| {
+        Deviant::run_as(kind, port, lines);
+    })
+}
+
+#[test]
+fn a_body_of_another_length_than_its_file_is_shown() {
+    let cut = |mut answer: Vec<u8>| {
+        answer.truncate(answer.len() - 2);
+        answer
+    };
+    grade_upload(cut, "get-body").says(&[
+        "the body is cut: Content-Length is 20, as long as the file, and 18 bytes came",
+        "            A document\\n\n",
+    ]);
+    let crlf = |answer: Vec<u8>| {
+        let text = String::from_utf8(answer).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        format!("{head}\r\n\r\n{}", body.replace('\n', "\r\n")).into_bytes()
+    };
+    grade_upload(crlf, "get-body").says(&[
+        "the body is too long: Content-Length is 20, as long as the file, and 22 bytes came",
+        "usual cause: LF has become CRLF",
+    ]);
+    let wrong = |answer: Vec<u8>| {
+        let text = String::from_utf8(answer).unwrap();
+        text.replace("Length: 20", "Length: 19").into_bytes()
+    };
+    grade_upload(wrong, "get-body").says(&[
+        "Content-Length is 19, and the body has 20 bytes",
+        "            Content-Length: 20\\r\\n\n",
+    ]);
+}
+
+#[test]
+fn a_length_that_is_missing_is_that_of_the_document() {
+    let none = |answer: Vec<u8>| {
+        let text = String::from_utf8(answer).unwrap();
+        text.replace("Content-Length: 20\r\n", "").into_bytes()
+    };
+    grade_upload(none, "get-headers").says(&[
+        "Content-Length is missing, or not in its form",
+        "            Content-Length: 20\\r\\n\n",
+    ]);
+}
+
+#[test]
+fn a_status_line_that_deviates_is_named() {
+    let kind = |answer: Vec<u8>| {
+        let text = String::from_utf8(answer).unwrap();
+        text.replace("200 OK", "200 ok").into_bytes()
+    };
+    let graded = grade_upload(kind, "get-headers");
+    graded.says(&["        the status line is missing, or not in its form\n"]);
+}
+
 /// The lines that a person reads while a peer joins, and then closes its connection at the first choice
 /// in its menu, or does nothing.
 fn grade_idle(arguments: &[&str], leaves: bool) -> (Graded, Vec<String>) {
