@@ -23,7 +23,7 @@ const SETTLE_TIME: Duration = Duration::from_millis(300);
 const DATES: [&str; 2] = ["Date", "Last-Modified"];
 /// The length of a date without its zone: `Sun, 26 Apr 2026 21:30:16`.
 const DATE_AND_TIME: usize = 25;
-/// How many downloaders read nothing.
+/// How many downloaders send a whole GET, and read nothing.
 const IDLE: usize = 3;
 
 /// The contents of files that may be the document, and why others are not compared.
@@ -280,17 +280,25 @@ pub(super) fn parallel(subject: &Subject<'_>, registered: &Registered, sheet: &m
     if sheet.has_failed("get-ok") {
         return Err(Unmet::Skipped("get-ok does not hold".to_owned()));
     }
+    // A small document fits in the buffers of those who read nothing. One that serves one at a time
+    // waits for these two first.
+    let silent = subject.connect(registered)?;
     let request = get(record.number, &record.holder);
-    let mut idle = Vec::new();
-    for _ in 0..IDLE {
-        let mut connection = subject.connect(registered)?;
-        // One that is refused holds up nobody either.
-        let _ = connection
-            .write_all(&request)
-            .and_then(|()| connection.flush());
-        idle.push(connection);
-    }
-    let held = fetch(subject, registered, record.number).map(drop);
+    let line = request.split_inclusive(|byte| *byte == b'\n').next();
+    let held = || {
+        let mut idle = vec![silent];
+        let others = std::iter::repeat_n(request.as_slice(), IDLE);
+        for sent in line.into_iter().chain(others) {
+            let mut connection = subject.connect(registered)?;
+            // One that is refused holds up nobody either.
+            let _ = connection.write_all(sent).and_then(|()| connection.flush());
+            idle.push(connection);
+        }
+        fetch(subject, registered, record.number).map(drop)
+    };
+    let cause =
+        "the upload server serves one downloader at a time: start a thread for each connection";
+    let held = held().map_err(|it| it.when("while others wait").usually(cause));
     sheet.judge("get-parallel", held)
 }
 

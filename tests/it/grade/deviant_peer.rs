@@ -322,9 +322,6 @@ impl Deviant {
             return;
         }
         let _ = stream.shutdown(Shutdown::Write);
-        if self.lacks("get-parallel") {
-            let _ = stream.read_to_end(&mut Vec::new());
-        }
     }
 
     fn upload(&self, head: &str) -> Vec<u8> {

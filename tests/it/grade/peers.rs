@@ -394,6 +394,17 @@ fn a_status_line_that_deviates_is_named() {
     graded.says(&["        the status line is missing, or not in its form\n"]);
 }
 
+/// Its document is small enough for the buffers of who reads nothing.
+#[test]
+fn an_upload_server_that_serves_one_at_a_time_is_seen() {
+    let graded = grade_deviant("get-parallel", &["--only", "get-ok,get-parallel"]);
+    graded.says(&[
+        "  ok    get-ok ",
+        "        while others wait, no answer within 5 s\n",
+        "usual cause: the upload server serves one downloader at a time",
+    ]);
+}
+
 /// The lines that a person reads while a peer joins, and then closes its connection at the first choice
 /// in its menu, or does nothing.
 fn grade_idle(arguments: &[&str], leaves: bool) -> (Graded, Vec<String>) {
