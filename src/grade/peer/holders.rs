@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use parking_lot::Mutex;
 
 use super::index::place;
-use super::seen::{Seen, What};
+use super::seen::{Got, Seen, What};
 use crate::event::{Events, Link, Role};
 use crate::net::{Connection, Server, Stop, operating_system};
 use crate::program::Failure;
@@ -73,16 +73,18 @@ fn serve(shelf: Arc<Mutex<Shelf>>, seen: Seen, stop: &Stop) -> Result<Server, Fa
         let mut conversation = Conversation::default();
         // One that sends nothing, or noise, gets nothing.
         if let Ok(Some(received)) = conversation.next(connection, REQUEST_TIME) {
-            let number = match received.request {
-                Ok(Wanted::Document(number)) => Some(number),
-                _ => None,
+            let wanted = match received.request {
+                Ok(Wanted::Document(number)) => Ok(number),
+                Ok(Wanted::Index) => Err("P2P-CI has no such request between peers".to_owned()),
+                Err(reject) => Err(reject.to_string()),
             };
-            let got = What::Got {
-                number,
+            let number = wanted.as_ref().ok().copied();
+            let got = Got {
+                wanted,
                 bytes: received.bytes,
                 port,
             };
-            if seen.add(link.id, got) {
+            if seen.add(link.id, What::Got(got)) {
                 let answer = answer(&conversation, number, &shelf);
                 // What came of it is seen by what the peer does next.
                 let _ = connection.write_all(&answer);

@@ -30,12 +30,8 @@ pub(super) enum What {
     Wrong(Vec<u8>, String),
     /// It left the index.
     Left,
-    /// It sent a request to a holder; `None` if that is no GET.
-    Got {
-        number: Option<RfcNumber>,
-        bytes: Vec<u8>,
-        port: Option<Port>,
-    },
+    /// It sent a request to a holder.
+    Got(Got),
 }
 
 /// A request to the index.
@@ -46,6 +42,16 @@ pub(super) struct Asked {
     pub(super) bytes: Vec<u8>,
     /// Whether the answer to it left together with that to the next one.
     pub(super) is_answered_together: bool,
+}
+
+/// A request to a holder.
+#[derive(Debug, Clone)]
+pub(super) struct Got {
+    /// The document that it asks for, or why it is refused.
+    pub(super) wanted: Result<RfcNumber, String>,
+    pub(super) bytes: Vec<u8>,
+    /// The port of the holder.
+    pub(super) port: Option<Port>,
 }
 
 /// All that the peer did. Clones share it.

@@ -131,19 +131,21 @@ impl<'a> Subject<'a> {
         begun
     }
 
-    /// Starts a program that has ended again, so that its end by the menu can be judged too.
-    pub(super) fn revive(&self) -> Held {
+    /// Starts a program that has ended again, so that its end by the menu can be judged too. Returns
+    /// since when the program that runs has done what is seen.
+    pub(super) fn revive(&self) -> Held<usize> {
         let (Some(ended), Some(command)) = (self.end(), &self.options.running.run) else {
-            return Ok(());
+            return Ok(0);
         };
         let notes = self.program.borrow_mut().take().map(|mut it| it.stop());
         self.notes.borrow_mut().extend(notes.into_iter().flatten());
         let again = "the program ended early, and was started again once";
         self.notes.borrow_mut().push(again.to_owned());
+        let then = self.seen.now();
         let begun = self.run(command);
         begun.map_err(|error| Unmet::Skipped(format!("{ended}; started again, {error}")))?;
         self.settle();
-        Ok(())
+        Ok(then)
     }
 
     fn nobody(&self) -> Failure {

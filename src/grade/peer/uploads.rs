@@ -23,8 +23,11 @@ const SETTLE_TIME: Duration = Duration::from_millis(300);
 const DATES: [&str; 2] = ["Date", "Last-Modified"];
 /// The length of a date without its zone: `Sun, 26 Apr 2026 21:30:16`.
 const DATE_AND_TIME: usize = 25;
-/// How many downloaders read nothing.
+/// How many downloaders send a whole GET, and read nothing.
 const IDLE: usize = 3;
+
+/// The contents of files that may be the document, and why others are not compared.
+type Known = (Vec<Vec<u8>>, Vec<String>);
 
 pub(super) fn document(subject: &Subject<'_>, registered: &Registered, sheet: &mut Sheet) -> Held {
     let connection = sheet.judge("add-port", subject.connect(registered))?;
@@ -38,11 +41,14 @@ pub(super) fn document(subject: &Subject<'_>, registered: &Registered, sheet: &m
         status: Status::Ok,
     };
     let reply = sheet.judge("get-ok", ask(subject, connection, get, CHECK_TIME))?;
-    let _ = sheet.judge(
-        "get-body",
-        body(&reply, subject.files.as_ref(), record.number),
-    );
-    let _ = sheet.judge("get-headers", headers(&reply, record));
+    let known = subject.files.as_ref();
+    let known = known.map(|folder| files_of(folder, record.number));
+    let _ = sheet.judge("get-body", body(&reply, known.as_ref(), record.number));
+    let first = known
+        .as_ref()
+        .and_then(|(candidates, _)| candidates.first());
+    let length = length_of(first.unwrap_or(&reply.body));
+    let _ = sheet.judge("get-headers", headers(&reply, record, length));
     let closed = if reply.is_closed {
         Ok(())
     } else {
@@ -55,14 +61,21 @@ pub(super) fn document(subject: &Subject<'_>, registered: &Registered, sheet: &m
 }
 
 /// Whether the body is complete, no longer than announced, and that of the file.
-fn body(reply: &Reply, files: Option<&File>, number: RfcNumber) -> Held {
-    let got = u64::try_from(reply.body.len()).unwrap_or(u64::MAX);
-    let message = match reply.length {
-        None => Some("Content-Length is missing or no number".to_owned()),
-        Some(length) if length != got => Some(format!(
+fn body(reply: &Reply, known: Option<&Known>, number: RfcNumber) -> Held {
+    let got = length_of(&reply.body);
+    let files = known.map_or(&[][..], |(candidates, _)| candidates);
+    let announced = files
+        .iter()
+        .find(|file| reply.length == Some(length_of(file)));
+    let message = match (reply.length, announced) {
+        (None, _) => Some("Content-Length is missing or no number".to_owned()),
+        (Some(length), Some(file)) if length != got => {
+            return Err(other_length(reply, file));
+        }
+        (Some(length), _) if length != got => Some(format!(
             "Content-Length is {length}, and the body has {got} bytes"
         )),
-        Some(_) => None,
+        _ => None,
     };
     if let Some(message) = message {
         let field = format!("Content-Length: {got}\r\n");
@@ -77,13 +90,12 @@ fn body(reply: &Reply, files: Option<&File>, number: RfcNumber) -> Held {
             exchanged: Some(exchanged),
         })));
     }
-    let Some(folder) = files else {
+    let Some((candidates, refused)) = known else {
         return Ok(());
     };
-    let (candidates, refused) = files_of(folder, number);
     let Some(first) = candidates.first() else {
         let none = || format!("no file of --files has {number} in its name");
-        let reason = refused.into_iter().next().unwrap_or_else(none);
+        let reason = refused.first().cloned().unwrap_or_else(none);
         return Err(Unmet::Skipped(reason));
     };
     if candidates.contains(&reply.body) {
@@ -92,8 +104,33 @@ fn body(reply: &Reply, files: Option<&File>, number: RfcNumber) -> Held {
     Err(reply.unmet(first, "the body is not that of the file".to_owned()))
 }
 
+/// The deviation of a body that is longer or shorter than its file, whose length the header has.
+fn other_length(reply: &Reply, file: &[u8]) -> Unmet {
+    let (got, length) = (reply.body.len(), file.len());
+    let is = if got < length { "cut" } else { "too long" };
+    let message = format!(
+        "the body is {is}: Content-Length is {length}, as long as the file, and {got} bytes came"
+    );
+    let unmet = reply.unmet(file, message);
+    let mut with_cr = Vec::new();
+    for line in file.split_inclusive(|byte| *byte == b'\n') {
+        let text = line.strip_suffix(b"\n");
+        with_cr.extend_from_slice(text.unwrap_or(line));
+        with_cr.extend_from_slice(if text.is_some() { b"\r\n" } else { b"" });
+    }
+    if with_cr == reply.body {
+        unmet.usually("LF has become CRLF: read the file in binary mode, and send its bytes")
+    } else {
+        unmet
+    }
+}
+
+fn length_of(bytes: &[u8]) -> u64 {
+    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
+}
+
 /// The contents of the files with this number in their names, and why others are not compared.
-fn files_of(folder: &File, number: RfcNumber) -> (Vec<Vec<u8>>, Vec<String>) {
+fn files_of(folder: &File, number: RfcNumber) -> Known {
     let has_number = |name: &str| {
         let numbers = name.split(|it: char| !it.is_ascii_digit());
         numbers
@@ -129,8 +166,9 @@ fn content(folder: &File, name: &str) -> io::Result<Vec<u8>> {
     file::content(file.into(), most, too_long)
 }
 
-/// Whether each header has its form: it is a line that our own peer would send with its value.
-fn headers(reply: &Reply, record: &Record) -> Held {
+/// Whether each header has its form: it is a line that our own peer would send with its value. The
+/// length is that of the document.
+fn headers(reply: &Reply, record: &Record, length: u64) -> Held {
     let waits = Waits {
         first: None,
         whole: CHECK_TIME,
@@ -147,7 +185,7 @@ fn headers(reply: &Reply, record: &Record) -> Held {
     let offer = Offer {
         record,
         last_modified: time("Last-Modified").unwrap_or_else(SystemTime::now),
-        length: reply.length.unwrap_or_default(),
+        length: reply.length.unwrap_or(length),
     };
     let origin = Origin {
         date: time("Date").unwrap_or_else(SystemTime::now),
@@ -164,7 +202,8 @@ fn headers(reply: &Reply, record: &Record) -> Held {
     match expected.find(|line| !lines.contains(line)) {
         None => Ok(()),
         Some(line) => {
-            let name = line.split([':', '\r']).next().unwrap_or_default();
+            let name = line.split_once(": ").map(|(name, _)| name);
+            let name = name.unwrap_or("the status line");
             let is_date = field(name).is_some_and(|value| date(value).is_none());
             let cause = usual_cause(strict.as_bytes(), &reply.head);
             let of_date = "the date is local, or in another form: email.utils.formatdate(usegmt=True) in Python";
@@ -241,17 +280,25 @@ pub(super) fn parallel(subject: &Subject<'_>, registered: &Registered, sheet: &m
     if sheet.has_failed("get-ok") {
         return Err(Unmet::Skipped("get-ok does not hold".to_owned()));
     }
+    // A small document fits in the buffers of those who read nothing. One that serves one at a time
+    // waits for these two first.
+    let silent = subject.connect(registered)?;
     let request = get(record.number, &record.holder);
-    let mut idle = Vec::new();
-    for _ in 0..IDLE {
-        let mut connection = subject.connect(registered)?;
-        // One that is refused holds up nobody either.
-        let _ = connection
-            .write_all(&request)
-            .and_then(|()| connection.flush());
-        idle.push(connection);
-    }
-    let held = fetch(subject, registered, record.number).map(drop);
+    let line = request.split_inclusive(|byte| *byte == b'\n').next();
+    let held = || {
+        let mut idle = vec![silent];
+        let others = std::iter::repeat_n(request.as_slice(), IDLE);
+        for sent in line.into_iter().chain(others) {
+            let mut connection = subject.connect(registered)?;
+            // One that is refused holds up nobody either.
+            let _ = connection.write_all(sent).and_then(|()| connection.flush());
+            idle.push(connection);
+        }
+        fetch(subject, registered, record.number).map(drop)
+    };
+    let cause =
+        "the upload server serves one downloader at a time: start a thread for each connection";
+    let held = held().map_err(|it| it.when("while others wait").usually(cause));
     sheet.judge("get-parallel", held)
 }
 

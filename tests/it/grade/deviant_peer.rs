@@ -14,6 +14,10 @@ pub(super) const DOCUMENT: &[u8] = b"RFC 2345\nA document\n";
 /// menu.
 pub(super) const SPACES: &str = "several spaces";
 pub(super) const BY_HAND: &str = "by hand";
+/// One that opens a new connection to the index for each request, and so leaves after each.
+pub(super) const PER_REQUEST: &str = "a connection for each request";
+/// One that registers a document before it has it.
+pub(super) const ADD_FIRST: &str = "an ADD before the GET";
 /// The beginning of the name of one that also sends the request which follows, with PORT.
 pub(super) const ALSO: &str = "also: ";
 
@@ -214,6 +218,10 @@ impl Deviant {
     }
 
     fn ask(&self, index: &mut Index, request: &str, check: &str) -> String {
+        if self.lacks(PER_REQUEST) {
+            let server = index.reader.get_ref().peer_addr().unwrap();
+            index.reader = BufReader::new(TcpStream::connect(server).unwrap());
+        }
         let request = self.formed(request, check);
         let sent = (self.kind.request)(request.clone());
         index.send(&sent);
@@ -245,6 +253,10 @@ impl Deviant {
         if self.lacks("get-next-holder") {
             holders.truncate(1);
         }
+        let adds_first = self.lacks(ADD_FIRST) && !holders.is_empty();
+        if adds_first {
+            self.ask(index, &add(number, &index.me.clone()), "");
+        }
         let fetched = holders.iter().find_map(|port| self.fetch(*port, number));
         match fetched {
             Some(mut document) => {
@@ -252,7 +264,7 @@ impl Deviant {
                     document.retain(|byte| *byte != 0);
                 }
                 self.documents.lock().unwrap().insert(number, document);
-                if self.lacks("get-flow") {
+                if adds_first || self.lacks("get-flow") {
                     return;
                 }
             }
@@ -310,9 +322,6 @@ impl Deviant {
             return;
         }
         let _ = stream.shutdown(Shutdown::Write);
-        if self.lacks("get-parallel") {
-            let _ = stream.read_to_end(&mut Vec::new());
-        }
     }
 
     fn upload(&self, head: &str) -> Vec<u8> {

@@ -12,7 +12,9 @@ use std::thread;
 use p2pci::grade::checks::PEER;
 
 use super::Graded;
-use super::deviant_peer::{ALSO, BY_HAND, DOCUMENT, Deviant, FAITHFUL, Kind, SPACES};
+use super::deviant_peer::{
+    ADD_FIRST, ALSO, BY_HAND, DOCUMENT, Deviant, FAITHFUL, Kind, PER_REQUEST, SPACES,
+};
 use crate::support::{at_once, folder, peer_command, run};
 
 const OUR_OWN: &str = env!("CARGO_BIN_EXE_peer");
@@ -132,6 +134,60 @@ fn a_faithful_peer_may_write_spaces_and_register_by_hand() {
         assert!(graded.out.ends_with(all), "{kind}: {}", graded.out);
         assert_eq!(graded.code, Some(0));
     });
+}
+
+#[test]
+fn a_connection_for_each_request_loses_the_records() {
+    let graded = grade_deviant(PER_REQUEST, &["--json"]);
+    // Its two ADDs came together.
+    let lost = ["answer-together", "exit-closes"];
+    assert_eq!(graded.failed(), lost, "{}", graded.out);
+    let graded = grade_deviant(PER_REQUEST, &["--only", "lookup-form,exit-closes"]);
+    graded.says(&[
+        "  ok    lookup-form ",
+        "        it left the index after ADD RFC 99: its record is gone\n",
+        "usual cause: each request has a connection of its own",
+    ]);
+}
+
+#[test]
+fn an_add_before_the_download_is_out_of_order() {
+    let graded = grade_deviant(ADD_FIRST, &["--json"]);
+    assert_eq!(graded.failed(), ["get-flow"], "{}", graded.out);
+    let graded = grade_deviant(ADD_FIRST, &["--only", "get-flow"]);
+    graded.says(&["        its ADD came before its GET", "ADD RFC 9002 P2P"]);
+}
+
+/// What the peer got can be compared although it does not register it, and answers in pieces read.
+#[test]
+fn an_add_that_is_missing_costs_one_point() {
+    let only = "get-ok,get-flow,get-request-form,get-identical,answer-split";
+    let graded = grade_deviant("get-flow", &["--only", only]);
+    graded.says(&[
+        "  FAIL  get-flow ",
+        "  ok    get-request-form ",
+        "  ok    get-identical ",
+        "  ok    answer-split ",
+    ]);
+}
+
+#[test]
+fn a_get_that_the_holder_refuses_is_shown_with_the_reason() {
+    let kind = Kind {
+        request: |request| request.replace("Host: 127.0.0.1\r\nOS", "Host: 127.0.0.1:80\r\nOS"),
+        ..FAITHFUL
+    };
+    let grade = |arguments: &[&str]| {
+        grade_one(arguments, move |port, lines| {
+            Deviant::run_as(kind, port, lines);
+        })
+    };
+    let graded = grade(&["--json"]);
+    let lost = ["get-flow", "get-request-form"];
+    assert_eq!(graded.failed(), lost, "{}", graded.out);
+    let graded = grade(&["--only", "get-flow"]);
+    let why = "        its GET is refused: ";
+    graded.says(&[why, "Host", "            Host: 127.0.0.1:80\\r\\n\n"]);
 }
 
 #[test]
@@ -274,6 +330,78 @@ fn a_body_that_is_not_the_file_is_shown() {
         "the body is not that of the file",
         "            Another document\\n\n",
         "            RFC 2345\\n\n",
+    ]);
+}
+
+/// Grades how one that changes its answers sends a file.
+fn grade_upload(answer: fn(Vec<u8>) -> Vec<u8>, only: &str) -> Graded {
+    let files = folder(&[("rfc2345.txt", DOCUMENT)]);
+    let files = files.path().to_str().unwrap();
+    let kind = Kind { answer, ..FAITHFUL };
+    grade_one(&["--files", files, "--only", only], move |port, lines| {
+        Deviant::run_as(kind, port, lines);
+    })
+}
+
+#[test]
+fn a_body_of_another_length_than_its_file_is_shown() {
+    let cut = |mut answer: Vec<u8>| {
+        answer.truncate(answer.len() - 2);
+        answer
+    };
+    grade_upload(cut, "get-body").says(&[
+        "the body is cut: Content-Length is 20, as long as the file, and 18 bytes came",
+        "            A document\\n\n",
+    ]);
+    let crlf = |answer: Vec<u8>| {
+        let text = String::from_utf8(answer).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        format!("{head}\r\n\r\n{}", body.replace('\n', "\r\n")).into_bytes()
+    };
+    grade_upload(crlf, "get-body").says(&[
+        "the body is too long: Content-Length is 20, as long as the file, and 22 bytes came",
+        "usual cause: LF has become CRLF",
+    ]);
+    let wrong = |answer: Vec<u8>| {
+        let text = String::from_utf8(answer).unwrap();
+        text.replace("Length: 20", "Length: 19").into_bytes()
+    };
+    grade_upload(wrong, "get-body").says(&[
+        "Content-Length is 19, and the body has 20 bytes",
+        "            Content-Length: 20\\r\\n\n",
+    ]);
+}
+
+#[test]
+fn a_length_that_is_missing_is_that_of_the_document() {
+    let none = |answer: Vec<u8>| {
+        let text = String::from_utf8(answer).unwrap();
+        text.replace("Content-Length: 20\r\n", "").into_bytes()
+    };
+    grade_upload(none, "get-headers").says(&[
+        "Content-Length is missing, or not in its form",
+        "            Content-Length: 20\\r\\n\n",
+    ]);
+}
+
+#[test]
+fn a_status_line_that_deviates_is_named() {
+    let kind = |answer: Vec<u8>| {
+        let text = String::from_utf8(answer).unwrap();
+        text.replace("200 OK", "200 ok").into_bytes()
+    };
+    let graded = grade_upload(kind, "get-headers");
+    graded.says(&["        the status line is missing, or not in its form\n"]);
+}
+
+/// Its document is small enough for the buffers of who reads nothing.
+#[test]
+fn an_upload_server_that_serves_one_at_a_time_is_seen() {
+    let graded = grade_deviant("get-parallel", &["--only", "get-ok,get-parallel"]);
+    graded.says(&[
+        "  ok    get-ok ",
+        "        while others wait, no answer within 5 s\n",
+        "usual cause: the upload server serves one downloader at a time",
     ]);
 }
 
