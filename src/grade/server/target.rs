@@ -110,13 +110,14 @@ impl<'a> Target<'a> {
         Ok(())
     }
 
-    /// Starts the program again if it has ended, so that the remaining checks can be judged.
-    pub(super) fn revive(&mut self) -> Held {
+    /// Starts the program again if it has ended, so that the remaining checks can be judged. Returns
+    /// whether it had.
+    pub(super) fn revive(&mut self) -> Held<bool> {
         let Some(ended) = self.ended() else {
-            return Ok(());
+            return Ok(false);
         };
         let Some(command) = &self.options.running.run else {
-            return Ok(());
+            return Ok(false);
         };
         if self.is_over.is_none() {
             self.is_over = if self.restarts == MAX_RESTARTS {
@@ -132,7 +133,7 @@ impl<'a> Target<'a> {
         }
         self.is_over
             .clone()
-            .map_or(Ok(()), |over| Err(Unmet::Skipped(over)))
+            .map_or(Ok(true), |over| Err(Unmet::Skipped(over)))
     }
 
     /// How the program has ended, if it has. One that can't be connected to any more may be about to.
