@@ -148,6 +148,7 @@ pub(super) fn add_and_find(peer: &mut Peer<'_>, record: &Record) -> Held<Answer>
     let found = peer.find(record, std::slice::from_ref(record));
     let found = found.and_then(|answer| shows(&answer, record));
     found.map_err(|unmet| unmet.as_condition("a LOOKUP failed"))?;
+    peer.target().has_found.set(true);
     Ok(answer)
 }
 

@@ -40,6 +40,8 @@ pub(super) struct Target<'a> {
     is_over: Option<String>,
     /// Whether the server answers one connection at a time, once that is known.
     pub(super) is_serial: Cell<Option<bool>>,
+    /// Whether a LOOKUP has found what was added.
+    pub(super) has_found: Cell<bool>,
     /// The connection that found the server. A server need not understand a peer that only knocks,
     /// so the first peer uses it.
     knock: RefCell<Option<Connection>>,
@@ -68,6 +70,7 @@ impl<'a> Target<'a> {
             restarts: 0,
             is_over: None,
             is_serial: Cell::new(None),
+            has_found: Cell::new(false),
             knock: RefCell::new(None),
             stops: RefCell::default(),
             until: Instant::now() + WHOLE_TIME,
