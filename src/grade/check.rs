@@ -198,6 +198,12 @@ impl Sheet {
         self.verdicts.insert(name, verdict);
     }
 
+    /// Whether one of these checks holds, or does not.
+    pub fn has_judged(&self, names: &[&str]) -> bool {
+        let mut verdicts = names.iter().filter_map(|name| self.verdicts.get(name));
+        verdicts.any(|verdict| matches!(verdict, Verdict::Ok | Verdict::Fail(_)))
+    }
+
     /// Whether this check was judged and does not hold.
     pub fn has_failed(&self, name: &str) -> bool {
         matches!(self.verdicts.get(name), Some(Verdict::Fail(_)))

@@ -47,12 +47,18 @@ impl Exchanged {
         }
     }
 
-    /// The received message with a mark below the first difference.
+    /// The received message with a mark below the first difference, or where it ends too early.
     pub fn marked(&self) -> String {
         let mut lines: Vec<_> = self.got.lines().map(str::to_owned).collect();
         if let Some((line, column)) = self.differs {
-            let below = (line + 1).min(lines.len());
-            lines.insert(below, format!("{:column$}^ first difference", ""));
+            let last = lines.len().saturating_sub(1);
+            let end = lines.last().map_or(0, |line| line.chars().count());
+            // The place after the last byte is at the begin of a line that is not there.
+            if line > last || (line, column) == (last, end) {
+                lines.push(format!("{:end$}^ it ends here", ""));
+            } else {
+                lines.insert(line + 1, format!("{:column$}^ first difference", ""));
+            }
         }
         lines.join("\n")
     }
@@ -256,7 +262,11 @@ mod tests {
             "P2P-CI/1.0 200 OK\\n\n                 ^ first difference\n\\r\\n"
         );
         let cut = Exchanged::new(b"", b"one\r\n\r\n", b"one\r\n");
-        assert_eq!(cut.marked(), "one\\r\\n\n^ first difference");
+        assert_eq!(cut.marked(), "one\\r\\n\n       ^ it ends here");
+        let cut = Exchanged::new(b"", b"one\r\n", b"on");
+        assert_eq!(cut.marked(), "on\n  ^ it ends here");
+        let longer = Exchanged::new(b"", b"one\r\n", b"one\r\n\r\n");
+        assert_eq!(longer.marked(), "one\\r\\n\n\\r\\n\n^ first difference");
     }
 
     #[test]

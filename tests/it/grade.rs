@@ -138,6 +138,16 @@ fn a_server_that_removes_records_by_host_learns_why() {
 }
 
 #[test]
+fn one_answer_to_two_requests_is_shown_with_what_was_expected() {
+    let graded = grade_port(Deviant::start("pipelined"), &["--only", "pipelined"]);
+    graded.says(&["        one answer to two requests: no answer within 5 s\n"]);
+    let (expected, got) = graded.out.split_once("        got:\n").unwrap();
+    assert_eq!(expected.matches(" 200 OK").count(), 2, "{}", graded.out);
+    assert_eq!(got.matches(" 200 OK").count(), 1, "{}", graded.out);
+    assert!(got.contains("RFC 9073 Asked for Twice "), "{}", graded.out);
+}
+
+#[test]
 fn what_needs_a_failed_check_is_not_judged() {
     let graded = grade_port(Deviant::start("add-ok"), &["--json"]);
     let verdicts = graded.verdicts();

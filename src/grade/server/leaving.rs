@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::answer::Answer;
 use super::peer::Peer;
-use super::records::{has, number};
+use super::records::{number, shows};
 use super::target::{CHECK_TIME, Target};
 use crate::grade::check::{Held, Sheet};
 use crate::wire::{Dialect, Record};
@@ -55,7 +55,7 @@ impl<'a> Both<'a> {
         b.add(&of_b)?;
         a.add(&of_a)?;
         let found = b.find(&of_a, &[of_a.clone(), of_b.clone()]);
-        let found = found.and_then(|answer| has(&answer, std::slice::from_ref(&of_a)));
+        let found = found.and_then(|answer| shows(&answer, &of_a));
         found.map_err(|unmet| unmet.as_condition("a LOOKUP failed"))?;
         Ok(Self { a, b, of_a, of_b })
     }
@@ -64,7 +64,7 @@ impl<'a> Both<'a> {
     fn leave(mut self, how: &str, leave: impl FnOnce(Peer<'a>)) -> Held {
         leave(self.a);
         let last = until_forgotten(&mut self.b, &self.of_a, &self.of_b)?;
-        if last.records.contains(&self.of_a) {
+        if last.names(&self.of_a) {
             let seconds = CHECK_TIME.as_secs();
             return Err(last.unmet(format!(
                 "{seconds} s after a peer {how}, its record is still there"
@@ -72,7 +72,7 @@ impl<'a> Both<'a> {
         }
         let cause =
             "more than the records of that connection is removed: all of the RFC, or of the host";
-        has(&last, &[self.of_b]).map_err(|unmet| unmet.usually(cause))
+        shows(&last, &self.of_b).map_err(|unmet| unmet.usually(cause))
     }
 }
 
@@ -83,7 +83,7 @@ pub(super) fn until_forgotten(b: &mut Peer<'_>, of_a: &Record, of_b: &Record) ->
     loop {
         let request = b.looks_up(of_a.number, &of_a.title);
         let answer = b.ask(&request, std::slice::from_ref(of_b))?;
-        if !answer.records.contains(of_a) || Instant::now() >= until {
+        if !answer.names(of_a) || Instant::now() >= until {
             return Ok(answer);
         }
         thread::sleep(LOOK);

@@ -27,6 +27,8 @@ pub(super) struct Peer<'a> {
     target: &'a Target<'a>,
     source: Recorded<'a>,
     responses: Responses,
+    /// Whether an empty line before an answer may belong to the one before.
+    was_answered: bool,
     pub(super) name: Endpoint,
 }
 
@@ -55,6 +57,7 @@ impl<'a> Peer<'a> {
                 is_silent: false,
             },
             responses: Responses::new(Dialect::Text),
+            was_answered: false,
             name,
         }
     }
@@ -83,14 +86,12 @@ impl<'a> Peer<'a> {
         Request::List(Sender::from(self.name.clone()))
     }
 
-    /// Adds a record as a condition of what follows.
-    pub(super) fn add(&mut self, record: &Record) -> Held {
+    /// Adds a record as a condition of what follows. Returns the answer.
+    pub(super) fn add(&mut self, record: &Record) -> Held<Answer> {
         let request = Request::Add(record.clone());
         let answer = self.ask(&request, std::slice::from_ref(record));
         let added = answer.and_then(|answer| answer.with_code(&[200]));
-        added
-            .map(drop)
-            .map_err(|unmet| unmet.as_condition("an ADD failed"))
+        added.map_err(|unmet| unmet.as_condition("an ADD failed"))
     }
 
     /// Looks up the RFC of a record by its number and title.
@@ -140,6 +141,10 @@ impl<'a> Peer<'a> {
         match self.responses.next(&mut self.source, request) {
             Ok(response) if !self.source.is_late() => {
                 self.source.complete();
+                if self.was_answered {
+                    self.source.drop_empty_lines();
+                }
+                self.was_answered = true;
                 Ok(Answer {
                     code: response.code,
                     records: response.records().collect(),
@@ -152,6 +157,11 @@ impl<'a> Peer<'a> {
             Ok(_) => Err(self.failed(sent, &expected, &late(true))),
             Err(error) => Err(self.failed(sent, &expected, &error)),
         }
+    }
+
+    /// What has come since the last wait began.
+    pub(super) fn came(&self) -> &[u8] {
+        &self.source.came
     }
 
     /// Reads what follows the answer, until there is silence or too much: then its form can be
@@ -198,6 +208,12 @@ impl<'a> Peer<'a> {
 
     /// A failure to get an answer, with what the program printed last.
     fn failed(&self, sent: &[u8], expected: &[u8], error: &ReadError) -> Unmet {
+        // A wait that the end of all checks has cut short says nothing about the server.
+        if self.source.is_late()
+            && let Err(over) = self.target.in_time()
+        {
+            return over;
+        }
         let came = &self.source.came;
         let has_closed = match error {
             ReadError::Io(error) => error.kind() != io::ErrorKind::Other,
@@ -260,6 +276,19 @@ impl Recorded<'_> {
         let waiting = self.connection.buffered();
         let surplus = waiting.len() - waiting.trim_ascii_start().len();
         self.connection.consume(surplus);
+    }
+
+    /// Drops such lines if they came only after the request.
+    fn drop_empty_lines(&mut self) {
+        let mut left = self.came.as_slice();
+        while let Some(rest) = left
+            .strip_prefix(b"\n")
+            .or_else(|| left.strip_prefix(b"\r\n"))
+        {
+            left = rest;
+        }
+        let surplus = self.came.len() - left.len();
+        self.came.drain(..surplus);
     }
 
     /// Reads the rest of an answer that is not complete, up to its end or the next answer. So nothing

@@ -7,9 +7,10 @@ use super::answer::Answer;
 use super::form;
 use super::leaving::until_forgotten;
 use super::peer::Peer;
-use super::records::{has, has_exactly, number};
+use super::records::{add_and_find, nothing_else, number, shows};
 use super::target::{CHECK_TIME, Target};
 use crate::grade::check::{Held, Sheet, Unmet};
+use crate::grade::excerpt::Exchanged;
 use crate::wire::ci::p2s::Request;
 use crate::wire::{Dialect, Endpoint, Record};
 
@@ -28,7 +29,23 @@ const LONG_TITLE: &str = "A Title, as Long as Few Are: \"Quoted\", (in Parenthes
     and a Slash/Backslash\\; 100% of It, & 'More' of It + Much More, Up to the Two Hundredth \
     Character, Which Is Now the Very Last One";
 
+/// Adds and looks up one record, as the condition of what asks for more, unless that has worked before:
+/// a slow server has time for few requests. A connection of its own does so: a server may take only one
+/// ADD on each.
+fn plain(target: &Target<'_>) -> Held {
+    if target.has_found.get() {
+        return Ok(());
+    }
+    let mut peer = target.join()?;
+    let record = peer.record(number(9070)?, "A Plain One")?;
+    add_and_find(&mut peer, &record)?;
+    // A server that limits its connections must have seen it leave before others come.
+    peer.finish();
+    Ok(())
+}
+
 pub(super) fn split(target: &Target<'_>, sheet: &mut Sheet) -> Held {
+    plain(target)?;
     let mut peer = target.join()?;
     let record = peer.record(number(9071)?, "In Three Pieces")?;
     let held = |peer: &mut Peer<'_>| {
@@ -37,7 +54,7 @@ pub(super) fn split(target: &Target<'_>, sheet: &mut Sheet) -> Held {
         let third = request.encode(Dialect::Text).len() / 3;
         in_pieces(peer, &request, only, third + 1, PAUSE)?;
         let request = peer.looks_up(record.number, &record.title);
-        has(&in_pieces(peer, &request, only, 1, SHORT_PAUSE)?, only)
+        shows(&in_pieces(peer, &request, only, 1, SHORT_PAUSE)?, &record)
     };
     let cause = "what one recv() returns is taken for a whole request: it may be a part, so read on until \
          the empty line";
@@ -67,6 +84,7 @@ fn in_pieces(
 }
 
 pub(super) fn pipelined(target: &Target<'_>, sheet: &mut Sheet) -> Held {
+    plain(target)?;
     let mut peer = target.join()?;
     let record = peer.record(number(9073)?, "Asked for Twice")?;
     peer.add(&record)?;
@@ -75,12 +93,27 @@ pub(super) fn pipelined(target: &Target<'_>, sheet: &mut Sheet) -> Held {
         let bytes = request.encode(Dialect::Text).repeat(2);
         // If the server has closed, reading says so.
         let _ = peer.write(&bytes);
-        let only = std::slice::from_ref(&record);
-        (0..2).try_for_each(|_| {
-            peer.wait();
-            let answer = peer.read(&bytes, &request, form::answer(&request, only))?;
-            has(&answer.with_code(&[200])?, only)
-        })
+        let both = form::answer(&request, std::slice::from_ref(&record)).repeat(2);
+        peer.wait();
+        let first = peer.read(&bytes, &request, both.clone())?;
+        let first = first.with_code(&[200])?;
+        shows(&first, &record)?;
+        peer.wait();
+        let second = peer.read(&bytes, &request, both);
+        let mut second = second.map_err(|unmet| {
+            let came = [first.got.as_slice(), peer.came()].concat();
+            match unmet {
+                Unmet::Failed(mut finding) => {
+                    finding.message = format!("one answer to two requests: {}", finding.message);
+                    let exchanged = Exchanged::of_content(&bytes, &first.expected, &came);
+                    finding.exchanged = Some(exchanged);
+                    Unmet::Failed(finding)
+                }
+                skipped @ Unmet::Skipped(_) => skipped,
+            }
+        })?;
+        second.got = [first.got, second.got].concat();
+        shows(&second.with_code(&[200])?, &record)
     };
     let cause = "what one recv() returns is taken for one request: it may be more, so keep what follows \
          the empty line for the next";
@@ -89,6 +122,7 @@ pub(super) fn pipelined(target: &Target<'_>, sheet: &mut Sheet) -> Held {
 }
 
 pub(super) fn concurrent(target: &Target<'_>, sheet: &mut Sheet) -> Held {
+    plain(target)?;
     let _silent = target.connection()?;
     let mut slow = target.join()?;
     let request = slow.lists().encode(Dialect::Text);
@@ -134,15 +168,17 @@ fn all_ask(
         let (sent, expected) = (request.encode(Dialect::Text), form::answer(&request, only));
         let answer = peer.read(&sent, &request, expected)?;
         let answer = answer.with_code(&[200])?;
-        match request {
-            // The record in the answer to an ADD is judged elsewhere.
-            Request::Add(_) => Ok(()),
-            _ => has_exactly(peer.target(), &answer, only),
+        // The record in the answer to an ADD is judged elsewhere.
+        if matches!(request, Request::Add(_)) {
+            return Ok(());
         }
+        shows(&answer, record)?;
+        nothing_else(peer.target(), &answer, only)
     })
 }
 
 pub(super) fn same_host(target: &Target<'_>, sheet: &mut Sheet) -> Held {
+    plain(target)?;
     let mut a = target.join()?;
     let mut b = target.join_as(Endpoint {
         host: a.name.host.clone(),
@@ -156,10 +192,10 @@ pub(super) fn same_host(target: &Target<'_>, sheet: &mut Sheet) -> Held {
     let held = || {
         let only = std::slice::from_ref(&of_b);
         b.ask(&request, only)?.with_code(&[200])?;
-        has(&b.find(&of_b, &[of_b.clone(), of_a.clone()])?, only)?;
+        shows(&b.find(&of_b, &[of_b.clone(), of_a.clone()])?, &of_b)?;
         drop(a);
         let last = until_forgotten(&mut b, &of_a, &of_b);
-        let held = last.and_then(|last| has(&last, only));
+        let held = last.and_then(|last| shows(&last, &of_b));
         held.map_err(|unmet| {
             unmet
                 .when("after the other peer of this host left")
@@ -170,18 +206,20 @@ pub(super) fn same_host(target: &Target<'_>, sheet: &mut Sheet) -> Held {
 }
 
 pub(super) fn long_title(target: &Target<'_>, sheet: &mut Sheet) -> Held {
+    plain(target)?;
     let mut peer = target.join()?;
     let record = peer.record(number(9083)?, LONG_TITLE)?;
     let only = std::slice::from_ref(&record);
     let held = |peer: &mut Peer<'_>| {
         let request = Request::Add(record.clone());
         peer.ask(&request, only)?.with_code(&[200])?;
-        has(&peer.find(&record, only)?, only)
+        shows(&peer.find(&record, only)?, &record)
     };
     sheet.judge("long-title", held(&mut peer))
 }
 
 pub(super) fn garbage(target: &Target<'_>, sheet: &mut Sheet) -> Held {
+    plain(target)?;
     let mut peer = target.join()?;
     let record = peer.record(number(9085)?, "Beside Noise")?;
     peer.add(&record)?;
@@ -194,7 +232,7 @@ pub(super) fn garbage(target: &Target<'_>, sheet: &mut Sheet) -> Held {
     endless.await_reaction();
     let mut held = || {
         let only = std::slice::from_ref(&record);
-        has(&peer.find(&record, only)?, only)?;
+        shows(&peer.find(&record, only)?, &record)?;
         let mut next = target.join().map_err(Unmet::as_failure)?;
         let of_next = next.record(number(9086)?, "After Noise")?;
         let request = Request::Add(of_next.clone());

@@ -40,6 +40,8 @@ pub(super) struct Target<'a> {
     is_over: Option<String>,
     /// Whether the server answers one connection at a time, once that is known.
     pub(super) is_serial: Cell<Option<bool>>,
+    /// Whether a LOOKUP has found what was added.
+    pub(super) has_found: Cell<bool>,
     /// The connection that found the server. A server need not understand a peer that only knocks,
     /// so the first peer uses it.
     knock: RefCell<Option<Connection>>,
@@ -68,6 +70,7 @@ impl<'a> Target<'a> {
             restarts: 0,
             is_over: None,
             is_serial: Cell::new(None),
+            has_found: Cell::new(false),
             knock: RefCell::new(None),
             stops: RefCell::default(),
             until: Instant::now() + WHOLE_TIME,
@@ -110,13 +113,14 @@ impl<'a> Target<'a> {
         Ok(())
     }
 
-    /// Starts the program again if it has ended, so that the remaining checks can be judged.
-    pub(super) fn revive(&mut self) -> Held {
+    /// Starts the program again if it has ended, so that the remaining checks can be judged. Returns
+    /// whether it had.
+    pub(super) fn revive(&mut self) -> Held<bool> {
         let Some(ended) = self.ended() else {
-            return Ok(());
+            return Ok(false);
         };
         let Some(command) = &self.options.running.run else {
-            return Ok(());
+            return Ok(false);
         };
         if self.is_over.is_none() {
             self.is_over = if self.restarts == MAX_RESTARTS {
@@ -132,7 +136,7 @@ impl<'a> Target<'a> {
         }
         self.is_over
             .clone()
-            .map_or(Ok(()), |over| Err(Unmet::Skipped(over)))
+            .map_or(Ok(true), |over| Err(Unmet::Skipped(over)))
     }
 
     /// How the program has ended, if it has. One that can't be connected to any more may be about to.

@@ -178,22 +178,22 @@ fn the_one_that_serves_one_at_a_time() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     thread::spawn(move || {
+        let mut last = String::new();
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
             let mut buffer = [0; 4096];
             while let Ok(count @ 1..) = stream.read(&mut buffer) {
                 let request = String::from_utf8_lossy(&buffer[..count]);
                 let value = |name| request.lines().find_map(|line| line.strip_prefix(name));
-                let answer = match (value("ADD "), value("Title: ")) {
-                    (Some(rfc), Some(title)) => format!(
+                if let (Some(rfc), Some(title)) = (value("ADD "), value("Title: ")) {
+                    last = format!(
                         "P2P-CI/1.0 200 OK\r\n\r\n{} {title} {} {}\r\n\r\n",
                         rfc.trim_end_matches(" P2P-CI/1.0"),
                         value("Host: ").unwrap(),
                         value("Port: ").unwrap(),
-                    ),
-                    _ => "P2P-CI/1.0 404 Not Found\r\n\r\n\r\n".to_owned(),
-                };
-                let _ = stream.write_all(answer.as_bytes());
+                    );
+                }
+                let _ = stream.write_all(last.as_bytes());
             }
         }
     });

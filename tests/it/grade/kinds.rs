@@ -79,6 +79,41 @@ const SERVERS: &[ServerKind] = &[
         &["add-form", "list-form", "lookup-form"],
     ),
     (
+        "its records have the title at the end",
+        |_, answer| {
+            let lines = answer.split_inclusive("\r\n");
+            let changed = lines.map(|line| {
+                let words: Vec<_> = line.trim_end().split(' ').collect();
+                match words.as_slice() {
+                    ["RFC", number, title @ .., host, port] => {
+                        format!("RFC {number} {host} {port} {}\r\n", title.join(" "))
+                    }
+                    _ => line.to_owned(),
+                }
+            });
+            Some(changed.collect())
+        },
+        &["add-record", "list-all", "lookup-records"],
+    ),
+    (
+        "it stores nothing",
+        |request, answer| {
+            let is_found = answer.contains(" 200 ") && !request.starts_with("ADD");
+            let not_found = "P2P-CI/1.0 404 Not Found\r\n\r\n\r\n".to_owned();
+            Some(if is_found { not_found } else { answer })
+        },
+        &["list-all", "lookup-records"],
+    ),
+    (
+        "it answers the second ADD with the record of the first",
+        |request, answer| {
+            let is_second = request.starts_with("ADD RFC 9012 ");
+            let first = answer.replace("9012 The Second", "9011 The First");
+            Some(if is_second { first } else { answer })
+        },
+        &["add-several"],
+    ),
+    (
         "only its answers to ADD end with an empty line",
         |request, answer| {
             let is_bare = answer.contains(" 200 ") && !request.starts_with("ADD");
