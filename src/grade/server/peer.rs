@@ -363,8 +363,14 @@ impl BufRead for Recorded<'_> {
 impl Source for Recorded<'_> {
     fn allow(&mut self, time: Option<Duration>) {
         let left = self.left();
-        // A liberal reader takes a short silence for the end, and the grader must be sure.
-        self.silence = time.map_or(left, |time| time.max(self.patience()).min(left));
+        // A liberal reader takes a short silence for the end, and the grader must be sure. But what the
+        // reader learns of a connection, the grader knows of the server.
+        let has_begun = !self.came.is_empty();
+        let time = match self.patience() {
+            SETTLE_TIME if has_begun => Some(SETTLE_TIME),
+            patience => time.map(|time| time.max(patience)),
+        };
+        self.silence = time.map_or(left, |time| time.min(left));
     }
 
     fn arrives_within(&mut self, time: Duration) -> io::Result<bool> {
