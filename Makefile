@@ -33,7 +33,7 @@ picture: ## draw the picture in README from a real session
 	@UPDATE_EXPECT=1 $(CARGO) test --quiet --test it documents::picture
 
 # Most tests wait for programs and use little CPU.
-test: export RUST_TEST_THREADS ?= 10
+test: export RUST_TEST_THREADS ?= 12
 test: ## check everything: formatting, lints, tests, docs
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets --quiet -- -D warnings
