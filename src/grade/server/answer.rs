@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn a_record_is_named_by_its_words_in_any_order() {
-        let record: Record = Record {
+        let record = Record {
             number: "12".parse().unwrap(),
             title: "A Title".parse().unwrap(),
             holder: "vm:50".parse().unwrap(),

@@ -280,14 +280,8 @@ impl Recorded<'_> {
 
     /// Drops such lines if they came only after the request.
     fn drop_empty_lines(&mut self) {
-        let mut left = self.came.as_slice();
-        while let Some(rest) = left
-            .strip_prefix(b"\n")
-            .or_else(|| left.strip_prefix(b"\r\n"))
-        {
-            left = rest;
-        }
-        let surplus = self.came.len() - left.len();
+        let is_end = |byte: &&u8| matches!(byte, b'\r' | b'\n');
+        let surplus = self.came.iter().take_while(is_end).count();
         self.came.drain(..surplus);
     }
 
@@ -314,11 +308,16 @@ impl Recorded<'_> {
 
     /// How long to wait for more of this answer.
     fn patience(&self) -> Duration {
-        if self.target.has_stopped(Stop::of(&self.came)) {
+        if self.has_stopped_here() {
             SETTLE_TIME
         } else {
             REST_TIME
         }
+    }
+
+    /// Whether another answer of this server has ended where this one is.
+    fn has_stopped_here(&self) -> bool {
+        self.target.has_stopped(Stop::of(&self.came))
     }
 
     fn left(&self) -> Duration {
@@ -365,12 +364,11 @@ impl Source for Recorded<'_> {
         let left = self.left();
         // A liberal reader takes a short silence for the end, and the grader must be sure. But what the
         // reader learns of a connection, the grader knows of the server.
-        let has_begun = !self.came.is_empty();
-        let time = match self.patience() {
-            SETTLE_TIME if has_begun => Some(SETTLE_TIME),
-            patience => time.map(|time| time.max(patience)),
+        self.silence = match time {
+            _ if !self.came.is_empty() && self.has_stopped_here() => SETTLE_TIME.min(left),
+            Some(time) => time.max(REST_TIME).min(left),
+            None => left,
         };
-        self.silence = time.map_or(left, |time| time.min(left));
     }
 
     fn arrives_within(&mut self, time: Duration) -> io::Result<bool> {

@@ -144,7 +144,7 @@ impl Responses {
         };
         // Many servers accept an ADD without its record, but what is found has one.
         let is_search = matches!(request, Some(Request::Lookup { .. } | Request::List(_)));
-        let has_more = code == Status::Ok.code() && is_search;
+        let has_some = code == Status::Ok.code() && is_search;
         let mut dropped = 0;
         let mut empty_lines = 0;
         let mut has_records = false;
@@ -152,10 +152,10 @@ impl Responses {
             if has_records && is_add && !source.buffered().contains(&b'\n') {
                 break;
             }
-            let patience = match ends_records {
-                Some(true) if has_records => ANSWER_TIME,
-                None if has_records => LONGER_WHILE,
-                _ if has_more && !has_records => LONGER_WHILE,
+            let patience = match (has_records, ends_records) {
+                (true, Some(true)) => ANSWER_TIME,
+                (true, None) => LONGER_WHILE,
+                (false, _) if has_some => LONGER_WHILE,
                 _ => SHORT_WHILE,
             };
             match next_line(source, patience, |_| patience < ANSWER_TIME)? {
